@@ -1,0 +1,197 @@
+"""The facts the simulator stores, frozen. No clock, file, SQL or HTTP here.
+
+All instants are service time [s since 1970-01-01 UTC] and end in ``_at``; durations end in ``_s``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Product(Enum):
+    """The seven products; the value is the short name used on the wire (documented, but for ``sourceDet``)."""
+
+    LIGHT_CURVE = "lc"
+    SPECTRUM = "spec"
+    STANDARD_POS = "psf"
+    ENHANCED_POS = "enh"
+    ASTROM_POS = "xastrom"
+    IMAGE = "image"
+    SOURCE_DET = "sourceDet"
+
+    @property
+    def long_name(self) -> str:
+        """Name in the official client and in the list of old jobs."""
+        return _LONG_NAMES[self]
+
+    @property
+    def flag(self) -> str:
+        """Key that asks for this product in a submission."""
+        return _FLAGS[self]
+
+    @property
+    def words(self) -> str:
+        """Name in sentences meant for people."""
+        return _WORDS[self]
+
+
+_LONG_NAMES = {
+    Product.LIGHT_CURVE: "LightCurve",
+    Product.SPECTRUM: "Spectrum",
+    Product.STANDARD_POS: "StandardPos",
+    Product.ENHANCED_POS: "EnhancedPos",
+    Product.ASTROM_POS: "AstromPos",
+    Product.IMAGE: "Image",
+    Product.SOURCE_DET: "SourceDet",
+}
+_FLAGS = {
+    Product.LIGHT_CURVE: "lc",
+    Product.SPECTRUM: "spec",
+    Product.STANDARD_POS: "dopsf",
+    Product.ENHANCED_POS: "doenh",
+    Product.ASTROM_POS: "doxastrom",
+    Product.IMAGE: "image",
+    Product.SOURCE_DET: "sourceDet",
+}
+_WORDS = {
+    Product.LIGHT_CURVE: "light curve",
+    Product.SPECTRUM: "spectrum",
+    Product.STANDARD_POS: "standard position",
+    Product.ENHANCED_POS: "enhanced position",
+    Product.ASTROM_POS: "astrometric position",
+    Product.IMAGE: "image",
+    Product.SOURCE_DET: "source detection",
+}
+
+
+class StatusCode(IntEnum):
+    """Status of one product (documented: job status page)."""
+
+    CANCELLED = -4
+    FAILED = -3
+    NOT_QUEUED = -2
+    NOT_REQUESTED = -1
+    REQUESTED = 1
+    QUEUED = 2
+    RUNNING = 3
+    COMPLETE = 4
+    WAITING = 5
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self < 0 or self is StatusCode.COMPLETE
+
+
+class CancelCode(IntEnum):
+    """What became of the wish to cancel one product (documented)."""
+
+    CANCELLED = 0
+    NOT_CANCELLED = 1
+    NO_SUCH_PRODUCT = 2
+    UNKNOWN_REASON = 3
+    OUTCOME_UNKNOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """The plan of one product: when it is queued, starts and ends, and how.
+
+    Parameters
+    ----------
+    product
+        What is built.
+    requested_at, queued_at
+        When it was asked for and when it enters the queue [s].
+    started_at
+        When it leaves the queue for a slot [s]; from then on it may still wait for the standard position.
+    running_at
+        When its run begins [s]: `started_at`, or the end of the standard position it waits for.
+    ends_at
+        When its run ends by plan [s].
+    duration_s
+        Length of its run [s], drawn at submission.
+    outcome
+        How it ends: complete, failed, or one of the two internal errors.
+    cancelled_at
+        When its owner cancelled it [s], if so.
+    observations
+        Number of observations it works through.
+    items
+        Names of the spectra it makes; empty for other products.
+    """
+
+    product: Product
+    requested_at: float
+    queued_at: float
+    started_at: float
+    running_at: float
+    ends_at: float
+    duration_s: float
+    outcome: StatusCode = StatusCode.COMPLETE
+    cancelled_at: float | None = None
+    observations: int = 1
+    items: tuple[str, ...] = ()
+
+    @property
+    def left_at(self) -> float:
+        """When it stops being active, by plan or by cancelling [s]."""
+        return self.ends_at if self.cancelled_at is None else self.cancelled_at
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A submission that was accepted.
+
+    Parameters
+    ----------
+    job_id
+        Its number: unique, increasing.
+    user
+        Owner's e-mail address, as sent.
+    name
+        The object's name.
+    submitted_at
+        When it was accepted [s].
+    parameters
+        `jobPars` as stored: given values, defaults, worked-out values, in the order they are echoed.
+    builds
+        One for each product, in the order of :class:`Product`.
+    """
+
+    job_id: int
+    user: str
+    name: str
+    submitted_at: float
+    parameters: Mapping[str, Any]
+    builds: tuple[Build, ...] = field(default=())
+
+    @property
+    def ended_at(self) -> float:
+        """When its last product ends [s]."""
+        return max(build.left_at for build in self.builds)
+
+    def build(self, product: Product) -> Build | None:
+        """Return the plan of one product, or None if it is not part of the job."""
+        return next((build for build in self.builds if build.product is product), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request, as far as the wire tells.
+
+    Parameters
+    ----------
+    api_name
+        ``xrt_prods`` for the official client; None for callers of the raw HTTP interface.
+    api_version
+        Version of the caller's protocol as numbers, ``(1, 12)``; None if it sent none that can be read.
+    """
+
+    api_name: str | None = None
+    api_version: tuple[int, ...] | None = None

@@ -1,0 +1,1 @@
+"""HTTP at the edge: read the request, ask the service, write the answer."""

@@ -1,0 +1,1 @@
+"""A light client for the Swift-XRT product generator."""
