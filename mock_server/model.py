@@ -195,3 +195,66 @@ class Caller:
 
     api_name: str | None = None
     api_version: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One uninterrupted look at a target in one mode.
+
+    Parameters
+    ----------
+    number
+        Counts from 1 within the observation.
+    mode
+        ``PC`` or ``WT``.
+    start, stop
+        Good time [s, Swift MET].
+    """
+
+    number: int
+    mode: str
+    start: float
+    stop: float
+
+    @property
+    def exposure(self) -> float:
+        """Good time [s]."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One observation of the archive.
+
+    Parameters
+    ----------
+    obsid
+        Eleven digits: target ID and segment.
+    ra, dec
+        Where the telescope pointed [deg, J2000].
+    available_at
+        When the archive has it [service time, s].
+    version
+        Which processing the archive holds at the time asked for; 1 is the first.
+    calibration
+        Name of the calibration of that processing, ``YYYYMMDD``.
+    snapshots
+        In order of time.
+    """
+
+    obsid: str
+    ra: float
+    dec: float
+    available_at: float
+    version: int
+    calibration: str
+    snapshots: tuple[Snapshot, ...]
+
+    @property
+    def target(self) -> str:
+        """Target ID, eight digits."""
+        return self.obsid[:8]
+
+    def exposure(self, mode: str | None = None) -> float:
+        """Good time in one mode, or in both [s]."""
+        return sum(s.exposure for s in self.snapshots if mode in (None, s.mode))
