@@ -1,0 +1,33 @@
+"""Keyed chance: a draw is a function of a seed and of what it decides, never of the order of calls.
+
+BLAKE2b turns the key into bits, so the same key gives the same number on every machine and in every process.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from statistics import NormalDist
+
+_STANDARD = NormalDist()
+
+
+def bits(seed: int, *key: object, size: int = 8) -> int:
+    """Return an integer of `size` bytes, uniform over all of them, that belongs to `key`."""
+    text = "\x1f".join(str(part) for part in (seed, *key))
+    return int.from_bytes(blake2b(text.encode(), digest_size=size).digest(), "big")
+
+
+def uniform(seed: int, *key: object, low: float = 0.0, high: float = 1.0) -> float:
+    """Return a number of the open interval (`low`, `high`), equally likely everywhere."""
+    return low + (high - low) * ((bits(seed, *key) >> 12) + 0.5) * 2.0**-52
+
+
+def normal(seed: int, *key: object, mean: float = 0.0, sigma: float = 1.0, clip: float = 8.0) -> float:
+    """Return a normal deviate, held within `clip` standard deviations of the mean."""
+    deviate = _STANDARD.inv_cdf(uniform(seed, *key))
+    return mean + sigma * min(max(deviate, -clip), clip)
+
+
+def whole(seed: int, *key: object, low: int, high: int) -> int:
+    """Return an integer from `low` to `high`, both included."""
+    return low + bits(seed, *key) % (high - low + 1)

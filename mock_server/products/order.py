@@ -1,0 +1,77 @@
+"""What a product is made from: one product of one job, and the state of the archive it saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mock_server import selection
+from mock_server.model import StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mock_server.model import Product
+
+
+@dataclass(frozen=True)
+class Order:
+    """One product to be built.
+
+    Parameters
+    ----------
+    product
+        What to build.
+    parameters
+        `jobPars` as stored, wire names; numbers may be numeric strings.
+    built_at
+        Service time the run began [s]: the archive is seen as it was then.
+    ended_at
+        Service time the run ended [s]: the date of the files.
+    url
+        The job's directory; stands inside JSON answers and nowhere else.
+    job_id
+        The job's number.
+    outcome
+        How the run ended; anything but complete leaves a log only.
+    """
+
+    product: Product
+    parameters: Mapping[str, Any]
+    built_at: float
+    ended_at: float
+    url: str
+    job_id: int
+    outcome: StatusCode = StatusCode.COMPLETE
+
+    @property
+    def name(self) -> str:
+        """The object's name, as given."""
+        return str(self.parameters.get("name", ""))
+
+    @property
+    def position(self) -> tuple[float, float] | None:
+        """Position asked for [deg, J2000]."""
+        return selection.position(self.parameters)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Target IDs, eight digits each."""
+        return selection.targets(self.parameters)
+
+    @property
+    def t0(self) -> float | None:
+        """Zero of time [s, MET], if the job has one."""
+        return selection.t0(self.parameters)
+
+    def number(self, key: str, default: float = 0.0) -> float:
+        """Return a parameter as a number, `default` if it is missing or empty."""
+        return selection.number(self.parameters, key, default)
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return a parameter as lower-case text, `default` if it is missing or empty."""
+        return selection.text(self.parameters, key, default)
+
+    def flag(self, key: str) -> bool:
+        """Whether a parameter is switched on."""
+        return selection.flag(self.parameters, key)
