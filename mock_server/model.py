@@ -182,6 +182,57 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebin:
+    """A light curve of a finished job, binned anew; it does not queue (assumed).
+
+    Parameters
+    ----------
+    rebin_id
+        Its number, in a series of its own (documented).
+    job_id
+        The job whose light curve is binned.
+    requested_at, started_at, ends_at
+        Its plan [s].
+    parameters
+        `jobPars` of the light curve, with the new values laid over those of the job.
+    cancelled_at
+        When it was cancelled [s], if so.
+    """
+
+    rebin_id: int
+    job_id: int
+    requested_at: float
+    started_at: float
+    ends_at: float
+    parameters: Mapping[str, Any]
+    cancelled_at: float | None = None
+
+    @property
+    def left_at(self) -> float:
+        """When it stops being active [s]."""
+        return self.ends_at if self.cancelled_at is None else self.cancelled_at
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who registered.
+
+    Parameters
+    ----------
+    address
+        E-mail address as given; compared without case (assumed).
+    token
+        What the confirmation link carries.
+    confirmed_at
+        When the link was followed [s]; None: not yet.
+    """
+
+    address: str
+    token: str
+    confirmed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who sent a request, as far as the wire tells.
 

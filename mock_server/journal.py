@@ -1,0 +1,101 @@
+"""What was asked and what was answered: one entry for each call, in service time. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One call.
+
+    Parameters
+    ----------
+    at
+        Service time of the answer [s].
+    operation
+        ``submit``, ``cancel``, ``status``, ``count``, ``list``, ``old_parameters``, ``download``, ...
+    user
+        Address the call carried; empty where none is asked for.
+    job_id
+        The job it was about; None if none.
+    outcome
+        ``ok``, ``partial``, ``refused``, ``missing`` (404), ``outage`` (503) or ``fault`` (a planned failure).
+    status
+        HTTP status of the answer.
+    detail
+        What was refused or requested, in words; with the nearest miss where there is one.
+    where
+        File and line of the program that called, if known.
+    """
+
+    at: float
+    operation: str
+    user: str = ""
+    job_id: int | None = None
+    outcome: str = "ok"
+    status: int = 200
+    detail: str = ""
+    where: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry as JSON-ready data."""
+        return asdict(self)
+
+
+class Journal:
+    """Entries in the order of the calls, with questions a test asks of them."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.entries = tuple(entries)
+
+    def where(self, **wanted: Any) -> Journal:
+        """Entries whose fields equal all of `wanted`; addresses are compared without case."""
+        return Journal(matching(self.entries, **wanted))
+
+    def count(self, **wanted: Any) -> int:
+        """Return how many entries have fields that equal all of `wanted`: ``count(operation="submit")``."""
+        return len(matching(self.entries, **wanted))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> Entry:
+        return self.entries[index]
+
+    def __str__(self) -> str:
+        return "\n".join(describe(entry) for entry in self.entries)
+
+
+def matching(entries: Iterable[Entry], **wanted: Any) -> list[Entry]:
+    """Return the entries whose fields equal all of `wanted`.
+
+    Raises
+    ------
+    TypeError
+        If a name is not a field of :class:`Entry`.
+    """
+    unknown = sorted(set(wanted) - set(Entry.__slots__))
+    if unknown:
+        raise TypeError(f"a journal entry has no field {unknown[0]!r}; it has {', '.join(Entry.__slots__)}")
+    return [e for e in entries if all(_same(getattr(e, name), value) for name, value in wanted.items())]
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    if isinstance(found, str) and isinstance(wanted, str):
+        return found.casefold() == wanted.casefold()
+    return bool(found == wanted)
+
+
+def describe(entry: Entry) -> str:
+    """Return one line about an entry."""
+    about = f" job {entry.job_id}" if entry.job_id is not None else ""
+    words = f": {entry.detail}" if entry.detail else ""
+    return f"{entry.at:.0f} {entry.operation}{about} {entry.user} -> {entry.status} {entry.outcome}{words}".strip()

@@ -1,0 +1,258 @@
+"""The pure core: plans made at submission, and statuses as functions of plan and service time.
+
+No clock, file, SQL or HTTP here. A plan is made once, from the queue as it stands; nothing ticks afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from .model import Build, CancelCode, Job, Product, StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+NEVER = math.inf
+_PATIENCE_S = 366 * 86400.0  # a queue that gives no slot for a year never will: keeps the search finite
+_OUT_OF_THE_QUEUE = (StatusCode.NOT_REQUESTED, StatusCode.NOT_QUEUED)
+
+
+class Capacity(Protocol):
+    """How many builds may run side by side, as a step function of service time."""
+
+    def slots_at(self, now: float) -> int:
+        """Slots at `now` [s]."""
+        ...
+
+    def slots_change_after(self, now: float) -> float:
+        """First moment after `now` at which the number may change [s]."""
+        ...
+
+
+class Wish(NamedTuple):
+    """One product of a submission, with all that chance and the archive decide about it.
+
+    Parameters
+    ----------
+    product
+        What is to be built.
+    duration_s
+        Length of its run [s], as drawn; a run above the limit is ended there and fails.
+    outcome
+        How it would end.
+    observations
+        Number of observations it works through.
+    items
+        Names of the spectra it makes.
+    waits
+        Whether it cannot run before the standard position of the same job has ended.
+    """
+
+    product: Product
+    duration_s: float
+    outcome: StatusCode = StatusCode.COMPLETE
+    observations: int = 1
+    items: tuple[str, ...] = ()
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Rules of the queue in force at a submission, in service seconds."""
+
+    requested_s: float = 5.0
+    dispatch_every_s: float = 55.0
+    run_limit_s: float = 43200.0
+
+
+@dataclass
+class Queue:
+    """The queue as the next build meets it: first in, first out, on slots that all users share.
+
+    Parameters
+    ----------
+    capacity
+        Slots as a function of time.
+    last_start
+        When the build before starts [s]; nobody overtakes.
+    busy_until
+        Ends of the builds that hold a slot at that time or later [s].
+    """
+
+    capacity: Capacity
+    last_start: float
+    busy_until: list[float]
+
+    def start_after(self, ready_at: float, grid_s: float) -> float:
+        """First moment at which the next build can leave the queue [s]; infinite if there is none.
+
+        Builds leave on a grid of `grid_s` seconds, as if the queue were looked at now and then (assumed).
+        """
+        moment = _on_grid(max(ready_at, self.last_start), grid_s)
+        until = moment + _PATIENCE_S
+        while moment < until:
+            running = [end for end in self.busy_until if end > moment]
+            if len(running) < self.capacity.slots_at(moment):
+                return moment
+            moment = _on_grid(min([*running, self.capacity.slots_change_after(moment)]), grid_s)
+        return NEVER
+
+    def take(self, started_at: float, ends_at: float) -> None:
+        """Let a build hold a slot from `started_at` to `ends_at`; calls come in the order of the queue."""
+        if started_at < NEVER:
+            self.last_start = started_at
+            self.busy_until = [end for end in self.busy_until if end > started_at]
+            self.busy_until.append(ends_at)
+
+
+def _on_grid(moment: float, grid_s: float) -> float:
+    if not grid_s or moment == NEVER:
+        return moment
+    return math.ceil(moment / grid_s) * grid_s
+
+
+def plan(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tuple[Build, ...]:
+    """Plan all products of a submission at `now` [s]; `queue` is moved on."""
+    builds: list[Build] = []
+    for wish in wishes:
+        over = wish.duration_s > rules.run_limit_s
+        build = Build(
+            product=wish.product,
+            requested_at=now,
+            queued_at=now + rules.requested_s,
+            started_at=NEVER,
+            running_at=NEVER,
+            ends_at=NEVER,
+            duration_s=min(wish.duration_s, rules.run_limit_s),
+            outcome=StatusCode.FAILED if over and wish.outcome is StatusCode.COMPLETE else wish.outcome,
+            observations=wish.observations,
+            items=wish.items,
+        )
+        forerunner = _forerunner(builds) if wish.waits else None
+        builds.append(_placed(build, forerunner, rules.dispatch_every_s, queue))
+    return tuple(builds)
+
+
+def _placed(build: Build, forerunner: Build | None, grid_s: float, queue: Queue) -> Build:
+    """Give a build its place in the queue; internal errors never get that far."""
+    if build.outcome in _OUT_OF_THE_QUEUE:
+        left_at = build.requested_at if build.outcome is StatusCode.NOT_REQUESTED else build.queued_at
+        return replace(build, ends_at=left_at)
+    started_at = queue.start_after(build.queued_at, grid_s)
+    build = _run(replace(build, started_at=started_at), forerunner)
+    queue.take(started_at, build.ends_at)
+    return build
+
+
+def _run(build: Build, forerunner: Build | None) -> Build:
+    """Work out run and end of a build that leaves the queue at its `started_at`.
+
+    One that waits for the standard position fails with it (assumed).
+    """
+    if forerunner is None:
+        return replace(build, running_at=build.started_at, ends_at=build.started_at + build.duration_s)
+    running_at = max(build.started_at, forerunner.left_at)
+    if forerunner.outcome is StatusCode.COMPLETE and forerunner.cancelled_at is None:
+        return replace(build, running_at=running_at, ends_at=running_at + build.duration_s)
+    return replace(build, running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
+
+
+def _forerunner(builds: Iterable[Build]) -> Build | None:
+    return next((build for build in builds if build.product is Product.STANDARD_POS), None)
+
+
+def waits_for_position(job: Job, build: Build) -> bool:
+    """Whether a build cannot run before the standard position of its job has ended.
+
+    Documented: status 5 exists for the astrometric position alone. That it depends on ``allxastrom``: assumed.
+    """
+    return build.product is Product.ASTROM_POS and not int(job.parameters.get("allxastrom", 0))
+
+
+def status_at(build: Build, now: float) -> StatusCode:
+    """Status of one product, as the service would report it at `now` [s since 1970-01-01 UTC].
+
+    Codes: documented (job status page). That RUNNING begins exactly at `running_at`: assumed.
+    """
+    if now >= build.left_at:
+        return build.outcome if build.cancelled_at is None else StatusCode.CANCELLED
+    stages = (
+        (build.queued_at, StatusCode.REQUESTED),
+        (build.started_at, StatusCode.QUEUED),
+        (build.running_at, StatusCode.WAITING),
+    )
+    return next((stage for until, stage in stages if now < until), StatusCode.RUNNING)
+
+
+def cancel(job: Job, products: Collection[Product], now: float) -> tuple[Job, dict[Product, CancelCode]]:
+    """Cancel some products of a job: the job afterwards, and what became of each wish (documented codes)."""
+    codes: dict[Product, CancelCode] = {}
+    builds = list(job.builds)
+    for product in products:
+        index = next((i for i, build in enumerate(builds) if build.product is product), None)
+        if index is None:
+            codes[product] = CancelCode.NO_SUCH_PRODUCT
+        elif status_at(builds[index], now).ended:
+            codes[product] = CancelCode.NOT_CANCELLED
+        else:
+            builds[index] = _cancelled(builds[index], now)
+            codes[product] = CancelCode.CANCELLED
+    return replace(job, builds=tuple(builds)), codes
+
+
+def _cancelled(build: Build, now: float) -> Build:
+    """A build that had not left the queue never will; one that had gives its slot back at once."""
+    if build.started_at > now:
+        return replace(build, cancelled_at=now, started_at=NEVER, running_at=NEVER, ends_at=NEVER)
+    return replace(build, cancelled_at=now)
+
+
+def replan(jobs: Sequence[Job], now: float, rules: Rules, queue: Queue) -> list[Job]:
+    """Plan anew whatever has not left the queue at `now`, in the order it was asked for.
+
+    Parameters
+    ----------
+    jobs
+        Those with builds that have not ended, by job number.
+    queue
+        Holds what runs at `now`, with `last_start` at `now` or before; it is moved on.
+
+    Notes
+    -----
+    A build is never later than before unless the slots became fewer: starts are monotone in the ends before them.
+    """
+    return [_replanned(job, now, rules, queue) for job in jobs]
+
+
+def _replanned(job: Job, now: float, rules: Rules, queue: Queue) -> Job:
+    builds: list[Build] = []
+    for build in job.builds:
+        forerunner = _forerunner(builds) if waits_for_position(job, build) else None
+        if status_at(build, now).ended or build.ends_at <= now:
+            builds.append(build)
+        elif build.started_at > now and build.outcome not in _OUT_OF_THE_QUEUE:
+            builds.append(_placed(build, forerunner, rules.dispatch_every_s, queue))
+        elif build.running_at > now and forerunner is not None:
+            builds.append(_run(build, forerunner))
+        else:
+            builds.append(build)
+    return replace(job, builds=tuple(builds))
+
+
+def running_ends(jobs: Iterable[Job], now: float) -> list[float]:
+    """Ends of the builds that hold a slot at `now` [s]."""
+    return [build.left_at for job in jobs for build in job.builds if build.started_at <= now < build.left_at]
+
+
+def next_change(jobs: Iterable[Job], now: float) -> float | None:
+    """First moment after `now` at which some status changes [s]; None if nothing is left to happen."""
+    moments = (
+        moment
+        for job in jobs
+        for build in job.builds
+        for moment in (build.queued_at, build.started_at, build.running_at, build.left_at)
+        if now < moment <= build.left_at and moment < NEVER
+    )
+    return min(moments, default=None)

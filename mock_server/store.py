@@ -1,0 +1,320 @@
+"""Facts in and out, one transaction for each call. With :mod:`tables` the only
+importer of SQLAlchemy.
+
+SQLite in memory for tests, a SQLite file for one host, PostgreSQL for several. Writers take turns, so the queue and
+the limit are always judged on what is committed. What was acknowledged is committed first.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from . import tables as t
+from .journal import Entry, Journal
+from .model import Job, Rebin, User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_NEVER = float("inf")
+_JOURNAL_BUFFER = 256
+_PG_LOCK = 7301
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text says why and what to do."""
+
+
+class Store:
+    """The simulator's memory.
+
+    Parameters
+    ----------
+    url
+        ``sqlite://`` (in memory), ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
+    """
+
+    def __init__(self, url: str = "sqlite://") -> None:
+        self._memory = url in ("sqlite://", "sqlite:///:memory:")
+        self._engine = _engine(url, self._memory)
+        self._lock = threading.RLock() if self._memory else nullcontext()
+        self._local = threading.local()
+        self._readers: list[sa.Connection] = []
+        self._unwritten: deque[Entry] = deque()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        with self.transaction() as facts:
+            t.metadata.create_all(facts.connection)
+            found = facts.meta("schema")
+            if found is None:
+                facts.set_meta("schema", str(t.SCHEMA_VERSION))
+            elif found != str(t.SCHEMA_VERSION):
+                raise StoreError(
+                    f"the database holds schema {found}, but this version of xrt-mock reads schema {t.SCHEMA_VERSION}: "
+                    "use the version that wrote it, or start with a new --db file"
+                )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Facts]:
+        """Read and write as one whole; writers take turns. An exception leaves everything as it was."""
+        writer = self._engine.execution_options(xrt_write=True)
+        with self._lock, writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_LOCK})")
+            facts = Facts(connection)
+            yield facts
+            self._write_journal(facts)
+
+    @contextmanager
+    def reading(self) -> Iterator[Facts]:
+        """Look at what is committed; each question is answered by one statement."""
+        with self._lock:
+            yield Facts(self._reader())
+
+    def _reader(self) -> sa.Connection:
+        connection: sa.Connection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._engine.connect()
+            if connection.dialect.name != "sqlite":  # there, nothing is begun for a reader: see _begin_sqlite
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            self._local.connection = connection
+            self._readers.append(connection)
+        return connection
+
+    def note(self, entry: Entry) -> None:
+        """Add an entry to the journal; it reaches the database with the next writing call, or in batches."""
+        self._unwritten.append(entry)
+        if len(self._unwritten) >= _JOURNAL_BUFFER:
+            with self.transaction():
+                pass
+
+    def _write_journal(self, facts: Facts) -> None:
+        entries = []
+        while self._unwritten:
+            entries.append(self._unwritten.popleft())
+        if entries:
+            facts.add_entries(entries)
+
+    def journal(self, newest: int | None = None) -> Journal:
+        """Return the journal in the order of the calls, or its `newest` entries."""
+        with self.transaction() as facts:
+            self._write_journal(facts)
+            return facts.entries(newest)
+
+    def clear(self) -> None:
+        """Forget everything but the schema; job numbers begin anew."""
+        self._unwritten.clear()
+        with self.transaction() as facts:
+            facts.clear()
+
+    def close(self) -> None:
+        """Write what is pending and let go of the database."""
+        if self._unwritten:
+            with self.transaction():
+                pass
+        for connection in self._readers:
+            connection.close()
+        self._engine.dispose()
+
+
+def _engine(url: str, memory: bool) -> sa.Engine:
+    try:
+        if memory:
+            engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        elif url.startswith("sqlite"):
+            engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 60})
+        else:
+            engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise StoreError(f"--db {url}: {error}") from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("xrt_write"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _number(inserted: sa.CursorResult[Any]) -> int:
+    """Number that the database gave to the one row just inserted."""
+    return int(cast("Any", inserted.inserted_primary_key)[0])
+
+
+class Facts:
+    """The facts as one transaction sees them."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    # jobs ------------------------------------------------------------------------------------------------
+
+    def next_job_id(self) -> int:
+        """Return the number of the next job; writers take turns, so nobody else gets it."""
+        return int(self.connection.execute(t.NEXT_JOB_ID).scalar_one())
+
+    def add_job(self, job: Job) -> None:
+        """Store a new job."""
+        self.connection.execute(t.INSERT_JOB, t.job_row(job))
+        self.connection.execute(t.INSERT_BUILDS, t.build_rows(job))
+
+    def save_jobs(self, jobs: Iterable[Job]) -> None:
+        """Replace the plans of jobs that are stored already."""
+        for job in jobs:
+            self.connection.execute(t.UPDATE_JOB, {"which": job.job_id, "active_until": job.ended_at})
+            self.connection.execute(t.DELETE_BUILDS, {"which": job.job_id})
+            self.connection.execute(t.INSERT_BUILDS, t.build_rows(job))
+
+    def job(self, job_id: int) -> Job | None:
+        """Return a job, or None if there is none of that number."""
+        rows = self.connection.execute(t.JOB, {"which": job_id}).all()
+        return t.jobs_from(rows)[0] if rows else None
+
+    def unfinished(self, now: float) -> list[Job]:
+        """Return the jobs with builds that have not ended by `now`, by job number."""
+        return t.jobs_from(self.connection.execute(t.UNFINISHED, {"now": now}).all())
+
+    def all_jobs(self) -> list[Job]:
+        """Return every job, by job number."""
+        return t.jobs_from(self.connection.execute(t.ALL_JOBS).all())
+
+    def count_active(self, user: str, now: float) -> int:
+        """Return the number of a user's jobs with builds that have not ended by `now`."""
+        return int(self.connection.execute(t.COUNT, {"user_key": t.user_key(user), "now": now}).scalar_one())
+
+    def list_jobs(self, user: str) -> Sequence[Any]:
+        """Return number, name, submission, products and end of all jobs of a user, most recent first."""
+        return self.connection.execute(t.LIST, {"user_key": t.user_key(user)}).all()
+
+    def last_start(self) -> float:
+        """When the last build of the queue starts [s]; minus infinity if there is none."""
+        found = self.connection.execute(t.LAST_START, {"never": _NEVER}).scalar_one()
+        return -_NEVER if found is None else float(found)
+
+    def slots_held_after(self, moment: float) -> list[float]:
+        """Ends of the builds that hold a slot after `moment`, at which the last of the queue has started [s]."""
+        return list(self.connection.execute(t.HELD, {"moment": moment, "never": _NEVER}).scalars())
+
+    # rebins ----------------------------------------------------------------------------------------------
+
+    def add_rebin(self, rebin: Rebin) -> Rebin:
+        """Store a rebinning under the next number of its own series."""
+        row = {name: getattr(rebin, name) for name in ("job_id", "requested_at", "started_at", "ends_at")}
+        row |= {"cancelled_at": rebin.cancelled_at, "parameters": json.dumps(dict(rebin.parameters))}
+        return replace(rebin, rebin_id=_number(self.connection.execute(t.rebins.insert(), row)))
+
+    def rebin(self, rebin_id: int) -> Rebin | None:
+        """Return a rebinning, or None."""
+        row = self.connection.execute(sa.select(t.rebins).where(t.rebins.c.rebin_id == rebin_id)).one_or_none()
+        return None if row is None else Rebin(**row._asdict() | {"parameters": json.loads(row.parameters)})
+
+    def cancel_rebin(self, rebin_id: int, now: float) -> None:
+        """Remember that a rebinning was cancelled at `now` [s]."""
+        self.connection.execute(t.rebins.update().where(t.rebins.c.rebin_id == rebin_id).values(cancelled_at=now))
+
+    # users -----------------------------------------------------------------------------------------------
+
+    def user(self, address: str) -> User | None:
+        """Return who registered with an address, or None."""
+        row = self.connection.execute(t.USER, {"which": t.user_key(address)}).one_or_none()
+        return None if row is None else User(row.address, row.token, row.confirmed_at)
+
+    def user_of_token(self, token: str) -> User | None:
+        """Return whom a confirmation link belongs to, or None."""
+        row = self.connection.execute(sa.select(t.users).where(t.users.c.token == token)).one_or_none()
+        return None if row is None else User(row.address, row.token, row.confirmed_at)
+
+    def save_user(self, user: User) -> None:
+        """Store a user, or replace what is known of one."""
+        key = t.user_key(user.address)
+        self.connection.execute(t.users.delete().where(t.users.c.user_key == key))
+        row = {"user_key": key, "address": user.address, "token": user.token, "confirmed_at": user.confirmed_at}
+        self.connection.execute(t.users.insert(), row)
+
+    def users(self) -> list[User]:
+        """Return all users by address."""
+        rows = self.connection.execute(sa.select(t.users).order_by(t.users.c.user_key))
+        return [User(row.address, row.token, row.confirmed_at) for row in rows]
+
+    # scenario, faults, journal ---------------------------------------------------------------------------
+
+    def add_change(self, at: float, settings: Mapping[str, Any]) -> None:
+        """Remember that settings were changed at a moment of service time [s]."""
+        self.connection.execute(t.changes.insert(), {"at": at, "settings": json.dumps(dict(settings))})
+
+    def changes(self) -> list[tuple[float, dict[str, Any]]]:
+        """Return all changes made so far, oldest first."""
+        rows = self.connection.execute(sa.select(t.changes).order_by(t.changes.c.change_id))
+        return [(row.at, json.loads(row.settings)) for row in rows]
+
+    def add_fault(self, rule: Mapping[str, Any]) -> int:
+        """Store a planned failure and return its number."""
+        return _number(self.connection.execute(t.faults.insert(), {"rule": json.dumps(dict(rule)), "fired": 0}))
+
+    def faults(self) -> list[tuple[int, dict[str, Any], int]]:
+        """Return number, rule and count of firings of every planned failure."""
+        rows = self.connection.execute(sa.select(t.faults).order_by(t.faults.c.fault_id))
+        return [(row.fault_id, json.loads(row.rule), row.fired) for row in rows]
+
+    def fired(self, fault_id: int) -> None:
+        """Count one more firing of a planned failure."""
+        of_it = t.faults.c.fault_id == fault_id
+        self.connection.execute(t.faults.update().where(of_it).values(fired=t.faults.c.fired + 1))
+
+    def delete_faults(self, fault_id: int | None = None) -> int:
+        """Forget one planned failure, or all; return how many there were."""
+        statement = t.faults.delete() if fault_id is None else t.faults.delete().where(t.faults.c.fault_id == fault_id)
+        return self.connection.execute(statement).rowcount
+
+    def count_call(self, operation: str) -> int:
+        """Count one more call of an operation and return its number, from 1."""
+        row = self.connection.execute(sa.select(t.calls.c.number).where(t.calls.c.operation == operation)).one_or_none()
+        number = 1 if row is None else row.number + 1
+        self.connection.execute(t.calls.delete().where(t.calls.c.operation == operation))
+        self.connection.execute(t.calls.insert(), {"operation": operation, "number": number})
+        return int(number)
+
+    def add_entries(self, entries: Iterable[Entry]) -> None:
+        """Append to the journal."""
+        self.connection.execute(t.journal.insert(), [entry.as_dict() for entry in entries])
+
+    def entries(self, newest: int | None = None) -> Journal:
+        """Return the journal, or its `newest` entries, in the order of the calls."""
+        rows = self.connection.execute(sa.select(t.journal).order_by(t.journal.c.seq.desc()).limit(newest)).all()
+        return Journal(Entry(*row[1:]) for row in reversed(rows))
+
+    def meta(self, name: str) -> str | None:
+        """Return one remembered text, or None."""
+        return self.connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == name)).scalar_one_or_none()
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Remember a text under a name."""
+        self.connection.execute(t.meta.delete().where(t.meta.c.name == name))
+        self.connection.execute(t.meta.insert(), {"name": name, "value": value})
+
+    def clear(self) -> None:
+        """Empty every table; numbers begin at 1 again."""
+        for table in t.TABLES:
+            self.connection.execute(table.delete())
+        if self.connection.dialect.name == "sqlite":
+            self.connection.exec_driver_sql("DELETE FROM sqlite_sequence")
+        else:
+            names = ", ".join(table.name for table in t.TABLES)
+            self.connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY")

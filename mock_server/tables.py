@@ -1,0 +1,207 @@
+"""The tables of the store, the statements asked most, and how facts become rows and rows facts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from .model import Build, Job, Product, StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SCHEMA_VERSION = 1
+
+metadata = sa.MetaData()
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("user_key", sa.String(320), nullable=False),
+    sa.Column("user_address", sa.String(320), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("submitted_at", sa.Double, nullable=False),
+    sa.Column("products", sa.String(64), nullable=False),
+    sa.Column("active_until", sa.Double, nullable=False),
+    sa.Column("parameters", sa.Text, nullable=False),
+    sa.Index("jobs_by_activity", "user_key", "active_until"),
+    sa.Index("jobs_by_end", "active_until"),
+    sa.Index("jobs_by_user", "user_key", "job_id"),
+)
+builds = sa.Table(
+    "builds",
+    metadata,
+    sa.Column("job_id", sa.Integer, sa.ForeignKey("jobs.job_id"), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("product", sa.String(12), nullable=False),
+    sa.Column("requested_at", sa.Double, nullable=False),
+    sa.Column("queued_at", sa.Double, nullable=False),
+    sa.Column("started_at", sa.Double, nullable=False),
+    sa.Column("running_at", sa.Double, nullable=False),
+    sa.Column("ends_at", sa.Double, nullable=False),
+    sa.Column("duration_s", sa.Double, nullable=False),
+    sa.Column("outcome", sa.Integer, nullable=False),
+    sa.Column("cancelled_at", sa.Double),
+    sa.Column("left_at", sa.Double, nullable=False),
+    sa.Column("observations", sa.Integer, nullable=False),
+    sa.Column("items", sa.Text, nullable=False),
+    sa.Index("builds_by_start", "started_at"),
+    sa.Index("builds_by_end", "left_at"),
+)
+rebins = sa.Table(
+    "rebins",
+    metadata,
+    sa.Column("rebin_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.Integer, nullable=False),
+    sa.Column("requested_at", sa.Double, nullable=False),
+    sa.Column("started_at", sa.Double, nullable=False),
+    sa.Column("ends_at", sa.Double, nullable=False),
+    sa.Column("cancelled_at", sa.Double),
+    sa.Column("parameters", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("user_key", sa.String(320), primary_key=True),
+    sa.Column("address", sa.String(320), nullable=False),
+    sa.Column("token", sa.String(64), nullable=False, index=True),
+    sa.Column("confirmed_at", sa.Double),
+)
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("change_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+)
+faults = sa.Table(
+    "faults",
+    metadata,
+    sa.Column("fault_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("fired", sa.Integer, nullable=False),
+)
+calls = sa.Table(
+    "calls",
+    metadata,
+    sa.Column("operation", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+)
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("operation", sa.String(64), nullable=False),
+    sa.Column("user", sa.String(320), nullable=False),
+    sa.Column("job_id", sa.Integer),
+    sa.Column("outcome", sa.String(32), nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("where", sa.Text, nullable=False),
+)
+meta = sa.Table(
+    "meta", metadata, sa.Column("name", sa.String(64), primary_key=True), sa.Column("value", sa.Text, nullable=False)
+)
+TABLES = (builds, jobs, rebins, users, changes, faults, calls, journal)
+
+
+def user_key(address: str) -> str:
+    """Return what two spellings of one address have in common (assumed: case does not matter)."""
+    return address.strip().casefold()
+
+
+INSERT_JOB = jobs.insert()
+INSERT_BUILDS = builds.insert()
+UPDATE_JOB = (
+    jobs.update().where(jobs.c.job_id == sa.bindparam("which")).values(active_until=sa.bindparam("active_until"))
+)
+NEXT_JOB_ID = sa.select(sa.func.coalesce(sa.func.max(jobs.c.job_id), 0) + 1)
+DELETE_BUILDS = builds.delete().where(builds.c.job_id == sa.bindparam("which"))
+_WITH_BUILDS = sa.select(jobs, builds).join(builds, jobs.c.job_id == builds.c.job_id)
+_IN_ORDER = _WITH_BUILDS.order_by(jobs.c.job_id, builds.c.place)
+JOB = _WITH_BUILDS.where(jobs.c.job_id == sa.bindparam("which")).order_by(builds.c.place)
+UNFINISHED = _IN_ORDER.where(jobs.c.active_until > sa.bindparam("now"))
+ALL_JOBS = _IN_ORDER
+OF_USER = jobs.c.user_key == sa.bindparam("user_key")
+COUNT = sa.select(sa.func.count()).select_from(jobs).where(OF_USER, jobs.c.active_until > sa.bindparam("now"))
+LIST = (
+    sa.select(jobs.c.job_id, jobs.c.name, jobs.c.submitted_at, jobs.c.products, jobs.c.active_until)
+    .where(OF_USER)
+    .order_by(jobs.c.job_id.desc())
+)
+LAST_START = sa.select(sa.func.max(builds.c.started_at)).where(builds.c.started_at < sa.bindparam("never"))
+HELD = sa.select(builds.c.left_at).where(
+    builds.c.left_at > sa.bindparam("moment"), builds.c.started_at < sa.bindparam("never")
+)
+USER = sa.select(users).where(users.c.user_key == sa.bindparam("which"))
+
+
+def job_row(job: Job) -> dict[str, Any]:
+    """Return the row of a job."""
+    return {
+        "job_id": job.job_id,
+        "user_key": user_key(job.user),
+        "user_address": job.user,
+        "name": job.name,
+        "submitted_at": job.submitted_at,
+        "products": ",".join(build.product.value for build in job.builds),
+        "active_until": job.ended_at,
+        "parameters": json.dumps(dict(job.parameters)),
+    }
+
+
+_PLAIN = ("requested_at", "queued_at", "started_at", "running_at", "ends_at", "duration_s", "cancelled_at", "left_at")
+
+
+def build_rows(job: Job) -> list[dict[str, Any]]:
+    """Return the rows of a job's builds, in their order."""
+    return [
+        {name: getattr(build, name) for name in _PLAIN}
+        | {"job_id": job.job_id, "place": place, "product": build.product.value, "outcome": int(build.outcome)}
+        | {"observations": build.observations, "items": json.dumps(build.items)}
+        for place, build in enumerate(job.builds)
+    ]
+
+
+def jobs_from(rows: Iterable[Any]) -> list[Job]:
+    """Gather rows of jobs joined with builds, ordered by job, into jobs."""
+    heads: dict[int, Any] = {}
+    builds: dict[int, list[Build]] = {}
+    for row in rows:
+        heads[row[0]] = row
+        builds.setdefault(row[0], []).append(_build_from(row[_JOB_WIDTH:]))
+    return [
+        Job(
+            job_id=number,
+            user=head.user_address,
+            name=head.name,
+            submitted_at=head.submitted_at,
+            parameters=json.loads(head.parameters),
+            builds=tuple(builds[number]),
+        )
+        for number, head in heads.items()
+    ]
+
+
+_JOB_WIDTH = len(jobs.c)
+
+
+def _build_from(row: Any) -> Build:
+    _, _, product, requested, queued, started, running, ends, duration, outcome, cancelled, _, observations, items = row
+    return Build(
+        product=Product(product),
+        requested_at=requested,
+        queued_at=queued,
+        started_at=started,
+        running_at=running,
+        ends_at=ends,
+        duration_s=duration,
+        outcome=StatusCode(outcome),
+        cancelled_at=cancelled,
+        observations=observations,
+        items=tuple(json.loads(items)),
+    )
