@@ -1,1 +1,1 @@
-"""The contents of a finished product. Importing this loads nothing heavy: numpy and its like come with the first build."""
+"""The contents of a finished product. Importing this loads nothing heavy: numpy comes with the first build."""

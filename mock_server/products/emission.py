@@ -1,0 +1,90 @@
+"""Spectra: what sources emit, what passes the gas on the way, and what the detector makes of it. No draws."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mock_server.products import instrument
+
+if TYPE_CHECKING:
+    from mock_server.products.instrument import Floats
+    from mock_server.sources import Source, Spectrum
+
+LINES = ((0.65, 0.06), (0.9, 0.10), (1.02, 0.08), (1.35, 0.05), (1.86, 0.07), (2.46, 0.05), (6.7, 1.6))
+"""Lines of the thermal stand-in: energy, and equivalent width at kT = 1 keV [keV]; widths go as 1/kT (assumed)."""
+_STEP = float(instrument.ENERGIES[1] - instrument.ENERGIES[0])
+
+
+def shape(model: str, parameter: float) -> Floats:
+    """Emitted photons per keV in each folding bin, arbitrary scale, shape (590,).
+
+    Parameters
+    ----------
+    model
+        ``powerlaw``, ``apec`` or ``blackbody``. The thermal one is a stand-in of our own: a continuum with a few
+        lines, to exercise a pipeline, not to do plasma physics.
+    parameter
+        Photon index, or kT [keV].
+    """
+    energy = instrument.MIDDLES
+    match model:
+        case "powerlaw":
+            return np.asarray(energy**-parameter)
+        case "blackbody":
+            return energy**2 / np.expm1(np.minimum(energy / parameter, 600.0))
+        case "apec":
+            return _thermal(energy, parameter)
+        case _:
+            raise ValueError(f"unknown spectral model {model!r}: powerlaw, apec or blackbody")
+
+
+def _thermal(energy: Floats, temperature: float) -> Floats:
+    continuum = energy**-1.4 * np.exp(-np.minimum(energy / temperature, 600.0))
+    total = continuum.copy()
+    for line, width in LINES:
+        at = int((line - instrument.ENERGIES[0]) / _STEP)
+        total[at] += continuum[at] * width / temperature / _STEP
+    return total
+
+
+def parameter_of(spectrum: Spectrum, early: bool = False) -> float:
+    """Return the true photon index or kT [keV]."""
+    if early and spectrum.early_gamma is not None:
+        return spectrum.early_gamma
+    return spectrum.gamma if spectrum.model == "powerlaw" else spectrum.kt
+
+
+def arriving(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False) -> Floats:
+    """Photons per keV in each folding bin that reach the telescope, arbitrary scale, shape (590,).
+
+    Parameters
+    ----------
+    galactic
+        Column in our galaxy [cm-2]; the spectrum's own one lies at `redshift`.
+    early
+        The spectrum before its change.
+    """
+    veil = instrument.transmission(spectrum.nh, redshift)
+    veil = 1.0 - spectrum.covering + spectrum.covering * veil
+    return shape(spectrum.model, parameter_of(spectrum, early)) * instrument.transmission(galactic) * veil
+
+
+def counted(photons: Floats, area: Floats | None = None) -> Floats:
+    """Fold photons per keV with area and response: counts/s in each channel, shape (1024,)."""
+    area = instrument.effective_area() if area is None else area
+    return np.asarray((photons * area * _STEP) @ instrument.response())
+
+
+@lru_cache(maxsize=256)
+def channel_shares(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False) -> Floats:
+    """Counts in each channel for each count in 0.3-10 keV, shape (1024,)."""
+    channels = counted(arriving(spectrum, galactic, redshift, early))
+    return np.asarray(channels / channels[slice(*instrument.BAND)].sum())
+
+
+def true_shares(source: Source, early: bool = False) -> Floats:
+    """Return :func:`channel_shares` of a source."""
+    return channel_shares(source.spectrum, source.nh_galactic or 0.0, source.redshift or 0.0, early)

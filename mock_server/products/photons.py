@@ -1,0 +1,363 @@
+"""The photons of one snapshot: the only place where they are drawn.
+
+Keyed by seed, target, observation, snapshot and mode, never by job or by the order of calls: all products see the same
+ones, and an observation added later leaves older ones untouched. numpy promises the raw output of a bit generator for
+good, but not its distributions: so only raw numbers are taken from it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mock_server import chance
+from mock_server.products import emission, instrument
+from mock_server.products.memory import Memory
+from mock_server.sources import Rate, Source, Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from mock_server.model import Observation, Snapshot
+    from mock_server.products.instrument import Floats
+
+PC_BACKGROUND = 2.5e-7
+"""Background [count/s/pixel], 0.3-10 keV, before the observation's own factor of 0.6 to 1.4 (documented order)."""
+WT_BACKGROUND = (0.03, 0.2)
+"""Background within the source window of windowed timing [count/s]: from, to."""
+WT_SOURCE_WIDTH, WT_WIDTH = 40.0, 200.0
+"""Widths in windowed timing [pixels]: the source window, and that with the background on either side."""
+TRACKER_SIGMA = 3.5 / math.sqrt(2 * math.log(10))
+"""Scatter of the star trackers on each axis [arcsec]: 90 % of the snapshots within 3.5" (documented)."""
+REPLACED = 0.005
+"""Share of the events that a reprocessing drops, and share that it gains (assumed)."""
+BAD_COLUMN_CHANCE = 0.35
+"""Share of the observations that lose photons to dead columns (assumed)."""
+_STEPS = np.linspace(0.0, 1.0, 257)  # 6 s in a long snapshot, so that the shortest period of 100 s is resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Photons in order of time.
+
+    Parameters
+    ----------
+    met
+        Arrival: the middle of the frame [s, MET].
+    channel
+        PI channel, 0 to 1023.
+    x, y
+        PC: offset from the pointing in the tangent plane, east and north [arcsec]. WT: x runs along the window, from
+        the true place of the target [arcsec]; y is 0.
+    grade
+        0, 4, or 1 for all others.
+    """
+
+    met: Floats
+    channel: NDArray[np.int16]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    grade: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.met)
+
+    def take(self, which: Any) -> Events:
+        """Return those that a mask or a list of indices selects."""
+        return Events(self.met[which], self.channel[which], self.x[which], self.y[which], self.grade[which])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory they take [bytes]."""
+        return len(self) * 19
+
+
+def joined(parts: list[Events]) -> Events:
+    """Put lists together, in order of time."""
+    names = ("met", "channel", "x", "y", "grade")
+    both = Events(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return both.take(np.argsort(both.met, kind="stable"))
+
+
+memory: Memory[Events] = Memory(64 * 2**20, lambda events: events.nbytes + 500)
+"""Photons drawn lately; `memory.made` counts the lists drawn since the process began."""
+
+
+def source_events(seed: int, source: Source, observation: Observation, snapshot: Snapshot) -> Events:
+    """Photons of a source that reached the archive: after bad columns and by this processing version."""
+    key = ("source", seed, source, _place(observation), snapshot)
+    return memory.get(key, lambda: _source_events(_Look(seed, observation, snapshot), source))
+
+
+def background_events(seed: int, observation: Observation, snapshot: Snapshot) -> Events:
+    """Background photons over the whole field (PC) or window (WT)."""
+    key = ("background", seed, _place(observation), snapshot)
+    return memory.get(key, lambda: _background_events(_Look(seed, observation, snapshot)))
+
+
+def field_events(
+    seed: int, observation: Observation, snapshot: Snapshot, *, name: str, ra: float, dec: float, rate: float
+) -> Events:
+    """Photons of one constant source of `rate` [count/s] elsewhere in the field; only those that hit the detector."""
+    source = Source(
+        name=name,
+        ra=ra,
+        dec=dec,
+        nh_galactic=3e20,
+        rate=Rate(kind="persistent", mean_rate=rate),
+        spectrum=Spectrum(nh=2e20, gamma=1.8),
+    )
+    events = source_events(seed, source, observation, snapshot)
+    return events.take(on_detector(events.x, events.y, roll(seed, observation.target, snapshot.start)))
+
+
+def _place(observation: Observation) -> tuple[object, ...]:
+    return observation.obsid, observation.ra, observation.dec, observation.version
+
+
+# Keyed facts of an observation or a snapshot
+
+
+def tracker_offset(seed: int, observation: Observation, snapshot: Snapshot) -> tuple[float, float]:
+    """How far the star trackers misplace a snapshot, east and north [arcsec]; a reprocessing moves it by 0.3"."""
+    key = ("tracker", observation.obsid, snapshot.number)
+    x, y = (chance.normal(seed, *key, axis, sigma=TRACKER_SIGMA) for axis in "xy")
+    if observation.version > 1:
+        x += chance.normal(seed, *key, "x", observation.version, sigma=0.3)
+        y += chance.normal(seed, *key, "y", observation.version, sigma=0.3)
+    return x, y
+
+
+def roll(seed: int, target: str, met: float) -> float:
+    """Roll angle of the detector [deg]: keyed by target, drifting by a degree a day (assumed)."""
+    return (chance.uniform(seed, "roll", target, high=360.0) + met / 86400.0) % 360.0
+
+
+def on_detector(x: NDArray[Any], y: NDArray[Any], roll_deg: float) -> NDArray[np.bool_]:
+    """Whether tangent-plane offsets from the pointing [arcsec] fall on the detector."""
+    cosine, sine = math.cos(math.radians(roll_deg)), math.sin(math.radians(roll_deg))
+    width, height = (0.5 * side * instrument.PIXEL for side in instrument.DETECTOR)
+    return np.asarray((np.abs(x * cosine + y * sine) <= width) & (np.abs(y * cosine - x * sine) <= height))
+
+
+def offset_from_pointing(observation: Observation, ra: float, dec: float) -> tuple[float, float]:
+    """Where a position [deg] lies in the tangent plane of the pointing, east and north [arcsec]."""
+    turn, here, there = (math.radians(angle) for angle in (ra - observation.ra, observation.dec, dec))
+    depth = math.sin(here) * math.sin(there) + math.cos(here) * math.cos(there) * math.cos(turn)
+    x = math.cos(there) * math.sin(turn) / depth
+    y = (math.cos(here) * math.sin(there) - math.sin(here) * math.cos(there) * math.cos(turn)) / depth
+    return math.degrees(x) * 3600, math.degrees(y) * 3600
+
+
+def vignetting(observation: Observation, ra: float, dec: float) -> float:
+    """Share of the area that is left at a position [deg]."""
+    return float(instrument.vignetting(math.hypot(*offset_from_pointing(observation, ra, dec)) / 60))
+
+
+def lost_to_bad_columns(seed: int, source: Source, observation: Observation) -> float:
+    """Share of a source's photons that dead columns take in an observation: 0 for most, else 7 to 60 % (assumed)."""
+    key = ("bad columns", observation.obsid, source.name)
+    if not source.plan.near_bad_column and chance.uniform(seed, *key) >= BAD_COLUMN_CHANCE:
+        return 0.0
+    return 0.07 * float((0.60 / 0.07) ** chance.uniform(seed, *key, "share"))
+
+
+def background_level(seed: int, observation: Observation, mode: str) -> float:
+    """Background in 0.3-10 keV: of each pixel of the field (PC), or of each along the window (WT) [count/s/pixel]."""
+    u = chance.uniform(seed, "background", observation.obsid, mode)
+    if mode == "PC":
+        return PC_BACKGROUND * (0.6 + 0.8 * u)
+    low, high = WT_BACKGROUND
+    return low * float((high / low) ** u) / WT_SOURCE_WIDTH
+
+
+def area_factor(seed: int, observation: Observation) -> float:
+    """Change of the calibrated area by this processing: up to 1.5 % either way, none for the first version."""
+    if observation.version <= 1:
+        return 1.0
+    return chance.uniform(seed, "area", observation.obsid, observation.version, low=0.985, high=1.015)
+
+
+@lru_cache(maxsize=4096)
+def mean_rate(seed: int, source: Source, start: float, stop: float) -> float:
+    """True mean count rate between two moments [s, MET], 0.3-10 keV, whole PSF, on axis [count/s]."""
+    times = _grid(source, start, stop)
+    rates = source.rate_at(seed, times, np)
+    return float(np.sum(0.5 * (rates[1:] + rates[:-1]) * np.diff(times)) / (stop - start))
+
+
+def _grid(source: Source, start: float, stop: float) -> Floats:
+    """Moments at which the rate is evaluated: evenly spread, for bursts in the logarithm of the time since T0."""
+    if source.is_burst and source.t0_met is not None and start > source.t0_met:
+        first, last = math.log(start - source.t0_met), math.log(stop - source.t0_met)
+        times = source.t0_met + np.exp(first + (last - first) * _STEPS)
+        times[0], times[-1] = start, stop
+        return np.asarray(times)
+    return np.asarray(start + (stop - start) * _STEPS)
+
+
+# The draws
+
+
+class _Stream:
+    """Uniform numbers strictly between 0 and 1 that depend on their key alone."""
+
+    def __init__(self, seed: int, *key: object) -> None:
+        self._bits = np.random.Philox(key=chance.bits(seed, *key, size=16))
+
+    def uniforms(self, count: int) -> Floats:
+        return np.asarray(((self._bits.random_raw(count) >> np.uint64(11)) + 0.5) * 2.0**-53)
+
+    def arrivals(self, expected: float) -> Floats:
+        """Where a Poisson process of unit density has its points between 0 and `expected`, in order."""
+        enough = math.ceil(expected + 10 * math.sqrt(expected) + 30)
+        points = np.cumsum(-np.log(self.uniforms(enough)))
+        return points[: int(np.searchsorted(points, expected))]
+
+
+class _Look(NamedTuple):
+    """What keys the photons of a snapshot."""
+
+    seed: int
+    observation: Observation
+    snapshot: Snapshot
+
+    def stream(self, *part: object) -> _Stream:
+        target, obsid = self.observation.target, self.observation.obsid
+        return _Stream(self.seed, *part, target, obsid, self.snapshot.number, self.snapshot.mode)
+
+    def processed(self, draw: Callable[[_Stream, float], Events], *part: object) -> Events:
+        """Draw events; a later processing drops a few of them and gains a few others."""
+        events = draw(self.stream(*part), 1.0)
+        if self.observation.version == 1:
+            return events
+        stream = self.stream(*part, self.observation.version)
+        kept = events.take(stream.uniforms(len(events)) >= REPLACED)
+        return joined([kept, draw(stream, REPLACED)])
+
+
+def _source_events(look: _Look, source: Source) -> Events:
+    return look.processed(lambda stream, share: _drawn(look, source, stream, share), "photons", source.name)
+
+
+def _drawn(look: _Look, source: Source, stream: _Stream, share: float) -> Events:
+    """Draw photons of a source, `share` of as many as it sends."""
+    seed, observation, snapshot = look
+    met, late = _arrival_times(look, source, stream, share)
+    energy, dither, radius, angle, grade, column = stream.uniforms(6 * len(met)).reshape(6, len(met))
+    channel = _channels(source, energy, late)
+    if observation.version > 1:
+        gain = chance.uniform(seed, "gain", observation.obsid, observation.version, low=0.998, high=1.002)
+        channel = np.asarray(np.clip((channel + dither) * gain, 0, instrument.CHANNELS - 1))
+    x, y = _on_sky(look, source, instrument.radius_holding(radius), 2 * np.pi * angle)
+    events = Events(_in_frames(met, snapshot), channel.astype(np.int16), x, y, _grades(snapshot.mode, grade))
+    lost = lost_to_bad_columns(seed, source, observation)
+    return events.take(column >= lost) if lost else events
+
+
+def _arrival_times(
+    look: _Look, source: Source, stream: _Stream, share: float
+) -> tuple[Floats, NDArray[np.bool_] | bool]:
+    """Draw arrival times, and whether they belong to the late spectrum."""
+    seed, observation, snapshot = look
+    times = _grid(source, snapshot.start, snapshot.stop)
+    late: NDArray[np.bool_] | bool = True
+    change = (source.t0_met or 0.0) + source.spectrum.early_until_s
+    per_count: Any = _cumulative(source.spectrum, source.nh_galactic, source.redshift)[-1]
+    if source.spectrum.early_gamma is not None and snapshot.start < change:
+        early = _cumulative(source.spectrum, source.nh_galactic, source.redshift, early=True)[-1]
+        per_count = np.where(times >= change, per_count, early)
+        late = False
+    rates = source.rate_at(seed, times, np) * (per_count * share * vignetting(observation, source.ra, source.dec))
+    expected = np.zeros(len(times))
+    np.cumsum(0.5 * (rates[1:] + rates[:-1]) * np.diff(times), out=expected[1:])
+    met = np.interp(stream.arrivals(float(expected[-1])), expected, times)
+    return met, (late or met >= change)
+
+
+@lru_cache(maxsize=256)
+def _cumulative(spectrum: Spectrum, galactic: float | None, redshift: float | None, early: bool = False) -> Floats:
+    """Cumulative counts by channel for each count in 0.3-10 keV, shape (1024,)."""
+    return np.cumsum(emission.channel_shares(spectrum, galactic or 0.0, redshift or 0.0, early))
+
+
+def _channels(source: Source, u: Floats, late: NDArray[np.bool_] | bool) -> Floats:
+    """Channels from uniforms, by the inverse of the cumulative folded spectrum."""
+    channel = _drawn_channels(_cumulative(source.spectrum, source.nh_galactic, source.redshift), u)
+    if late is True:
+        return channel
+    early = _drawn_channels(_cumulative(source.spectrum, source.nh_galactic, source.redshift, early=True), u)
+    return np.asarray(np.where(late, channel, early))
+
+
+def _drawn_channels(cumulative: Floats, u: Floats) -> Floats:
+    return np.asarray(np.minimum(np.searchsorted(cumulative, u * cumulative[-1]), instrument.CHANNELS - 1.0))
+
+
+def _on_sky(
+    look: _Look, source: Source, radius: Floats, angle: Floats
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Places of a source's photons, misplaced by the star trackers."""
+    east, north = tracker_offset(*look)
+    if look.snapshot.mode == "WT":
+        return (east + radius * np.cos(angle)).astype(np.float32), np.zeros(len(radius), np.float32)
+    x, y = offset_from_pointing(look.observation, source.ra, source.dec)
+    at_x, at_y = x + east + radius * np.cos(angle), y + north + radius * np.sin(angle)
+    return at_x.astype(np.float32), at_y.astype(np.float32)
+
+
+def _in_frames(met: Floats, snapshot: Snapshot) -> Floats:
+    """Move arrivals to the middle of their frame."""
+    frame = instrument.FRAME[snapshot.mode]
+    return np.minimum(snapshot.start + (np.floor((met - snapshot.start) / frame) + 0.5) * frame, snapshot.stop)
+
+
+def _grades(mode: str, u: Floats) -> NDArray[np.int8]:
+    zero, four = instrument.GRADE_SHARES[mode]
+    return np.where(u < zero, 0, np.where(u < zero + four, 4, 1)).astype(np.int8)
+
+
+@lru_cache(maxsize=1)
+def background_shares() -> Floats:
+    """Background in each channel for each count in 0.3-10 keV: 1/E + 0.15 above 0.2 keV, shape (1024,)."""
+    energy = (np.arange(instrument.CHANNELS) + 0.5) / 100
+    shares = np.where(energy > 0.2, 1 / energy + 0.15, 0.0)
+    return np.asarray(shares / shares[slice(*instrument.BAND)].sum())
+
+
+@lru_cache(maxsize=1)
+def _background_cumulative() -> Floats:
+    return np.cumsum(background_shares())
+
+
+def _background_events(look: _Look) -> Events:
+    return look.processed(lambda stream, share: _drawn_background(look, stream, share), "background")
+
+
+def _drawn_background(look: _Look, stream: _Stream, share: float) -> Events:
+    mode, start = look.snapshot.mode, look.snapshot.start
+    pixels = math.prod(instrument.DETECTOR) if mode == "PC" else WT_WIDTH
+    cumulative = _background_cumulative()
+    rate = background_level(look.seed, look.observation, mode) * pixels * cumulative[-1] * share
+    met = start + stream.arrivals(rate * look.snapshot.exposure) / rate
+    energy, across, along, grade = stream.uniforms(4 * len(met)).reshape(4, len(met))
+    x, y = _over_field(look, across - 0.5, along - 0.5)
+    channel = _drawn_channels(cumulative, energy).astype(np.int16)
+    return Events(_in_frames(met, look.snapshot), channel, x, y, _grades(mode, grade))
+
+
+def _over_field(look: _Look, across: Floats, along: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Spread numbers from -1/2 to 1/2 over the detector (PC) or the window (WT)."""
+    if look.snapshot.mode == "WT":
+        return (across * WT_WIDTH * instrument.PIXEL).astype(np.float32), np.zeros(len(across), np.float32)
+    width, height = (side * instrument.PIXEL for side in instrument.DETECTOR)
+    angle = math.radians(roll(look.seed, look.observation.target, look.snapshot.start))
+    x = across * width * math.cos(angle) - along * height * math.sin(angle)
+    y = across * width * math.sin(angle) + along * height * math.cos(angle)
+    return x.astype(np.float32), y.astype(np.float32)
