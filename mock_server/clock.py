@@ -5,9 +5,18 @@ Everything that waits, waits on this clock. Instants are seconds since 1970-01-0
 
 from __future__ import annotations
 
+import _thread
+import contextlib
+import math
 import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Number = tuple[int, ...]
+"""Who shares a clock: (0,) is the first program or thread, (0, 2) the third that this one started, and so on."""
 
 
 class Clock(Protocol):
@@ -64,6 +73,11 @@ class ScaledClock:
 class VirtualClock:
     """Stands still until somebody sleeps or advances it.
 
+    Alone, a sleeper moves time on at once. Threads and processes that share the clock join it as *parties*: then time
+    moves to the earliest wake-up only when every party waits, and those who call the service at the same instant
+    go in the order of their numbers. So the same programs give the same calls at the same times, however the
+    machine schedules them.
+
     Parameters
     ----------
     start
@@ -72,22 +86,157 @@ class VirtualClock:
 
     def __init__(self, start: float) -> None:
         self._now = float(start)
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()  # the real one, whatever stands in for threading.Lock
+        self._parties: dict[Number, _Party] = {}
+        self._acting: dict[int, _Party] = {}
 
     def now(self) -> float:
         """Service time [s]."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Move time on by `seconds`, at once."""
-        self.advance(max(0.0, seconds))
+        """Return once `seconds` have passed; of a thread that is no party, time moves on at once."""
+        if _thread.get_ident() in self._acting:
+            self.wait(self._now + max(0.0, seconds))
+        else:
+            self.advance(max(0.0, seconds))
 
     def advance(self, seconds: float) -> float:
-        """Move time on and return it [s]."""
+        """Move time on, wake who is due, and return the new time [s]."""
         _check_forward(seconds)
         with self._lock:
             self._now += seconds
+            self._wake_due()
             return self._now
+
+    def join(self, number: Number) -> None:
+        """Add a party, which runs from now on. It may be announced before its thread or process exists."""
+        with self._lock:
+            if number in self._parties:
+                raise ValueError(f"party {number} shares this clock already")
+            self._parties[number] = _Party(number)
+
+    def leave(self, number: Number) -> None:
+        """Forget a party; nobody waits for it any more."""
+        with self._lock:
+            party = self._parties.pop(number, None)
+            if party is not None:
+                party.release()
+                self._acting = {ident: acting for ident, acting in self._acting.items() if acting is not party}
+                self._settle()
+
+    def attach(self, number: Number) -> None:
+        """From now on the calling thread acts for this party."""
+        with self._lock:
+            self._acting = {**self._acting, _thread.get_ident(): self._parties[number]}
+
+    def detach(self) -> None:
+        """From now on the calling thread acts for nobody."""
+        with self._lock:
+            ident = _thread.get_ident()
+            self._acting = {other: party for other, party in self._acting.items() if other != ident}
+
+    def acting(self) -> Number | None:
+        """Return the party for which the calling thread acts, or None."""
+        party = self._acting.get(_thread.get_ident())
+        return party.number if party else None
+
+    def turn(self) -> None:
+        """Return when no running party has a smaller number than the calling thread's; at once if it has none."""
+        party = self._acting.get(_thread.get_ident())
+        if party is None or len(self._parties) == 1:
+            return
+        with self._lock:
+            if min(other.number for other in self._parties.values() if other.until is None) == party.number:
+                return
+            gate = party.close_gate()
+        gate.acquire()
+
+    def wait(self, until: float, token: object = None) -> None:
+        """Return at service time `until` [s], or when somebody wakes the calling party with the same `token`."""
+        party = self._acting[_thread.get_ident()]
+        with self._lock:
+            if token is not None and party.woken == token:
+                return
+            party.until, party.token = until, token
+            gate = party.close_gate()
+            self._settle()
+        try:
+            gate.acquire()
+        except BaseException:
+            with self._lock:
+                party.release()
+            raise
+
+    def wake(self, number: Number, token: object) -> None:
+        """Let a party go on that waits with this `token`, now or in a moment."""
+        with self._lock:
+            party = self._parties.get(number)
+            if party is not None:
+                party.woken = token
+                if party.until is not None and party.token == token:
+                    party.release()
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Within, the calling party waits for something other than the clock, and holds nobody up."""
+        party = self._acting.get(_thread.get_ident())
+        if party is None:
+            yield
+            return
+        with self._lock:
+            party.until = math.inf
+            self._settle()
+        try:
+            yield
+        finally:
+            with self._lock:
+                party.until = None
+
+    def _settle(self) -> None:
+        running = [party for party in self._parties.values() if party.until is None]
+        if running:
+            first = min(running, key=lambda party: party.number)
+            first.open_gate()
+            return
+        due = min((party.until for party in self._parties.values() if party.until is not None), default=math.inf)
+        if due < math.inf:
+            self._now = max(self._now, due)
+            self._wake_due()
+
+    def _wake_due(self) -> None:
+        for party in self._parties.values():
+            if party.until is not None and party.until <= self._now:
+                party.release()
+
+
+class _Party:
+    """One who shares a clock: runs (`until` None), or waits until an instant [s]; behind its gate if blocked."""
+
+    __slots__ = ("_gate", "number", "token", "until", "woken")
+
+    def __init__(self, number: Number) -> None:
+        self.number = number
+        self.until: float | None = None
+        self.token: object = None
+        self.woken: object = None
+        self._gate: _thread.LockType | None = None
+
+    def close_gate(self) -> _thread.LockType:
+        """Return a lock whose next `acquire` blocks until the gate is opened."""
+        self._gate = _thread.allocate_lock()
+        self._gate.acquire()
+        return self._gate
+
+    def open_gate(self) -> None:
+        if self._gate is not None:
+            gate, self._gate = self._gate, None
+            gate.release()
+
+    def release(self) -> None:
+        """Let it run."""
+        self.until = None
+        self.open_gate()
 
 
 def _check_forward(seconds: float) -> None:

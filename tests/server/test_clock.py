@@ -1,0 +1,221 @@
+"""Service time: system, scaled, virtual, and shared by several who wait for one another."""
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_server.clock import Number, ScaledClock, VirtualClock, parse_clock
+
+START = 1_000_000.0
+
+
+class TestAVirtualClock:
+    def test_stands_still(self):
+        clock = VirtualClock(START)
+        assert (clock.now(), clock.now()) == (START, START)
+
+    def test_moves_on_by_what_is_slept(self):
+        clock = VirtualClock(START)
+        clock.sleep(120)
+        assert clock.now() == START + 120
+
+    def test_does_not_go_back_when_a_negative_time_is_slept(self):
+        clock = VirtualClock(START)
+        clock.sleep(-1)
+        assert clock.now() == START
+
+    def test_answers_an_advance_with_the_new_time(self):
+        assert VirtualClock(START).advance(30) == START + 30
+
+    @pytest.mark.parametrize("seconds", [-1, math.inf, math.nan])
+    def test_refuses_to_advance_by_nonsense(self, seconds):
+        with pytest.raises(ValueError, match="only moves forward"):
+            VirtualClock(START).advance(seconds)
+
+
+class TestAScaledClock:
+    def test_starts_where_it_is_told(self):
+        assert ScaledClock(1e-9, start=START).now() == pytest.approx(START)
+
+    def test_jumps_ahead(self):
+        clock = ScaledClock(1e-9, start=START)
+        assert clock.advance(3600) == pytest.approx(START + 3600)
+
+    @pytest.mark.parametrize("factor", [0, -1, math.nan])
+    def test_needs_a_positive_factor(self, factor):
+        with pytest.raises(ValueError, match="must be positive"):
+            ScaledClock(factor)
+
+
+@pytest.mark.parametrize(("text", "kind"), [("system", ScaledClock), ("x60", ScaledClock), ("virtual", VirtualClock)])
+def test_the_option_names_a_clock(text, kind):
+    assert isinstance(parse_clock(text, START), kind)
+
+
+@pytest.mark.parametrize("text", ["", "x", "xfast", "60", "x0", "x-1"])
+def test_any_other_option_is_refused(text):
+    with pytest.raises(ValueError, match=r"clock"):
+        parse_clock(text, START)
+
+
+Log = list[tuple[float, Number, Any]]
+
+
+def run_parties(clock: VirtualClock, programs: dict[Number, Callable[[Callable[[Any], None]], None]]) -> Log:
+    """Run one thread for each party; each program is given `say`, which takes its turn and notes a word."""
+    log: Log = []
+
+    def body(number: Number) -> None:
+        def say(word: Any) -> None:
+            clock.turn()
+            log.append((clock.now() - START, number, word))
+
+        clock.attach(number)
+        try:
+            programs[number](say)
+        finally:
+            clock.leave(number)
+
+    for number in programs:
+        clock.join(number)
+    threads = [threading.Thread(target=body, args=(number,), daemon=True) for number in reversed(programs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads), "the parties wait for one another"
+    return log
+
+
+def sleeper(clock: VirtualClock, *naps: float) -> Callable[[Callable[[Any], None]], None]:
+    def program(say: Callable[[Any], None]) -> None:
+        for nap in naps:
+            clock.sleep(nap)
+            say(nap)
+
+    return program
+
+
+class TestParties:
+    def test_time_moves_to_the_earliest_wake_up_once_all_wait(self):
+        clock = VirtualClock(START)
+        log = run_parties(clock, {(0,): sleeper(clock, 10, 10), (1,): sleeper(clock, 4, 4, 4)})
+        assert [(at, who) for at, who, _ in log] == [(4, (1,)), (8, (1,)), (10, (0,)), (12, (1,)), (20, (0,))]
+
+    def test_those_who_wake_together_go_in_the_order_of_their_numbers(self):
+        clock = VirtualClock(START)
+        numbers: list[Number] = [(3,), (0,), (1, 5), (1,), (1, 5, 0)]
+        log = run_parties(clock, {number: sleeper(clock, 5, 5) for number in numbers})
+        assert [who for at, who, _ in log if at == 5] == sorted(numbers)
+        assert [who for at, who, _ in log if at == 10] == sorted(numbers)
+
+    def test_one_says_all_it_has_to_say_before_the_next_begins(self):
+        clock = VirtualClock(START)
+
+        def program(say: Callable[[Any], None]) -> None:
+            say("a")
+            say("b")
+            clock.sleep(1)
+
+        log = run_parties(clock, {(0,): program, (1,): program, (2,): program})
+        assert [(who[0], word) for _, who, word in log] == [(n, word) for n in range(3) for word in "ab"]
+
+    def test_a_sleep_of_nothing_lets_the_others_go_first(self):
+        clock = VirtualClock(START)
+        log = run_parties(clock, {(0,): sleeper(clock, 0), (1,): lambda say: say("first")})
+        assert [word for _, _, word in log] == ["first", 0]
+        assert clock.now() == START
+
+    def test_nobody_waits_for_one_who_has_left(self):
+        clock = VirtualClock(START)
+        run_parties(clock, {(0,): lambda _say: None, (1,): sleeper(clock, 7)})
+        assert clock.now() == START + 7
+
+    def test_one_who_is_away_holds_nobody_up(self):
+        clock = VirtualClock(START)
+        gone = threading.Event()
+
+        def elsewhere(_say: Callable[[Any], None]) -> None:
+            with clock.away():
+                gone.wait(30)
+
+        def other(say: Callable[[Any], None]) -> None:
+            clock.sleep(60)
+            say("awake")
+            gone.set()
+
+        assert run_parties(clock, {(0,): elsewhere, (1,): other}) == [(60, (1,), "awake")]
+
+    def test_one_is_woken_before_its_time_by_its_token(self):
+        clock = VirtualClock(START)
+
+        def waits(say: Callable[[Any], None]) -> None:
+            clock.wait(START + 100, "token")
+            say("woken")
+
+        def wakes(_say: Callable[[Any], None]) -> None:
+            clock.sleep(3)
+            clock.wake((0,), "token")
+
+        assert run_parties(clock, {(0,): waits, (1,): wakes}) == [(3, (0,), "woken")]
+
+    def test_a_wake_that_comes_before_the_wait_is_not_lost(self):
+        clock = VirtualClock(START)
+
+        def waits(say: Callable[[Any], None]) -> None:
+            clock.wake((0,), "token")
+            clock.wait(START + 100, "token")
+            say("woken")
+
+        assert run_parties(clock, {(0,): waits}) == [(0, (0,), "woken")]
+
+    def test_a_wake_meant_for_another_wait_disturbs_no_sleep(self):
+        clock = VirtualClock(START)
+
+        def sleeps(say: Callable[[Any], None]) -> None:
+            clock.wake((0,), "old")
+            clock.sleep(5)
+            say("awake")
+
+        assert run_parties(clock, {(0,): sleeps}) == [(5, (0,), "awake")]
+
+    def test_an_advance_wakes_those_who_are_due(self):
+        clock = VirtualClock(START)
+
+        def waits(say: Callable[[Any], None]) -> None:
+            clock.sleep(60)
+            say("awake")
+
+        def advances(say: Callable[[Any], None]) -> None:
+            say("everybody else waits")
+            clock.advance(90)
+
+        log = run_parties(clock, {(0,): waits, (1,): advances})
+        assert log == [(0, (1,), "everybody else waits"), (90, (0,), "awake")]
+
+    def test_nobody_joins_twice(self):
+        clock = VirtualClock(START)
+        clock.join((0,))
+        with pytest.raises(ValueError, match="already"):
+            clock.join((0,))
+
+    def test_a_thread_that_is_no_party_takes_no_turn(self):
+        clock = VirtualClock(START)
+        clock.join((0,))
+        clock.turn()
+        assert clock.acting() is None
+
+
+@given(naps=st.lists(st.lists(st.integers(0, 50), max_size=5), min_size=1, max_size=4))
+def test_whatever_the_naps_everybody_wakes_on_time_and_in_order(naps):
+    clock = VirtualClock(START)
+    log = run_parties(clock, {(n,): sleeper(clock, *its) for n, its in enumerate(naps)})
+    for n, its in enumerate(naps):
+        assert [at for at, who, _ in log if who == (n,)] == [sum(its[: i + 1]) for i in range(len(its))]
+    assert [at for at, _, _ in log] == sorted(at for at, _, _ in log)
+    assert clock.now() == START + max(map(sum, naps))
