@@ -88,7 +88,8 @@ def _text(parameter: Parameter, value: Any) -> str:
         raise ValueError(f"must be {parameter.kind.value}")
     if parameter.kind is Kind.TARGETS and isinstance(value, int) and 0 <= value < 10**8:
         return f"{value:08d}"
-    text = clean(value) if isinstance(value, str) else shown(_plain(value))
+    plain = value if parameter.kind is Kind.TEXT else _plain(value)
+    text = clean(plain) if isinstance(plain, str) else shown(plain)
     longest = _LONGEST.get(parameter.kind, _LONGEST_TEXT)
     if len(text) > longest:
         raise ValueError(f"must have at most {longest} characters")

@@ -1,7 +1,8 @@
-"""Every parameter of the catalogue against the service's own rules, and documented requests against documented answers."""
+"""Every parameter of the catalogue, and documented requests and answers, against the service's own rules."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from mock_server.errors import ParametersRefused, Refusal
 from mock_server.model import Product
 from mock_server.parameter_rules import NEEDED
-from mock_server.parameter_table import BY_NAME, TABLE, Group, Kind
+from mock_server.parameter_table import BY_NAME, TABLE, Group, Kind, Parameter
 from mock_server.parameters import check_defaults, for_caller, read, read_stored
 
-CATALOGUE = json.loads(Path("contracts/evidence/parameters.json").read_text("utf-8"))["parameters"]
+CONTRACTS = Path(__file__).parents[2] / "contracts"
+CATALOGUE = json.loads((CONTRACTS / "evidence/parameters.json").read_text("utf-8"))["parameters"]
 
 GLOBAL = {"UserID": "user@example.org", "name": "GK Per", "targ": "00081445", "RA": 52.8, "Dec": 43.9}
 COUNTS = {"binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1}
@@ -21,12 +23,11 @@ COUNTS = {"binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1}
 EVERYTHING = GLOBAL | {
     "cent": 1,
     "poserr": 1,
-    **{"lc": 1, "spec": 1, "dopsf": 1, "doenh": 1, "doxastrom": 1, "image": 1, "sourceDet": 1},
+    **{product.flag: 1 for product in Product},
     **COUNTS,
     "specz": 0,
     "detobs": "all",
 }
-ONLY = {product: {product.flag: 1} for product in Product}
 NO_DEFAULT_IN_THE_ECHO = {"getCoords", "getTargs", "getT0", "outdir"}
 DEFAULTED_BY_THE_SERVICE = {
     "detobs": "user",  # one page says so; the client always sends it
@@ -79,7 +80,7 @@ BAD = {
     Kind.RANGES: ["abc", "5e8-4e8", "00081445001", 7, ["1-2"]],
     Kind.ENERGIES: ["0.3", "2-1", "0.1-5", "1-11", "1-2,", "1-2,x", ["1-2"], True],
 }
-GOOD = {
+GOOD: dict[Kind, list[tuple[Any, Any]]] = {
     Kind.FLAG: [(1, 1), (0, 0), (True, 1), (False, 0), ("1", 1), ("0", 0), (1.0, 1), ("yes", 1), ("false", 0)],
     Kind.WHOLE: [(1, 1), ("20", 20), (7.0, 7)],
     Kind.NUMBER: [],
@@ -101,7 +102,7 @@ GOOD = {
 
 # what has to stand beside a value, or it would be refused for another reason
 _WITHIN = {"minen": 0.3, "soft1": 0.5, "soft2": 8, "hard1": 0.5, "hard2": 8, "maxen": 10}
-ENERGIES = {name: _WITHIN for name in _WITHIN} | {
+ENERGIES = dict.fromkeys(_WITHIN, _WITHIN) | {
     "minen": _WITHIN | {"soft1": 5, "hard1": 5},
     "maxen": _WITHIN | {"soft2": 0.9, "hard2": 0.9},
 }
@@ -113,17 +114,17 @@ COMPANIONS = (
 )
 
 
-def echo(**more):
+def echo(**more: Any) -> dict[str, Any]:
     return read(EVERYTHING | more, {}).job_pars({})
 
 
-def refused(request):
+def refused(request: dict[str, Any]) -> ParametersRefused:
     with pytest.raises(ParametersRefused) as refusal:
         read(request, {})
     return refusal.value
 
 
-def acceptable(parameter):
+def acceptable(parameter: Parameter) -> list[tuple[Any, Any]]:
     """Pairs of a value and its echo."""
     if parameter.kind is Kind.CHOICE:
         return [(word, word) for word in parameter.choices] + list(parameter.codes.items())
@@ -210,38 +211,267 @@ class TestEveryParameter:
             assert refused(request | empty).missing == (name,), empty
 
 
-def example(name):
-    return json.loads(Path(f"contracts/openapi/examples/{name}.json").read_text("utf-8"))
+def example(name: str) -> dict[str, Any]:
+    return dict(json.loads((CONTRACTS / f"openapi/examples/run_userobject.{name}.json").read_text("utf-8")))
 
 
-# defaults of parameters that are younger than the documented answers, or that no documented answer tells
-YOUNGER = {"notify", "sourceDet", "pchrbin", "wthrbin", "galactic", "doNotFit", "models", "dchi"}
+# parameters younger than the documented answers, or that none of them tells
+UNTOLD = {"notify", "sourceDet", "pchrbin", "wthrbin", "galactic", "doNotFit", "models", "dchi"}
 
-GRB_200416A_REQUEST = {
-    "api_name": "xrt_prods",
-    "api_version": "1.12",
-    "UserID": "user@example.org",
-    "getTargs": 1,
-    "cent": 1,
-    "name": "GRB 200416A",
-    "RA": 335.6985,
-    "Dec": -7.5179,
-    "centMeth": "simple",
-    "useSXPS": 0,
-    "Tstart": 608713541.952,
-    "getT0": 0,
-    "poserr": 1,
-    **{"lc": 1, "binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1},
-    **{"spec": 1, "dchi": 2.706, "specz": 0},
-    **{"dopsf": 1, "doenh": 1, "doxastrom": 1, "allxastrom": 1},
+
+def differences(ours: dict[str, Any], documented: dict[str, Any]) -> dict[str, Any]:
+    """Keys of the documented answer that ours has not in the same form, with our value."""
+    return {k: ours.get(k) for k, v in documented.items() if (type(v), v) != (type(ours.get(k)), ours.get(k))}
+
+
+def test_the_request_for_grb_200416a_gives_the_documented_answer_but_for_lcobs():
+    request, documented = example("tutorial_python.derived.request"), example("ok.grb_200416A.jobPars")
+    ours = for_caller(read(request, {}).job_pars({"targ": ["00966554"]}), "xrt_prods")
+    # the documented answer was given to version 0.1, and holds a code for lcobs that no client takes
+    assert differences(ours, documented) == {"lcobs": "all", "api_version": "1.12"}
+    assert set(ours) - set(documented) == UNTOLD
+    assert [key for key in ours if key not in UNTOLD] == list(documented)
+
+
+def test_the_request_for_gk_per_gives_the_documented_answer_with_text_for_codes():
+    documented = example("ok.gk_per.response")["jobPars"]
+    request = example("fo_aqr_spectrum.request") | {"name": "GK Per"}  # the answer is printed for another object
+    targets = documented["targ"].strip("{}").split(",")
+    computed = {"RA": 52.8, "Dec": 43.9043, "targ": targets, "Tstart": 124048802.40058, "outdir": "USERPROD_14"}
+    ours = read(request, {}).job_pars(computed)
+    assert differences(ours, documented) == {
+        "centMeth": "iterative",  # documented: the code 3
+        "timeslice": "single",  # the code 1
+        "specobs": "all",  # the code 1
+        "lcobs": "all",  # the code 0
+        "poserr": 1,  # documented: 60, in arcsec
+        "useSXPS": 0,  # documented: a catalogue that the request had not asked for
+    }
+    assert set(ours) - set(documented) == UNTOLD - {"pchrbin", "wthrbin"}
+    assert [key for key in ours if key not in UNTOLD] == list(documented)
+
+
+def test_the_documented_refusal_names_what_is_missing_and_what_is_invalid():
+    documented = example("error.missing_and_invalid.response")["listErr"]
+    request = {key: value for key, value in _LIGHT_CURVE.items() if key not in ("Dec", "cent")}
+    refusal = refused(request | COUNTS | {"poserr": 0.01})
+    assert [sorted(refusal.missing), sorted(refusal.invalid)] == [sorted(entry["list"]) for entry in documented]
+
+
+def test_an_enumeration_is_refused_with_its_words():
+    refusal = refused(EVERYTHING | {"binMeth": "foo"})
+    assert refusal.invalid == ("binMeth is foo, but must be one of: counts, time, snapshot, obsid",)
+
+
+def test_documented_fragments_are_taken():
+    for name in ("lc_counts", "lc_obsid", "lc_snapshot", "lc_time", "position", "spectrum_timeslice"):
+        read(EVERYTHING | example(f"fragment.{name}.request"), {})
+    read(EVERYTHING | example("fragment.lc_standard.request"), {})
+    read(example("fragment.basic.request") | example("fragment.basic_optional.request") | {"image": 1}, {})
+    read(example("tutorial_all_products.request"), {})
+
+
+def test_release_1_0_sends_its_version_as_a_number_and_is_understood():
+    assert echo(api_version=1.0)["api_version"] == "1.0"
+
+
+def test_no_product_is_a_refusal_of_its_own():
+    with pytest.raises(Refusal, match=r"^No products were requested\.$"):
+        read(GLOBAL | {"lc": 0}, {})
+    with pytest.raises(Refusal, match=r"^No products were requested\.$"):
+        read({}, {})
+
+
+def test_a_product_flag_that_cannot_be_read_is_named():
+    assert refused(GLOBAL | {"lc": "perhaps"}).invalid == ("lc is perhaps, but must be 0 or 1",)
+
+
+@pytest.mark.parametrize("product", Product)
+def test_each_flag_asks_for_its_product_and_is_echoed_as_a_number(product):
+    for flag in (1, True, "1", 1.0):
+        submission = read(EVERYTHING | dict.fromkeys((p.flag for p in Product), 0) | {product.flag: flag}, {})
+        assert product in submission.products
+        assert submission.job_pars({})[product.flag] == 1
+        assert type(submission.job_pars({})[product.flag]) is int
+
+
+def test_an_astrometric_position_brings_the_standard_one_even_if_declined():
+    submission = read(GLOBAL | {"doxastrom": 1, "dopsf": 0}, {})
+    assert submission.products == (Product.STANDARD_POS, Product.ASTROM_POS)
+    assert submission.job_pars({})["dopsf"] == 1
+
+
+def test_source_detection_alone_needs_no_position():
+    assert refused({"sourceDet": 1, "detobs": "all"}).missing == ("UserID", "name", "targ")
+    request = {key: GLOBAL[key] for key in ("UserID", "name", "targ")}
+    assert read(request | {"sourceDet": 1, "detobs": "all"}, {}).products == (Product.SOURCE_DET,)
+    assert refused(request | {"sourceDet": 1, "detobs": "all", "image": 1}).missing == ("RA", "Dec")
+
+
+def test_values_to_be_worked_out_need_not_be_given():
+    request = {"UserID": "a@b.org", "name": "GK Per", "getCoords": 1, "getTarg": 1, "getT0": 1, "image": 1}
+    submission = read(request, {})
+    assert submission.wants == {"getCoords", "getTargs", "getT0"}
+    assert (submission.user, submission.name) == ("a@b.org", "GK Per")
+
+
+def test_worked_out_values_come_last_and_take_the_place_of_given_ones():
+    submission = read(GLOBAL | {"getCoords": 1, "Tstart": 6e8, "image": 1}, {})
+    pars = submission.job_pars({"RA": 12.3456789, "Dec": -1.0})
+    assert list(pars)[-2:] == ["RA", "Dec"]
+    assert (pars["RA"], pars["Dec"], pars["targ"], pars["Tstart"]) == ("12.3457", "-1.0000", "00081445", 600000000)
+
+
+def test_several_targets_are_echoed_in_braces_and_one_is_not():
+    submission = read(GLOBAL | {"image": 1}, {})
+    assert submission.job_pars({"targ": ("00081445", "00081446")})["targ"] == "{00081445,00081446}"
+    assert submission.job_pars({"targ": ("00081445",)})["targ"] == "00081445"
+
+
+def test_the_official_client_is_not_told_what_it_asked_to_be_worked_out():
+    pars = read(GLOBAL | {"getTargs": 1, "getT0": 0, "image": 1}, {}).job_pars({"outdir": "USERPROD_7"})
+    assert {"getTargs", "getT0", "outdir"} <= set(for_caller(pars, None))
+    assert not {"getTargs", "getT0", "outdir"} & set(for_caller(pars, "xrt_prods"))
+
+
+def test_other_spellings_are_echoed_under_the_wire_name_and_yield_to_it():
+    pars = echo(poserr=None, posErr=2, SinceT0=0, allowBayes="pc", pcbintime=3, wtbin=1, wtbintime=9)
+    assert (pars["poserr"], pars["allowB"], pars["pcbin"], pars["wtbin"]) == (2, "pc", "3", "1")
+
+
+def test_unknown_keys_and_those_of_the_service_are_taken_to_no_effect():
+    pars = echo(whatSXPS="1SXPS", do3col=1, enh=1, outdir="USERPROD_1", pcmaxbin="7", colour="blue")
+    assert (pars["whatSXPS"], pars["do3col"], pars["enh"], pars["pcmaxbin"]) == ("2SXPS", 0, 0, 100000000)
+    assert not {"outdir", "colour"} & set(pars)
+
+
+def test_defaults_of_products_that_were_not_asked_for_are_not_echoed():
+    pars = read(GLOBAL | {"dopsf": 1}, {}).job_pars({})
+    groups = {parameter.group for parameter in TABLE if parameter.name in pars and parameter.name not in GLOBAL}
+    assert groups == {Group.ALWAYS, Group.POSITION}
+
+
+def test_defaults_in_force_take_the_place_of_the_built_in_ones_but_not_of_given_values():
+    pars = read(EVERYTHING | {"sigmin": 5}, {"sigmin": 4, "minsnr": 2.4, "cent": 0}).job_pars({})
+    assert (pars["sigmin"], pars["minsnr"], pars["cent"]) == ("5", 2.4, 1)
+
+
+def test_a_default_that_no_parameter_could_have_is_refused_with_the_nearest_name():
+    with pytest.raises(ValueError, match="did you mean 'sigmin'"):
+        check_defaults({"sigmn": 3})
+    with pytest.raises(ValueError, match="minsnr is low, but must be"):
+        check_defaults({"minsnr": "low"})
+    check_defaults({"minsnr": 2.4, "models": ["apec"], "specobs": "all"})
+
+
+def test_a_super_soft_source_gets_grade_0_and_lower_pile_up_rates_unless_given():
+    pars = echo(sss=1, grades="4", pcpuprate=0.5)
+    assert (pars["sss"], pars["grades"], pars["specgrades"]) == ("1", "0", "0")
+    assert (pars["wtpuprate"], pars["pcpuprate"]) == (50, 0.5)
+
+
+def test_time_binning_bins_the_ratio_alike_by_default():
+    assert echo(binMeth="time")["hrbin"] == 1
+    assert echo(binMeth="time", hrbin=0)["hrbin"] == 0
+    assert echo(binMeth="obsid")["hrbin"] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"soft1": 0.4, "minen": 0.5, "hard1": 1.5}, "soft1 is 0.4, but must be at least minen (0.5)"),
+        ({"hard1": 0.4, "minen": 0.5, "soft1": 0.5}, "hard1 is 0.4, but must be at least minen (0.5)"),
+        ({"soft2": 9, "maxen": 8, "hard2": 8}, "soft2 is 9, but must be at most maxen (8)"),
+        ({"hard2": 9, "maxen": 8}, "hard2 is 9, but must be at most maxen (8)"),
+        ({"soft1": 1.5}, "soft1 is 1.5, but must be below soft2 (1.5)"),
+        ({"hard1": 8, "hard2": 8}, "hard1 is 8, but must be below hard2 (8)"),
+    ],
+)
+def test_bands_lie_inside_the_whole_range(given, sentence):
+    assert refused(EVERYTHING | given).invalid == (sentence,)
+
+
+def test_bands_may_touch_the_ends_of_the_whole_range():
+    assert echo(minen=0.5, maxen=8, soft1=0.5, soft2=8, hard1=0.5, hard2=8)["minen"] == "0.5"
+
+
+def test_intervals_need_names_that_their_files_can_have():
+    sliced = EVERYTHING | {"timeslice": "user", "gti1": "2e8-3e8", "gti2": "3e8-4e8"}
+    assert refused(sliced | {"rname1": "++", "rname2": "a"}).invalid[0].startswith("rname1 is ++, but must have")
+    assert refused(sliced | {"rname1": "a b", "rname2": "ab"}).invalid[0].startswith("rname2 is ab, but must have")
+
+
+def test_relative_times_need_a_t0_given_or_to_be_worked_out():
+    early = EVERYTHING | {"sinceT0": 1, "lcobs": "user", "uselcobs": "100-400,500-700"}
+    assert "counts from T0" in refused(early).invalid[0]
+    assert read(early | {"Tstart": 608713541}, {}).values["uselcobs"] == "100-400,500-700"
+    assert read(early | {"getT0": 1}, {}).wants == {"getT0"}
+
+
+def test_t0_as_mjd_or_date_is_echoed_as_spacecraft_time():
+    assert echo(Tstart="2020-04-16")["Tstart"] == pytest.approx(608688000, abs=60)
+    assert echo(Tstart=58955.0)["Tstart"] == pytest.approx(echo(Tstart="2020-04-16")["Tstart"], abs=1e-3)
+
+
+def test_the_redshift_is_echoed_before_the_absorber_in_whatever_order_they_came():
+    pars = list(echo(galactic=1, doNotFit=0, specz=1, zval=0.5))
+    assert [key for key in pars if key in ("specz", "zval", "galactic", "doNotFit")] == [
+        "specz", "zval", "galactic", "doNotFit",
+    ]  # fmt: skip
+
+
+def test_all_problems_are_told_at_once():
+    refusal = refused({"UserID": "a@b.org", "lc": 1, "poserr": 9, "binMeth": "foo", "RA": 400})
+    assert refusal.missing == ("name", "cent", "Dec", "targ")
+    assert [sentence.split()[0] for sentence in refusal.invalid] == ["poserr", "binMeth", "RA"]
+
+
+def test_what_is_stored_is_read_back_as_the_same_values():
+    submission = read(EVERYTHING | {"targ": "00081445,00081446", "imen": "0.3-1,1-10"}, {})
+    typed = read_stored(submission.job_pars({}))
+    assert typed == {name: submission.values[name] for name in typed}
+
+
+# --- anything goes in, an answer or a refusal comes out
+
+_ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**300, max_value=10**400)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["0.3-10", "1e999", "{", "{}", ",", "-", "2020-13-45", "60578.436", "00081445001", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+_NAMES = st.sampled_from([spelling for p in TABLE for spelling in (p.name, *p.also)]) | st.text(max_size=8)
+
+
+@given(st.dictionaries(_NAMES, _ANYTHING, max_size=12), st.booleans())
+def test_any_object_is_either_taken_or_refused(odd, on_top):
+    try:
+        answer = read(EVERYTHING | odd if on_top else odd, {}).job_pars({})
+    except ParametersRefused as refusal:
+        answer = {"missing": refusal.missing, "invalid": refusal.invalid}
+    except Refusal as refusal:
+        answer = {"ERROR": str(refusal)}
+    assert json.dumps(answer, allow_nan=False, ensure_ascii=False).encode("utf-8")
+
+
+_GOOD: dict[Kind, list[tuple[Any, Any]]] = {
+    parameter.name: st.sampled_from([value for value, _ in acceptable(parameter)])
+    for parameter in TABLE
+    if not parameter.server_only and not parameter.name.startswith("rname")
 }
-GK_PER_REQUEST = {
-    **{"UserID": "user@example.org", "name": "GK Per", "getCoords": 1, "getTargs": 1, "getT0": 1},
-    **{"cent": 1, "centMeth": "iterative", "poserr": 1},
-    **{"spec": 1, "specz": 0, "timeslice": "single", "specobs": "all", "specgrades": "all"},
-}
-GK_PER_ANSWER = """
-    UserID name getCoords getTargs getT0 cent centMeth poserr spec specz timeslice specobs specgrades whatSXPS useSXPS
-    lc image sss sinceT0 lcobs hrbin dopsf doenh doxastrom allxastrom do3col enh outdir wtpuprate pcpuprate
-    maxCentTries specobstime RA Dec targ Tstart
-""".split()
+
+
+@given(st.fixed_dictionaries({}, optional=_GOOD))
+def test_an_answer_sent_back_is_taken_and_answered_alike(given_values):
+    try:
+        first = read(EVERYTHING | COMPANIONS | given_values, {}).job_pars({"RA": 1.0, "outdir": "USERPROD_1"})
+    except Refusal:
+        return
+    again = read(first, {}).job_pars({"outdir": "USERPROD_2"})
+    assert again | {"RA": None, "outdir": None} == first | {"RA": None, "outdir": None}
+    assert float(again["RA"]) == float(first["RA"])
