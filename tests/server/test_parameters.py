@@ -459,7 +459,7 @@ def test_any_object_is_either_taken_or_refused(odd, on_top):
     assert json.dumps(answer, allow_nan=False, ensure_ascii=False).encode("utf-8")
 
 
-_GOOD: dict[Kind, list[tuple[Any, Any]]] = {
+_GOOD: dict[str, st.SearchStrategy[Any]] = {
     parameter.name: st.sampled_from([value for value, _ in acceptable(parameter)])
     for parameter in TABLE
     if not parameter.server_only and not parameter.name.startswith("rname")
