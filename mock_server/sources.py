@@ -20,7 +20,7 @@ from mock_server import chance
 from mock_server.times import met_from_mjd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 T = TypeVar("T")
 KINDS = ("decay", "persistent", "outburst", "none")
@@ -116,6 +116,8 @@ class Plan:
         Others: size of the campaign.
     modes
         ``PC`` or ``WT`` if the mode does not follow the rate.
+    later
+        Targets that exist from a later date [s, MET].
     near_bad_column
         Whether every observation lies beside a bad column.
     """
@@ -129,6 +131,7 @@ class Plan:
     every_days: float = 7.0
     observations: int | None = None
     modes: str | None = None
+    later: tuple[tuple[str, float], ...] = ()
     near_bad_column: bool = False
 
     def __post_init__(self) -> None:
@@ -292,6 +295,14 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
+def refuse_unknown(keys: Iterable[str], names: Sequence[str], where: str) -> None:
+    """Raise ValueError for the first key that is none of `names`, with the nearest one that is."""
+    for key in keys:
+        if key not in names:
+            near = get_close_matches(key, names, 1)
+            raise ValueError(f"{where}: unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+
+
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
     """Build a frozen dataclass from plain data.
 
@@ -302,10 +313,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
     """
     hints = typing.get_type_hints(cls)
     names = [f.name for f in fields(cls)]  # type: ignore[arg-type]  # only dataclasses come here
-    for key in mapping:
-        if key not in names:
-            near = get_close_matches(key, names, 1)
-            raise ValueError(f"{where}: unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+    refuse_unknown(mapping, names, where)
     values = {key: _coerced(hints[key], value, f"{where}: {key}") for key, value in mapping.items()}
     try:
         return cls(**values)
