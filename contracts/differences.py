@@ -1,0 +1,96 @@
+"""Makes DIFFERENCES.md from the evidence ledger: where service, documentation and simulator part, and how we know.
+
+``python -m contracts.differences`` writes the file; a test asserts that it is up to date.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import documents
+
+EVIDENCE = {
+    "documented": "published documentation of the service or client",
+    "client": "what the official client sends or cannot do without",
+    "field": "seen in public third-party code",
+    "assumed": "nobody has published it; the project chose",
+}
+_TITLES = {
+    "choice": "What nobody has published, and what the project chose",
+    "contradiction": "Where published sources disagree",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rule whose ground is worth knowing.
+
+    Parameters
+    ----------
+    id
+        Short and stable: U for a choice, C for a contradiction.
+    kind
+        ``choice`` or ``contradiction``.
+    subject, rule
+        What it is about, and what contract and simulator do.
+    evidence
+        A key of :data:`EVIDENCE`.
+    source
+        What is known, and from where.
+    where
+        The place in the contract: ``schemas/NAME``, ``operations/ID`` or ``info``.
+    """
+
+    id: str
+    kind: str
+    subject: str
+    rule: str
+    evidence: str
+    source: str
+    where: str
+
+
+def ledger() -> list[Entry]:
+    """Return the entries of ``evidence/ledger.toml`` in their order."""
+    return [Entry(**entry) for entry in tomllib.loads(documents.source("evidence/ledger.toml"))["entry"]]
+
+
+def render(entries: list[Entry]) -> str:
+    """Return the text of DIFFERENCES.md."""
+    counts = Counter(entry.evidence for entry in entries)
+    lines = [
+        "# Where service, documentation and simulator part",
+        "",
+        "Made from `contracts/evidence/ledger.toml` by `python -m contracts.differences`; do not edit.",
+        "",
+        "| evidence | meaning | rules |",
+        "|---|---|---|",
+        *(f"| {name} | {meaning} | {counts[name]} |" for name, meaning in EVIDENCE.items()),
+    ]
+    for kind, title in _TITLES.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| no. | subject | the rule here | evidence | what is known | in the contract |",
+        ]
+        lines += ["|---|---|---|---|---|---|"]
+        lines += [_row(entry) for entry in entries if entry.kind == kind]
+    return "\n".join(lines) + "\n"
+
+
+def _row(entry: Entry) -> str:
+    cells = (entry.id, entry.subject, entry.rule, entry.evidence, entry.source, f"`{entry.where}`")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def main() -> None:
+    """Write DIFFERENCES.md beside this module."""
+    Path(__file__).with_name("DIFFERENCES.md").write_text(render(ledger()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

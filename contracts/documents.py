@@ -1,0 +1,330 @@
+"""Finds and reads the documents, and checks one request or one answer against them.
+
+Nothing here knows a server or a client: it is given bodies, status codes and labels.
+
+>>> from contracts import documents
+>>> documents.operation_for("POST", "/user_objects/getNumJobs.php")
+'getNumJobs'
+>>> documents.check_response("getNumJobs", 200, {"OK": 1, "numJobs": 3, "APIVersion": "1.12"})
+'ActiveJobs'
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal
+
+import jsonschema_rs
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Direction = Literal["request", "response"]
+
+_ROOT = resources.files(__package__)
+_METHODS = ("get", "put", "post", "patch", "delete")
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TELLING_KEYS = {"OK", "statusCode", "GotProgress", "GotPos", "APIFunc"}
+"""Keys whose value says which variant a body is meant to be."""
+
+
+class ContractViolation(AssertionError):  # noqa: N818 - the word the project uses
+    """A request or an answer is not what the contract says.
+
+    Parameters
+    ----------
+    operation
+        Operation ID.
+    direction
+        ``request`` or ``response``.
+    where
+        Place in the body, as a path of keys; empty for the whole.
+    reason
+        What is wrong, in words.
+    rule
+        Place of the broken rule in the document.
+    evidence
+        How the rule is known: documented, client, field, assumed; empty if the rule does not say.
+    """
+
+    def __init__(
+        self, operation: str, direction: Direction, where: str, reason: str, *, rule: str = "", evidence: str = ""
+    ) -> None:
+        self.operation, self.direction, self.where = operation, direction, where
+        self.reason, self.rule, self.evidence = reason, rule, evidence
+        what = "request to" if direction == "request" else "answer of"
+        side = "whoever sent it" if direction == "request" else "the server"
+        super().__init__(
+            f"{what} {operation} breaks the contract at {where or 'the top'}: {reason}\n"
+            f"  rule: {rule or 'the operation'} ({evidence or 'evidence not stated'})\n"
+            f"  to do: mend {side}; or, if the real service differs, change the document first, with its evidence"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a document.
+
+    Parameters
+    ----------
+    id
+        Operation ID, unique over all documents.
+    method
+        In capitals.
+    path
+        Template, ``{name}`` for a parameter.
+    document
+        Name of the document it stands in.
+    definition
+        Its part of the document.
+    """
+
+    id: str
+    method: str
+    path: str
+    document: str
+    definition: Mapping[str, Any] = field(repr=False, compare=False)
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether a call with this method and path belongs to the operation."""
+        return method.upper() == self.method and re.fullmatch(_path_pattern(self.path), path) is not None
+
+    def request_content(self) -> Mapping[str, Any]:
+        """Return the documented bodies, by media type; empty if it takes none."""
+        content: Mapping[str, Any] = self.definition.get("requestBody", {}).get("content", {})
+        return content
+
+    def response_for(self, status: int) -> Mapping[str, Any] | None:
+        """Return the documented response for a status code, or None."""
+        responses = self.definition["responses"]
+        found = responses.get(str(status), responses.get(f"{status // 100}XX", responses.get("default")))
+        return None if found is None else _dereferenced(self.document, found)
+
+    def variants(self, direction: Direction, status: int = 200) -> dict[str, Any]:
+        """Return the documented kinds of body by name: the schema's ``oneOf``, or the schema alone."""
+        content: Mapping[str, Any]
+        if direction == "request":
+            content = self.request_content()
+        else:
+            content = (self.response_for(status) or {}).get("content", {})
+        schema = next(iter(content.values()), {}).get("schema", {})
+        name, resolved = _name_of(schema), _dereferenced(self.document, schema)
+        branches = resolved.get("oneOf") if isinstance(resolved, dict) else None
+        if branches and all("$ref" in branch for branch in branches):
+            return {_name_of(branch): branch for branch in branches}
+        return {name or str(status): schema}
+
+
+def load(name: str = "jobs") -> dict[str, Any]:
+    """Return a document, its examples inlined.
+
+    Parameters
+    ----------
+    name
+        ``jobs`` (the service) or ``control`` (the simulator's own interface). The answer is shared: do not change it.
+    """
+    return _load(name)
+
+
+def source(name: str) -> str:
+    """Return the text of a file below ``contracts``, such as ``evidence/ledger.toml``."""
+    return _ROOT.joinpath(*name.split("/")).read_text(encoding="utf-8")
+
+
+@cache
+def operations(name: str = "jobs") -> dict[str, Operation]:
+    """Return the operations of a document by their ID, in the document's order."""
+    return {
+        definition["operationId"]: Operation(definition["operationId"], method.upper(), path, name, definition)
+        for path, item in load(name)["paths"].items()
+        for method, definition in item.items()
+        if method in _METHODS
+    }
+
+
+def operation(operation_id: str) -> Operation:
+    """Return one operation of any document; KeyError names the nearest document to look in."""
+    for name in ("jobs", "control"):
+        if operation_id in operations(name):
+            return operations(name)[operation_id]
+    raise KeyError(f"no operation {operation_id!r} in contracts/openapi; known: {', '.join(operations())}")
+
+
+def operation_for(method: str, path: str) -> str | None:
+    """Return the ID of the operation that a call belongs to, or None; fixed paths win over templates."""
+    candidates = [op for name in ("jobs", "control") for op in operations(name).values() if op.matches(method, path)]
+    return min(candidates, key=lambda op: op.path.count("{")).id if candidates else None
+
+
+def examples() -> list[dict[str, Any]]:
+    """Return the index of the documented bodies: file, endpoint, kind, evidence, source and note of each."""
+    index: list[dict[str, Any]] = json.loads(source("openapi/examples/index.json"))
+    return index
+
+
+def example(file: str) -> Any:
+    """Return one documented body, decoded."""
+    return json.loads(source(f"openapi/examples/{file}"))
+
+
+def parameter_catalogue() -> list[dict[str, Any]]:
+    """Return every parameter of a submission as documented: ``evidence/parameters.json``."""
+    catalogue: list[dict[str, Any]] = json.loads(source("evidence/parameters.json"))["parameters"]
+    return catalogue
+
+
+def schema_of(component: str, name: str = "jobs") -> dict[str, Any]:
+    """Return a named schema that validates on its own: the document's components come along."""
+    return _rooted(name, {"$ref": f"#/components/schemas/{component}"})
+
+
+def check_request(operation_id: str, body: Any) -> str:
+    """Return which documented kind of request `body` is.
+
+    Raises
+    ------
+    ContractViolation
+        If it is none.
+    """
+    return _check(operation(operation_id), "request", 200, body)
+
+
+def check_response(operation_id: str, status: int, body: Any, media_type: str | None = None) -> str:
+    """Return which documented kind of answer this is.
+
+    Parameters
+    ----------
+    operation_id
+        Which operation answered.
+    status
+        HTTP status code.
+    body
+        Decoded JSON where the answer is JSON, else the text; not looked at where any bytes are allowed.
+    media_type
+        The label of the answer; not checked if None.
+
+    Raises
+    ------
+    ContractViolation
+        If it is none.
+    """
+    op = operation(operation_id)
+    response = op.response_for(status)
+    if response is None:
+        known = ", ".join(op.definition["responses"])
+        raise ContractViolation(op.id, "response", "", f"HTTP status {status} is not among {known}", rule="responses")
+    content = response.get("content", {})
+    label = media_type.split(";")[0].strip().lower() if media_type else None
+    if label is not None and content and label not in content:
+        reason = f"it is labelled {label!r}, not one of {', '.join(content)}"
+        raise ContractViolation(op.id, "response", "", reason, rule=f"responses/{status}/content")
+    return _check(op, "response", status, body)
+
+
+def check_schema(component: str, body: Any, name: str = "jobs") -> None:
+    """Check a part of a body against a named schema; raises `ContractViolation`."""
+    errors = list(_validator(name, component).iter_errors(body))
+    if errors:
+        raise _violation(component, "response", name, _nearest(errors))
+
+
+def _check(op: Operation, direction: Direction, status: int, body: Any) -> str:
+    failures: dict[str, list[jsonschema_rs.ValidationError]] = {}
+    for name, schema in op.variants(direction, status).items():
+        errors = list(_schema_validator(op.document, json.dumps(schema)).iter_errors(body))
+        if not errors:
+            return name
+        failures[name] = errors
+    best = min(failures.values(), key=_distance)
+    raise _violation(op.id, direction, op.document, _nearest(best))
+
+
+def _nearest(errors: Sequence[jsonschema_rs.ValidationError]) -> jsonschema_rs.ValidationError:
+    """Descend into alternatives until the error says something a person can act on."""
+    error = min(errors, key=lambda e: len(e.instance_path))
+    branches = getattr(error.kind, "context", None)
+    return _nearest(min(branches, key=_distance)) if branches else error
+
+
+def _distance(errors: Sequence[jsonschema_rs.ValidationError]) -> tuple[int, int]:
+    """How far a body is from a variant: keys that tell variants apart count first."""
+    telling = sum(
+        1 for e in errors if e.kind.name == "const" and e.instance_path and e.instance_path[-1] in _TELLING_KEYS
+    )
+    return telling, sum(len(getattr(e.kind, "unexpected", "x")) for e in errors)
+
+
+def _violation(
+    operation_id: str, direction: Direction, document: str, error: jsonschema_rs.ValidationError
+) -> ContractViolation:
+    where = "/".join(str(step) for step in error.instance_path)
+    path = [str(step) for step in error.schema_path]
+    rule = "/".join(path)
+    return ContractViolation(
+        operation_id, direction, where, error.message, rule=rule, evidence=_evidence(document, path)
+    )
+
+
+def _evidence(document: str, path: Sequence[str]) -> str:
+    """Return the innermost x-evidence on the way to a rule."""
+    node: Any = load(document)
+    found = ""
+    for step in path:
+        node = node[int(step)] if isinstance(node, list) else node.get(step) if isinstance(node, dict) else None
+        if isinstance(node, dict) and isinstance(node.get("x-evidence"), str):
+            found = node["x-evidence"]
+    return found
+
+
+@cache
+def _load(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(source(f"openapi/{name}.yaml"))
+    _inline_examples(document)
+    return document
+
+
+def _inline_examples(node: Any) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _inline_examples(item)
+    elif isinstance(node, dict):
+        if "externalValue" in node:
+            node["value"] = example(node.pop("externalValue").removeprefix("examples/"))
+        for item in list(node.values()):
+            _inline_examples(item)
+
+
+def _path_pattern(template: str) -> str:
+    parts = re.split(r"\{(\w+)\}", template)
+    return "".join(re.escape(part) if i % 2 == 0 else "[^/]+?" for i, part in enumerate(parts))
+
+
+def _dereferenced(document: str, node: Any) -> Any:
+    while isinstance(node, dict) and "$ref" in node:
+        target: Any = load(document)
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        node = target
+    return node
+
+
+def _name_of(schema: Any) -> str:
+    return schema["$ref"].rsplit("/", 1)[-1] if isinstance(schema, dict) and "$ref" in schema else ""
+
+
+def _rooted(document: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"$schema": _DIALECT, **schema, "components": load(document).get("components", {})}
+
+
+@cache
+def _schema_validator(document: str, schema: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(_rooted(document, json.loads(schema)))
+
+
+def _validator(document: str, component: str) -> jsonschema_rs.Draft202012Validator:
+    return _schema_validator(document, json.dumps({"$ref": f"#/components/schemas/{component}"}))
