@@ -1,1 +1,33 @@
 """A light client for the Swift-XRT product generator."""
+
+from .errors import (
+    ContractBroken,
+    ProductFailed,
+    RequestInvalid,
+    RequestTypeInvalid,
+    ServiceRejected,
+    ServiceUnreachable,
+    WaitTimeout,
+    XRTError,
+)
+from .product import ProductRequest
+from .request import XRTProductRequest, countActiveJobs, listOldJobs
+from .retry import RetryPolicy
+from .transport import Service
+
+__all__ = [
+    "ContractBroken",
+    "ProductFailed",
+    "ProductRequest",
+    "RequestInvalid",
+    "RequestTypeInvalid",
+    "RetryPolicy",
+    "Service",
+    "ServiceRejected",
+    "ServiceUnreachable",
+    "WaitTimeout",
+    "XRTError",
+    "XRTProductRequest",
+    "countActiveJobs",
+    "listOldJobs",
+]

@@ -1,0 +1,179 @@
+"""One POST, one download: the only importer of requests. Its errors become ours.
+
+Addresses, time limits, repetition of what is safe to repeat, and one kept session (so connections are reused).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from . import retry
+from .errors import ContractBroken, ServiceUnreachable, XRTError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+DEFAULT_URL = "https://www.swift.ac.uk"
+ROOT = "user_objects/"
+_UNAVAILABLE = (408, 425, 429, 500, 502, 503, 504)
+
+
+class Service:
+    """Where jobs are sent, and how patiently.
+
+    Parameters
+    ----------
+    base_url
+        Host of the service; default: the environment variable ``XRT_BASE_URL``, read at each call, else the real one.
+    timeout_s
+        Limits for connecting and for each silence while reading [s].
+    policy
+        How often and after which pauses a failed call is repeated.
+    sleep, now
+        What to wait with, and the time [s]; default: those of :mod:`time`, looked up at each call.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        timeout_s: tuple[float, float] = (15.0, 90.0),
+        policy: retry.RetryPolicy | None = None,
+        sleep: Callable[[float], None] | None = None,
+        now: Callable[[], float] | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self.timeout_s = timeout_s
+        self.policy = policy or retry.RetryPolicy()
+        self._sleep, self._now = sleep, now
+        self.session = requests.Session()
+        self.newest: dict[str, int] = {}  # by user: the most recent JobID we know of
+
+    @property
+    def base_url(self) -> str:
+        """Host of the service, without a slash at the end."""
+        return (self._base_url or os.environ.get("XRT_BASE_URL") or DEFAULT_URL).rstrip("/")
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        (self._sleep or time.sleep)(seconds)
+
+    def now(self) -> float:
+        """Time [s]; only differences are used."""
+        return (self._now or time.time)()
+
+    def post(self, operation: str, document: Mapping[str, Any], *, repeat: bool = True, root: str = ROOT) -> Any:
+        """Send one document and return the one that comes back, whatever it says.
+
+        Parameters
+        ----------
+        operation
+            Path below `root`, such as ``canceljob.php``.
+        document
+            What is sent, as JSON.
+        repeat
+            Whether the call may be repeated if no answer comes. False for what would happen twice.
+
+        Raises
+        ------
+        ServiceUnreachable
+            No answer came.
+        ContractBroken
+            Something that is not JSON came, or an address the service does not know.
+        """
+        url = f"{self.base_url}/{root}{operation}"
+        key = f"{document.get('UserID', '')} {operation} {document.get('JobID', '')}"
+
+        def once() -> Any:
+            with translated(operation):
+                response = self.session.post(url, json=document, timeout=self.timeout_s)
+            check_status(operation, response)
+            try:
+                return response.json()
+            except ValueError as error:
+                raise ContractBroken(operation, f"not JSON: {response.text[:80]!r}") from error
+
+        return self.repeating(once, key) if repeat else once()
+
+    def repeating(self, call: Callable[[], Any], key: str) -> Any:
+        """Return what `call` returns, trying again as the policy says."""
+        failures = 0
+        while True:
+            try:
+                return call()
+            except XRTError as error:
+                failures += 1
+                wait = retry.pause(self.policy, error, failures, key)
+                if wait is None:
+                    raise
+            self.sleep(wait)
+
+    @contextlib.contextmanager
+    def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
+        """Give the opened answer to one GET; the body has not been read yet."""
+        with translated(url):
+            response = self.session.get(url, headers=dict(headers), timeout=self.timeout_s, stream=True)
+        with contextlib.closing(response):
+            yield response
+
+
+@contextlib.contextmanager
+def translated(operation: str) -> Iterator[None]:
+    """Turn the errors of requests into ours."""
+    try:
+        yield
+    except requests.ConnectTimeout as error:
+        raise ServiceUnreachable(operation, "no connection in time", maybe_done=False) from error
+    except requests.Timeout as error:
+        raise ServiceUnreachable(operation, "no answer in time") from error
+    except requests.ConnectionError as error:
+        raise ServiceUnreachable(operation, f"connection lost: {error}", maybe_done=not _never_sent(error)) from error
+    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+        raise ServiceUnreachable(operation, f"answer cut off: {error}") from error
+    except requests.RequestException as error:
+        raise ServiceUnreachable(operation, str(error), maybe_done=False) from error
+
+
+def _never_sent(error: BaseException) -> bool:
+    """Whether the connection was never made, so that nothing can have been done."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "SSLError", "ProxyError")
+
+
+def check_status(operation: str, response: requests.Response) -> None:
+    """Raise unless the service answered as it answers; refusals come with 200 too."""
+    code = response.status_code
+    if code == 200:
+        return
+    text = f"HTTP {code} {response.reason}"
+    if code in _UNAVAILABLE:
+        raise ServiceUnreachable(operation, text, maybe_done=code >= 500, retry_after=_retry_after(response))
+    raise ContractBroken(operation, text, response.text[:200], maybe_done=False)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Return `Retry-After` [s]; a date counts from the service's own."""
+    value = response.headers.get("Retry-After", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        then, sent = (parsedate_to_datetime(text) for text in (value, response.headers["Date"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+    return max(0.0, (then - sent).total_seconds())
+
+
+_DEFAULT: list[Service] = []
+
+
+def default_service() -> Service:
+    """Return the service used when none is given; made at its first use."""
+    if not _DEFAULT:
+        _DEFAULT.append(Service())
+    return _DEFAULT[0]

@@ -1,0 +1,244 @@
+"""Values and answers <-> the documents of the service. Nothing is sent here.
+
+The spellings of the wire live here and nowhere else; all of them are documented unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from typing import TYPE_CHECKING, Any
+
+from .errors import ContractBroken, RequestInvalid, ServiceRejected
+from .parameters import GLOBALS, KINDS, POSITIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .parameters import Parameter
+
+API_NAME, API_VERSION = "xrt_prods", "1.12"  # the dialect spoken: the newest forms of every answer
+NOT_REPORTED = -10  # documented: the service did not mention the product
+_FALSE = frozenset(("", "0", "no", "false", "off", "none"))
+
+
+def dialect() -> dict[str, Any]:
+    """Return the keys that tell the service which form of answer to give."""
+    return {"api_name": API_NAME, "api_version": API_VERSION}
+
+
+# ---- single values ---------------------------------------------------------------------------------------------
+
+
+def given_value(parameter: Parameter, value: Any) -> Any:
+    """Return a caller's value as it is kept; TypeError if it is of no use.
+
+    Whole numbers are taken for any number, and numbers of numpy like python's own.
+    """
+    if bool in parameter.types and (isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")):
+        return bool(value)
+    if isinstance(value, bool):
+        raise TypeError
+    if int in parameter.types and hasattr(value, "__index__"):
+        return operator.index(value)
+    if float in parameter.types and hasattr(value, "__float__"):
+        return float(value)
+    if str in parameter.types and isinstance(value, str):
+        return value.lower() if parameter.allowed else value
+    if list in parameter.types:
+        return _models(value)
+    raise TypeError
+
+
+def _models(value: Any) -> list[str]:
+    """Return model names as a list; a single name or a comma-separated text counts as one too."""
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError
+    return names
+
+
+def read_value(parameter: Parameter, value: Any) -> Any:
+    """Return a value of the wire as it is kept; the service may write numbers as text and switches in many ways."""
+    if bool in parameter.types and parameter.types[0] is bool:
+        return str(value).lower() not in _FALSE
+    if str in parameter.types:
+        text = str(value)
+        text = text.lower() if parameter.allowed else text
+        text = text if text in parameter.allowed else (parameter.codes or {}).get(text, text)
+        if parameter.allowed and text not in parameter.allowed:
+            raise ValueError(text)
+        return text
+    if list in parameter.types:
+        return _models(value)
+    if isinstance(value, (int, float)):
+        return given_value(parameter, int(value) if parameter.types[0] is int and value == int(value) else value)
+    return parameter.types[0](value)
+
+
+def write_value(value: Any) -> Any:
+    """Return a kept value as it is sent."""
+    return int(value) if isinstance(value, bool) else value
+
+
+# ---- answers ---------------------------------------------------------------------------------------------------
+
+
+def read_answer(operation: str, document: Any, needed: Iterable[str] = ()) -> dict[str, Any]:
+    """Return an answer without its envelope, or raise what it says.
+
+    A missing `APIVersion` is no reason to lose an answer: documented examples lack it.
+    """
+    if not isinstance(document, dict) or "OK" not in document:
+        raise ContractBroken(operation, "the answer is not an object with the key OK", document)
+    if str(document["OK"]) == "0":
+        if "ERROR" not in document:
+            raise ContractBroken(operation, "a refusal without its reason", document)
+        raise rejection(operation, document)
+    if lacking := [key for key in needed if key not in document]:
+        raise ContractBroken(operation, f"the answer lacks {', '.join(lacking)}", document)
+    return {key: value for key, value in document.items() if key != "APIVersion"}
+
+
+def rejection(operation: str, document: Mapping[str, Any]) -> ServiceRejected:
+    """Return a refusal with every complaint, parameters under their python names."""
+    lines, problems = [python_names(str(document["ERROR"]))], []
+    for group in document.get("listErr") or ():
+        lines.append(python_names(str(group.get("label", ""))))
+        complaints = [python_names(str(complaint)) for complaint in group.get("list", ())]
+        lines += [f"* {complaint}" for complaint in complaints]
+        problems += complaints
+    return ServiceRejected(operation, "\n".join(lines) + "\n", problems)
+
+
+def _spoken_names() -> dict[str, str]:
+    names = {p.wire: p.name for p in GLOBALS.values() if p.wire != p.name}
+    for kind in KINDS.values():
+        for parameter in kind.table.values():
+            if parameter.wire != parameter.name:
+                names.setdefault(parameter.wire, f"{kind.long}: {parameter.name}")
+    return names
+
+
+_SPOKEN = _spoken_names()
+
+
+def python_names(text: str) -> str:
+    """Replace the wire names of parameters in a sentence by those a python caller knows."""
+    return re.sub(r"\w+", lambda word: _SPOKEN.get(word[0], word[0]), text)
+
+
+# ---- single operations -----------------------------------------------------------------------------------------
+
+
+def parse_document(values: str | bytes | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters a caller hands over as JSON text or as a dict."""
+    try:
+        document = json.loads(values) if isinstance(values, (str, bytes)) else values
+    except ValueError as error:
+        raise RequestInvalid(f"this is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise RequestInvalid("the parameters should be a JSON object, as text or as a dict")
+    return document
+
+
+def wants(document: Mapping[str, Any], flag: str) -> bool:
+    """Return whether a product is asked for; any spelling of yes counts."""
+    return str(document.get(flag, "")).lower() not in _FALSE
+
+
+def read_statuses(operation: str, document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the status of each product by its short name, with readable progress added."""
+    statuses = {}
+    for short in shorts:
+        status = document.get(short)
+        if status is None:
+            status = {"statusCode": None, "statusText": "The service did not report this product", "progress": {}}
+        elif not isinstance(status, dict) or "statusCode" not in status:
+            raise ContractBroken(operation, f"no status code for {short}", dict(document))
+        code = status["statusCode"]
+        progress = status.get("progress") or {}
+        text = progress_text(progress) if progress.get("GotProgress") == 1 else "No progress information available"
+        code = NOT_REPORTED if code is None else int(code)
+        statuses[short] = {**status, "statusCode": code, "progress": progress, "progressText": text}
+    return statuses
+
+
+def ended(status_code: int) -> bool:
+    """Whether a product will not change any more."""
+    return (status_code < 0 and status_code != NOT_REPORTED) or status_code == 4
+
+
+def progress_text(progress: Mapping[str, Any]) -> str:
+    """Return the report of progress as a list to read (form: documented)."""
+    text = f"{progress['PreProgress']}\n" if "PreProgress" in progress else ""
+    text += "".join(f"{line}\n" for line in _steps(progress.get("ProgressSteps", ()), 1))
+    if "TimeRunning" in progress:
+        text += f"\nThe job has been running for {progress['TimeRunning']}\n"
+    return text
+
+
+def _steps(steps: Iterable[Mapping[str, Any]], depth: int) -> list[str]:
+    lines = []
+    for step in steps:
+        label = step["StepLabel"]
+        if step["StepStatus"] == 1:
+            extra = f" -- {step['StepExtra']}" if "StepExtra" in step else ""
+            label = f"** {label} - ACTIVE{extra}**"
+        elif step["StepStatus"] == 2:
+            label = f"{label} - DONE"
+        lines += ["  " * depth + label, *_steps(step.get("SubStep", ()), depth + 1)]
+    return lines
+
+
+def read_cancelled(operation: str, document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return code and text of the wish to cancel, by short name."""
+    try:
+        return {s: {"code": document["statusCodes"][s], "text": document["status"][s]} for s in shorts}
+    except (KeyError, TypeError) as error:
+        raise ContractBroken(operation, f"no outcome for {error}", dict(document)) from error
+
+
+# ---- finding a submission whose answer was lost ------------------------------------------------------------------
+
+_OVERRIDDEN = {"getCoords": ("RA", "Dec"), "getTargs": ("targ",), "getT0": ("Tstart",)}
+_BY_SSS = ("grades", "specgrades", "wtpuprate", "pcpuprate")
+
+
+def may_be(sent: Mapping[str, Any], listed: Mapping[str, Any]) -> bool:
+    """Whether an entry of the list of jobs may have come of this submission: same name, same products.
+
+    An astrometric position brings a standard one with it (documented).
+    """
+    asked = {kind.long: wants(sent, kind.flag) for kind in KINDS.values()}
+    asked["StandardPos"] |= asked["AstromPos"]
+    same = all(listed[name] == wanted for name, wanted in asked.items() if name in listed)
+    return same and _cleaned(listed.get("Name")) == _cleaned(sent.get("name"))
+
+
+def _cleaned(name: object) -> str:
+    """Return a name without what the service removes from it (documented: control characters such as & and ;)."""
+    return re.sub(r"[^\w+.-]", "", str(name))
+
+
+def same_request(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> bool:
+    """Whether `jobPars` agree with everything that was sent, but for what the service works out by itself."""
+    changed = {name for flag, names in _OVERRIDDEN.items() if wants(sent, flag) for name in names}
+    changed.update(_BY_SSS if wants(sent, "sss") else ())
+    known = {p.wire: p for table in (GLOBALS, POSITIONS, *(k.table for k in KINDS.values())) for p in table.values()}
+    return all(
+        _equal(known[name], value, echoed[name])
+        for name, value in sent.items()
+        if name in known and name in echoed and name not in changed
+    )
+
+
+def _equal(parameter: Parameter, sent: Any, echoed: Any) -> bool:
+    try:
+        pair = [read_value(parameter, value) for value in (sent, echoed)]
+    except (ValueError, TypeError):
+        pair = [str(sent), str(echoed)]
+    if isinstance(pair[0], str):
+        pair = [_cleaned(value) for value in pair]
+    return bool(pair[0] == pair[1])
