@@ -1,1 +1,23 @@
 """A stateful simulator of the Swift-XRT product generator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+    from .server import MockServer
+    from .simulator import Simulator
+
+__all__ = ["MockServer", "Scenario", "Simulator"]
+
+_HOMES = {"MockServer": "server", "Scenario": "scenario", "Simulator": "simulator"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that importing the package costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - only needed here
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

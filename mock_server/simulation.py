@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .model import Build, CancelCode, Job, Product, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 NEVER = math.inf
 _PATIENCE_S = 366 * 86400.0  # a queue that gives no slot for a year never will: keeps the search finite
@@ -117,7 +117,7 @@ def plan(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tupl
     """Plan all products of a submission at `now` [s]; `queue` is moved on."""
     builds: list[Build] = []
     for wish in wishes:
-        over = wish.duration_s > rules.run_limit_s
+        over = rules.run_limit_s < wish.duration_s < NEVER  # one that is stuck escapes the limit, too
         build = Build(
             product=wish.product,
             requested_at=now,
@@ -125,7 +125,7 @@ def plan(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tupl
             started_at=NEVER,
             running_at=NEVER,
             ends_at=NEVER,
-            duration_s=min(wish.duration_s, rules.run_limit_s),
+            duration_s=rules.run_limit_s if over else wish.duration_s,
             outcome=StatusCode.FAILED if over and wish.outcome is StatusCode.COMPLETE else wish.outcome,
             observations=wish.observations,
             items=wish.items,
@@ -163,12 +163,12 @@ def _forerunner(builds: Iterable[Build]) -> Build | None:
     return next((build for build in builds if build.product is Product.STANDARD_POS), None)
 
 
-def waits_for_position(job: Job, build: Build) -> bool:
-    """Whether a build cannot run before the standard position of its job has ended.
+def waits_for_position(job_pars: Mapping[str, Any], product: Product) -> bool:
+    """Whether a product cannot run before the standard position of its job has ended.
 
     Documented: status 5 exists for the astrometric position alone. That it depends on ``allxastrom``: assumed.
     """
-    return build.product is Product.ASTROM_POS and not int(job.parameters.get("allxastrom", 0))
+    return product is Product.ASTROM_POS and not int(job_pars.get("allxastrom", 0))
 
 
 def status_at(build: Build, now: float) -> StatusCode:
@@ -229,7 +229,7 @@ def replan(jobs: Sequence[Job], now: float, rules: Rules, queue: Queue) -> list[
 def _replanned(job: Job, now: float, rules: Rules, queue: Queue) -> Job:
     builds: list[Build] = []
     for build in job.builds:
-        forerunner = _forerunner(builds) if waits_for_position(job, build) else None
+        forerunner = _forerunner(builds) if waits_for_position(job.parameters, build.product) else None
         if status_at(build, now).ended or build.ends_at <= now:
             builds.append(build)
         elif build.started_at > now and build.outcome not in _OUT_OF_THE_QUEUE:

@@ -40,10 +40,16 @@ class Store:
     ----------
     url
         ``sqlite://`` (in memory), ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
+
+    Attributes
+    ----------
+    shared
+        Whether other processes may write to the same database.
     """
 
     def __init__(self, url: str = "sqlite://") -> None:
         self._memory = url in ("sqlite://", "sqlite:///:memory:")
+        self.shared = not self._memory
         self._engine = _engine(url, self._memory)
         self._lock = threading.RLock() if self._memory else nullcontext()
         self._local = threading.local()
@@ -258,6 +264,7 @@ class Facts:
     def add_change(self, at: float, settings: Mapping[str, Any]) -> None:
         """Remember that settings were changed at a moment of service time [s]."""
         self.connection.execute(t.changes.insert(), {"at": at, "settings": json.dumps(dict(settings))})
+        self.set_meta("generation", str(int(self.meta("generation") or 0) + 1))
 
     def changes(self) -> list[tuple[float, dict[str, Any]]]:
         """Return all changes made so far, oldest first."""
@@ -308,6 +315,25 @@ class Facts:
         """Remember a text under a name."""
         self.connection.execute(t.meta.delete().where(t.meta.c.name == name))
         self.connection.execute(t.meta.insert(), {"name": name, "value": value})
+
+    def dump(self) -> dict[str, list[dict[str, Any]]]:
+        """Return every row of every table as JSON-ready data; a moment that never comes is the text ``never``."""
+        return {
+            table.name: [
+                {name: "never" if value == _NEVER else value for name, value in row._asdict().items()}
+                for row in self.connection.execute(table.select().order_by(*table.primary_key))
+            ]
+            for table in t.TABLES
+        }
+
+    def restore(self, dumped: Mapping[str, Any]) -> None:
+        """Put back what :meth:`dump` returned, in place of all there is."""
+        self.clear()
+        for table in reversed(t.TABLES):
+            rows = [{k: _NEVER if v == "never" else v for k, v in row.items()} for row in dumped[table.name]]
+            if rows:
+                self.connection.execute(table.insert(), rows)
+        self.set_meta("generation", str(int(self.meta("generation") or 0) + 1))
 
     def clear(self) -> None:
         """Empty every table; numbers begin at 1 again."""

@@ -106,7 +106,7 @@ journal = sa.Table(
 meta = sa.Table(
     "meta", metadata, sa.Column("name", sa.String(64), primary_key=True), sa.Column("value", sa.Text, nullable=False)
 )
-TABLES = (builds, jobs, rebins, users, changes, faults, calls, journal)
+TABLES = (builds, jobs, rebins, users, changes, faults, calls, journal, meta)
 
 
 def user_key(address: str) -> str:

@@ -34,6 +34,8 @@ class Order:
         The job's number.
     outcome
         How the run ended; anything but complete leaves a log only.
+    rebin_id
+        The number of the rebinning, if this is a light curve of a finished job binned anew.
     """
 
     product: Product
@@ -43,6 +45,7 @@ class Order:
     url: str
     job_id: int
     outcome: StatusCode = StatusCode.COMPLETE
+    rebin_id: int | None = None
 
     @property
     def name(self) -> str:

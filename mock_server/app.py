@@ -1,0 +1,114 @@
+"""create_app(): where the parts meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException
+
+from .contents import Contents
+from .controls import Controls
+from .exchange import WHERE
+from .journal import Entry
+from .service import JobService
+from .stage import Stage
+from .views.api import api
+from .views.control import control
+from .views.files import files
+from .views.pages import error_page, not_found, pages
+
+if TYPE_CHECKING:
+    from werkzeug.exceptions import NotFound
+
+    from .clock import Clock
+    from .scenario import Scenario
+    from .store import Store
+
+MAX_BODY_BYTES = 1 << 20
+_SERVICE_HEADERS = {"Cache-Control": "no-store, no-cache, must-revalidate", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """The objects that the views ask."""
+
+    jobs: JobService
+    contents: Contents
+    controls: Controls
+
+
+def create_app(store: Store, clock: Clock, scenario: Scenario, *, base_url: str, open_to_all: bool = True) -> Flask:
+    """Return the simulator as a WSGI app.
+
+    Parameters
+    ----------
+    store, clock
+        Facts and service time.
+    scenario
+        What is played.
+    base_url
+        Where the service's addresses begin, as told to callers.
+    open_to_all
+        Whether every well-formed address counts as registered.
+    """
+    app = Flask("mock_server")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
+    jobs = JobService(store, clock, Stage(store, scenario), base_url=base_url, open_to_all=open_to_all)
+    app.extensions["xrt_mock"] = Simulation(jobs, Contents(jobs), Controls(jobs))
+    for blueprint in (api, files, pages, control):
+        app.register_blueprint(blueprint)
+    app.before_request(_refuse_during_outage)
+    app.after_request(_note)
+    app.register_error_handler(404, _lost)
+    app.register_error_handler(HTTPException, _http_failure)
+    return app
+
+
+def simulation_of(app: Flask) -> Simulation:
+    """Return the objects behind an app."""
+    found: Simulation = app.extensions["xrt_mock"]
+    return found
+
+
+def _refuse_during_outage() -> Response | None:
+    if request.path.startswith("/_mock") or simulation_of(current_app).jobs.epoch()["service.available"]:
+        return None
+    g.operation, g.outcome = request.endpoint or "unknown", "outage"
+    return error_page(503, "503 service unavailable", "The service is down for maintenance. Please try again later.")
+
+
+def _lost(_error: NotFound) -> Response:
+    g.outcome, g.detail = "missing", f"{request.method} {request.path}"[:200]
+    return not_found()
+
+
+def _http_failure(error: HTTPException) -> Response:
+    g.outcome, g.detail = "refused", f"{request.method} {request.path}"[:200]
+    page = error_page(error.code or 500, f"{error.code} {error.name.lower()}", error.description or "")
+    if error.code == 405 and error.get_response().headers.get("Allow"):
+        page.headers["Allow"] = error.get_response().headers["Allow"]
+    return page
+
+
+def _note(response: Response) -> Response:
+    """Write the call into the journal; the control interface leaves no trace."""
+    if request.path.startswith("/_mock"):
+        return response
+    jobs = simulation_of(current_app).jobs
+    response.headers.extend(_SERVICE_HEADERS)
+    jobs.store.note(
+        Entry(
+            at=jobs.clock.now(),
+            operation=g.get("operation", "unknown"),
+            user=g.get("user", ""),
+            job_id=g.get("job_id"),
+            outcome=g.get("outcome", "ok"),
+            status=response.status_code,
+            detail=g.get("detail", ""),
+            where=request.environ.get(WHERE) or "",
+        )
+    )
+    return response

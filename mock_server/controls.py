@@ -1,0 +1,183 @@
+"""What the one who runs the simulator may do: move time, change values, plan failures, look at the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import report
+from .clock import ScaledClock, VirtualClock
+from .errors import Refusal
+from .faults import Fault
+from .model import User
+from .parameters import check_defaults
+from .scenario import ScenarioError, check_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .journal import Journal
+    from .service import JobService
+
+
+class ControlError(ValueError):
+    """A wish of the operator that cannot be granted; the text says why. Nothing was changed."""
+
+
+class Controls:
+    """The operator's side of the job service.
+
+    Parameters
+    ----------
+    jobs
+        The job service that is controlled.
+    """
+
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
+        self._store, self._clock, self._stage = jobs.store, jobs.clock, jobs.stage
+        self._register_scenario()
+
+    def _register_scenario(self) -> None:
+        """Put users and planned failures of the scenario where the service looks for them, once."""
+        with self._store.transaction() as facts:
+            if facts.meta("scenario") is not None:
+                return
+            facts.set_meta("scenario", self._stage.given.name)
+            for address in self._stage.given.users:
+                facts.save_user(User(address, "", self._clock.now()))
+            for fault in self._stage.given.faults:
+                facts.add_fault(fault.as_mapping())
+
+    # time ---------------------------------------------------------------------------------------------------
+
+    def clock(self) -> dict[str, Any]:
+        """Return service time [s] and what kind of clock it is."""
+        now = self._clock.now()
+        kind = "virtual"
+        factor: dict[str, float] = {}
+        if isinstance(self._clock, ScaledClock):
+            kind = "system" if self._clock.factor == 1 else "scaled"
+            factor = {"factor": self._clock.factor}
+        return {"now": now, "kind": kind, "iso": report.iso(now)} | factor
+
+    def advance(self, seconds: float) -> dict[str, Any]:
+        """Move time on by `seconds` and return the clock."""
+        try:
+            self._clock.advance(seconds)
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+        return self.clock()
+
+    def set_clock(self, now: float) -> dict[str, Any]:
+        """Move time on to `now` [s]; it never goes back."""
+        step = now - self._clock.now()
+        if step < 0:
+            raise ControlError(f"service time is {report.iso(self._clock.now())} and never goes back")
+        return self.advance(step)
+
+    # what is in force ---------------------------------------------------------------------------------------
+
+    def scenario(self) -> dict[str, Any]:
+        """Return every setting in force now, by dotted name."""
+        return dict(self._jobs.epoch().values)
+
+    def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Change settings from now on and return all in force."""
+        self._check(values)
+        with self._store.transaction() as facts:
+            facts.add_change(self._clock.now(), values)
+            self._stage.refresh(facts)
+        if any(name.startswith(("queue.", "background.", "service.")) for name in values):
+            self._jobs.replan()
+        return self.scenario()
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        try:
+            check_values(values)
+            check_defaults({n.removeprefix("defaults."): v for n, v in values.items() if n.startswith("defaults.")})
+        except (ScenarioError, ValueError, Refusal) as error:
+            raise ControlError(str(error)) from error
+
+    def add_user(self, address: str) -> dict[str, Any]:
+        """Register and confirm an address at once."""
+        try:
+            user = self._jobs.confirm(self._jobs.register(address).token)
+        except Refusal as error:
+            raise ControlError(str(error)) from error
+        return {"email": user.address, "confirmed_at": user.confirmed_at}
+
+    # failures -----------------------------------------------------------------------------------------------
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the planned failures, with how often each fired."""
+        with self._store.reading() as facts:
+            return [rule | {"id": number, "fired": fired} for number, rule, fired in facts.faults()]
+
+    def plan_fault(self, rule: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan a failure."""
+        try:
+            kept = Fault.from_mapping(rule).as_mapping()
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+        with self._store.transaction() as facts:
+            number = facts.add_fault(kept)
+        return dict(kept) | {"id": number, "fired": 0}
+
+    def clear_faults(self) -> list[dict[str, Any]]:
+        """Forget all planned failures."""
+        with self._store.transaction() as facts:
+            facts.delete_faults()
+        return []
+
+    # what happened ------------------------------------------------------------------------------------------
+
+    def journal(self, newest: int | None = None, **wanted: Any) -> Journal:
+        """Return the entries that match, in the order of the calls; the `newest` of them if a number is given."""
+        found = self._store.journal().where(**wanted)
+        return found if newest is None else type(found)(found.entries[-newest:] if newest else ())
+
+    def report(self) -> dict[str, Any]:
+        """Return how considerate the callers were, in service time alone."""
+        journal = self._store.journal()
+        with self._store.reading() as facts:
+            jobs = facts.all_jobs()
+        now = self._clock.now()
+        return report.courtesy(jobs, journal, self._stage.scenario(), now)
+
+    # the whole state ----------------------------------------------------------------------------------------
+
+    def save(self) -> dict[str, Any]:
+        """Return all there is as JSON-ready data."""
+        self._store.journal()
+        with self._store.reading() as facts:
+            return {"now": self._clock.now(), "tables": facts.dump()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Put back a state that was saved; time moves on to it if it is later."""
+        tables, now = state.get("tables"), state.get("now")
+        if not isinstance(tables, dict) or not isinstance(now, int | float):
+            raise ControlError("a state has `now` and `tables`; use one that was saved here")
+        with self._store.transaction() as facts:
+            try:
+                facts.restore(tables)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ControlError(f"this is not a state that was saved here: {error}") from error
+            self._stage.refresh(facts)
+        if now > self._clock.now():
+            self._clock.advance(now - self._clock.now())
+
+    def reset(self) -> dict[str, Any]:
+        """Forget all jobs, changes, calls and users; the scenario begins anew. Time goes on."""
+        self._store.clear()
+        with self._store.reading() as facts:
+            self._stage.refresh(facts)
+        self._register_scenario()
+        return self.clock()
+
+    def last_calls(self, number: int = 10) -> Sequence[str]:
+        """Return the last calls, a line each."""
+        return str(self.journal(newest=number)).splitlines()
+
+    def is_virtual(self) -> bool:
+        """Whether time stands still until somebody moves it."""
+        return isinstance(self._clock, VirtualClock)

@@ -1,0 +1,63 @@
+"""What is in force: the scenario with all changes made so far, and the sky and products that follow from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .scenario import Change, Scenario
+from .sky import Sky
+
+if TYPE_CHECKING:
+    from .products.builder import ProductBuilder
+    from .store import Facts, Store
+
+
+class Stage:
+    """Hands out the scenario in force.
+
+    Parameters
+    ----------
+    store
+        Holds the changes that were made while the service ran; another process may have made them.
+    scenario
+        As it was read.
+    """
+
+    def __init__(self, store: Store, scenario: Scenario) -> None:
+        self._store = store
+        self._given = scenario
+        self._now = scenario
+        self._generation = ""
+        self.sky = Sky(scenario.seed, scenario.world)
+        self._builder: ProductBuilder | None = None
+        with store.reading() as facts:
+            self.refresh(facts)
+
+    @property
+    def given(self) -> Scenario:
+        """The scenario as it was read."""
+        return self._given
+
+    def scenario(self, facts: Facts | None = None) -> Scenario:
+        """Return the scenario in force; with `facts`, after a look at what other processes changed."""
+        if facts is not None and self._store.shared:
+            self.refresh(facts)
+        return self._now
+
+    def refresh(self, facts: Facts) -> None:
+        """Take over changes that are stored."""
+        generation = facts.meta("generation") or "0"
+        if generation != self._generation:
+            self._generation = generation
+            self._now = self._given
+            for at, values in facts.changes():
+                self._now = self._now.changed(Change(at, values))
+
+    @property
+    def builder(self) -> ProductBuilder:
+        """What makes the contents of products; loaded when first asked for."""
+        if self._builder is None:
+            from .products.builder import ProductBuilder  # noqa: PLC0415 - needs numpy, scipy, astropy and Pillow
+
+            self._builder = ProductBuilder(self.sky)
+        return self._builder

@@ -1,0 +1,114 @@
+"""Pages for people: a job, registration, and the error pages. They ask the same objects as the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, current_app, g, make_response, render_template, request
+
+from mock_server import wire
+from mock_server.errors import Refusal
+from mock_server.model import Product
+
+if TYPE_CHECKING:
+    from mock_server.app import Simulation
+
+pages = Blueprint("pages", __name__)
+
+_SCRIPT = """\
+document.querySelectorAll("[data-poll]").forEach(function (table) {
+  var job = JSON.parse(table.dataset.poll);
+  function look() {
+    fetch("/user_objects/checkProductStatus.php", { method: "POST", body: JSON.stringify(job) })
+      .then(function (answer) { return answer.json(); })
+      .then(function (answer) {
+        if (answer.OK !== 1) { return; }
+        job.what.split(",").forEach(function (name) {
+          var cell = document.getElementById("status-" + name);
+          if (cell && answer[name]) { cell.textContent = answer[name].statusText; }
+        });
+      });
+  }
+  setInterval(look, 10000);
+});
+"""
+
+
+@pages.get("/user_objects/tprods/USERPROD_<int:job_id>")
+@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/")
+@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/index.php")
+def job_page(job_id: int) -> Response:
+    """Show a job to whoever knows its address (documented)."""
+    sim: Simulation = current_app.extensions["xrt_mock"]
+    g.operation, g.job_id = "jobPage", job_id
+    try:
+        page = sim.jobs.page(job_id)
+    except Refusal as refusal:
+        g.outcome, g.detail = "missing", str(refusal)
+        return not_found()
+    state = "COMPLETE" if page.now >= page.job.ended_at else "RUNNING"
+    poll = {"UserID": page.job.user, "JobID": job_id, "what": ",".join(product.value for product in page.statuses)}
+    return make_response(
+        render_template("job.html", page=page, state=state, poll=poll, text=wire.status_text, date=wire.date_text)
+    )
+
+
+@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/lc/index.php")
+def light_curve_page(job_id: int) -> Response:
+    """Show where the light curve's files are (seen in the field: programs follow its links to archives)."""
+    sim: Simulation = current_app.extensions["xrt_mock"]
+    g.operation, g.job_id = "jobPage", job_id
+    try:
+        page = sim.jobs.page(job_id)
+    except Refusal:
+        page = None
+    if page is None or page.expired or page.job.build(Product.LIGHT_CURVE) is None:
+        g.outcome = "missing"
+        return not_found()
+    return make_response(render_template("light_curve.html", page=page, url=sim.jobs.job_url(job_id)))
+
+
+@pages.get("/user_objects/tprods/statusCheck.js")
+def status_script() -> Response:
+    """Send the script that keeps the job page up to date."""
+    g.operation = "statusCheck"
+    return Response(_SCRIPT, content_type="application/javascript; charset=UTF-8")
+
+
+@pages.get("/user_objects/register.php")
+def registration_page() -> Response:
+    """Show the registration form, or follow the link that confirms one."""
+    sim: Simulation = current_app.extensions["xrt_mock"]
+    g.operation = "register"
+    link_token = request.args.get("confirm")
+    if link_token is None:
+        return make_response(render_template("register.html"))
+    try:
+        user = sim.jobs.confirm(link_token)
+    except Refusal as refusal:
+        g.outcome, g.detail = "refused", str(refusal)
+        return make_response(render_template("register.html", problem=str(refusal)))
+    return make_response(render_template("register.html", confirmed=user.address))
+
+
+@pages.post("/user_objects/register.php")
+def register() -> Response:
+    """Take a registration; the link that would be mailed is shown to the operator, for there is no mail here."""
+    sim: Simulation = current_app.extensions["xrt_mock"]
+    g.operation, g.user = "register", request.form.get("email", "")[:320]
+    try:
+        user = sim.jobs.register(request.form.get("email", ""))
+    except Refusal as refusal:
+        g.outcome, g.detail = "refused", str(refusal)
+        return make_response(render_template("register.html", problem=str(refusal)))
+    return make_response(render_template("register.html", pending=user))
+
+
+def not_found() -> Response:
+    """Return the page for an address that leads nowhere (documented title)."""
+    return error_page(404, "404 page not found", "There is nothing at this address.")
+
+
+def error_page(status: int, title: str, words: str) -> Response:
+    """Return an error page; clients look at the status alone."""
+    return make_response(render_template("error.html", title=title, words=words), status)
