@@ -112,7 +112,8 @@ class Operation:
             content = self.request_content()
         else:
             content = (self.response_for(status) or {}).get("content", {})
-        schema = next(iter(content.values()), {}).get("schema", {})
+        first: Mapping[str, Any] = next(iter(content.values()), {})
+        schema = first.get("schema", {})
         name, resolved = _name_of(schema), _dereferenced(self.document, schema)
         branches = resolved.get("oneOf") if isinstance(resolved, dict) else None
         if branches and all("$ref" in branch for branch in branches):

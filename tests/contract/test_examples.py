@@ -14,7 +14,7 @@ ENVELOPE = {"OK": 1, **VERSION}
 SUBMISSION = "run_userobject"
 
 GOOD_ANSWERS = {
-    "run_userobject.error.missing_and_invalid.response.json": (SUBMISSION, "SubmissionRefused"),
+    "run_userobject.error.missing_and_invalid.response.json": (SUBMISSION, "Refusal"),
     "canceljob.ok.tutorial_spec.response.json": ("canceljob", "CancellationDone"),
     "checkProductStatus.tutorial_running.response.json": ("checkProductStatus", "ProductStatuses"),
     "checkProductStatus.tutorial_complete.response.json": ("checkProductStatus", "ProductStatuses"),
