@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .chance import uniform
 from .faults import Fault
+from .parameters import check_defaults
 from .sky import World
 
 if TYPE_CHECKING:
@@ -199,8 +200,13 @@ class Scenario:
 
 def check_values(values: Mapping[str, Any]) -> None:
     """Raise :class:`ScenarioError` unless every setting exists and may have its value."""
+    defaults = {name: value for name, value in values.items() if name.startswith("defaults.")}
+    try:
+        check_defaults({name.removeprefix("defaults."): value for name, value in defaults.items()})
+    except ValueError as error:
+        raise ScenarioError(str(error)) from error
     for name, value in values.items():
-        if name.startswith("defaults."):
+        if name in defaults:
             continue
         setting = SETTINGS.get(name)
         if setting is None:
@@ -240,7 +246,7 @@ def from_mapping(data: Mapping[str, Any], name: str = "scenario") -> Scenario:
     check_values(values)
     try:
         world = World.from_mapping(data.get("sky", {}))
-        faults = tuple(Fault.from_mapping(rule) for rule in data.get("faults", ()))
+        faults = tuple(Fault.from_mapping(rule, start) for rule in data.get("faults", ()))
     except ValueError as error:
         raise ScenarioError(f"{name}: {error}") from error
     return Scenario(
