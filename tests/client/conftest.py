@@ -1,0 +1,143 @@
+"""A small canned service: what the client does is seen in the calls that arrive, without a network."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import xrt_client
+from mock_server.clock import VirtualClock
+from mock_server.intercept import intercept
+
+ME = "me@example.org"
+
+
+class Canned:
+    """Answers each operation from a list (the last one for ever); an answer is a dict, or (status, headers, body)."""
+
+    def __init__(self):
+        self.answers: dict[str, list[Any]] = {
+            "listOldJobs.php": [{"OK": 1, "APIVersion": "1.12", "jobs": []}],
+        }
+        self.calls: list[tuple[str, Any]] = []
+
+    def will(self, operation, *answers):
+        self.answers[operation] = list(answers)
+
+    def asked(self, operation):
+        return [document for name, document in self.calls if name == operation]
+
+    def __call__(self, environ, start_response):
+        name = environ["PATH_INFO"].removeprefix("/user_objects/")
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        self.calls.append((name, json.loads(body) if body else dict(environ)))
+        waiting = self.answers.get(name, [(404, {}, b"<html><title>UKSSDC | 404 page not found</title></html>")])
+        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        if callable(answer):
+            answer = answer(environ)
+        if isinstance(answer, dict):
+            answer = (200, {"Content-Type": "text/html; charset=UTF-8"}, json.dumps(answer).encode())
+        status, headers, content = answer
+        start_response(f"{status} X", list(headers.items()))
+        return [content]
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock(1_600_000_000.0)
+
+
+@pytest.fixture
+def canned(clock, monkeypatch):
+    """The canned service, in the place of the real one; pauses pass on a virtual clock."""
+    monkeypatch.delenv("XRT_BASE_URL", raising=False)
+    service = Canned()
+    with intercept(service, clock):
+        yield service
+
+
+@pytest.fixture
+def service(clock):
+    return xrt_client.Service(sleep=clock.sleep, now=clock.now)
+
+
+@pytest.fixture
+def grb(service):
+    """The request of the documentation's tutorial, ready to be submitted."""
+    return tutorial(service)
+
+
+def tutorial(service):
+    request = xrt_client.XRTProductRequest(ME, service=service)
+    request.setGlobalPars(
+        getTargs=True,
+        centroid=True,
+        name="GRB 200416A",
+        RA=335.6985,
+        Dec=-7.5179,
+        centMeth="simple",
+        useSXPS=False,
+        T0=608713541.952,
+        posErr=1,
+    )
+    request.addLightCurve(binMeth="counts", pcCounts=20, wtCounts=30, dynamic=True)
+    request.addSpectrum(hasRedshift=False)
+    return request
+
+
+# `jobPars` as documented for the tutorial's job, cut to what matters
+JOB_PARS = {
+    "api_name": "xrt_prods",
+    "UserID": ME,
+    "cent": 1,
+    "name": "GRB 200416A",
+    "RA": "335.6985",
+    "Dec": "-7.5179",
+    "centMeth": "simple",
+    "useSXPS": 0,
+    "Tstart": 608713541.952,
+    "poserr": 1,
+    "lc": 1,
+    "binMeth": "counts",
+    "pccounts": "20",
+    "wtcounts": "30",
+    "dynamic": 1,
+    "spec": 1,
+    "specz": 0,
+    "dopsf": 0,
+    "image": 0,
+    "sss": "0",
+    "lcobs": 0,
+    "hrbin": 0,
+    "maxCentTries": "10",
+    "soft1": "0.3",
+    "sigmin": "3",
+    "pcmaxgap": 100000000,
+    "timeslice": "single",
+    "specobs": "hours",
+    "specobstime": 12,
+    "targ": "00966554",
+}
+
+
+def accepted(job_id="951", **changes):
+    return {
+        "OK": 1,
+        "URL": f"https://www.swift.ac.uk/user_objects/tprods/USERPROD_{job_id}",
+        "JobID": job_id,
+        "APIVersion": "1.12",
+        "jobPars": {**JOB_PARS, **changes},
+    }
+
+
+def refused(text, **more):
+    return {"OK": 0, "ERROR": text, "APIVersion": "1.12", **more}
+
+
+def statuses(**codes):
+    products = {
+        short: {"statusCode": code, "statusText": "…", "progress": {"GotProgress": 0}} for short, code in codes.items()
+    }
+    return {**products, "OK": 1, "JobID": 951, "APIVersion": "1.12"}
