@@ -14,6 +14,7 @@ from .exchange import WHERE
 from .journal import Entry
 from .service import JobService
 from .stage import Stage
+from .views import faulting
 from .views.api import api
 from .views.control import control
 from .views.files import files
@@ -62,6 +63,7 @@ def create_app(store: Store, clock: Clock, scenario: Scenario, *, base_url: str,
         app.register_blueprint(blueprint)
     app.before_request(_refuse_during_outage)
     app.after_request(_note)
+    app.after_request(faulting.spoil)  # runs before _note: the last one registered is the first
     app.register_error_handler(404, _lost)
     app.register_error_handler(HTTPException, _http_failure)
     return app

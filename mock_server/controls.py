@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import report
 from .clock import ScaledClock, VirtualClock
 from .errors import Refusal
-from .faults import Fault
+from .faults import Fault, never_fired, which
 from .model import User
 from .parameters import check_defaults
 from .scenario import ScenarioError, check_values
@@ -47,6 +47,7 @@ class Controls:
                 facts.save_user(User(address, "", self._clock.now()))
             for fault in self._stage.given.faults:
                 facts.add_fault(fault.as_mapping())
+            self._stage.refresh(facts)
 
     # time ---------------------------------------------------------------------------------------------------
 
@@ -116,18 +117,41 @@ class Controls:
     def plan_fault(self, rule: Mapping[str, Any]) -> dict[str, Any]:
         """Plan a failure."""
         try:
-            kept = Fault.from_mapping(rule).as_mapping()
+            kept = Fault.from_mapping(rule, self._stage.given.start).as_mapping()
         except ValueError as error:
             raise ControlError(str(error)) from error
         with self._store.transaction() as facts:
             number = facts.add_fault(kept)
+            self._stage.refresh(facts)
         return dict(kept) | {"id": number, "fired": 0}
 
     def clear_faults(self) -> list[dict[str, Any]]:
         """Forget all planned failures."""
         with self._store.transaction() as facts:
             facts.delete_faults()
+            self._stage.refresh(facts)
         return []
+
+    def meet(self, operation: str) -> Fault | None:
+        """Return the planned failure that a call of `operation` meets, and count it.
+
+        Calls are counted from the moment the first failure was planned.
+        """
+        if not self._stage.faults:
+            return None
+        with self._store.transaction() as facts:
+            planned, fired = self._stage.faults, {number: count for number, _, count in facts.faults()}
+            call = facts.count_call(operation)
+            met = which(planned, operation, call, self._clock.now(), seed=self._stage.given.seed, fired=fired)
+            if met is not None:
+                facts.fired(met)
+        return None if met is None else planned[met]
+
+    def never_fired(self) -> list[Fault]:
+        """Return the planned failures that no call has met."""
+        with self._store.reading() as facts:
+            fired = {number: count for number, _, count in facts.faults()}
+        return never_fired(self._stage.faults, fired)
 
     # what happened ------------------------------------------------------------------------------------------
 

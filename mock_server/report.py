@@ -94,7 +94,7 @@ def active_steps(jobs: Iterable[Job]) -> list[tuple[float, int]]:
 
 
 def _peak(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
-    """Return the most jobs any one user had active at a time, when that was, and which line submitted the last of them."""
+    """Return the most jobs any one user had active at a time, when, and which line submitted the last of them."""
     best: dict[str, Any] = {"peak": 0, "at": None, "user": None, "where": None}
     for user in sorted({job.user.casefold() for job in jobs}):
         for at, active in active_steps(job for job in jobs if job.user.casefold() == user):

@@ -102,7 +102,7 @@ class JobService:
     # submitting and cancelling -----------------------------------------------------------------------------
 
     def submit(self, raw: Mapping[str, Any]) -> Job:
-        """Take a submission, or refuse it: user first, then parameters, limit, and what must be worked out (assumed)."""
+        """Take a submission, or refuse it; user, parameters, limit and resolver are asked in this order (assumed)."""
         with self.store.transaction() as facts:
             now = self.clock.now()
             scenario = self.stage.scenario(facts)
@@ -159,9 +159,8 @@ class JobService:
         bands = len(str(job.parameters.get("imen", "")).split(","))
         scatter = epoch["durations.scatter"] * (_SCATTER_OF_POSITIONS if product is Product.STANDARD_POS else 1)
         noise = math.exp(scatter * normal(seed, "duration", *key)) * epoch["durations.factor"]
-        length = duration(
-            product, job.parameters, observations=len(chosen), spectra=len(items), bands=bands, noise=noise
-        )
+        sizes = {"observations": len(chosen), "spectra": len(items), "bands": bands}
+        length = duration(product, job.parameters, **sizes, noise=noise)
         outcome = _drawn_outcome(epoch, uniform(seed, "outcome", *key))
         if outcome is StatusCode.COMPLETE and not _has_data(product, chosen):
             outcome = StatusCode.FAILED
@@ -245,9 +244,7 @@ class JobService:
         with self.store.transaction() as facts:
             known = facts.user(address)
             if known is None:
-                known = User(
-                    address.strip(), f"{bits(self.stage.given.seed, 'registration', user_key(address), size=16):032x}"
-                )
+                known = User(address.strip(), self._token(address))
                 facts.save_user(known)
         return known
 
@@ -261,6 +258,9 @@ class JobService:
                 user = replace(user, confirmed_at=self.clock.now())
                 facts.save_user(user)
         return user
+
+    def _token(self, address: str) -> str:
+        return f"{bits(self.stage.given.seed, 'registration', user_key(address), size=16):032x}"
 
     def _require_user(self, facts: Facts, address: Any) -> None:
         if not isinstance(address, str):

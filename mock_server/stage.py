@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .faults import Fault
 from .scenario import Change, Scenario
 from .sky import Sky
 
@@ -21,6 +22,11 @@ class Stage:
         Holds the changes that were made while the service ran; another process may have made them.
     scenario
         As it was read.
+
+    Attributes
+    ----------
+    faults
+        Planned failures, by number.
     """
 
     def __init__(self, store: Store, scenario: Scenario) -> None:
@@ -28,6 +34,7 @@ class Stage:
         self._given = scenario
         self._now = scenario
         self._generation = ""
+        self.faults: dict[int, Fault] = {}
         self.sky = Sky(scenario.seed, scenario.world)
         self._builder: ProductBuilder | None = None
         with store.reading() as facts:
@@ -52,6 +59,7 @@ class Stage:
             self._now = self._given
             for at, values in facts.changes():
                 self._now = self._now.changed(Change(at, values))
+            self.faults = {number: Fault.from_mapping(rule) for number, rule, _ in facts.faults()}
 
     @property
     def builder(self) -> ProductBuilder:

@@ -1,5 +1,4 @@
-"""Facts in and out, one transaction for each call. With :mod:`tables` the only
-importer of SQLAlchemy.
+"""Facts in and out, one transaction for each call; with `tables` the only importer of SQLAlchemy.
 
 SQLite in memory for tests, a SQLite file for one host, PostgreSQL for several. Writers take turns, so the queue and
 the limit are always judged on what is committed. What was acknowledged is committed first.
@@ -264,7 +263,7 @@ class Facts:
     def add_change(self, at: float, settings: Mapping[str, Any]) -> None:
         """Remember that settings were changed at a moment of service time [s]."""
         self.connection.execute(t.changes.insert(), {"at": at, "settings": json.dumps(dict(settings))})
-        self.set_meta("generation", str(int(self.meta("generation") or 0) + 1))
+        self._changed()
 
     def changes(self) -> list[tuple[float, dict[str, Any]]]:
         """Return all changes made so far, oldest first."""
@@ -273,6 +272,7 @@ class Facts:
 
     def add_fault(self, rule: Mapping[str, Any]) -> int:
         """Store a planned failure and return its number."""
+        self._changed()
         return _number(self.connection.execute(t.faults.insert(), {"rule": json.dumps(dict(rule)), "fired": 0}))
 
     def faults(self) -> list[tuple[int, dict[str, Any], int]]:
@@ -285,10 +285,11 @@ class Facts:
         of_it = t.faults.c.fault_id == fault_id
         self.connection.execute(t.faults.update().where(of_it).values(fired=t.faults.c.fired + 1))
 
-    def delete_faults(self, fault_id: int | None = None) -> int:
-        """Forget one planned failure, or all; return how many there were."""
-        statement = t.faults.delete() if fault_id is None else t.faults.delete().where(t.faults.c.fault_id == fault_id)
-        return self.connection.execute(statement).rowcount
+    def delete_faults(self) -> None:
+        """Forget all planned failures; calls are counted from 1 again."""
+        self._changed()
+        self.connection.execute(t.faults.delete())
+        self.connection.execute(t.calls.delete())
 
     def count_call(self, operation: str) -> int:
         """Count one more call of an operation and return its number, from 1."""
@@ -333,6 +334,10 @@ class Facts:
             rows = [{k: _NEVER if v == "never" else v for k, v in row.items()} for row in dumped[table.name]]
             if rows:
                 self.connection.execute(table.insert(), rows)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Let every process notice that scenario or faults are no longer what they were."""
         self.set_meta("generation", str(int(self.meta("generation") or 0) + 1))
 
     def clear(self) -> None:

@@ -172,11 +172,9 @@ def read_variant(raw: Mapping[str, Any], key: str, default: str) -> str:
 def read_rebin(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return the light curve parameters of a rebinning by wire name; other keys are ignored."""
     changed = {_REBIN_NAMES[key]: value for key, value in raw.items() if key in _REBIN_NAMES}
-    if "lctimetype" in changed:
-        time_type = changed["lctimetype"]
-        changed["lctimetype"] = (
-            _TIME_TYPES.get(time_type.lower(), time_type) if isinstance(time_type, str) else time_type
-        )
+    time_type = changed.get("lctimetype")
+    if isinstance(time_type, str):
+        changed["lctimetype"] = _TIME_TYPES.get(time_type.lower(), time_type)
     return changed
 
 

@@ -10,6 +10,8 @@ from mock_server import wire
 from mock_server.errors import Refusal
 from mock_server.model import Caller, Product
 
+from . import faulting
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -22,6 +24,7 @@ api = Blueprint("api", __name__)
 
 _NO_DEPRECATION = "getSourceDetResults"  # clients take every further key there for a band
 _KNOWS_DEPRECATION = (1, 10)
+_NEWEST = (1, 12)
 
 
 class _Path(NamedTuple):
@@ -32,7 +35,7 @@ class _Path(NamedTuple):
 
 
 def _submit(sim: Simulation, raw: Raw, caller: Caller) -> dict[str, Any]:
-    job = sim.jobs.submit(raw)
+    job = sim.jobs.submit(raw, g.get("fault"))
     g.job_id = job.job_id
     return wire.submitted(job, sim.jobs.job_url(job.job_id), caller)
 
@@ -136,6 +139,7 @@ def _view(path: _Path) -> Callable[[], Response]:
             raw = wire.read_body(request.get_data(cache=False))
             caller = wire.read_caller(raw)
             g.user = str(raw.get("UserID", ""))[:320]
+            faulting.meet(sim, path.operation)
             answer = path.answer(sim, raw, caller)
         except Refusal as refusal:
             answer = wire.refused(_noted(refusal))
@@ -149,10 +153,9 @@ def _with_version(sim: Simulation, answer: dict[str, Any], caller: Caller, opera
     epoch = sim.jobs.epoch()
     mirrored = epoch["api.mirror_caller"] and caller.api_version
     answer["APIVersion"] = ".".join(map(str, caller.api_version or ())) if mirrored else epoch["api.version"]
-    if epoch["api.deprecation_message"] and operation != _NO_DEPRECATION:
-        if caller.api_version is None or caller.api_version >= _KNOWS_DEPRECATION:
-            kind, message = epoch["api.deprecation_type"], epoch["api.deprecation_message"]
-            answer["deprecationWarning"] = {"type": kind or "API", "message": message}
+    message = epoch["api.deprecation_message"]
+    if message and operation != _NO_DEPRECATION and (caller.api_version or _NEWEST) >= _KNOWS_DEPRECATION:
+        answer["deprecationWarning"] = {"type": epoch["api.deprecation_type"] or "API", "message": message}
     return answer
 
 
@@ -165,6 +168,7 @@ def _main() -> Response:
         if not isinstance(function, str) or function not in _MAIN:
             raise Refusal(f"The function {function} is not known here; known: {', '.join(_MAIN)}")
         g.operation = function
+        faulting.meet(sim, function)
         answer = _MAIN[function](sim, raw, Caller())
     except Refusal as refusal:
         answer = wire.main_refused(_noted(refusal))
@@ -172,8 +176,8 @@ def _main() -> Response:
 
 
 def _job_id(raw: Raw, key: str = "JobID") -> int:
-    g.job_id = wire.read_number(raw, key)
-    return g.job_id
+    job_id = g.job_id = wire.read_number(raw, key)
+    return job_id
 
 
 def _noted(refusal: Refusal) -> Refusal:

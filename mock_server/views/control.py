@@ -28,7 +28,7 @@ def _body() -> dict[str, Any]:
 
 def _number(body: dict[str, Any], key: str) -> float:
     value = body.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1e12:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e12:
         raise ControlError(f"the body must be an object with the number {key!r}")
     return float(value)
 

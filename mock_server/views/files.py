@@ -8,6 +8,7 @@ from flask import Blueprint, Response, current_app, g
 
 from mock_server.errors import Refusal
 
+from . import faulting
 from .pages import not_found
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 files = Blueprint("files", __name__)
 
-_ARCHIVES = {".tar.gz": "application/gzip", ".tar": "application/x-tar", ".zip": "application/zip"}
+_ARCHIVES = {"tar.gz": "application/gzip", "tar": "application/x-tar", "zip": "application/zip"}
 _STEMS = ("lc", "spec", "psf", "enh", "xastrom", "image", "sourceDet", "all")
 _TYPES = {
     ".gif": "image/gif",
@@ -36,10 +37,9 @@ def download(job_id: int, path: str) -> Response:
     """Send an archive, or one file of a product; 404 for what is not there, not ready, or no longer there."""
     sim: Simulation = current_app.extensions["xrt_mock"]
     g.operation, g.job_id, g.detail = "downloadProduct", job_id, path[:200]
-    for ending, label in _ARCHIVES.items():
-        stem = path.removesuffix(ending)
-        if stem != path and stem in _STEMS:
-            return _sent(lambda: sim.contents.archive(job_id, stem, ending[1:]), label)
+    stem, _, form = path.partition(".")
+    if stem in _STEMS and form in _ARCHIVES:
+        return _sent(lambda: sim.contents.archive(job_id, stem, form), _ARCHIVES[form])
     g.operation = "downloadFile"
     ending = f".{path.rpartition('.')[2]}"
     return _sent(lambda: sim.contents.file(job_id, path), _TYPES.get(ending, "application/octet-stream"))
@@ -47,6 +47,7 @@ def download(job_id: int, path: str) -> Response:
 
 def _sent(contents: Callable[[], bytes], label: str) -> Response:
     try:
+        faulting.meet(current_app.extensions["xrt_mock"], g.operation)
         return Response(contents(), content_type=label)
     except Refusal as refusal:
         g.outcome, g.detail = "missing", f"{g.detail}: {refusal}"
