@@ -16,13 +16,14 @@ from .durations import duration
 from .errors import JobRefused, LimitReached, NotResolved, Refusal, UserRefused
 from .model import CancelCode, Job, Product, StatusCode, User
 from .progress import progress_at
-from .simulation import Queue, Rules, Wish
+from .simulation import NEVER, Queue, Rules, Wish
 from .tables import user_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from .clock import Clock
+    from .faults import Fault
     from .model import Build, Observation
     from .parameters import Submission
     from .scenario import Epoch, Scenario
@@ -101,7 +102,7 @@ class JobService:
 
     # submitting and cancelling -----------------------------------------------------------------------------
 
-    def submit(self, raw: Mapping[str, Any]) -> Job:
+    def submit(self, raw: Mapping[str, Any], fault: Fault | None = None) -> Job:
         """Take a submission, or refuse it; user, parameters, limit and resolver are asked in this order (assumed)."""
         with self.store.transaction() as facts:
             now = self.clock.now()
@@ -116,7 +117,7 @@ class JobService:
             computed = self._work_out(submission, now) | {"outdir": f"USERPROD_{number}"}
             job_pars = submission.job_pars(computed)
             job = Job(number, submission.user, submission.name, now, job_pars)
-            job = self._planned(facts, job, submission.products, scenario)
+            job = self._planned(facts, job, submission.products, scenario, fault)
             facts.add_job(job)
         return job
 
@@ -140,10 +141,12 @@ class JobService:
                 _not_resolved("Could not determine T0.")
         return found
 
-    def _planned(self, facts: Facts, job: Job, products: Sequence[Product], scenario: Scenario) -> Job:
+    def _planned(
+        self, facts: Facts, job: Job, products: Sequence[Product], scenario: Scenario, fault: Fault | None
+    ) -> Job:
         now, epoch = job.submitted_at, scenario.at(job.submitted_at)
         observations = self._observations(job.parameters, now)
-        wishes = [self._wish(job, product, observations, scenario) for product in products]
+        wishes = [_faulty(self._wish(job, product, observations, scenario), fault) for product in products]
         last_start = facts.last_start()
         queue = Queue(scenario, last_start, facts.slots_held_after(max(last_start, now)))
         return replace(job, builds=simulation.plan(wishes, now, _rules(epoch), queue))
@@ -290,6 +293,15 @@ def _status(build: Build | None, job: Job, now: float, *, progress: bool) -> Pro
     code = simulation.status_at(build, now)
     shown = progress and code is StatusCode.RUNNING
     return ProductStatus(code, progress_at(build, job.parameters, now) if shown else {"GotProgress": 0})
+
+
+def _faulty(wish: Wish, fault: Fault | None) -> Wish:
+    """Let a planned failure of the submission befall the product it names, or each."""
+    if fault is None or fault.product not in ("", wish.product.value):
+        return wish
+    if fault.kind == "stuck":
+        return wish._replace(duration_s=NEVER)
+    return wish._replace(outcome=StatusCode(fault.code)) if fault.kind == "product-failed" else wish
 
 
 def _drawn_outcome(epoch: Epoch, drawn: float) -> StatusCode:
