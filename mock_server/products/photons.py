@@ -17,13 +17,14 @@ import numpy as np
 from mock_server import chance
 from mock_server.products import emission, instrument
 from mock_server.products.memory import Memory
-from mock_server.sources import Rate, Source, Spectrum
+from mock_server.sources import Source, Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from mock_server.field import FieldSource
     from mock_server.model import Observation, Snapshot
     from mock_server.products.instrument import Floats
 
@@ -39,6 +40,8 @@ REPLACED = 0.005
 """Share of the events that a reprocessing drops, and share that it gains (assumed)."""
 BAD_COLUMN_CHANCE = 0.35
 """Share of the observations that lose photons to dead columns (assumed)."""
+FIELD_SPECTRUM = Spectrum(nh=2e20, gamma=1.8)
+"""Spectrum of all sources around the target (assumed)."""
 _STEPS = np.linspace(0.0, 1.0, 257)  # 6 s in a long snapshot, so that the shortest period of 100 s is resolved
 
 
@@ -101,20 +104,10 @@ def background_events(seed: int, observation: Observation, snapshot: Snapshot) -
     return memory.get(key, lambda: _background_events(_Look(seed, observation, snapshot)))
 
 
-def field_events(
-    seed: int, observation: Observation, snapshot: Snapshot, *, name: str, ra: float, dec: float, rate: float
-) -> Events:
-    """Photons of one constant source of `rate` [count/s] elsewhere in the field; only those that hit the detector."""
-    source = Source(
-        name=name,
-        ra=ra,
-        dec=dec,
-        nh_galactic=3e20,
-        rate=Rate(kind="persistent", mean_rate=rate),
-        spectrum=Spectrum(nh=2e20, gamma=1.8),
-    )
-    events = source_events(seed, source, observation, snapshot)
-    return events.take(on_detector(events.x, events.y, roll(seed, observation.target, snapshot.start)))
+def field_events(seed: int, observation: Observation, snapshot: Snapshot, sources: tuple[FieldSource, ...]) -> Events:
+    """Photons of the sources around the target, drawn together; only those that hit the detector (PC)."""
+    key = ("field", seed, _place(observation), snapshot, sources)
+    return memory.get(key, lambda: _field_events(_Look(seed, observation, snapshot), sources))
 
 
 def _place(observation: Observation) -> tuple[object, ...]:
@@ -148,7 +141,12 @@ def on_detector(x: NDArray[Any], y: NDArray[Any], roll_deg: float) -> NDArray[np
 
 def offset_from_pointing(observation: Observation, ra: float, dec: float) -> tuple[float, float]:
     """Where a position [deg] lies in the tangent plane of the pointing, east and north [arcsec]."""
-    turn, here, there = (math.radians(angle) for angle in (ra - observation.ra, observation.dec, dec))
+    return _offset(observation.ra, observation.dec, ra, dec)
+
+
+def _offset(ra0: float, dec0: float, ra: float, dec: float) -> tuple[float, float]:
+    """Project a position [deg] on the plane that touches the sky at another, east and north [arcsec]."""
+    turn, here, there = (math.radians(angle) for angle in (ra - ra0, dec0, dec))
     depth = math.sin(here) * math.sin(there) + math.cos(here) * math.cos(there) * math.cos(turn)
     x = math.cos(there) * math.sin(turn) / depth
     y = (math.cos(here) * math.sin(there) - math.sin(here) * math.cos(there) * math.cos(turn)) / depth
@@ -313,9 +311,10 @@ def _on_sky(
 
 
 def _in_frames(met: Floats, snapshot: Snapshot) -> Floats:
-    """Move arrivals to the middle of their frame."""
+    """Move arrivals to the middle of their frame; the last one of windowed timing may be cut short."""
     frame = instrument.FRAME[snapshot.mode]
-    return np.minimum(snapshot.start + (np.floor((met - snapshot.start) / frame) + 0.5) * frame, snapshot.stop)
+    middle = snapshot.start + (np.floor((met - snapshot.start) / frame) + 0.5) * frame
+    return np.asarray(np.minimum(middle, snapshot.stop - 1e-5))
 
 
 def _grades(mode: str, u: Floats) -> NDArray[np.int8]:
@@ -350,6 +349,34 @@ def _drawn_background(look: _Look, stream: _Stream, share: float) -> Events:
     x, y = _over_field(look, across - 0.5, along - 0.5)
     channel = _drawn_channels(cumulative, energy).astype(np.int16)
     return Events(_in_frames(met, look.snapshot), channel, x, y, _grades(mode, grade))
+
+
+def _field_events(look: _Look, sources: tuple[FieldSource, ...]) -> Events:
+    events = look.processed(lambda stream, share: _drawn_field(look, sources, stream, share), "field")
+    return events.take(on_detector(events.x, events.y, roll(look.seed, look.observation.target, look.snapshot.start)))
+
+
+@lru_cache(maxsize=16)
+def _in_field(ra: float, dec: float, sources: tuple[FieldSource, ...]) -> tuple[Floats, Floats]:
+    """Places relative to a pointing [arcsec], shape (n, 2), and rates behind the vignetting [count/s]."""
+    places = np.array([_offset(ra, dec, s.ra, s.dec) for s in sources]).reshape(-1, 2)
+    return places, np.array([s.rate for s in sources]) * instrument.vignetting(np.hypot(*places.T) / 60)
+
+
+def _drawn_field(look: _Look, sources: tuple[FieldSource, ...], stream: _Stream, share: float) -> Events:
+    """Draw when a photon comes from anywhere, then from which source."""
+    places, rates = _in_field(look.observation.ra, look.observation.dec, sources)
+    cumulative = _cumulative(FIELD_SPECTRUM, 3e20, None)
+    before = np.cumsum(rates) * (cumulative[-1] * share)
+    total = max(float(before[-1]), 1e-12) if len(sources) else 1e-12
+    met = look.snapshot.start + stream.arrivals(total * look.snapshot.exposure) / total
+    which, energy, radius, angle, grade = stream.uniforms(5 * len(met)).reshape(5, len(met))
+    mine = np.minimum(np.searchsorted(before, which * total), max(len(sources) - 1, 0))
+    r, turn = instrument.radius_holding(radius), 2 * np.pi * angle
+    x, y = (places[mine] + tracker_offset(*look)).T + r * np.array([np.cos(turn), np.sin(turn)])
+    channel = _drawn_channels(cumulative, energy).astype(np.int16)
+    frames = _in_frames(met, look.snapshot)
+    return Events(frames, channel, x.astype(np.float32), y.astype(np.float32), _grades(look.snapshot.mode, grade))
 
 
 def _over_field(look: _Look, across: Floats, along: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
