@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import itertools
 import math
-import threading
 import time
+from time import monotonic, sleep  # by name: the real ones, even where `virtual_time` has replaced those of the module
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ Number = tuple[int, ...]
 class Clock(Protocol):
     """What the simulator needs of time."""
 
+    origin: float
+    """Service time at the clock's beginning [s]."""
+
     def now(self) -> float:
         """Service time [s since 1970-01-01 UTC]."""
         ...
@@ -32,6 +36,43 @@ class Clock(Protocol):
 
     def advance(self, seconds: float) -> float:
         """Move service time forward by `seconds` >= 0 and return the new time [s]."""
+        ...
+
+
+class SharedClock(Clock, Protocol):
+    """A virtual clock that several share; :class:`VirtualClock`, or its likeness in another process."""
+
+    def join(self, number: Number) -> None:
+        """Add a party, which runs from now on."""
+
+    def join_next(self) -> Number:
+        """Add a party with the first free number of one digit, and return that."""
+        ...
+
+    def leave(self, number: Number) -> None:
+        """Forget a party."""
+
+    def attach(self, number: Number) -> None:
+        """From now on the calling thread acts for this party."""
+
+    def detach(self) -> None:
+        """From now on the calling thread acts for nobody."""
+
+    def acting(self) -> Number | None:
+        """Return the party for which the calling thread acts, or None."""
+        ...
+
+    def turn(self) -> None:
+        """Return when no running party has a smaller number than the calling thread's."""
+
+    def wait(self, until: float, token: object = None) -> None:
+        """Return at service time `until` [s], or when the calling party is woken with `token`."""
+
+    def wake(self, number: Number, token: object) -> None:
+        """Let a party go on that waits with this `token`."""
+
+    def away(self, until: float = math.inf) -> contextlib.AbstractContextManager[None]:
+        """Within, the calling party holds nobody up before `until` [s]."""
         ...
 
 
@@ -50,17 +91,18 @@ class ScaledClock:
         if not factor > 0:
             raise ValueError(f"a clock's factor must be positive, not {factor}")
         self.factor = factor
-        self._base = time.time() if start is None else start
-        self._origin = time.monotonic()
-        self._lock = threading.Lock()
+        self.origin = time.time() if start is None else start
+        self._base = self.origin
+        self._real_origin = monotonic()
+        self._lock = _thread.allocate_lock()
 
     def now(self) -> float:
         """Service time [s]."""
-        return self._base + (time.monotonic() - self._origin) * self.factor
+        return self._base + (monotonic() - self._real_origin) * self.factor
 
     def sleep(self, seconds: float) -> None:
         """Sleep the real time that `seconds` of service time take."""
-        time.sleep(max(0.0, seconds) / self.factor)
+        sleep(max(0.0, seconds) / self.factor)
 
     def advance(self, seconds: float) -> float:
         """Jump ahead; afterwards time runs on at the same pace."""
@@ -74,9 +116,9 @@ class VirtualClock:
     """Stands still until somebody sleeps or advances it.
 
     Alone, a sleeper moves time on at once. Threads and processes that share the clock join it as *parties*: then time
-    moves to the earliest wake-up only when every party waits, and those who call the service at the same instant
-    go in the order of their numbers. So the same programs give the same calls at the same times, however the
-    machine schedules them.
+    moves to the earliest wake-up only when every party waits; those who wake at the same instant do so one after
+    the other, and those who call the service go in the order of their numbers. So the same programs give the same
+    calls at the same times, however the machine schedules them.
 
     Parameters
     ----------
@@ -85,7 +127,7 @@ class VirtualClock:
     """
 
     def __init__(self, start: float) -> None:
-        self._now = float(start)
+        self.origin = self._now = float(start)
         self._lock = _thread.allocate_lock()  # the real one, whatever stands in for threading.Lock
         self._parties: dict[Number, _Party] = {}
         self._acting: dict[int, _Party] = {}
@@ -106,7 +148,7 @@ class VirtualClock:
         _check_forward(seconds)
         with self._lock:
             self._now += seconds
-            self._wake_due()
+            self._settle()
             return self._now
 
     def join(self, number: Number) -> None:
@@ -115,6 +157,12 @@ class VirtualClock:
             if number in self._parties:
                 raise ValueError(f"party {number} shares this clock already")
             self._parties[number] = _Party(number)
+
+    def join_next(self) -> Number:
+        """Add a party with the first free number of one digit, and return that."""
+        number = next((n,) for n in itertools.count() if (n,) not in self._parties)
+        self.join(number)
+        return number
 
     def leave(self, number: Number) -> None:
         """Forget a party; nobody waits for it any more."""
@@ -159,6 +207,7 @@ class VirtualClock:
             if token is not None and party.woken == token:
                 return
             party.until, party.token = until, token
+            party.lap = party.lap + 1 if until <= self._now else 0
             gate = party.close_gate()
             self._settle()
         try:
@@ -177,15 +226,22 @@ class VirtualClock:
                 if party.until is not None and party.token == token:
                     party.release()
 
+    def interrupt(self, number: Number) -> None:
+        """End whatever this party waits for on the clock."""
+        with self._lock:
+            party = self._parties.get(number)
+            if party is not None:
+                party.release()
+
     @contextlib.contextmanager
-    def away(self) -> Iterator[None]:
-        """Within, the calling party waits for something other than the clock, and holds nobody up."""
+    def away(self, until: float = math.inf) -> Iterator[None]:
+        """Within, the calling party waits for something other than the clock, and holds nobody up before `until`."""
         party = self._acting.get(_thread.get_ident())
         if party is None:
             yield
             return
         with self._lock:
-            party.until = math.inf
+            party.until = until
             self._settle()
         try:
             yield
@@ -194,33 +250,33 @@ class VirtualClock:
                 party.until = None
 
     def _settle(self) -> None:
+        """If somebody runs, let the first of them have its turn; else wake the next, and that one alone."""
         running = [party for party in self._parties.values() if party.until is None]
         if running:
-            first = min(running, key=lambda party: party.number)
-            first.open_gate()
+            min(running, key=lambda party: party.number).open_gate()
             return
-        due = min((party.until for party in self._parties.values() if party.until is not None), default=math.inf)
-        if due < math.inf:
-            self._now = max(self._now, due)
-            self._wake_due()
-
-    def _wake_due(self) -> None:
-        for party in self._parties.values():
-            if party.until is not None and party.until <= self._now:
-                party.release()
+        due = min(self._parties.values(), key=_Party.order, default=None)
+        if due is not None and due.until is not None and due.until < math.inf:
+            self._now = max(self._now, due.until)
+            due.release()
 
 
 class _Party:
     """One who shares a clock: runs (`until` None), or waits until an instant [s]; behind its gate if blocked."""
 
-    __slots__ = ("_gate", "number", "token", "until", "woken")
+    __slots__ = ("_gate", "lap", "number", "token", "until", "woken")
 
     def __init__(self, number: Number) -> None:
         self.number = number
         self.until: float | None = None
         self.token: object = None
         self.woken: object = None
+        self.lap = 0  # how often in a row it slept for nothing: so two who do wait for each other
         self._gate: _thread.LockType | None = None
+
+    def order(self) -> tuple[float, int, Number]:
+        """Return what sorts those who wait."""
+        return (math.inf if self.until is None else self.until, self.lap, self.number)
 
     def close_gate(self) -> _thread.LockType:
         """Return a lock whose next `acquire` blocks until the gate is opened."""

@@ -1,0 +1,296 @@
+"""A process in service time: what its code reads of clocks, and how long it sleeps and waits.
+
+=====================================================================  ========================================
+follows service time                                                   how
+=====================================================================  ========================================
+``time.time``, ``localtime``, ``datetime.now``, ``date.today``, ...    time_machine
+``time.sleep``, ``monotonic``, ``ctime``                               replaced, also where imported by name
+locks, events, conditions, queues, pools, ``Thread.join``, timeouts    the plain lock is replaced (`clock_lock`)
+``asyncio.sleep``, timeouts, executors                                 the loop's selector waits on the clock
+waiting for child processes                                            holds nobody up; its timeouts are real
+=====================================================================  ========================================
+
+Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), waits inside C code, on sockets and
+on pipes, and locks made before. Such a wait counts as work: time stands still meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import time_machine
+
+from mock_server.clock import ScaledClock
+from mock_server.clock_lock import ClockLock
+from mock_server.clock_selector import ClockSelector
+from mock_server.import_hooks import forget, when_imported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType, TracebackType
+
+    from mock_server.clock import Clock, Number
+
+_sleep, _monotonic, _monotonic_ns, _ctime, _asctime = (
+    time.sleep,
+    time.monotonic,
+    time.monotonic_ns,
+    time.ctime,
+    time.asctime,
+)
+_RESOLUTION = 1_000_000_000
+_UPTIME_S = 100_000.0  # monotonic clocks of machines have run for a while, and programs rely on it
+_LEFT_ALONE = {"_pytest", "pytest", "pluggy", "xdist", "execnet", "time_machine", "mock_server"}
+_OF_PYTHON = {"threading", "queue", "sched"}  # the modules of Python that keep a clock function by name
+
+
+class VirtualTime(contextlib.ContextDecorator):
+    """While it is active, this process lives in the time of `clock`.
+
+    A context manager and a decorator. On a virtual clock the calling thread, and every thread started within, is a
+    party of the clock: time moves on when all of them wait. Threads that are alive when it ends and wait on the clock
+    stay where they are.
+
+    Parameters
+    ----------
+    clock
+        Service time: virtual, or scaled.
+    number
+        The calling thread's number among those who share the clock; default: the first free one.
+    """
+
+    stack: ClassVar[list[VirtualTime]] = []
+
+    def __init__(self, clock: Clock, number: Number | None = None) -> None:
+        self.clock: Any = clock
+        self.shared = hasattr(clock, "acting")
+        self.number = number
+        self._children: Counter[Number] = Counter()
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> VirtualTime:
+        if self.shared:
+            self._join()
+        self._travel()
+        if not VirtualTime.stack:
+            _patch(self._undo)
+        VirtualTime.stack.append(self)
+        self._set_locks()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        VirtualTime.stack.remove(self)
+        self._set_locks()
+        self._undo.close()
+
+    def next_child(self) -> Number:
+        """Return the number of the next thread or process that the calling thread starts."""
+        parent: Number = self.clock.acting()
+        self._children[parent] += 1
+        return (*parent, self._children[parent])
+
+    def _join(self) -> None:
+        if self.clock.acting() is not None:  # this thread is a party already: we are nested
+            return
+        number = self.number
+        if number is None:
+            number = self.clock.join_next()
+        else:
+            self.clock.join(number)
+        self.clock.attach(number)
+        self._undo.callback(self._part, number)
+
+    def _part(self, number: Number) -> None:
+        # whoever still waits is not set going by our leaving: with nobody to hold it back, time would race ahead
+        self.clock.detach()
+        if not self._children:
+            self.clock.leave(number)
+
+    def _travel(self) -> None:
+        traveller = self._undo.enter_context(time_machine.travel(self.clock.now(), tick=False))
+        # asked at every reading of a clock, so that time moved by anybody is seen at once
+        traveller.time_ns = lambda: round(self.clock.now() * _RESOLUTION)  # type: ignore[method-assign]
+
+    @staticmethod
+    def _set_locks() -> None:
+        current = VirtualTime.stack[-1] if VirtualTime.stack else None
+        ClockLock.clock = current.clock if current and current.shared else None
+        ClockLock.scale = 1 / current.clock.factor if current and isinstance(current.clock, ScaledClock) else 1.0
+
+
+def _current() -> VirtualTime | None:
+    return VirtualTime.stack[-1] if VirtualTime.stack else None
+
+
+def _patch(undo: contextlib.ExitStack) -> None:
+    replace = functools.partial(_replace, undo)
+    for name, ours in (("sleep", sleep), ("monotonic", monotonic), ("monotonic_ns", monotonic_ns)):
+        _rebind(undo, getattr(time, name), ours)
+    replace(time, "ctime", lambda seconds=None: _ctime(time.time() if seconds is None else seconds))
+    replace(time, "asctime", lambda t=None: _asctime(time.localtime() if t is None else t))
+    replace(threading, "Lock", ClockLock)
+    replace(threading, "_allocate_lock", ClockLock)
+    replace(threading, "_CRLock", None)  # the Python one is built on the plain lock
+    for name, make in (("start", _start), ("join", _join), ("_bootstrap_inner", _bootstrap_inner)):
+        replace(threading.Thread, name, make(getattr(threading.Thread, name)))
+    replace(threading, "_shutdown", _held_by_nobody(threading._shutdown))  # type: ignore[attr-defined]  # private
+    for name in ("waitpid", "wait", "system"):
+        replace(os, name, _held_by_nobody(getattr(os, name)))
+    hooks: dict[str, Callable[[ModuleType], None]] = {
+        "queue": lambda module: replace(module, "SimpleQueue", module._PySimpleQueue),
+        "subprocess": lambda module: _patch_subprocess(replace, module),
+        "asyncio.selector_events": lambda module: _patch_asyncio(replace, module),
+    }
+    for name, hook in hooks.items():
+        when_imported(name, hook)
+        undo.callback(forget, name, hook)
+
+
+def _replace(undo: contextlib.ExitStack, owner: Any, name: str, ours: Any) -> None:
+    undo.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, ours)
+
+
+def _rebind(undo: contextlib.ExitStack, original: Any, ours: Any) -> None:
+    """Replace a function of `time` wherever a module knows it by name."""
+    for module_name, module in list(sys.modules.items()):
+        package = module_name.partition(".")[0]
+        if package in _LEFT_ALONE or (package in sys.stdlib_module_names - _OF_PYTHON and package != "time"):
+            continue
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if value is original:
+                _replace(undo, module, name, ours)
+
+
+def sleep(seconds: float) -> None:
+    """Do what `time.sleep` does, in service time."""
+    current = _current()
+    if current is None or (current.shared and current.clock.acting() is None):
+        _sleep(seconds)
+        return
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    current.clock.sleep(seconds)
+
+
+def monotonic() -> float:
+    """Return service time, as `time.monotonic` would [s]."""
+    current = _current()
+    return current.clock.now() - current.clock.origin + _UPTIME_S if current else _monotonic()
+
+
+def monotonic_ns() -> int:
+    """Return service time, as `time.monotonic_ns` would [ns]."""
+    return round(monotonic() * _RESOLUTION) if _current() else _monotonic_ns()
+
+
+def _start(original: Any) -> Any:
+    def start(self: Any) -> None:
+        current = _current()
+        if current is None or not current.shared or current.clock.acting() is None:
+            original(self)
+            return
+        self._xrt_mock = _Place(current.clock, current.next_child())
+        try:
+            original(self)
+        except RuntimeError:  # started before, or no more threads to be had
+            current.clock.leave(self._xrt_mock.number)
+            raise
+
+    return start
+
+
+class _Place:
+    """A thread's place on the clock, taken before it exists, so that time cannot pass it by."""
+
+    def __init__(self, clock: Any, number: Number) -> None:
+        self.clock, self.number = clock, number
+        self.running = ClockLock()
+        self.running.acquire()
+        clock.join(number)
+
+
+def _bootstrap_inner(original: Any) -> Any:
+    def bootstrap(self: Any) -> None:
+        place = getattr(self, "_xrt_mock", None)
+        if place is None:
+            original(self)
+            return
+        place.clock.attach(place.number)
+        run = self.run
+
+        def run_in_turn() -> None:
+            del self.run
+            place.clock.turn()
+            run()
+
+        self.run = run_in_turn
+        try:
+            original(self)
+        finally:
+            place.running.release()
+            place.clock.leave(place.number)
+
+    return bootstrap
+
+
+def _join(original: Any) -> Any:
+    def join(self: Any, timeout: float | None = None) -> None:
+        place = getattr(self, "_xrt_mock", None)
+        if place is None or self is threading.current_thread():
+            original(self, timeout)
+        elif place.running.acquire(True, -1 if timeout is None else max(timeout, 0)):
+            place.running.release()
+            original(self)
+
+    return join
+
+
+def _held_by_nobody(original: Any) -> Any:
+    """Let a wait for something other than the clock hold nobody up."""
+
+    @functools.wraps(original)
+    def wait(*args: Any, **kwargs: Any) -> Any:
+        current = _current()
+        if current is None or not current.shared or current.clock.acting() is None:
+            return original(*args, **kwargs)
+        with current.clock.away():
+            return original(*args, **kwargs)
+
+    return wait
+
+
+def _patch_subprocess(replace: Callable[[Any, str, Any], None], subprocess: Any) -> None:
+    replace(subprocess, "time", SimpleNamespace(sleep=_sleep))  # what a child does between the clock's ticks is real
+    for name in ("wait", "communicate"):
+        replace(subprocess.Popen, name, _held_by_nobody(getattr(subprocess.Popen, name)))
+
+
+def _patch_asyncio(replace: Callable[[Any, str, Any], None], selector_events: Any) -> None:
+    loop_class = selector_events.BaseSelectorEventLoop
+    initialise, write_to_self = loop_class.__init__, loop_class._write_to_self
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        initialise(self, *args, **kwargs)
+        current = _current()
+        if current is not None:
+            self._selector = ClockSelector(self._selector, current.clock, current.shared)
+
+    def _write_to_self(self: Any) -> None:
+        write_to_self(self)
+        interrupt = getattr(self._selector, "interrupt", None)
+        if interrupt:
+            interrupt()
+
+    replace(loop_class, "__init__", __init__)
+    replace(loop_class, "_write_to_self", _write_to_self)
