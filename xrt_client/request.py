@@ -1,24 +1,23 @@
 # ruff: noqa: N802, N803 - documented names
-"""XRTProductRequest: the documented object. It holds what is known and hands the work on."""
+"""XRTProductRequest: the documented object, whole. It holds what has been fetched and hands the work on."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import jobs, retrieve, wire
-from .errors import ContractBroken, RequestInvalid, ServiceRejected, ServiceUnreachable, WaitTimeout, XRTError
-from .parameters import FORMATS, KINDS, WORKED_OUT
-from .shorthand import Shorthand
+from . import jobs, rebin, retrieve, wire
+from .errors import ContractBroken, ProductFailed, RequestInvalid, ServiceRejected, ServiceUnreachable
+from .following import FollowedRequest
+from .parameters import FORMATS, KINDS
 from .transport import Service, default_service
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Unpack
 
-PREPARING, SUBMITTED, ENDED, REFUSED = range(4)
-_STATUS_TEXTS = ("Not submitted yet", "Submitted", "All products have ended", "The submission failed")
+    from . import keywords
 
 
 def countActiveJobs(userID: str, *, service: Service | None = None) -> int:
@@ -43,7 +42,7 @@ def listOldJobs(userID: str, *, service: Service | None = None) -> list[dict[str
     return jobs.list_old(service or default_service(), userID)
 
 
-class XRTProductRequest(Shorthand):
+class XRTProductRequest(FollowedRequest):
     """A request for XRT products, and the job that comes of it.
 
     Parameters
@@ -62,7 +61,7 @@ class XRTProductRequest(Shorthand):
         Which service, and how patiently; default: one shared by all requests.
     """
 
-    def __init__(  # noqa: PLR0917 - documented order
+    def __init__(
         self,
         user: str,
         JSONVals: str | Mapping[str, Any] | None = None,
@@ -75,250 +74,23 @@ class XRTProductRequest(Shorthand):
     ) -> None:
         if useDeprecate:
             raise RequestInvalid("results in the form of releases before 1.10 are not offered: useDeprecate is False")
-        super().__init__(user, silent)
-        self._service = service
+        super().__init__(user, silent, service)
         self.showDepWarnings = showDepWarnings
         if JSONVals is not None:
             self.setFromJSON(JSONVals, fromServer)
 
     def _clear(self) -> None:
         super()._clear()
-        self._status = PREPARING
-        self._job_id: Any = None
-        self._answer: dict[str, Any] = {}
-        self._lost_after: int | None = None
-        self.failure: XRTError | None = None
         self._saved: set[Path] = set()
-
-    @property
-    def service(self) -> Service:
-        """Where this request is sent."""
-        return self._service or default_service()
-
-    # ---- submitting --------------------------------------------------------------------------------------------
-
-    def submit(self, updateProds: bool = True) -> bool:
-        """Hand in this request; return whether the service has accepted it.
-
-        If not, `submitError` says why, and `failure` is the error itself. A submission whose answer is lost is looked
-        for in the list of jobs before it is sent again; if its fate stays unknown, calling `submit` again looks first.
-
-        Parameters
-        ----------
-        updateProds
-            Whether to take over the defaults and worked-out values of the service, so that this request can be
-            repeated exactly.
-        """
-        if self._submitted:
-            raise RequestInvalid("Cannot submit a request that has already been submitted.")
-        self._answer = {"submitError": None}
-        self.failure = None
-        valid, report = self.isValid()
-        if not valid:
-            return self._failed(RequestInvalid(f"The request is not ready to submit:\n\n{report}"))
-        try:
-            accepted = jobs.submit(self.service, self.UserID, self.getJSONDict(), after=self._lost_after)
-        except (ServiceRejected, ServiceUnreachable, ContractBroken) as error:
-            self._lost_after = getattr(error, "after", None) if getattr(error, "maybe_done", False) else None
-            return self._failed(error)
-        self._become(accepted)
-        self._say(f"Job submitted OK, with ID: {accepted.job_id}")
-        if updateProds:
-            self._update(accepted.parameters)
-        return True
-
-    def _failed(self, error: XRTError) -> bool:
-        self._status = REFUSED
-        self.failure = error
-        self._answer["submitError"] = str(error)
-        return False
-
-    def _become(self, job: jobs.Accepted) -> None:
-        self._job_id = job.job_id
-        self._answer = {"submitError": None, "URL": job.url, "jobPars": job.parameters}
-        self._submitted, self._status, self._lost_after = True, SUBMITTED, None
-
-    def _update(self, parameters: Mapping[str, Any]) -> None:
-        for name in WORKED_OUT:
-            self._globals.values.pop(name, None)
-        if unread := self._take(parameters, from_server=True):
-            text = f"the job was submitted, but these values of the service could not be read: {', '.join(unread)}"
-            warnings.warn(text, UserWarning, stacklevel=3)
-
-    @property
-    def submitError(self) -> str | None:
-        """Why the last submission failed; None if it did not."""
-        return self._answer.get("submitError")
-
-    @property
-    def subRetData(self) -> dict[str, Any]:
-        """What came of the submission: `submitError`, and after success `URL` and `jobPars` as the service has them."""
-        return self._answer
-
-    @property
-    def JobID(self) -> Any:
-        """Number of the job, as the service gave it."""
-        self._must_be_submitted()
-        return self._job_id
-
-    @property
-    def URL(self) -> str:
-        """Where the products appear."""
-        self._must_be_submitted()
-        return str(self._answer["URL"])
-
-    @property
-    def jobPars(self) -> dict[str, Any]:
-        """Every parameter of the job, under the names of the wire."""
-        self._must_be_submitted()
-        parameters: dict[str, Any] = self._answer["jobPars"]
-        return parameters
-
-    def _must_be_submitted(self) -> None:
-        if not self._submitted:
-            raise RequestInvalid("this request has not been submitted")
-
-    # ---- the job -----------------------------------------------------------------------------------------------
-
-    @property
-    def status(self) -> tuple[int, str]:
-        """Code and text of where this request stands; no question is asked."""
-        return (self._status, self.statusText)
-
-    @property
-    def statusCode(self) -> int:
-        """0 not submitted, 1 submitted, 2 all products ended, 3 the submission failed (documented)."""
-        return self._status
-
-    @property
-    def statusText(self) -> str:
-        """The same in words."""
-        return _STATUS_TEXTS[self._status]
-
-    @property
-    def complete(self) -> bool:
-        """Whether all products have ended, well or not; the service is asked until they have.
-
-        Raises
-        ------
-        ServiceRejected, ServiceUnreachable, ContractBroken
-            It cannot be known.
-        """
-        self._must_be_submitted()
-        if self._status != ENDED:
-            self.checkProductStatus()
-        return self._status == ENDED
-
-    def checkProductStatus(self, what: str | Iterable[str] = "all") -> dict[str, dict[str, Any]]:
-        """Return the status of products, by long name.
-
-        Parameters
-        ----------
-        what
-            ``"all"``, or products by long or short name.
-
-        Returns
-        -------
-        dict
-            For each product `statusCode`, `statusText`, `progress` and `progressText` (documented); code -10 if the
-            service did not mention the product.
-        """
-        self._must_be_submitted()
-        chosen = self._chosen(what)
-        if not chosen:
-            raise RequestInvalid("there are no products to ask about")
-        statuses = jobs.status(self.service, self.UserID, self._job_id, chosen)
-        for short, status in statuses.items():
-            self._products[short].complete = wire.ended(status["statusCode"])
-        if all(product.complete for product in self._products.values()):
-            self._status = ENDED
-        return {KINDS[short].long: status for short, status in statuses.items()}
-
-    def wait(
-        self, timeout: float | None = None, poll: float = 60.0, growth: float = 1.2, longest: float = 600.0
-    ) -> dict[str, dict[str, Any]]:
-        """Wait until all products have ended; return their statuses.
-
-        The first question comes after `poll` seconds, and the pauses grow: be polite, jobs take minutes to hours.
-
-        Parameters
-        ----------
-        timeout
-            Patience [s]; None: for ever.
-        poll, growth, longest
-            First pause [s], how much longer each next one is, and the longest [s].
-
-        Raises
-        ------
-        WaitTimeout
-            Patience ended; the job lives on and can be waited for again.
-        """
-        self._must_be_submitted()
-        waited, pause = 0.0, poll
-        while True:
-            step = pause if timeout is None else min(pause, timeout - waited)
-            self.service.sleep(max(0.0, step))
-            waited += step
-            statuses = self.checkProductStatus()
-            if self._status == ENDED:
-                return statuses
-            if timeout is not None and waited >= timeout:
-                raise WaitTimeout(self._job_id, waited)
-            pause = min(longest, pause * growth)
-
-    def cancelProducts(self, what: str | Iterable[str] = "all") -> tuple[int, dict[str, Any]]:
-        """Cancel products; return how that went, and code and text of each by long name.
-
-        Returns
-        -------
-        tuple
-            First 1 (all cancelled), 2 (not all), 0 (refused) or -1 (no usable answer) (documented); then, by long
-            name, dicts of `code` and `text`, or ``{"ERROR": reason}`` if the first is not positive.
-        """
-        self._must_be_submitted()
-        chosen = self._chosen(what)
-        if not chosen:
-            raise RequestInvalid("there are no products to cancel")
-        try:
-            code, outcome = jobs.cancel(self.service, self.UserID, self._job_id, chosen)
-        except ServiceRejected as error:
-            return (0, {"ERROR": str(error)})
-        except (ServiceUnreachable, ContractBroken) as error:
-            return (-1, {"ERROR": str(error)})
-        return (code, {KINDS[short].long: entry for short, entry in outcome.items()})
-
-    def countActiveJobs(self) -> int:
-        """Return how many jobs of this user are queued or running; never a number that is none."""
-        return jobs.count_active(self.service, self.UserID)
-
-    def listOldJobs(self) -> list[dict[str, Any]]:
-        """Return every job of this user, most recent first: see :func:`listOldJobs`."""
-        return jobs.list_old(self.service, self.UserID)
-
-    def copyOldJob(self, oldJobID: int | str, becomeThis: bool = False) -> None:
-        """Become a request for what an old job of yours made; everything set so far is forgotten.
-
-        Parameters
-        ----------
-        oldJobID
-            Its number.
-        becomeThis
-            Whether to become that job itself: then nothing can be submitted, but status and products can be had.
-
-        Raises
-        ------
-        ServiceRejected
-            There is no such job, or it is not yours; this request is unchanged.
-        """
-        job = jobs.old_parameters(self.service, self.UserID, oldJobID)
-        self.setFromJSON(job.parameters, fromServer=True)
-        if becomeThis:
-            self._become(job)
-            self.checkProductStatus()
+        self._positions_found: dict[str, dict[str, Any] | None] = {}
+        self._sources: dict[str, list[dict[str, Any]]] | None = None
+        self._curve: dict[str, Any] | None = None
+        self._spectra: dict[str, Any] | None = None
+        self._rebin_id: int | None = None
 
     # ---- the products ------------------------------------------------------------------------------------------
 
-    def downloadProducts(  # noqa: PLR0917 - documented order
+    def downloadProducts(
         self,
         dir: str | os.PathLike[str],  # noqa: A002 - documented name
         what: str | Iterable[str] = "all",
@@ -326,6 +98,7 @@ class XRTProductRequest(Shorthand):
         format: str = "tar.gz",  # noqa: A002 - documented name
         stem: str | None = None,
         clobber: bool = False,
+        extract: bool = False,
     ) -> dict[str, str | None]:
         """Save the archives of products that have ended.
 
@@ -343,6 +116,8 @@ class XRTProductRequest(Shorthand):
             Text put before each file name.
         clobber
             Whether existing files are replaced.
+        extract
+            Whether the archives are unpacked too; members that would leave the folder are refused.
 
         Returns
         -------
@@ -360,7 +135,8 @@ class XRTProductRequest(Shorthand):
         for short in chosen:
             path = Path(dir).expanduser() / f"{stem or ''}{short}.{format}"
             ended = self._products[short].complete
-            saved[KINDS[short].long] = self._archive(f"{short}.{format}", path, clobber=clobber) if ended else None
+            name = f"{short}.{format}"
+            saved[KINDS[short].long] = self._archive(name, path, clobber, extract) if ended else None
         if not silent:
             print("\n".join(f"{name}: {outcome or 'not complete'}" for name, outcome in saved.items()))
         return saved
@@ -373,12 +149,347 @@ class XRTProductRequest(Shorthand):
         if running and must_have_ended:
             raise RequestInvalid(f"not complete, so it cannot be downloaded: {', '.join(running)}")
 
-    def _archive(self, name: str, path: Path, *, clobber: bool) -> str:
+    def _archive(self, name: str, path: Path, clobber: bool, extract: bool) -> str:
         """Save one archive; return its path, or why there is none. This request's own files are not fetched again."""
         if path in self._saved and path.exists() and not clobber:
             return str(path)
         try:
             self._saved.add(retrieve.download(self.service, f"{self.URL}/{name}", path, clobber=clobber))
+            if extract:
+                retrieve.extract(path, path.parent, clobber=clobber)
         except (ServiceUnreachable, ContractBroken, RequestInvalid, OSError) as error:
             return f"ERROR: {error}"
         return str(path)
+
+    # ---- positions and sources ---------------------------------------------------------------------------------
+
+    def retrieveStandardPos(self, returnData: bool = True) -> dict[str, Any] | None:
+        """Fetch the standard position into `standardPos`.
+
+        Returns
+        -------
+        dict
+            `GotPos`; if it is True `RA`, `Dec` [deg, J2000] and `Err90` [arcsec] as text, `FromSXPS`, and `WhichSXPS`
+            if that is True; else `Reason`. None if `returnData` is False.
+        """
+        return self._position("psf", returnData)
+
+    def retrieveEnhancedPos(self, returnData: bool = True) -> dict[str, Any] | None:
+        """Fetch the enhanced position into `enhancedPos`: see :meth:`retrieveStandardPos`."""
+        return self._position("enh", returnData)
+
+    def retrieveAstromPos(self, returnData: bool = True) -> dict[str, Any] | None:
+        """Fetch the astrometric position into `astromPos`: see :meth:`retrieveStandardPos`."""
+        return self._position("xastrom", returnData)
+
+    def _position(self, short: str, returned: bool) -> dict[str, Any] | None:
+        self._must_have(short)
+        try:
+            found = retrieve.position(self.service, self.UserID, self._job_id, short)
+        except ServiceRejected as error:
+            self._positions_found[short] = None
+            return {"GotPos": False, "Reason": str(error).strip()}
+        self._positions_found[short] = found
+        return found if returned else None
+
+    def _must_have(self, short: str) -> None:
+        self._must_be_submitted()
+        self.getProduct(short)
+
+    @property
+    def standardPos(self) -> dict[str, Any] | None:
+        """The standard position, once it has been fetched."""
+        return self._positions_found.get("psf")
+
+    @property
+    def enhancedPos(self) -> dict[str, Any] | None:
+        """The enhanced position, once it has been fetched."""
+        return self._positions_found.get("enh")
+
+    @property
+    def astromPos(self) -> dict[str, Any] | None:
+        """The astrometric position, once it has been fetched."""
+        return self._positions_found.get("xastrom")
+
+    def retrieveSourceList(self, returnData: bool = True) -> dict[str, Any] | None:
+        """Fetch the detected sources into `sourceList`.
+
+        Returns
+        -------
+        dict
+            A list of sources, each a dict of its properties, for each band: ``Total``, and ``Soft``, ``Medium`` and
+            ``Hard`` if they were searched; ``{"ERROR": True, "Reason": ...}`` if the service refuses.
+        """
+        self._must_have("sourceDet")
+        try:
+            self._sources = retrieve.sources(self.service, self.UserID, self._job_id)
+        except ServiceRejected as error:
+            return _refused(error)
+        return self._sources if returnData else None
+
+    @property
+    def sourceList(self) -> dict[str, list[dict[str, Any]]] | None:
+        """The detected sources by band, once they have been fetched."""
+        return self._sources
+
+    # ---- light curve -------------------------------------------------------------------------------------------
+
+    def retrieveLightCurve(
+        self, nosys: str | bool = "no", incbad: str | bool = "no", returnData: bool = True
+    ) -> dict[str, Any] | None:
+        """Fetch the light curve into `lcData`; needs the `analysis` extra.
+
+        Parameters
+        ----------
+        nosys
+            Whether WT data are given without systematic errors: ``yes``, ``no`` or ``both``.
+        incbad
+            Whether bins without a reliable centroid are included: ``yes``, ``no`` or ``both``.
+
+        Returns
+        -------
+        dict
+            `Datasets`, a table (pandas) for each of them, `URLs`, and `Binning`, `TimeFormat`, `T0` if known
+            (documented, page "structures"); ``{"ERROR": True, "Reason": ...}`` if the service refuses.
+        """
+        self._must_have("lc")
+        choices = wire.which("nosys", nosys), wire.which("incbad", incbad)
+        analysis = _analysis()
+        try:
+            document = retrieve.light_curve(self.service, self.UserID, self._job_id, *choices)
+        except ServiceRejected as error:
+            return _refused(error)
+        self._curve = analysis.light_curve_tables(document)
+        return self._curve if returnData else None
+
+    @property
+    def lcData(self) -> dict[str, Any] | None:
+        """The light curve, once it has been fetched."""
+        return self._curve
+
+    def plotLC(
+        self,
+        xlog: bool = False,
+        ylog: bool = False,
+        fileName: str | os.PathLike[str] | None = None,
+        incbad: bool = False,
+        nosys: bool = False,
+        **options: Any,
+    ) -> tuple[Any, Any]:
+        """Plot the light curve that has been fetched; needs the `analysis` extra.
+
+        Parameters
+        ----------
+        xlog, ylog
+            Whether an axis is logarithmic.
+        fileName
+            Where the plot is saved; None: it is shown.
+        incbad, nosys
+            Which datasets: with unreliable bins, without systematic errors.
+        options
+            More for :func:`xrt_client.analysis.plotLightCurve`, such as `whichCurves`, `clobber`, `fig`, `ax`.
+
+        Returns
+        -------
+        tuple
+            Figure and axes of matplotlib.
+        """
+        if self._curve is None:
+            raise RequestInvalid("No light curve has been retrieved")
+        suffix = ("_nosys" if nosys else "") + ("_incbad" if incbad else "")
+        names = (f"{mode}{kind}{suffix}" for mode in ("WT", "PC") for kind in ("", "UL"))
+        options.setdefault("whichCurves", [name for name in names if name in self._curve["Datasets"]])
+        options.setdefault("T0", self._globals.values.get("T0"))
+        options.setdefault("ylabel", self._rate_label())
+        plotted: tuple[Any, Any] = _analysis().plotLightCurve(
+            self._curve, xlog=xlog, ylog=ylog, fileName=fileName, **options
+        )
+        return plotted
+
+    def _rate_label(self) -> str:
+        low, high = (self.getLightCurvePars(name) for name in ("minEnergy", "maxEnergy"))
+        return "Count rate" if low is None or high is None else f"Count rate ({low} - {high} keV)"
+
+    # ---- spectra -----------------------------------------------------------------------------------------------
+
+    def retrieveSpectralFits(self, returnData: bool = True) -> dict[str, Any] | None:
+        """Fetch spectra and fits into `specData`.
+
+        Returns
+        -------
+        dict
+            Intervals, modes and models, one inside the other (documented, page "structures"); the keys `NoSpectrum`,
+            `NOSPEC` and `NOFIT` say what there is not; ``{"ERROR": True, "Reason": ...}`` if the service refuses.
+        """
+        self._must_have("spec")
+        try:
+            self._spectra = retrieve.spectra(self.service, self.UserID, self._job_id)
+        except ServiceRejected as error:
+            return _refused(error)
+        return self._spectra if returnData else None
+
+    @property
+    def specData(self) -> dict[str, Any] | None:
+        """Spectra and fits, once they have been fetched."""
+        return self._spectra
+
+    def saveSpectralData(
+        self,
+        destDir: str | os.PathLike[str] = "spec",
+        spectra: str | Iterable[str] = "all",
+        specSubDirs: bool = False,
+        saveImages: bool = True,
+        saveData: bool = True,
+        prefix: str = "",
+        extract: bool = False,
+        removeTar: bool = False,
+        clobber: bool = False,
+        skipErrors: bool = False,
+        verbose: bool = False,
+    ) -> list[Path]:
+        """Save the files behind the spectra that have been fetched; return them.
+
+        Parameters
+        ----------
+        destDir
+            Folder; made if missing.
+        spectra
+            ``"all"``, or names of intervals.
+        specSubDirs
+            Whether each interval has a folder of its own.
+        saveImages, saveData
+            Whether the plots, and the archives of spectra, are saved.
+        prefix
+            Text put before each file name.
+        extract, removeTar
+            Whether archives are unpacked, and removed afterwards.
+        clobber
+            Whether existing files are replaced.
+        skipErrors
+            Whether a file that cannot be saved is left out instead of ending it all.
+        verbose
+            Whether each file is told.
+        """
+        if self._spectra is None:
+            raise RequestInvalid("the spectra have to be fetched first: retrieveSpectralFits()")
+        files = retrieve.spectrum_files(
+            self._spectra, Path(destDir).expanduser(), prefix, spectra, own_folders=specSubDirs
+        )
+        wanted = {path: url for kind, path, url in files if (saveData if kind == "data" else saveImages)}
+        after = self._unpacker(clobber, removeTar) if extract else lambda _: None
+        saved = retrieve.save_all(self.service, wanted, clobber=clobber, skip_errors=skipErrors, after=after)
+        if verbose:
+            print("\n".join(f"Saved {path}" for path in saved))
+        return [path for path in saved if path.exists()]
+
+    @staticmethod
+    def _unpacker(clobber: bool, remove: bool) -> Callable[[Path], None]:
+        def unpack(file: Path) -> None:
+            if file.name.endswith(".tar.gz"):
+                retrieve.extract(file, file.parent, clobber=clobber)
+                if remove:
+                    file.unlink()
+
+        return unpack
+
+    # ---- rebinning ---------------------------------------------------------------------------------------------
+
+    @property
+    def RebinID(self) -> int | None:
+        """Number of the last rebinning; None if there was none."""
+        return self._rebin_id
+
+    def rebinLightCurve(
+        self,
+        silent: bool = True,
+        verbose: bool = False,
+        name: str | None = None,
+        **pars: Unpack[keywords.LightCurvePars],
+    ) -> int:
+        """Ask for the same light curve in other bins; return the number of that job, also kept in `RebinID`.
+
+        Parameters
+        ----------
+        name
+            Name of the object; default: that of this request.
+        pars
+            `binMeth`, and further parameters of a light curve.
+        """
+        self._must_have("lc")
+        self._ask_about(["lc"], must_have_ended=True)
+        self._rebin_id = rebin.begin(self.service, self._job_id, name or self._globals.values.get("name"), pars)
+        if verbose or not (silent and self._silent):
+            print(f"Rebinning with rebinID {self._rebin_id}")
+        return self._rebin_id
+
+    def _rebinning(self) -> int:
+        if self._rebin_id is None:
+            raise RequestInvalid("no light curve is being rebinned: rebinLightCurve()")
+        return self._rebin_id
+
+    def checkRebinStatus(self) -> dict[str, Any]:
+        """Return `statusCode` and `statusText` of the rebinning."""
+        return rebin.status(self.service, self._rebinning())
+
+    def rebinComplete(self) -> bool:
+        """Whether the rebinned light curve can be had.
+
+        Raises
+        ------
+        ProductFailed
+            It never will.
+        """
+        status = self.checkRebinStatus()
+        if wire.ended(status["statusCode"]) and status["statusCode"] != rebin.COMPLETE:
+            raise ProductFailed("The rebinned light curve", status["statusCode"], status["statusText"])
+        return bool(status["statusCode"] == rebin.COMPLETE)
+
+    def cancelRebin(self) -> bool:
+        """Stop the rebinning; return whether that could be done."""
+        try:
+            rebin.cancel(self.service, self._rebinning())
+        except ServiceRejected:
+            return False
+        return True
+
+    def getRebinnedLightCurve(
+        self,
+        returnData: bool = True,
+        saveData: bool = False,
+        nosys: str | bool = "no",
+        incbad: str | bool = "no",
+        destDir: str | os.PathLike[str] = "lc",
+        prefix: str = "",
+        clobber: bool = False,
+        skipErrors: bool = False,
+    ) -> dict[str, Any] | None:
+        """Fetch the rebinned light curve into `lcData`; needs the `analysis` extra.
+
+        Parameters
+        ----------
+        saveData
+            Whether its files are saved, in `destDir`, with `prefix` before their names.
+        nosys, incbad
+            As for :meth:`retrieveLightCurve`, with the same defaults.
+        clobber, skipErrors
+            As for :meth:`saveSpectralData`.
+        """
+        choices = wire.which("nosys", nosys), wire.which("incbad", incbad)
+        if not self.rebinComplete():
+            raise RequestInvalid("the rebinned light curve is not complete")
+        document = rebin.light_curve(self.service, self._rebinning(), *choices)
+        self._curve = _analysis().light_curve_tables(document)
+        if saveData:
+            files = retrieve.curve_files(self._curve, Path(destDir).expanduser(), prefix)
+            retrieve.save_all(self.service, files, clobber=clobber, skip_errors=skipErrors)
+        return self._curve if returnData else None
+
+
+def _refused(error: ServiceRejected) -> dict[str, Any]:
+    return {"ERROR": True, "Reason": str(error).strip()}
+
+
+def _analysis() -> Any:
+    from . import analysis  # noqa: PLC0415 - needs the extra, which most calls do without
+
+    return analysis

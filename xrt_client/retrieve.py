@@ -1,4 +1,4 @@
-"""Fetch what a finished job has made: archives, and any file an answer points to.
+"""Fetch what a finished job has made: positions, tables, fits, archives, and any file an answer points to.
 
 Files are streamed to a temporary name beside their place and renamed once they are whole: a name without ``.part`` is
 a whole file. An interrupted download goes on where it stopped if the service can do that.
@@ -10,18 +10,53 @@ import os
 import tarfile
 import zipfile
 import zlib
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from . import wire
 from .errors import ContractBroken, RequestInvalid, ServiceUnreachable
+from .jobs import ask
 from .transport import check_status, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     import requests
 
     from .transport import Service
 
+POSITIONS = {"psf": "tprods/getPSFPos.php", "enh": "tprods/getEnhPos.php", "xastrom": "tprods/getAstromPos.php"}
+SOURCES, CURVE, SPECTRUM = "tprods/getSourceDetResults.php", "tprods/getLCData.php", "tprods/getSpecData.php"
 CHUNK = 1 << 16  # bytes held in memory at a time
+
+
+def position(service: Service, user: str, job_id: Any, short: str) -> dict[str, Any]:
+    """Return one of the three positions: see `wire.read_position`."""
+    answer = ask(service, POSITIONS[short], {"UserID": user, "JobID": job_id}, ("GotPos",))
+    return wire.read_position(answer)
+
+
+def sources(service: Service, user: str, job_id: Any) -> dict[str, list[dict[str, Any]]]:
+    """Return the sources found in each band."""
+    return wire.read_sources(ask(service, SOURCES, {"UserID": user, "JobID": job_id}))
+
+
+def light_curve(service: Service, user: str, job_id: Any, nosys: str, incbad: str) -> dict[str, Any]:
+    """Return the tables of a light curve as the service sends them."""
+    document = {"UserID": user, "JobID": job_id, "nosys": nosys, "incbad": incbad}
+    return wire.check_curves(CURVE, ask(service, CURVE, document, ("Datasets",)))
+
+
+def spectra(service: Service, user: str, job_id: Any) -> dict[str, Any]:
+    """Return spectra and fits (form: documented, page "structures"); `NoSpectrum` alone if there is none."""
+    answer = ask(service, SPECTRUM, {"UserID": user, "JobID": job_id})
+    if "rnames" not in answer and "NoSpectrum" not in answer:
+        raise ContractBroken(SPECTRUM, "neither rnames nor NoSpectrum", answer)
+    return answer
+
+
+# ---- files -----------------------------------------------------------------------------------------------------
 
 
 def download(service: Service, url: str, path: str | os.PathLike[str], *, clobber: bool = False) -> Path:
@@ -113,3 +148,101 @@ def check_whole(url: str, file: Path, name: str) -> None:
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
         file.unlink(missing_ok=True)
         raise ContractBroken(url, f"not a whole archive: {error}") from error
+
+
+def extract(file: Path, folder: Path, *, clobber: bool = False) -> list[Path]:
+    """Unpack an archive; return the files.
+
+    Raises
+    ------
+    ContractBroken
+        A member would end up outside the folder, or is not a plain file or folder. Nothing is unpacked.
+    RequestInvalid
+        A file is there already, and `clobber` is False. Nothing is unpacked.
+    """
+    if file.name.endswith(".zip"):
+        with zipfile.ZipFile(file) as packed:
+            names = [name for name in packed.namelist() if not name.endswith("/")]
+            targets = _targets(file, folder, names, clobber=clobber)
+            packed.extractall(folder, names)  # noqa: S202 - every member has been looked at
+    else:
+        with tarfile.open(file) as archive:
+            if strange := [m.name for m in archive if not (m.isfile() or m.isdir())]:
+                raise ContractBroken(str(file), f"neither file nor folder: {', '.join(strange)}")
+            targets = _targets(file, folder, [m.name for m in archive if m.isfile()], clobber=clobber)
+            archive.extractall(folder, filter="data")
+    return targets
+
+
+def _targets(file: Path, folder: Path, names: Iterable[str], *, clobber: bool) -> list[Path]:
+    """Return where members go, once it is certain that they may go there."""
+    targets = []
+    for name in names:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts:
+            raise ContractBroken(str(file), f"{name} would leave the folder")
+        targets.append(folder / path)
+    if taken := [str(target) for target in targets if target.exists() and not clobber]:
+        raise RequestInvalid(f"{taken[0]} exists and clobber is False")
+    return targets
+
+
+def file_name(url: str) -> str:
+    """Return the last part of an address, which names a file."""
+    name = PurePosixPath(urlsplit(url).path).name
+    if not name or name in (".", ".."):
+        raise ContractBroken(url, "this address names no file")
+    return name
+
+
+def save_all(
+    service: Service,
+    wanted: Mapping[Path, str],
+    *,
+    clobber: bool = False,
+    skip_errors: bool = False,
+    after: Callable[[Path], object] = lambda _: None,
+) -> list[Path]:
+    """Save several files; return those that were.
+
+    Parameters
+    ----------
+    wanted
+        Where each goes, and where it is.
+    skip_errors
+        Whether a file that cannot be saved is left out instead of ending it all.
+    after
+        Called with each saved file.
+    """
+    saved = []
+    for path, url in wanted.items():
+        try:
+            after(download(service, url, path, clobber=clobber))
+            saved.append(path)
+        except (ServiceUnreachable, ContractBroken, RequestInvalid):
+            if not skip_errors:
+                raise
+    return saved
+
+
+def curve_files(data: Mapping[str, Any], folder: Path, prefix: str) -> dict[Path, str]:
+    """Return the files behind a light curve; several datasets may share one."""
+    return {folder / f"{prefix}{file_name(url)}": url for url in data.get("URLs", {}).values()}
+
+
+def spectrum_files(
+    data: Mapping[str, Any], folder: Path, prefix: str, chosen: str | Iterable[str], *, own_folders: bool
+) -> Iterator[tuple[str, Path, str]]:
+    """Yield kind (``data`` or ``image``), place and address of every file behind spectra.
+
+    Intervals without a spectrum and spectra without a fit have fewer files, and that is all.
+    """
+    names = data.get("rnames", ())
+    for name in names if chosen == "all" else [name for name in names if name in set(chosen)]:
+        place = folder / name if own_folders else folder
+        if "DataFile" in data[name]:
+            yield "data", place / f"{prefix}{file_name(data[name]['DataFile'])}", data[name]["DataFile"]
+        for mode in data[name].get("Modes", ()):
+            for model in data[name][mode].get("Models", ()):
+                if image := data[name][mode].get(model, {}).get("Image"):
+                    yield "image", place / f"{prefix}{file_name(image)}", image

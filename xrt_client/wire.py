@@ -242,3 +242,69 @@ def _equal(parameter: Parameter, sent: Any, echoed: Any) -> bool:
     if isinstance(pair[0], str):
         pair = [_cleaned(value) for value in pair]
     return bool(pair[0] == pair[1])
+
+
+# ---- results ---------------------------------------------------------------------------------------------------
+
+
+def read_position(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a position: `GotPos`, and then `RA`, `Dec` [deg, J2000], `Err90` [arcsec] as text, or a `Reason`."""
+    position = {key: document[key] for key in document if key != "FromSXPS"}
+    position["GotPos"] = wants(document, "GotPos")
+    if not position["GotPos"]:
+        return {**position, "Reason": "No position could be determined."}
+    if "FromSXPS" in document:
+        position["FromSXPS"] = wants(document, "FromSXPS")
+    return position
+
+
+_WHOLE = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def read_sources(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the sources of each band, with every text that is a number as one."""
+    bands = {band: sources for band, sources in document.items() if isinstance(sources, list)}
+    return {
+        band: [{key: _number(value) for key, value in source.items()} for source in sources]
+        for band, sources in bands.items()
+    }
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if _WHOLE.fullmatch(value):
+        return int(value)
+    return float(value) if _NUMBER.fullmatch(value) else value
+
+
+def check_curves(operation: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a light curve answer if every dataset it names is a table; raise if not."""
+    for name in document["Datasets"]:
+        table = document.get(f"{name}Data")
+        if not isinstance(table, dict) or "columns" not in table or "data" not in table:
+            raise ContractBroken(operation, f"the dataset {name} is not a table", document)
+        if any(len(row) != len(table["columns"]) for row in table["data"]):
+            raise ContractBroken(operation, f"a row of {name} does not fit its columns", document)
+    return document
+
+
+def which(name: str, value: str | bool) -> str:
+    """Return a choice between with, without and both, as it is sent."""
+    text = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+    if text not in ("yes", "no", "both"):
+        raise RequestInvalid(f"{name} is {value!r}, but must be 'yes', 'no' or 'both'")
+    return str(text)
+
+
+def read_shared(operation: str, document: Any, needed: Iterable[str] = ()) -> dict[str, Any]:
+    """Return an answer of the functions all products share: success is the key OK, failure the key ERROR."""
+    if not isinstance(document, dict) or not ("OK" in document or "ERROR" in document):
+        raise ContractBroken(operation, "the answer has neither OK nor ERROR", document)
+    if "ERROR" in document or str(document["OK"]) == "0":
+        words = [str(document[key]) for key in ("ERROR", "ERRORTEXT") if document.get(key)]
+        raise ServiceRejected(operation, ": ".join(words) or "refused without a reason")
+    if lacking := [key for key in needed if key not in document]:
+        raise ContractBroken(operation, f"the answer lacks {', '.join(lacking)}", document)
+    return {key: value for key, value in document.items() if key not in ("OK", "APIVersion")}

@@ -17,19 +17,19 @@ ME = "me@example.org"
 class Canned:
     """Answers each operation from a list (the last one for ever); an answer is a dict, or (status, headers, body)."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.answers: dict[str, list[Any]] = {
             "listOldJobs.php": [{"OK": 1, "APIVersion": "1.12", "jobs": []}],
         }
         self.calls: list[tuple[str, Any]] = []
 
-    def will(self, operation, *answers):
+    def will(self, operation: str, *answers: Any) -> None:
         self.answers[operation] = list(answers)
 
-    def asked(self, operation):
+    def asked(self, operation: str) -> list[Any]:
         return [document for name, document in self.calls if name == operation]
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
         name = environ["PATH_INFO"].removeprefix("/user_objects/")
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         self.calls.append((name, json.loads(body) if body else dict(environ)))
@@ -69,7 +69,7 @@ def grb(service):
     return tutorial(service)
 
 
-def tutorial(service):
+def tutorial(service: xrt_client.Service | None = None) -> xrt_client.XRTProductRequest:
     request = xrt_client.XRTProductRequest(ME, service=service)
     request.setGlobalPars(
         getTargs=True,
@@ -122,7 +122,7 @@ JOB_PARS = {
 }
 
 
-def accepted(job_id="951", **changes):
+def accepted(job_id: str = "951", **changes: Any) -> dict[str, Any]:
     return {
         "OK": 1,
         "URL": f"https://www.swift.ac.uk/user_objects/tprods/USERPROD_{job_id}",
@@ -132,12 +132,12 @@ def accepted(job_id="951", **changes):
     }
 
 
-def refused(text, **more):
+def refused(text: str, **more: Any) -> dict[str, Any]:
     return {"OK": 0, "ERROR": text, "APIVersion": "1.12", **more}
 
 
-def statuses(**codes):
-    products = {
+def statuses(**codes: int | None) -> dict[str, Any]:
+    products: dict[str, Any] = {
         short: {"statusCode": code, "statusText": "…", "progress": {"GotProgress": 0}} for short, code in codes.items()
     }
     return {**products, "OK": 1, "JobID": 951, "APIVersion": "1.12"}

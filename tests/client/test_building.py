@@ -1,6 +1,7 @@
 """Building, checking and copying requests; nothing is sent."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -367,7 +368,7 @@ def test_the_old_forms_of_results_are_refused_at_once():
 
 
 def test_the_keywords_an_editor_shows_are_those_of_the_tables():
-    def names(typed):
+    def names(typed: Any) -> set[str]:
         return set(typed.__optional_keys__)
 
     assert names(keywords.GlobalPars) == set(GLOBALS) | {p.wire for p in POSITIONS.values()}

@@ -1,6 +1,7 @@
 """Submitting, following and cancelling, against canned answers."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -127,17 +128,17 @@ def test_a_refused_request_can_be_mended_and_sent_again(canned, grb):
 # ---- a submission whose answer is lost -------------------------------------------------------------------------
 
 
-def listed(job_id, **changes):
-    products = dict.fromkeys(("StandardPos", "EnhancedPos", "AstromPos", "Image"), False)
+def listed(job_id: int, **changes: Any) -> dict[str, Any]:
+    products: dict[str, Any] = dict.fromkeys(("StandardPos", "EnhancedPos", "AstromPos", "Image"), False)
     entry = {"JobID": job_id, "Name": "GRB 200416A", "LightCurve": True, "Spectrum": True, **products, **changes}
     return {**entry, "DateSubmitted": "2020-07-07 14:05:17", "hasProd": False}
 
 
-def job_list(*entries):
+def job_list(*entries: dict[str, Any]) -> dict[str, Any]:
     return {"OK": 1, "APIVersion": "1.12", "jobs": list(entries)}
 
 
-def old_job(job_id, **changes):
+def old_job(job_id: int, **changes: Any) -> dict[str, Any]:
     return {**accepted(str(job_id), **changes), "oldJob": job_id}
 
 
@@ -436,7 +437,7 @@ def test_patience_ends_at_the_second_and_the_job_lives_on(canned, running, clock
 # ---- cancelling ------------------------------------------------------------------------------------------------
 
 
-def cancelled(**codes):
+def cancelled(**codes: int) -> dict[str, Any]:
     ok = 1 if not any(codes.values()) else 2
     texts = {short: "Job cancelled OK" if code == 0 else "Job could not be cancelled" for short, code in codes.items()}
     return {"JobID": 951, "OK": ok, "APIVersion": "1.12", "status": texts, "statusCodes": codes}

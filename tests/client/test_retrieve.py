@@ -4,6 +4,7 @@ import gzip
 import io
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ PLACE = "tprods/USERPROD_951/"
 URL = f"https://www.swift.ac.uk/user_objects/{PLACE}"
 
 
-def archive(form):
+def archive(form: str) -> bytes:
     buffer = io.BytesIO()
     content = bytes(range(256)) * 2000
     if form == "zip":
@@ -30,7 +31,7 @@ def archive(form):
     return buffer.getvalue()
 
 
-def served(content, **headers):
+def served(content: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
     return (200, {"Content-Length": str(len(content)), **headers}, content)
 
 
@@ -43,7 +44,7 @@ def ended(canned, grb):
     return grb
 
 
-def names(folder):
+def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 

@@ -1,0 +1,68 @@
+"""Rebin a light curve that has been made: one function for each operation of the shared interface.
+
+These calls carry no user: whoever knows a number may ask (documented by the released clients).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import wire
+from .errors import RequestInvalid
+from .parameters import LIGHT_CURVE
+from .product import ParameterSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .transport import Service
+
+ROOT, PAGE, VERSION = "API/", "main.php", "1.0.5"  # the version of the shared interface, not of the products' one
+COMPLETE = 4
+
+
+def ask(
+    service: Service, function: str, document: Mapping[str, Any], needed: Iterable[str] = (), *, repeat: bool = True
+) -> dict[str, Any]:
+    """Call one function and return its answer without the envelope."""
+    question = {"APIFunc": function, "APIVersion": VERSION, **document}
+    answer = service.post(PAGE, question, repeat=repeat, root=ROOT)
+    return wire.read_shared(function, answer, needed)
+
+
+def parameters(pars: Mapping[str, Any]) -> dict[str, Any]:
+    """Return light curve parameters as this interface takes them: python names, JSON booleans."""
+    checked = ParameterSet(LIGHT_CURVE, "light curve")
+    checked.set({name: "obsid" if value == "observation" else value for name, value in pars.items()})
+    if lacking := checked.missing(("binMeth",)):
+        raise RequestInvalid(f"rebinning needs {', '.join(lacking)}")
+    return checked.all()
+
+
+def begin(service: Service, job_id: Any, name: str | None, pars: Mapping[str, Any]) -> int:
+    """Ask for a rebinned light curve; return its number.
+
+    If the answer is lost this is not repeated: there is no list in which the first one could be found.
+    """
+    named = {} if name is None else {"name": name}
+    document = {"type": "UOB_LC", "objectID": job_id, **parameters(pars), **named}
+    return int(ask(service, "rebinLightCurve", document, ("JobID",), repeat=False)["JobID"])
+
+
+def status(service: Service, rebin_id: int) -> dict[str, Any]:
+    """Return `statusCode` and `statusText` of a rebinning."""
+    answer = ask(service, "checkRebinStatus", {"JobID": rebin_id}, ("status", "text"))
+    return {"statusCode": int(answer["status"]), "statusText": answer["text"]}
+
+
+def cancel(service: Service, rebin_id: int) -> None:
+    """Stop a rebinning; a refusal is raised."""
+    ask(service, "cancelRebin", {"JobID": rebin_id})
+
+
+def light_curve(service: Service, rebin_id: int, nosys: str, incbad: str) -> dict[str, Any]:
+    """Return the tables of a rebinned light curve as the service sends them; no datasets if there is none."""
+    document = {"type": "REBIN_LC", "objectID": rebin_id, "nosys": nosys, "incbad": incbad}
+    answer = ask(service, "downloadLightCurve", document)
+    answer.setdefault("Datasets", [])
+    return wire.check_curves("downloadLightCurve", answer)
