@@ -1,0 +1,321 @@
+"""Each named scenario tells its story, to the official client and to ours."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+import swifttools.ukssdc.xrt_prods as official
+
+import xrt_client
+from mock_server import Simulator, scenario
+
+# the official client compares versions with what Python no longer has
+pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes are deprecated:DeprecationWarning")
+
+ME = "me@example.org"
+HOUR, DAY = 3600.0, 86400.0
+CLIENTS = {"swifttools": official, "xrt_client": xrt_client}
+TOLD = {"calm", "busy-week", "tightening-limit", "defaults-change", "maintenance", "flaky", "six-months-later"}
+TOLD |= {"reprocessed", "api-upgrade"}
+
+
+class Observatory(NamedTuple):
+    """A simulator, and one of the clients to talk to it."""
+
+    sim: Simulator
+    client: ModuleType
+
+    @property
+    def ours(self) -> bool:
+        return self.client is xrt_client
+
+    @property
+    def service(self) -> dict[str, Any]:
+        """Our client waits on the simulator's clock; the official one never waits by itself."""
+        if not self.ours:
+            return {}
+        return {"service": xrt_client.Service(sleep=self.sim.clock.sleep, now=self.sim.clock.now)}
+
+    def request(self, name: str = "SIM-CONSTANT", **globals_: Any) -> Any:
+        """A request for a light curve of one of the simulator's own sources."""
+        request = self.client.XRTProductRequest(ME, silent=True, **self.service)
+        resolved = {"getCoords": True, "getTargs": True, "centroid": False, "useSXPS": False}
+        request.setGlobalPars(name=name, **resolved | globals_)
+        request.addLightCurve(binMeth="obsid")
+        return request
+
+    def submitted(self, name: str = "SIM-CONSTANT", **globals_: Any) -> Any:
+        request = self.request(name, **globals_)
+        assert request.submit(), request.submitError
+        return request
+
+    def active(self) -> int:
+        return int(self.client.countActiveJobs(ME, **self.service))
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return list(self.client.listOldJobs(ME, **self.service))
+
+    def until(self, iso: str) -> None:
+        """Let time pass until a moment."""
+        self.sim.controls.set_clock(scenario.instant(iso))
+
+    def finish(self, *requests: Any, step: float = 300.0, patience: float = 7 * DAY) -> float:
+        """Let time pass until all have ended; return how long that took [s]."""
+        began = self.sim.clock.now()
+        while not all([request.complete for request in requests]):
+            self.sim.clock.advance(step)
+            assert self.sim.clock.now() - began < patience, "the jobs never end"
+        return self.sim.clock.now() - began
+
+
+@pytest.fixture
+def observatory(request: pytest.FixtureRequest) -> Iterator[Observatory]:
+    scenario_name, client = request.param
+    with Simulator(scenario=scenario_name) as sim, sim.intercept():
+        yield Observatory(sim, CLIENTS[client])
+
+
+def story(scenario_name: str) -> pytest.MarkDecorator:
+    """Tell it to both clients."""
+    told = [(scenario_name, client) for client in CLIENTS]
+    return pytest.mark.parametrize("observatory", told, indirect=True, ids=list(CLIENTS))
+
+
+def test_every_scenario_that_comes_with_the_package_is_told_and_explained():
+    assert set(scenario.names()) == TOLD
+    assert all(len(scenario.load(name).description) > 40 for name in scenario.names())
+
+
+@story("calm")
+def test_calm_builds_a_light_curve_within_minutes(observatory):
+    request = observatory.submitted()
+    assert observatory.active() == 1
+    assert observatory.finish(request) < HOUR
+    assert observatory.active() == 0
+    assert request.checkProductStatus()["LightCurve"]["statusText"] == "Complete"
+
+
+@story("busy-week")
+def test_busy_week_makes_jobs_wait_and_a_throttle_gets_all_of_them_done(observatory):
+    names = ["SIM-CONSTANT", "FO Aqr", "GK Per"] * 3
+    waiting, peak, queued = list(names), 0, False
+    done: list[Any] = []
+    running: list[Any] = []
+    while waiting or running:
+        while waiting and observatory.active() < 5:
+            running.append(observatory.submitted(waiting.pop()))
+        peak = max(peak, observatory.active())
+        observatory.sim.clock.advance(HOUR / 2)
+        queued |= any(r.checkProductStatus()["LightCurve"]["statusText"] == "Queued" for r in running)
+        done += [request for request in running if request.complete]
+        running = [request for request in running if not request.complete]
+    assert len(done) == len(names)
+    assert peak == 5
+    assert queued, "nobody ever had to wait"
+
+
+@story("busy-week")
+def test_busy_week_ends_on_saturday(observatory):
+    crowd = [observatory.submitted() for _ in range(15)]
+    weekday = observatory.finish(*crowd)
+    observatory.until("2026-03-07T09:00:00Z")
+    crowd = [observatory.submitted() for _ in range(15)]
+    assert observatory.finish(*crowd) < weekday / 2
+
+
+def burst(observatory: Observatory, number: int) -> list[str | None]:
+    """Submit many at once, as if there were no limit; return what the service said to each."""
+    requests = [observatory.request() for _ in range(number)]
+    return [None if request.submit() else str(request.submitError) for request in requests]
+
+
+@story("tightening-limit")
+@pytest.mark.parametrize(("day", "limit"), [("02T09", 100), ("03T08", 100), ("03T09", 10), ("05T09", 3)])
+def test_tightening_limit_refuses_whoever_does_not_count(observatory, day, limit):
+    observatory.until(f"2026-03-{day}:00:00Z")
+    answers = burst(observatory, 12)
+    assert answers.count(None) == min(limit, 12)
+    assert all(f"too many jobs in the queue (maximum {limit})" in text for text in answers if text)
+    assert len(observatory.jobs()) == min(limit, 12)
+
+
+@story("tightening-limit")
+def test_tightening_limit_is_never_noticed_by_whoever_keeps_two_jobs_active(observatory):
+    observatory.until("2026-03-05T08:00:00Z")
+    for _ in range(12):
+        while observatory.active() >= 2:
+            observatory.sim.clock.advance(300)
+        observatory.submitted()
+    assert observatory.sim.clock.now() > scenario.instant("2026-03-05T09:00:00Z")
+    assert observatory.sim.journal.count(operation="run_userobject", outcome="refused") == 0
+
+
+@story("tightening-limit")
+def test_tightening_limit_takes_jobs_again_once_some_have_ended(observatory):
+    observatory.until("2026-03-05T09:00:00Z")
+    assert burst(observatory, 4)[3] is not None
+    observatory.sim.clock.advance(2 * HOUR)
+    assert burst(observatory, 1) == [None]
+
+
+@story("defaults-change")
+def test_defaults_change_for_new_jobs_and_not_for_old_ones_or_their_copies(observatory):
+    before = observatory.submitted()
+    observatory.until("2026-03-16T08:59:59Z")
+    last = observatory.submitted()
+    observatory.until("2026-03-16T09:00:00Z")
+    after = observatory.submitted()
+    assert [job.jobPars["sigmin"] for job in (before, last, after)] == ["3", "3", "4"]
+    assert [job.jobPars["minsnr"] for job in (before, last, after)] == [1.5, 1.5, 2.4]
+    copy = observatory.request()
+    copy.copyOldJob(before.JobID)
+    assert copy.submit(), copy.submitError
+    assert (copy.jobPars["sigmin"], copy.jobPars["minsnr"]) == ("3", 1.5)
+    assert copy.getLightCurvePars()["minSNR"] == 1.5
+
+
+@story("maintenance")
+def test_maintenance_answers_nobody_and_loses_no_job(observatory):
+    observatory.until("2026-03-03T07:59:59Z")
+    request = observatory.submitted()
+    observatory.until("2026-03-03T08:00:00Z")
+    with pytest.raises((RuntimeError, xrt_client.ServiceUnreachable), match="503"):
+        observatory.active()
+    refused = observatory.request()
+    assert not refused.submit()
+    assert "503" in str(refused.submitError)
+    observatory.until("2026-03-03T16:00:00Z")
+    assert observatory.active() == 1
+    assert [job["JobID"] for job in observatory.jobs()] == [int(request.JobID)]
+    assert request.checkProductStatus()["LightCurve"]["statusText"] in ("Queued", "Running")
+    assert observatory.finish(request) < 2 * HOUR
+
+
+@story("maintenance")
+def test_maintenance_of_twenty_minutes_is_survived_by_patience(observatory):
+    observatory.until("2026-03-05T01:59:59Z")
+    request = observatory.submitted()
+    observatory.until("2026-03-05T02:10:00Z")
+    with pytest.raises((RuntimeError, xrt_client.ServiceUnreachable)):
+        observatory.active()
+    observatory.until("2026-03-05T02:20:00Z")
+    observatory.finish(request)
+    assert request.checkProductStatus()["LightCurve"]["statusText"] == "Complete"
+
+
+@story("api-upgrade")
+def test_api_upgrade_warns_of_what_will_go_and_then_of_what_is_newer(observatory):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        first = observatory.submitted()
+    observatory.until("2026-03-09T09:00:00Z")
+    with pytest.warns((UserWarning, FutureWarning), match="withdrawn on 2026-12-31"):
+        assert first.checkProductStatus()["LightCurve"]["statusText"] == "Complete"
+    observatory.until("2026-03-16T09:00:00Z")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        observatory.finish(observatory.submitted())
+        assert len(observatory.jobs()) == 2
+    newer = [str(warning.message) for warning in told if "1.13" in str(warning.message)]
+    assert bool(newer) is not observatory.ours  # ours says what it needs, not what is newest
+
+
+@story("flaky")
+def test_flaky_fails_a_product_and_leaves_the_others_of_the_job_alone(observatory):
+    request = observatory.request()
+    request.addImage()
+    assert request.submit()
+    observatory.sim.clock.advance(DAY)
+    status = request.checkProductStatus()
+    assert status["Image"]["statusCode"] == -3
+    assert status["LightCurve"]["statusCode"] == 4
+
+
+@story("flaky")
+def test_flaky_loses_an_answer_and_only_who_looks_first_does_not_submit_twice(observatory):
+    observatory.submitted()
+    second = observatory.request()
+    if observatory.ours:
+        assert second.submit(), second.submitError
+        assert int(second.JobID) == 2
+    else:
+        with pytest.raises(OSError, match="Connection aborted"):
+            second.submit()
+        assert not second.submitted  # and yet:
+    assert [job["JobID"] for job in observatory.jobs()] == [2, 1]
+
+
+@story("flaky")
+def test_flaky_ends_a_bare_polling_loop_and_not_one_that_repeats(observatory):
+    request = observatory.submitted()
+    failures: list[str] = []
+    for _ in range(5):
+        observatory.sim.clock.advance(60)
+        try:
+            request.checkProductStatus()
+        except Exception as error:
+            failures.append(type(error).__name__)
+    assert failures == ([] if observatory.ours else ["JSONDecodeError", "ConnectionError"])
+
+
+@story("flaky")
+def test_flaky_answers_the_second_count_with_503_and_says_when_to_come_back(observatory):
+    assert observatory.active() == 0
+    began = observatory.sim.clock.now()
+    if observatory.ours:
+        assert observatory.active() == 0
+        assert observatory.sim.clock.now() - began >= 120
+    else:
+        with pytest.raises(RuntimeError, match="503"):
+            observatory.active()
+        assert observatory.sim.clock.now() == began
+
+
+@story("six-months-later")
+def test_six_months_later_the_products_are_gone_and_the_job_is_remembered(observatory):
+    request = observatory.submitted("FO Aqr")
+    observatory.finish(request)
+    assert [job["hasProd"] for job in observatory.jobs()] == [True]
+    observatory.until("2026-07-13T09:00:00Z")
+    assert [job["hasProd"] for job in observatory.jobs()] == [False]
+    copy = observatory.request()
+    copy.copyOldJob(request.JobID)
+    assert copy.getGlobalPars()["RA"] == pytest.approx(334.4808)
+
+
+@story("six-months-later")
+def test_six_months_later_what_was_asked_to_be_worked_out_is_worked_out_anew(observatory):
+    first = observatory.request("FO Aqr")
+    saved = first.getJSON()  # before submission: it still asks
+    assert first.submit()
+    observatory.until("2026-07-13T09:00:00Z")
+    again = observatory.request()
+    again.setFromJSON(saved)
+    assert again.submit(), again.submitError
+    assert "00097531" in again.jobPars["targ"]
+    assert "00097531" not in first.jobPars["targ"]
+    assert (first.jobPars["RA"], again.jobPars["RA"]) == ("334.4808", "334.4810")
+    assert (first.jobPars["minsnr"], again.jobPars["minsnr"]) == (1.5, 2.4)
+
+
+@story("six-months-later")
+def test_six_months_later_a_request_saved_after_submission_repeats_all_but_the_data(observatory):
+    first = observatory.submitted("FO Aqr")
+    saved = first.getJSON()  # after submission: it holds what the service worked out
+    observatory.until("2026-07-13T09:00:00Z")
+    again = observatory.request()
+    again.setFromJSON(saved)
+    assert again.submit(), again.submitError
+    for name in ("RA", "Dec", "targ", "minsnr"):
+        assert again.jobPars[name] == first.jobPars[name], name
+    assert observations(observatory, again) > observations(observatory, first) + 10
+
+
+def observations(observatory: Observatory, request: Any) -> int:
+    """How many observations the light curve of a job is made of."""
+    job = observatory.sim.jobs.old_job(ME, int(request.JobID))
+    return int(job.builds[0].observations)
