@@ -128,6 +128,11 @@ class Measured:
     snr: Floats
     limit: NDArray[np.bool_]
 
+    def times(self, factor: Floats) -> Measured:
+        """Return the same with rates, limits and errors multiplied."""
+        scaled = (self.rate * factor, self.above * factor, self.below * factor)
+        return Measured(*scaled, sigma=self.sigma, snr=self.snr, limit=self.limit)
+
 
 def signal_to_noise(counts: Any, background: Any, variance: Any) -> Any:
     """Gaussian signal to noise; 0 where there are no counts at all."""

@@ -1,0 +1,430 @@
+"""Where bins begin and end. Work is done in frames counted through all snapshots of one mode, gaps left out.
+
+A bin never splits a frame; clock time comes back in only at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mock_server.products import instrument
+from mock_server.products.statistics import signal_to_noise
+from mock_server.selection import SNAPSHOT_GAP_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from mock_server.products.extraction import Counts, Piece
+    from mock_server.products.instrument import Floats
+
+    Ints = NDArray[np.int64]
+    Fullness = Callable[[int, int, int], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins of one mode, each array of shape (n_bins,).
+
+    Parameters
+    ----------
+    first, beyond
+        First frame, and first one that no longer belongs.
+    start, stop
+        Bounds [s, MET].
+    full
+        Whether a bin has all it was made for; others are what was left.
+    """
+
+    first: Ints
+    beyond: Ints
+    start: Floats
+    stop: Floats
+    full: NDArray[np.bool_]
+
+    def take(self, which: NDArray[np.bool_]) -> Bins:
+        """Return some of them."""
+        return Bins(self.first[which], self.beyond[which], self.start[which], self.stop[which], self.full[which])
+
+
+@dataclass(frozen=True)
+class Located:
+    """Counts and where they lie, arrays of shape (n,) in order of time: arrival [s, MET], channel, piece, frame."""
+
+    met: Floats
+    channel: NDArray[np.int16]
+    piece: Ints
+    frame: Ints
+
+    def within(self, low: int, high: int) -> Located:
+        """Return those from channel `low` up to, but not including, `high`."""
+        which = (self.channel >= low) & (self.channel < high)
+        return Located(self.met[which], self.channel[which], self.piece[which], self.frame[which])
+
+
+class Timeline:
+    """The snapshots of one mode laid end to end.
+
+    Parameters
+    ----------
+    pieces
+        Extracted snapshots; time must not run backwards within an observation.
+    """
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces = tuple(sorted(pieces, key=lambda piece: piece.snapshot.start))
+        self.frame = instrument.FRAME[self.pieces[0].snapshot.mode]
+        self.start = np.array([piece.snapshot.start for piece in self.pieces])
+        self.stop = np.array([piece.snapshot.stop for piece in self.pieces])
+        frames = np.ceil((self.stop - self.start) / self.frame - 1e-3).astype(np.int64)
+        self.first = np.concatenate([[0], np.cumsum(frames)])
+        self.exposed = np.concatenate([[0.0], np.cumsum(self.stop - self.start)])
+
+    @property
+    def frames(self) -> int:
+        """Number of frames in all."""
+        return int(self.first[-1])
+
+    @cached_property
+    def source(self) -> Located:
+        """Counts of the source regions."""
+        return self._located([piece.source for piece in self.pieces])
+
+    @cached_property
+    def background(self) -> Located:
+        """Counts of the background regions."""
+        return self._located([piece.background for piece in self.pieces])
+
+    def _located(self, counts: Sequence[Counts]) -> Located:
+        met = np.concatenate([some.met for some in counts])
+        channel = np.concatenate([some.channel for some in counts])
+        piece = np.repeat(np.arange(len(counts)), [len(some.met) for some in counts])
+        number = np.floor((met - self.start[piece]) / self.frame).astype(np.int64)
+        last = self.first[piece + 1] - 1
+        order = np.argsort(met, kind="stable")  # the lists of one piece come one after the other
+        frame = np.minimum(self.first[piece] + np.maximum(number, 0), last)
+        return Located(met[order], channel[order], piece[order], frame[order])
+
+    def exposure_before(self, frame: Ints) -> Floats:
+        """Good time before each of these frames [s]."""
+        k = np.clip(np.searchsorted(self.first, frame, side="right") - 1, 0, len(self.pieces) - 1)
+        return np.asarray(np.minimum(self.exposed[k] + (frame - self.first[k]) * self.frame, self.exposed[k + 1]))
+
+    def opening(self, frame: Ints) -> Floats:
+        """When each of these frames begins [s, MET]."""
+        k = np.searchsorted(self.first, frame, side="right") - 1
+        return np.asarray(self.start[k] + (frame - self.first[k]) * self.frame)
+
+    def closing(self, beyond: Ints) -> Floats:
+        """When the frame before each of these ends [s, MET]."""
+        k = np.searchsorted(self.first, beyond, side="left") - 1
+        return np.asarray(np.minimum(self.start[k] + (beyond - self.first[k]) * self.frame, self.stop[k]))
+
+    @cached_property
+    def looks(self) -> Ints:
+        """First frames of the snapshots, gaps below 1000 s not counted, and the number of frames at the end."""
+        return self._split(lambda a, b: b.snapshot.start - a.snapshot.stop >= SNAPSHOT_GAP_S or not _same(a, b))
+
+    def observations(self) -> Ints:
+        """First frames of the observations, and the number of frames at the end."""
+        return self._split(lambda a, b: not _same(a, b))
+
+    def blocks(self, longest_gap: float) -> Ints:
+        """First frames after gaps that are longer than `longest_gap` [s], and the number of frames at the end."""
+        return self._split(lambda a, b: b.snapshot.start - a.snapshot.stop > longest_gap)
+
+    def _split(self, parts: Callable[[Piece, Piece], bool]) -> Ints:
+        between = [k for k, (a, b) in enumerate(pairwise(self.pieces), start=1) if parts(a, b)]
+        return np.asarray(self.first[[0, *between, len(self.pieces)]])
+
+    def bins(self, edges: Iterable[tuple[int, int, bool]]) -> Bins:
+        """Make bins of frames: first one, first one beyond, whether full."""
+        table = np.array([(a, b, full) for a, b, full in edges], dtype=np.int64).reshape(-1, 3)
+        first, beyond = table[:, 0], table[:, 1]
+        return Bins(first, beyond, self.opening(first), self.closing(beyond), table[:, 2].astype(bool))
+
+
+def _same(a: Piece, b: Piece) -> bool:
+    return a.observation.obsid == b.observation.obsid
+
+
+class Band:
+    """The counts of one energy band along a timeline, ready to be added up between any two frames.
+
+    Parameters
+    ----------
+    timeline
+        Where they lie.
+    low, high
+        First channel, and first one beyond.
+    """
+
+    def __init__(self, timeline: Timeline, low: int, high: int) -> None:
+        self.timeline = timeline
+        source, back = (some.within(low, high) for some in (timeline.source, timeline.background))
+        self.frames, self._back_frames = source.frame, back.frame
+        alpha = np.array([piece.region.alpha for piece in timeline.pieces])
+        corrections = np.array([piece.correction for piece in timeline.pieces])
+        systematic = np.array([piece.systematic for piece in timeline.pieces])
+        self._background = _running(alpha[back.piece])
+        self._variance = _running(alpha[back.piece] ** 2)
+        self._by_counts = _running(corrections[source.piece])
+        self._arrivals = _running(source.met - timeline.start[0])
+        exposures = timeline.stop - timeline.start
+        self._by_exposure = _running(corrections * exposures)
+        self._low = _running(systematic[:, 0] * exposures)
+        self._high = _running(systematic[:, 1] * exposures)
+        self._bad = _running(np.array([float(piece.bad) for piece in timeline.pieces]) * exposures)
+
+    def counts_before(self, frame: Ints) -> Ints:
+        """Counts in the source region before each of these frames."""
+        return np.searchsorted(self.frames, frame)
+
+    def background_before(self, frame: Ints) -> tuple[Floats, Floats]:
+        """Background expected in the source region before each of these frames, and its variance."""
+        at = np.searchsorted(self._back_frames, frame)
+        return self._background[at], self._variance[at]
+
+    def correction_before(self, counts: Ints) -> Floats:
+        """Sum of the correction factors of the first `counts` events."""
+        return np.asarray(self._by_counts[counts])
+
+    def add_up(self, bins: Bins) -> Sums:
+        """Add up all that a bin's rate is made of."""
+        low, high = self.counts_before(bins.first), self.counts_before(bins.beyond)
+        counts = high - low
+        (back_a, var_a), (back_b, var_b) = (self.background_before(edge) for edge in (bins.first, bins.beyond))
+        exposed = [self.timeline.exposure_before(edge) for edge in (bins.first, bins.beyond)]
+        exposure = exposed[1] - exposed[0]
+
+        def mean(running: Floats) -> Floats:
+            ends = [np.interp(edge, self.timeline.exposed, running) for edge in exposed]
+            return np.asarray((ends[1] - ends[0]) / exposure)
+
+        by_exposure = mean(self._by_exposure)
+        some = np.maximum(counts, 1)
+        by_counts = np.where(counts > 0, (self._by_counts[high] - self._by_counts[low]) / some, by_exposure)
+        arrival = self.timeline.start[0] + (self._arrivals[high] - self._arrivals[low]) / some
+        return Sums(
+            counts=counts,
+            background=np.maximum(back_b - back_a, 0.0),
+            variance=np.maximum(var_b - var_a, 0.0),
+            exposure=exposure,
+            by_counts=by_counts,
+            by_exposure=by_exposure,
+            arrival=np.where(counts > 0, arrival, 0.5 * (bins.start + bins.stop)),
+            systematic=(mean(self._low), mean(self._high)),
+            bad=mean(self._bad) > 1e-9,
+        )
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What was added up in each bin, arrays of shape (n_bins,).
+
+    Parameters
+    ----------
+    counts
+        Counts in the source region.
+    background, variance
+        What the background contributes to them, and the variance of that.
+    exposure
+        Good time [s].
+    by_counts, by_exposure
+        Mean correction factor, weighted by counts (by exposure if there are none) and by exposure.
+    arrival
+        Mean arrival [s, MET]; the middle of the bin if there are no counts.
+    systematic
+        Mean relative changes of the correction, down and up.
+    bad
+        Whether a snapshot without a centroid contributes.
+    """
+
+    counts: Ints
+    background: Floats
+    variance: Floats
+    exposure: Floats
+    by_counts: Floats
+    by_exposure: Floats
+    arrival: Floats
+    systematic: tuple[Floats, Floats]
+    bad: NDArray[np.bool_]
+
+    def at(self, instants: Floats) -> Sums:
+        """Return the same with other times [s, MET] in place of the mean arrivals."""
+        return replace(self, arrival=instants)
+
+
+def _running(values: Floats) -> Floats:
+    """Running sum that starts with 0."""
+    total = np.zeros(len(values) + 1)
+    np.cumsum(values, out=total[1:])
+    return total
+
+
+@dataclass(frozen=True)
+class CountsRule:
+    """When a bin is full.
+
+    Parameters
+    ----------
+    counts
+        Counts it needs; at 1 count/s if `dynamic`.
+    dynamic
+        Whether the need follows the rate: by a factor `bin_factor` for every `rate_factor` in rate, truncated towards
+        zero, never below `floor`.
+    shortest
+        Least good time [s].
+    min_snr
+        Least Gaussian signal to noise.
+    longest_gap
+        Longest gap it may span [s].
+    """
+
+    counts: int
+    dynamic: bool = False
+    rate_factor: float = 10.0
+    bin_factor: float = 1.5
+    floor: int = 15
+    shortest: float = 0.0
+    min_snr: float = 0.0
+    longest_gap: float = 1e8
+
+    def need(self, rate: Floats) -> Floats:
+        """Counts needed at a corrected rate [count/s]."""
+        if not self.dynamic or self.rate_factor <= 1:
+            return np.full_like(rate, self.counts)
+        steps = np.trunc(np.log(np.maximum(rate, 1e-12)) / math.log(self.rate_factor))
+        return np.maximum(self.floor, self.counts * self.bin_factor**steps)
+
+    @property
+    def least(self) -> int:
+        """Counts below which no bin can be full."""
+        return self.floor if self.dynamic and self.rate_factor > 1 else self.counts
+
+
+def by_counts(band: Band, rule: CountsRule) -> Bins:
+    """Bins that each hold the counts they need; each ends with the frame of a count, or with its snapshot."""
+    ends = band.frames + 1
+    at = band.counts_before(ends)
+    background, variance = band.background_before(ends)
+    corrected = band.correction_before(at)
+    exposure = band.timeline.exposure_before(ends)
+
+    def full(start: int, low: int, high: int) -> NDArray[np.bool_]:
+        first = np.array([start])
+        before = band.counts_before(first)
+        counts = at[low:high] - before
+        net_b, net_v = (
+            x[low:high] - y for x, y in zip((background, variance), band.background_before(first), strict=True)
+        )
+        length = exposure[low:high] - band.timeline.exposure_before(first)
+        factor = (corrected[low:high] - band.correction_before(before)) / np.maximum(counts, 1)
+        rate = (counts - net_b) * factor / length
+        snr = signal_to_noise(counts, net_b, np.maximum(net_v, 0.0))
+        return np.asarray((counts >= rule.need(rate)) & (length >= rule.shortest) & (snr >= rule.min_snr))
+
+    return band.timeline.bins(_grown(band.timeline, ends, full, rule.least, rule.longest_gap))
+
+
+def by_both(soft: Band, hard: Band, counts: int, longest_gap: float) -> Bins:
+    """Bins of a hardness ratio: full as soon as both bands have their counts; what is left over is dropped."""
+    ends = np.unique(np.concatenate([soft.frames, hard.frames])) + 1
+    at = [band.counts_before(ends) for band in (soft, hard)]
+
+    def full(start: int, low: int, high: int) -> NDArray[np.bool_]:
+        first = np.array([start])
+        enough = [
+            got[low:high] - band.counts_before(first) >= counts for got, band in zip(at, (soft, hard), strict=True)
+        ]
+        return np.asarray(enough[0] & enough[1])
+
+    bins = soft.timeline.bins(_grown(soft.timeline, ends, full, 1, longest_gap))
+    return bins.take(bins.full)
+
+
+def _grown(
+    timeline: Timeline, ends: Ints, full: Fullness, least: int, longest_gap: float
+) -> list[tuple[int, int, bool]]:
+    """Let bins grow until they are full.
+
+    One that would outgrow its snapshot leaves the rest of it to the full bin before, if the snapshot has one; else it
+    goes on behind the gap, unless that is too long.
+    """
+    bins: list[tuple[int, int, bool]] = []
+    for begin, finish in pairwise(timeline.blocks(longest_gap).tolist()):
+        start = begin
+        while start < finish:
+            end = _first_full(ends, full, least, start, finish)
+            at = int(np.searchsorted(timeline.looks, start, side="right"))
+            opened, closes = int(timeline.looks[at - 1]), min(int(timeline.looks[at]), finish)
+            if (end is None or end > closes) and bins and bins[-1][1:] == (start, True) and start > opened:
+                bins[-1] = (bins[-1][0], closes, True)
+                start = closes
+                continue
+            bins.append((start, finish if end is None else end, end is not None))
+            start = bins[-1][1]
+    return bins
+
+
+def _first_full(ends: Ints, full: Fullness, least: int, start: int, finish: int) -> int | None:
+    """Return the first end at which a bin from `start` on is full, None if it is not by `finish`."""
+    low = int(np.searchsorted(ends, start, side="right")) + max(least - 1, 0)
+    last = int(np.searchsorted(ends, finish, side="right"))
+    width = 32
+    while low < last:
+        found = full(start, low, min(low + width, last))
+        if found.any():
+            return int(ends[low + int(np.argmax(found))])
+        low, width = low + width, 2 * width
+    return None
+
+
+def by_runs(timeline: Timeline, edges: Ints) -> Bins:
+    """One bin for each run of frames: for each snapshot, or each observation."""
+    return timeline.bins((a, b, True) for a, b in pairwise(edges.tolist()))
+
+
+def by_time(timeline: Timeline, length: float, least_exposed: float) -> Bins:
+    """Bins of fixed length, counted from the start of each observation and never across a gap.
+
+    The first and the last bin of a snapshot keep their nominal bounds where they meet no other snapshot; edges inside
+    are moved to frames. Bins with a smaller share of good time than `least_exposed` are dropped.
+    """
+    origins = timeline.observations()
+    length = max(length, timeline.frame)
+    rows: list[tuple[int, int, float, float]] = []
+    for k in range(len(timeline.pieces)):
+        origin = timeline.opening(origins[[np.searchsorted(origins, timeline.first[k], side="right") - 1]])[0]
+        rows += _cells(timeline, k, float(origin), length)
+    table = np.array(rows).reshape(-1, 4)
+    first, beyond = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    exposure = timeline.exposure_before(beyond) - timeline.exposure_before(first)
+    bins = Bins(first, beyond, table[:, 2], table[:, 3], np.ones(len(table), bool))
+    return bins.take(exposure >= least_exposed * (bins.stop - bins.start))
+
+
+def _cells(timeline: Timeline, k: int, origin: float, length: float) -> list[tuple[int, int, float, float]]:
+    """Cut one piece along the grid that begins at `origin`: frames and bounds."""
+    start, stop = float(timeline.start[k]), float(timeline.stop[k])
+    before = float(timeline.stop[k - 1]) if k else -math.inf
+    after = float(timeline.start[k + 1]) if k + 1 < len(timeline.pieces) else math.inf
+    cells = origin + length * np.arange(
+        math.floor((start - origin) / length + 1e-9), math.ceil((stop - origin) / length - 1e-9) + 1
+    )
+    edge = timeline.first[k] + np.round((np.clip(cells, start, stop) - start) / timeline.frame).astype(np.int64)
+    edge[-1] = timeline.first[k + 1]
+    rows = []
+    for (a, b), (low, high) in zip(pairwise(edge.tolist()), pairwise(cells.tolist()), strict=True):
+        if a < b:
+            opens, closes = timeline.opening(np.array([a]))[0], timeline.closing(np.array([b]))[0]
+            keeps_low, keeps_high = low <= start and before <= low, high >= stop and after >= high
+            rows.append((a, b, low if keeps_low else float(opens), high if keeps_high else float(closes)))
+    return rows

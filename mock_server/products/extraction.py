@@ -1,0 +1,314 @@
+"""From photons to counts: whose they are, where they are looked for, and what share of the light that catches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mock_server import chance, selection
+from mock_server.products import instrument, photons
+from mock_server.sources import Rate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from mock_server.model import Observation, Snapshot
+    from mock_server.products.instrument import Floats
+    from mock_server.products.order import Order
+    from mock_server.sky import Position, Sky
+    from mock_server.sources import Source
+
+RADII = ((0.5, 30.0), (0.1, 25.0), (0.05, 20.0), (0.01, 15.0), (0.005, 12.0), (0.001, 9.0), (0.0005, 7.0), (-1.0, 5.0))
+"""Count rate above which a radius [pixels] is used in PC (Evans et al. 2007)."""
+ANNULUS = (60.0, 110.0)
+"""Background region in PC [pixels] (Evans et al. 2007)."""
+CENTROID_FAILS = {"PC": 0.01, "WT": 0.05}
+"""Chance that a snapshot's centroid cannot be found; 0.3 for sources planned beside a bad column (assumed)."""
+UNCERTAIN = 0.6
+"""Share of the WT snapshots beside a bad column whose place is uncertain by 0.3 to 1.2 pixels (assumed)."""
+
+
+def target_source(order: Order, sky: Sky) -> Source:
+    """Return the source that an order looks at, its Galactic column filled in; dark where the scenario says so."""
+    source = sky.source(order.targets, order.position, order.t0)
+    if sky.world.forces("no_source", order.name, source.name, *source.aliases):
+        source = replace(source, rate=Rate(kind="none"))
+    return replace(source, nh_galactic=sky.galactic_column(source))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that decides which photons an order gets.
+
+    Parameters
+    ----------
+    seed, source
+        Whose photons.
+    position
+        Position asked for [deg].
+    observations
+        What was selected, trimmed to the times asked for.
+    whole
+        The untrimmed snapshots, by observation, number and mode: photons are keyed by them.
+    centroid_within
+        How far from `position` a source is looked for [arcsec]; None if it is not.
+    pile_up
+        Count rate above which a mode's inner region is left out [count/s].
+    radius_limit
+        Largest radius of the source region [pixels].
+    grades
+        ``all``, ``0`` or ``4``.
+    t0
+        Zero of time [s, MET]: the job's, else the first good second.
+    """
+
+    seed: int
+    source: Source
+    position: Position
+    observations: tuple[Observation, ...]
+    whole: Mapping[tuple[str, int, str], Snapshot]
+    centroid_within: float | None
+    pile_up: Mapping[str, float]
+    radius_limit: float
+    grades: str
+    t0: float
+
+    @classmethod
+    def of(cls, order: Order, sky: Sky, grades_key: str) -> Scene:
+        """Read an order; `grades_key` names its parameter for grades."""
+        source = target_source(order, sky)
+        archive = sky.observations(order.targets, order.position, order.built_at, order.t0)
+        chosen = selection.selected(order.product, order.parameters, archive)
+        starts = [snapshot.start for observation in chosen for snapshot in observation.snapshots]
+        return cls(
+            seed=sky.seed,
+            source=source,
+            position=order.position or (source.ra, source.dec),
+            observations=chosen,
+            whole={(o.obsid, s.number, s.mode): s for o in archive for s in o.snapshots},
+            centroid_within=60.0 * order.number("poserr", 1.0) if order.flag("cent") else None,
+            pile_up={"PC": order.number("pcpuprate", 0.6), "WT": order.number("wtpuprate", 150.0)},
+            radius_limit=order.number("srcrad", 30.0) or 30.0,
+            grades="0" if order.flag("sss") else order.text(grades_key, "all"),
+            t0=order.t0 if order.t0 is not None else min(starts, default=0.0),
+        )
+
+    def mean_rate(self, snapshots: Sequence[Snapshot]) -> float:
+        """True mean count rate over snapshots [count/s]: stands in for the estimate that the service iterates."""
+        seconds = sum(s.exposure for s in snapshots)
+        counts = sum(photons.mean_rate(self.seed, self.source, s.start, s.stop) * s.exposure for s in snapshots)
+        return counts / seconds if seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where counts are taken [pixels]: PC, between two radii; WT, between two distances to either side.
+
+    `inner` is above 0 where the core is left out for pile-up.
+    """
+
+    mode: str
+    inner: float
+    outer: float
+
+    @property
+    def source_area(self) -> float:
+        """Size of the source region [pixels]."""
+        if self.mode == "PC":
+            return math.pi * (self.outer**2 - self.inner**2)
+        return 2 * (self.outer - self.inner)
+
+    @property
+    def background_area(self) -> float:
+        """Size of the background region [pixels]."""
+        if self.mode == "PC":
+            return math.pi * (ANNULUS[1] ** 2 - ANNULUS[0] ** 2)
+        return photons.WT_WIDTH - photons.WT_SOURCE_WIDTH
+
+    @property
+    def alpha(self) -> float:
+        """Source area over background area."""
+        return self.source_area / self.background_area
+
+    def net_share(self, displaced: float) -> float:
+        """Share of a point source's light, less what the background region takes for background.
+
+        `displaced` [pixels] is how far the source lies from the middle. A circle is shrunk by d^2/2r for it; one that
+        misses the source altogether is corrected as if it did not, as the service cannot know (assumed).
+        """
+        if self.mode == "WT":
+            low, high = (self._strip(edge, displaced) for edge in (self.inner, self.outer))
+            half = photons.WT_SOURCE_WIDTH / 2
+            lost = instrument.within_strip(photons.WT_WIDTH / 2) - instrument.within_strip(half)
+        else:
+            shrunk = self.outer - displaced**2 / (2 * self.outer)
+            low = instrument.enclosed(self.inner)
+            high = instrument.enclosed(shrunk if shrunk > max(self.inner, self.outer / 2) else self.outer)
+            lost = instrument.enclosed(ANNULUS[1]) - instrument.enclosed(ANNULUS[0])
+        return high - low - self.alpha * lost
+
+    def _strip(self, edge: float, displaced: float) -> float:
+        """Share of the light within `edge` of the middle of the window."""
+        if abs(displaced) > self.outer:
+            displaced = 0.0
+        return instrument.share_left_of(edge - displaced) - instrument.share_left_of(-edge - displaced)
+
+
+def region(mode: str, rate: float, threshold: float, radius_limit: float) -> Region:
+    """Choose the region for a count rate; above `threshold` the piled-up core is left out."""
+    excess = round(2 * math.log2(rate / threshold)) if threshold > 0 and rate > threshold else None
+    if mode == "WT":
+        outer = min(photons.WT_SOURCE_WIDTH / 2, radius_limit)
+        inner = 0.0 if excess is None else min((1 + excess) / 2, 6.0, max(outer - 2, 0.0))
+    else:
+        outer = min(next(radius for above, radius in RADII if rate > above), radius_limit)
+        inner = 0.0 if excess is None else min(3.0 + excess, 12.0, max(outer - 10, 0.0))
+    return Region(mode, inner, outer)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Events of one region: arrival [s, MET] and channel."""
+
+    met: Floats
+    channel: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The counts of one snapshot in its regions.
+
+    Parameters
+    ----------
+    observation, snapshot
+        Where they come from; the snapshot is trimmed to the times asked for.
+    region
+        The regions.
+    share
+        Net share of the light the region catches.
+    kept
+        Share of the photons that bad columns spare.
+    vignetting
+        Share of the area that is left off axis.
+    systematic
+        Relative change of the correction if the place is one standard deviation off, below and above (0, 0 if sure).
+    bad
+        Whether the centroid was wanted and could not be found.
+    source, background
+        Counts.
+    """
+
+    observation: Observation
+    snapshot: Snapshot
+    region: Region
+    share: float
+    kept: float
+    vignetting: float
+    systematic: tuple[float, float]
+    bad: bool
+    source: Counts
+    background: Counts
+
+    @cached_property
+    def correction(self) -> float:
+        """Factor from the counts in the region to those of a source on axis."""
+        return 1.0 / (self.share * self.kept * self.vignetting)
+
+
+def pieces(scene: Scene) -> dict[str, list[Piece]]:
+    """Extract all of an order's snapshots, each in the region for its own mean rate, by mode."""
+    found: dict[str, list[Piece]] = {}
+    for observation in scene.observations:
+        for snapshot in observation.snapshots:
+            whole = scene.whole[observation.obsid, snapshot.number, snapshot.mode]
+            mode, rate = snapshot.mode, scene.mean_rate([whole])
+            chosen = region(mode, rate, scene.pile_up[mode], scene.radius_limit)
+            found.setdefault(mode, []).append(extract(scene, observation, snapshot, chosen))
+    return {mode: found[mode] for mode in ("WT", "PC") if mode in found}
+
+
+def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: Region) -> Piece:
+    """Take the counts of one snapshot in a region."""
+    seed, source = scene.seed, scene.source
+    whole = scene.whole[observation.obsid, snapshot.number, snapshot.mode]
+    bad = scene.centroid_within is not None and _centroid_fails(scene, observation, whole)
+    centre, displaced = _aim(scene, observation, whole, bad)
+    lost = photons.lost_to_bad_columns(seed, source, observation)
+    inside, outside = _split(
+        [
+            photons.source_events(seed, source, observation, whole),
+            photons.background_events(seed, observation, whole),
+        ],
+        chosen,
+        centre,
+        scene.grades,
+        snapshot,
+    )
+    return Piece(
+        observation=observation,
+        snapshot=snapshot,
+        region=chosen,
+        share=max(chosen.net_share(displaced), 0.02),
+        kept=1.0 - lost,
+        vignetting=photons.vignetting(observation, source.ra, source.dec),
+        systematic=_systematic(scene, observation, whole, lost),
+        bad=bad,
+        source=inside,
+        background=outside,
+    )
+
+
+def _centroid_fails(scene: Scene, observation: Observation, whole: Snapshot) -> bool:
+    chance_of_it = 0.3 if scene.source.plan.near_bad_column else CENTROID_FAILS[whole.mode]
+    return chance.uniform(scene.seed, "centroid", observation.obsid, whole.number, whole.mode) < chance_of_it
+
+
+def _aim(scene: Scene, observation: Observation, whole: Snapshot, bad: bool) -> tuple[tuple[float, float], float]:
+    """Return the middle of the regions in the coordinates of the events [arcsec], and the source's distance [pixels].
+
+    A found centroid is taken as exact.
+    """
+    east, north = photons.tracker_offset(scene.seed, observation, whole)
+    true = photons.offset_from_pointing(observation, scene.source.ra, scene.source.dec)
+    wanted = photons.offset_from_pointing(observation, *scene.position)
+    dx, dy = wanted[0] - true[0], wanted[1] - true[1]
+    found = scene.centroid_within is not None and not bad and math.hypot(dx, dy) <= scene.centroid_within
+    if found:
+        dx, dy = east, north
+    if whole.mode == "WT":
+        return (dx, 0.0), (east - dx) / instrument.PIXEL
+    return (true[0] + dx, true[1] + dy), math.hypot(dx - east, dy - north) / instrument.PIXEL
+
+
+def _systematic(scene: Scene, observation: Observation, whole: Snapshot, lost: float) -> tuple[float, float]:
+    """Relative changes of the correction for a dead strip whose edge may lie to either side of where it is thought."""
+    near = scene.source.plan.near_bad_column
+    key = (scene.seed, "place", observation.obsid, whole.number)
+    if whole.mode != "WT" or not lost or not (near or chance.uniform(*key) < UNCERTAIN):
+        return 0.0, 0.0
+    sigma = chance.uniform(*key, "sigma", low=0.3, high=1.2)
+    edge = instrument.line_that_cuts(1.0 - lost)
+    more, less = (instrument.share_left_of(edge + shift) for shift in (sigma, -sigma))
+    return (1.0 - lost) / more - 1.0, (1.0 - lost) / less - 1.0
+
+
+def _split(
+    lists: Sequence[photons.Events], chosen: Region, centre: tuple[float, float], grades: str, snapshot: Snapshot
+) -> tuple[Counts, Counts]:
+    """Sort events into the source and the background region; those of one list come after those of the other."""
+    near, far = ANNULUS if chosen.mode == "PC" else (photons.WT_SOURCE_WIDTH / 2, photons.WT_WIDTH)
+    x, y, met = (np.concatenate([getattr(events, name) for events in lists]) for name in ("x", "y", "met"))
+    distance = np.hypot(x - centre[0], y - centre[1]) / instrument.PIXEL
+    wanted = (met >= snapshot.start) & (met < snapshot.stop)
+    if grades in ("0", "4"):
+        wanted &= np.concatenate([events.grade for events in lists]) == int(grades)
+    channel = np.concatenate([events.channel for events in lists])
+    inside = wanted & (distance >= chosen.inner) & (distance < chosen.outer)
+    outside = wanted & (distance >= near) & (distance < far)
+    return Counts(met[inside], channel[inside]), Counts(met[outside], channel[outside])
