@@ -1,0 +1,322 @@
+"""What must hold between calls: a small model of the service, fed with exchanges, that notices contradictions.
+
+It is written apart from any server and knows only what a caller can know: what was submitted, answered and cancelled.
+Pure but for its memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from . import documents
+from .checks import (
+    OFFICIAL_CLIENT,
+    PRODUCTS,
+    RESOLVING,
+    Finding,
+    archive_members,
+    asked_products,
+    names_in,
+    succeeded,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .harness import Exchange
+
+_ORDER = {1: 1, 2: 2, 5: 3, 3: 4, 4: 5, -3: 5, -1: 5, -2: 5, -4: 5}
+_RESULTS = {
+    "getPSFPos": "psf",
+    "getEnhPos": "enh",
+    "getXastromPos": "xastrom",
+    "getAstromPos": "xastrom",
+    "getSourceDetResults": "sourceDet",
+    "getLCData": "lc",
+    "getSpecData": "spec",
+}
+_LISTED = {
+    "LightCurve": "lc",
+    "Spectrum": "spec",
+    "StandardPos": "psf",
+    "EnhancedPos": "enh",
+    "AstromPos": "xastrom",
+    "Image": "image",
+}
+
+
+def ended(code: int) -> bool:
+    """Whether a status code is final."""
+    return code < 0 or code == 4
+
+
+@dataclass
+class Known:
+    """What a caller knows of one job.
+
+    Parameters
+    ----------
+    owner
+        Who submitted it, without case.
+    job_pars
+        As answered on submission, without what depends on the caller.
+    products
+        Short names of its products.
+    name
+        The object's name.
+    codes
+        Last status code seen of each product.
+    current
+        Products whose code was seen at the present service time.
+    has_products
+        Whether its files are kept, as last told; True is forgotten when time moves.
+    """
+
+    owner: str
+    job_pars: dict[str, Any]
+    products: set[str]
+    name: str
+    codes: dict[str, int] = field(default_factory=dict)
+    current: set[str] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)
+    has_products: bool | None = None
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def ended(self, product: str) -> bool | None:
+        """Whether a product has ended; None if that is not known now."""
+        code = self.codes.get(product)
+        if code is not None and ended(code):
+            return True
+        return False if product in self.current else None
+
+    @property
+    def finished(self) -> bool | None:
+        """Whether every product has ended; None if that is not known now."""
+        states = [self.ended(product) for product in self.products]
+        return False if False in states else None if None in states else True
+
+
+class History:
+    """Remembers calls and says what does not go together.
+
+    Parameters
+    ----------
+    complete
+        Whether every submission since the server's start is shown; then jobs that nobody submitted are noticed.
+    still
+        Whether service time moves only when :meth:`time_moved` says so; then nothing ends between two calls.
+    active_limit
+        Active jobs that one user may have; not compared if None.
+    """
+
+    def __init__(self, *, complete: bool = False, still: bool = False, active_limit: int | None = None) -> None:
+        self.jobs: dict[int, Known] = {}
+        self._complete = complete
+        self._still = still
+        self._limit = active_limit
+        self._handlers: dict[str, Callable[[Exchange], Iterator[str]]] = {
+            "run_userobject": self._submitted,
+            "checkProductStatus": self._status,
+            "canceljob": self._cancelled,
+            "getNumJobs": self._counted,
+            "listOldJobs": self._listed,
+            "getOldProduct": self._old_parameters,
+            "downloadProduct": self._downloaded,
+            **dict.fromkeys(_RESULTS, self._result),
+        }
+
+    def observe(self, exchange: Exchange) -> list[Finding]:
+        """Take one exchange in; the order must be that of the wire."""
+        operation = documents.operation_for(exchange.method, exchange.path)
+        handler = self._handlers.get(operation or "")
+        if operation is None or handler is None:
+            return []
+        try:
+            words = list(handler(exchange))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            words = [f"the answer cannot be followed: {error!r}"]
+        return [Finding("history", operation, text, str(exchange)) for text in words]
+
+    def time_moved(self) -> None:
+        """Take note that service time has moved: what had not ended may have ended."""
+        for job in self.jobs.values():
+            job.current.clear()
+            job.has_products = None if job.has_products else job.has_products
+
+    # writing --------------------------------------------------------------------------------------------------
+
+    def _submitted(self, exchange: Exchange) -> Iterator[str]:
+        if not succeeded(exchange):
+            return
+        number, pars = int(exchange.body["JobID"]), exchange.body["jobPars"]
+        if self.jobs and number <= max(self.jobs):
+            yield f"job {number} was given a number that is not above the last, {max(self.jobs)}"
+        owner = str(exchange.request["UserID"]).casefold()
+        if self._limit is not None and self._surely_active(owner) >= self._limit:
+            yield f"a job was accepted although {owner} had {self._limit} active ones, which is the limit"
+        self.jobs[number] = Known(owner, _neutral(pars), asked_products(pars), str(pars.get("name")))
+
+    def _surely_active(self, owner: str) -> int:
+        return sum(1 for job in self.jobs.values() if job.owner == owner and job.finished is False)
+
+    def _cancelled(self, exchange: Exchange) -> Iterator[str]:
+        job = self._job_of(exchange)
+        yield from self._stranger(exchange, job)
+        if job is None or not succeeded(exchange):
+            return
+        for name, code in exchange.body["statusCodes"].items():
+            if (code == 2) != (name not in job.products):
+                yield f"cancelling {name} was answered with {code}; the job has {sorted(job.products)}"
+            if code == 0 and job.ended(name):
+                yield f"{name} was cancelled, though its status had been {job.codes[name]}"
+            if code == 1 and job.ended(name) is False:
+                yield f"{name} could not be cancelled, though its status was {job.codes[name]}"
+            if code == 0:
+                job.codes[name] = -4
+                job.cancelled.add(name)
+
+    # looking --------------------------------------------------------------------------------------------------
+
+    def _status(self, exchange: Exchange) -> Iterator[str]:
+        job = self._job_of(exchange)
+        yield from self._stranger(exchange, job)
+        if job is None or not succeeded(exchange):
+            return
+        for name in names_in(exchange.request["what"]):
+            code = exchange.body[name]["statusCode"]
+            if (code is None) != (name not in job.products):
+                yield f"{name} has the status {code}; the job has {sorted(job.products)}"
+            if code is None:
+                continue
+            before = job.codes.get(name)
+            if before is not None and (_ORDER[code] < _ORDER[before] or (ended(before) and code != before)):
+                yield f"the status of {name} went from {before} to {code}"
+            if code == -4 and name not in job.cancelled:
+                yield f"{name} is cancelled, though nobody cancelled it"
+            if code == 5 and name != "xastrom":
+                yield f"{name} has the status 5, which only an astrometric position has"
+            job.codes[name] = code
+            if self._still:
+                job.current.add(name)
+
+    def _counted(self, exchange: Exchange) -> Iterator[str]:
+        if not succeeded(exchange) or not self._complete:
+            return
+        owner = str(exchange.request["UserID"]).casefold()
+        jobs = [job for job in self.jobs.values() if job.owner == owner]
+        number = exchange.body["numJobs"]
+        most = sum(1 for job in jobs if job.finished is not True)
+        least = self._surely_active(owner)
+        if not least <= number <= most:
+            yield f"{number} active jobs were counted; by their statuses there are {least} to {most}"
+
+    def _listed(self, exchange: Exchange) -> Iterator[str]:
+        if not succeeded(exchange):
+            return
+        owner = str(exchange.request["UserID"]).casefold()
+        entries = {entry["JobID"]: entry for entry in exchange.body["jobs"]}
+        mine = {number for number, job in self.jobs.items() if job.owner == owner}
+        if missing := mine - entries.keys():
+            yield f"the list lacks the jobs {sorted(missing)[:5]}"
+        for number, entry in entries.items():
+            job = self.jobs.get(number)
+            if job is not None:
+                yield from self._entry(number, entry, job, owner)
+            elif self._complete:
+                yield f"the list has job {number}, which nobody submitted"
+
+    def _entry(self, number: int, entry: dict[str, Any], job: Known, owner: str) -> Iterator[str]:
+        if job.owner != owner:
+            yield f"the list shows job {number}, which belongs to somebody else"
+        flags = {short for key, short in _LISTED.items() if entry[key]}
+        if flags != job.products & set(_LISTED.values()):
+            yield f"job {number} is listed with {sorted(flags)}; it has {sorted(job.products)}"
+        if entry["Name"] != job.name:
+            yield f"job {number} is listed as {entry['Name']!r}; its name is {job.name!r}"
+        if job.has_products is False and entry["hasProd"]:
+            yield f"the products of job {number} came back"
+        if not entry["hasProd"] and job.finished is False:
+            yield f"the products of job {number} are gone, though it has not ended"
+        job.has_products = entry["hasProd"] if self._still or not entry["hasProd"] else None
+
+    def _old_parameters(self, exchange: Exchange) -> Iterator[str]:
+        job = self._job_of(exchange, "oldJob")
+        yield from self._stranger(exchange, job)
+        if job is None or not succeeded(exchange):
+            return
+        now = _neutral(exchange.body["jobPars"])
+        for key in sorted(now.keys() | job.job_pars.keys()):
+            if now.get(key) != job.job_pars.get(key):
+                yield f"jobPars has {key} {now.get(key)!r}; on submission it was {job.job_pars.get(key)!r}"
+
+    def _result(self, exchange: Exchange) -> Iterator[str]:
+        operation = str(documents.operation_for(exchange.method, exchange.path))
+        job, product = self._job_of(exchange), _RESULTS[operation]
+        yield from self._stranger(exchange, job)
+        if job is None or not succeeded(exchange):
+            return
+        if product not in job.products:
+            yield f"a result was sent for {product}, which the job does not have"
+        code = job.codes.get(product)
+        if (job.ended(product) and code != 4) or job.ended(product) is False:
+            yield f"a result was sent for {product}, whose status is {code}"
+        key = f"{product} {_form(exchange)}"
+        if key in job.results and job.results[key] != exchange.body:
+            yield f"the result of {product} is not what it was"
+        job.results[key] = exchange.body
+
+    def _downloaded(self, exchange: Exchange) -> Iterator[str]:
+        directory, file = exchange.path.rsplit("/", 2)[-2:]
+        stem = file.split(".", 1)[0]
+        number = directory.rsplit("_", 1)[-1]
+        job = self.jobs.get(int(number)) if number.isascii() and number.isdigit() else None
+        if job is None:
+            if self._complete and exchange.status == 200:
+                yield "an archive was sent for a job that nobody submitted"
+            return
+        has_ended = job.finished if stem == "all" else job.ended(stem)
+        if exchange.status == 200:
+            if stem != "all" and stem not in job.products:
+                yield f"an archive was sent for {stem}, which the job does not have"
+            if has_ended is False:
+                yield f"an archive was sent for {stem}, which has not ended"
+            if job.has_products is False:
+                yield f"an archive was sent for job {directory}, whose products are gone"
+            members = archive_members(file, exchange.content) or []
+            inside = {member.split("/")[1] for member in members if member.count("/")} & set(PRODUCTS)
+            expected = job.products if stem == "all" else {stem}
+            if has_ended and inside != expected:
+                yield f"the archive holds {sorted(inside)}; it should hold {sorted(expected)}"
+        elif exchange.status == 404 and has_ended and job.has_products:
+            yield f"no archive was sent for {stem}, though it has ended and products are kept"
+
+    # ----------------------------------------------------------------------------------------------------------
+
+    def _job_of(self, exchange: Exchange, key: str = "JobID") -> Known | None:
+        text = str(exchange.request.get(key, "")) if isinstance(exchange.request, dict) else ""
+        return self.jobs.get(int(text)) if text.isascii() and text.isdigit() else None
+
+    def _stranger(self, exchange: Exchange, job: Known | None) -> Iterator[str]:
+        if not succeeded(exchange):
+            return
+        if job is None:
+            if self._complete:
+                yield "a job that nobody submitted was spoken about"
+        elif job.owner != str(exchange.request.get("UserID", "")).casefold():
+            yield f"a job of {job.owner} was shown to {exchange.request.get('UserID')}"
+
+
+def _neutral(job_pars: dict[str, Any]) -> dict[str, Any]:
+    """Return jobPars without the keys that depend on who asks."""
+    return {key: value for key, value in job_pars.items() if key not in {*RESOLVING, "outdir"}}
+
+
+def _form(exchange: Exchange) -> str:
+    request = exchange.request
+    return repr([request.get(key) for key in ("api_version", "nosys", "incbad")])
+
+
+def official(request: dict[str, Any], version: str = "1.12") -> dict[str, Any]:
+    """Return a request as the official client labels it."""
+    return {"api_name": OFFICIAL_CLIENT, "api_version": version, **request}
