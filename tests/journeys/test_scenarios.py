@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import swifttools.ukssdc.xrt_prods as official
 
 import xrt_client
 from mock_server import Simulator, scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
 
 # the official client compares versions with what Python no longer has
 pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes are deprecated:DeprecationWarning")
@@ -66,7 +68,7 @@ class Observatory(NamedTuple):
     def finish(self, *requests: Any, step: float = 300.0, patience: float = 7 * DAY) -> float:
         """Let time pass until all have ended; return how long that took [s]."""
         began = self.sim.clock.now()
-        while not all([request.complete for request in requests]):
+        while not all(request.complete for request in requests):
             self.sim.clock.advance(step)
             assert self.sim.clock.now() - began < patience, "the jobs never end"
         return self.sim.clock.now() - began
