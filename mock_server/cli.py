@@ -16,3 +16,6 @@ else:
     from .commands import main
 
 __all__ = ["main"]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""README and ARCHITECTURE say what is true: every block of code in them is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+XRT_MOCK = [sys.executable, "-m", "mock_server.cli"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    return [line.split("  #")[0].strip() for block in blocks("console") for line in block.splitlines() if line]
+
+
+def run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)} failed:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_every_command_of_the_readme_is_known_here():
+    known = {
+        "make demo": test_what_make_is_told_to_do_exists,
+        "make test": test_what_make_is_told_to_do_exists,
+        'pip install "xrt-mock[server]"': test_the_extra_that_is_to_be_installed_exists,
+        "xrt-mock run -- python my_pipeline.py": test_the_first_program_runs_as_the_readme_says,
+        "xrt-mock serve --port 8000 --clock x60": test_the_server_starts_as_the_readme_says,
+    }
+    assert set(commands()) == set(known), "write a test for each new command of the README and list it here"
+
+
+def test_what_make_is_told_to_do_exists():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {"demo", "test"} <= set(targets)
+
+
+def test_the_extra_that_is_to_be_installed_exists():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == "xrt-mock"
+    assert "server" in project["optional-dependencies"]
+
+
+def test_the_first_program_runs_as_the_readme_says(tmp_path):
+    (tmp_path / "my_pipeline.py").write_text(blocks("python")[0], encoding="utf-8")
+    printed = run([*XRT_MOCK, "run", "--", sys.executable, "my_pipeline.py"], tmp_path)
+    assert "lc.tar.gz" in printed
+    assert (tmp_path / "data" / "lc.tar.gz").is_file()
+
+
+def test_the_test_of_the_readme_passes(tmp_path):
+    (tmp_path / "test_readme.py").write_text(blocks("python")[1], encoding="utf-8")
+    assert "1 passed" in run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_readme.py"], tmp_path)
+
+
+def test_the_server_starts_as_the_readme_says():
+    command = next(line for line in commands() if line.startswith("xrt-mock serve"))
+    words = shlex.split(command)[1:]
+    words[words.index("--port") + 1] = "0"  # the documented port may be taken on this machine
+    with subprocess.Popen([*XRT_MOCK, *words], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline().startswith("listening on http://127.0.0.1:")
+        finally:
+            server.terminate()
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_links_and_named_files_exist(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#:]+)\)", text)]
+    missing = [target for target in targets if not (ROOT / target).exists()]
+    assert not missing, f"{document} points at {missing}, which are not there"
