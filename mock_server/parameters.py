@@ -29,6 +29,7 @@ _SPELLINGS = {spelling: parameter for parameter in TABLE for spelling in (parame
 _TIMES = (Kind.DATA, Kind.RANGES)
 _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is documented, the values are assumed
 _GRADE_0 = ("grades", "specgrades")
+_BUILT_IN = {p.name: read_value(p, p.default) for p in TABLE if not is_missing(p.default)}
 _REPLAYED_IN_ORDER = ("specz", "zval", "galactic", "doNotFit")
 
 
@@ -154,16 +155,15 @@ def _products(values: dict[str, Any]) -> tuple[Product, ...]:
 
 def _complete(values: dict[str, Any], defaults: Mapping[str, Any]) -> None:
     """Add the defaults in force, and what the switches set."""
-    in_force = {parameter.name: parameter.default for parameter in TABLE}
+    in_force = dict(_BUILT_IN)
     if values.get("binMeth") == "time":
-        in_force["hrbin"] = 1  # documented answers without time binning hold 0, the reference page says 1
-    in_force |= defaults
+        in_force["hrbin"] = True  # documented answers without time binning hold 0, the reference page says 1
+    in_force |= {name: read_value(BY_NAME[name], default) for name, default in defaults.items()}
     if values.get("sss"):
         in_force |= _SUPER_SOFT
         values |= dict.fromkeys(_GRADE_0, "0")
     for name, default in in_force.items():
-        if name not in values and not is_missing(default):
-            values[name] = read_value(BY_NAME[name], default)
+        values.setdefault(name, default)
 
 
 def _in_replay_order(names: list[str]) -> list[str]:
