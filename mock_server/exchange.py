@@ -20,7 +20,7 @@ WHERE = "xrt_mock.where"
 """Key of the WSGI environ: the line of the program that made the call, ``script.py:12``."""
 
 COPY = "xrt_mock.copy"
-"""Key of the WSGI environ: the number of the program's copy, from 1; absent when there is one only."""
+"""Key of the WSGI environ: which copy of the program made the call, from 0; absent outside a run."""
 
 _PORTS = {"http": "80", "https": "443"}
 _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}

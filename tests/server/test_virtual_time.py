@@ -212,7 +212,8 @@ class TestEventLoops:
                 await asyncio.sleep(seconds)
                 return f"{name} {clock.now() - START:g}"
 
-            return await asyncio.gather(nap("a", 3600), nap("b", 60))
+            first, second = await asyncio.gather(nap("a", 3600), nap("b", 60))
+            return first, second
 
         assert asyncio.run(main()) == ("a 3600", "b 60")
 

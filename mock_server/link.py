@@ -1,0 +1,361 @@
+"""Between a run and the programs in it: HTTP exchanges and the clock, over a local connection for each thread.
+
+The run's end answers (:class:`LinkServer`); a program's end asks (:class:`Link`) and has the clock's likeness
+(:class:`LinkedClock`). A connection stands for one thread: when it breaks, its party leaves the clock, so nobody waits
+for the dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import secrets
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Listener
+from typing import TYPE_CHECKING, Any
+
+from mock_server.clock import ScaledClock, VirtualClock
+from mock_server.exchange import COPY, Answer, Request, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+    from wsgiref.types import WSGIApplication
+
+    from mock_server.clock import Clock, Number
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a program learns when its first thread connects.
+
+    Parameters
+    ----------
+    origin
+        Service time at the clock's beginning [s].
+    now
+        Service time [s].
+    factor
+        Service seconds of a real one, or None where the clock is virtual.
+    number
+        Whom the connection acts for; None on a clock that is not shared.
+    hosts
+        The host names that the run answers for.
+    open_net
+        Whether programs may reach other hosts.
+    """
+
+    origin: float
+    now: float
+    factor: float | None
+    number: Number | None
+    hosts: tuple[str, ...]
+    open_net: bool
+
+
+class LinkServer:
+    """Answers the programs of a run.
+
+    Parameters
+    ----------
+    app
+        What answers requests.
+    clock
+        What they share.
+    hosts, open_net
+        See :class:`Welcome`.
+
+    Attributes
+    ----------
+    address, key
+        What a program needs to connect.
+    bugs
+        Tracebacks of exceptions that the app raised.
+    """
+
+    def __init__(self, app: WSGIApplication, clock: Clock, hosts: tuple[str, ...], *, open_net: bool = False) -> None:
+        self._app, self._clock, self._hosts, self._open_net = app, clock, hosts, open_net
+        self.key = secrets.token_bytes(16)
+        self._listener = Listener(backlog=128, authkey=self.key)
+        self.address = self._listener.address
+        self.bugs: list[str] = []
+        self._lock = threading.Lock()
+        self._expected: set[Number] = set()
+        self._owners: dict[Number, object] = {}
+        self._pids: dict[object, int] = {}
+        self._late: dict[Number, int] = {}
+        self._closed = False
+        threading.Thread(target=self._accept, daemon=True, name="xrt-mock link").start()
+
+    def expect(self, number: Number) -> None:
+        """Hold a place for a program that will be started now."""
+        if isinstance(self._clock, VirtualClock):
+            self._clock.join(number)
+            self._expected.add(number)
+
+    def ended(self, number: Number) -> None:
+        """Give up the place of a program that has ended."""
+        if isinstance(self._clock, VirtualClock):
+            self._clock.leave(number)
+
+    def pids(self) -> set[int]:
+        """Return the processes that are connected now."""
+        with self._lock:
+            return set(self._pids.values())
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._closed = True
+        with contextlib.suppress(OSError):
+            Client(self.address, authkey=self.key).close()  # so that accept() returns
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                connection = self._listener.accept()
+            except (OSError, EOFError, AuthenticationError):  # closed, gone again, or a stranger without the key
+                continue
+            threading.Thread(target=self._serve, args=(connection,), daemon=True, name="xrt-mock guest").start()
+
+    def _serve(self, connection: Connection) -> None:
+        me = _Desk(self, connection)
+        try:
+            while True:
+                operation, arguments = connection.recv()
+                try:
+                    result = getattr(me, operation)(*arguments)
+                except Exception:  # whatever the app or the clock raised is a bug of ours: it is told
+                    self.bugs.append(traceback.format_exc())
+                    sys.stderr.write(self.bugs[-1])
+                    result = RuntimeError(f"xrt-mock itself failed:\n{self.bugs[-1]}")
+                connection.send((self._clock.now(), result))
+        except (OSError, EOFError):
+            pass
+        finally:
+            me.close()
+            connection.close()
+
+
+class _Desk:
+    """The operations open to one connection."""
+
+    def __init__(self, server: LinkServer, connection: Connection) -> None:
+        self._server, self._connection = server, connection
+        self._clock: Any = server._clock
+        self._number: Number | None = None
+        self._extra: dict[str, Any] = {}
+        self._absence: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+
+    def hello(self, number: Number | None, pid: int, first: bool) -> Welcome:
+        server, clock = self._server, self._clock
+        with server._lock:
+            server._pids[self] = pid
+        shared = isinstance(clock, VirtualClock)
+        if shared and number is not None:
+            self._number = self._place(number, first)
+            clock.attach(self._number)
+        if number is not None:
+            self._extra = {COPY: number[0]}
+        factor = None if shared else getattr(clock, "factor", 1.0)
+        return Welcome(clock.origin, clock.now(), factor, self._number, server._hosts, server._open_net)
+
+    def _place(self, number: Number, first: bool) -> Number:
+        """Find the place kept for this thread, or a new one for a program that nobody announced."""
+        server = self._server
+        with server._lock:
+            if first and number not in server._expected:
+                server._late[number] = server._late.get(number, 0) + 1
+                number = (*number, 1_000_000 + server._late[number])  # after all who were announced
+                self._clock.join(number)
+            server._expected.discard(number)
+            if number in server._owners:  # its thread gave up an earlier connection in the middle of a wait
+                self._clock.interrupt(number)
+            server._owners[number] = self
+        return number
+
+    def ask(self, request: Request) -> Answer:
+        if self._number is not None:
+            self._clock.turn()
+        return ask(self._server._app, request, self._extra)
+
+    def announce(self, number: Number) -> None:
+        with self._server._lock:
+            self._server._expected.add(number)
+        self._clock.join(number)
+
+    def join(self, number: Number) -> None:
+        self._clock.join(number)
+
+    def leave(self, number: Number) -> None:
+        self._clock.leave(number)
+
+    def turn(self) -> None:
+        self._clock.turn()
+
+    def wait(self, until: float, token: object) -> None:
+        self._clock.wait(until, token)
+
+    def wake(self, number: Number, token: object) -> None:
+        self._clock.wake(number, token)
+
+    def away(self, until: float) -> None:
+        self._absence = self._clock.away(until)
+        self._absence.__enter__()
+
+    def back(self) -> None:
+        self._absence.__exit__(None, None, None)
+
+    def close(self) -> None:
+        server = self._server
+        with server._lock:
+            server._pids.pop(self, None)
+            mine = self._number is not None and server._owners.get(self._number) is self
+            if mine:
+                del server._owners[self._number]  # type: ignore[arg-type]  # just looked up
+        if isinstance(self._clock, VirtualClock):
+            self._clock.detach()
+        if mine:
+            self._clock.leave(self._number)
+
+
+class Link:
+    """A program's end: one connection for each thread, made when first needed.
+
+    Parameters
+    ----------
+    address, key
+        Of the run's :class:`LinkServer`.
+    number
+        The place announced for this program.
+    """
+
+    def __init__(self, address: Any, key: bytes, number: Number) -> None:
+        self._address, self._key = address, key
+        self._own = threading.local()
+        self.now = 0.0
+        self.welcome: Welcome = self._greet(number, first=True)
+
+    def _greet(self, number: Number | None, *, first: bool = False) -> Welcome:
+        connection = Client(self._address, authkey=self._key)
+        connection.send(("hello", (number, os.getpid(), first)))
+        welcome: Welcome = connection.recv()[1]
+        self._own.connection, self._own.number = connection, welcome.number
+        self.now = max(self.now, welcome.now)
+        return welcome
+
+    def acting(self) -> Number | None:
+        """Return the party for which the calling thread acts, or None."""
+        number: Number | None = getattr(self._own, "number", None)
+        return number
+
+    def attach(self, number: Number | None) -> None:
+        """From now on the calling thread acts for this party, or for nobody."""
+        self.drop()
+        self._own.number = number
+
+    def drop(self) -> None:
+        """Close the calling thread's connection."""
+        connection = self._own.__dict__.pop("connection", None)
+        if connection is not None:
+            connection.close()
+
+    def adopt(self, number: Number) -> None:
+        """Start anew in a forked child, whose place has been announced."""
+        self._own = threading.local()
+        self.welcome = self._greet(number, first=True)
+
+    def call(self, operation: str, *arguments: Any) -> Any:
+        """Have the run do something, and wait for it."""
+        if "connection" not in self._own.__dict__:
+            self._greet(self.acting())
+        connection = self._own.connection
+        try:
+            connection.send((operation, arguments))
+            now, result = connection.recv()
+        except (EOFError, OSError) as error:
+            self.drop()
+            raise SystemExit("xrt-mock: the run has ended") from error
+        except BaseException:  # Ctrl-C in the middle: what still comes belongs to nobody
+            self.drop()
+            raise
+        self.now = max(self.now, now)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def ask(self, request: Request) -> Answer:
+        """Have the simulator answer a request."""
+        answer: Answer = self.call("ask", request)
+        return answer
+
+
+class LinkedClock:
+    """The run's virtual clock, as a program in the run sees it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.origin = link.welcome.origin
+        self.acting, self.attach = link.acting, link.attach
+
+    def now(self) -> float:
+        """Service time [s]; it stands still while anybody in this program runs."""
+        return self._link.now
+
+    def sleep(self, seconds: float) -> None:
+        """Return once `seconds` of service time have passed."""
+        self._link.call("wait", self._link.now + max(0.0, seconds), None)
+
+    def advance(self, seconds: float) -> float:
+        """Refuse: a program moves its clock by sleeping."""
+        raise NotImplementedError(f"a program in a run moves time by sleeping, not by advancing it {seconds} s")
+
+    def detach(self) -> None:
+        """From now on the calling thread acts for nobody."""
+        self._link.attach(None)
+
+    def join(self, number: Number) -> None:
+        """Add a party, which runs from now on."""
+        self._link.call("join", number)
+
+    def join_next(self) -> Number:
+        """Refuse: the run gives a program its number."""
+        raise NotImplementedError("the run gives a program its number")
+
+    def leave(self, number: Number) -> None:
+        """Forget a party; its thread is about to end."""
+        self._link.call("leave", number)
+        if number == self.acting():
+            self._link.attach(None)
+
+    def turn(self) -> None:
+        """Return when no running party has a smaller number."""
+        self._link.call("turn")
+
+    def wait(self, until: float, token: object = None) -> None:
+        """Return at service time `until` [s], or when somebody wakes the calling party with the same `token`."""
+        self._link.call("wait", until, token)
+
+    def wake(self, number: Number, token: object) -> None:
+        """Let a party go on that waits with this `token`."""
+        self._link.call("wake", number, token)
+
+    @contextlib.contextmanager
+    def away(self, until: float = math.inf) -> Iterator[None]:
+        """Within, the calling party holds nobody up before `until` [s]."""
+        self._link.call("away", until)
+        try:
+            yield
+        finally:
+            self._link.call("back")
+
+
+def clock_of(link: Link) -> LinkedClock | ScaledClock:
+    """Return the run's clock for use in this program."""
+    welcome = link.welcome
+    return LinkedClock(link) if welcome.factor is None else ScaledClock(welcome.factor, welcome.now)

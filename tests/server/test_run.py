@@ -1,0 +1,309 @@
+"""Unmodified programs in a run: answered by the simulator, in service time, cut off from the network."""
+
+import os
+import signal
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, request
+
+from mock_server.clock import ScaledClock, VirtualClock
+from mock_server.run import run
+from mock_server.transport_faults import HEADER
+
+START = 1_600_000_000.0
+
+
+class Tiny:
+    """A service of two pages that notes who called, and when."""
+
+    def __init__(self, clock: Any = None) -> None:
+        self.clock = clock or VirtualClock(START)
+        self.calls: list[tuple[float, str]] = []
+        self.where: list[Any] = []
+        self.app = Flask("tiny")
+        self.app.add_url_rule("/call", view_func=self.call, methods=["GET", "POST"])
+        self.app.add_url_rule("/slow", view_func=lambda: ("slow", {HEADER: "delay:100"}))
+        self.app.add_url_rule("/bug", view_func=self.bug)
+
+    def call(self) -> dict[str, Any]:
+        body = request.get_json(force=True, silent=True) or {}
+        self.calls.append((self.clock.now() - START, body.get("who", "")))
+        self.where.append((request.environ.get("xrt_mock.where"), request.environ.get("xrt_mock.copy")))
+        return {"OK": 1, "calls": len(self.calls)}
+
+    def bug(self) -> str:
+        raise ZeroDivisionError("a bug")
+
+
+PREAMBLE = """
+import os, sys, time, requests
+def call(who):
+    return requests.post("https://www.swift.ac.uk/call", json={"who": str(who)}).json()["calls"]
+"""
+
+
+def program(tmp_path: Any, text: str, name: str = "program.py") -> list[str]:
+    path = tmp_path / name
+    path.write_text(PREAMBLE + textwrap.dedent(text))
+    return [sys.executable, str(path)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Look again and again: what is waited for is the machine, not the service."""
+    pause, until = threading.Event(), time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until, "it did not happen within 30 s"
+        pause.wait(0.01)
+
+
+@pytest.fixture
+def tiny():
+    return Tiny()
+
+
+class TestOneProgram:
+    def test_is_answered_and_sleeps_in_service_time(self, tiny, tmp_path, capfd):
+        text = """
+            import datetime
+            for _ in range(3):
+                call(time.time())
+                time.sleep(3600)
+            print(datetime.datetime.now(datetime.timezone.utc).isoformat())
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(0, str(START)), (3600, str(START + 3600)), (7200, str(START + 7200))]
+        assert "2020-09-13T15:26:40+00:00" in capfd.readouterr().out
+
+    @pytest.mark.parametrize(("ending", "code"), [("sys.exit(3)", 3), ("1/0", 1), ("os.kill(os.getpid(), 9)", 137)])
+    def test_ends_with_its_own_exit_code(self, tiny, tmp_path, ending, code, capfd):
+        assert run(tiny, program(tmp_path, f"call('before')\n{ending}")) == code
+        assert tiny.calls == [(0, "before")]
+
+    def test_that_is_not_python_runs_too(self, tiny):
+        assert run(tiny, ["sh", "-c", "exit 7"]) == 7
+
+    def test_that_does_not_exist_is_127(self, tiny, capfd):
+        assert run(tiny, ["no-such-program-anywhere"]) == 127
+        assert "no-such-program-anywhere" in capfd.readouterr().err
+
+    def test_that_cannot_be_executed_is_126(self, tiny, tmp_path, capfd):
+        path = tmp_path / "plain.txt"
+        path.write_text("not a program")
+        assert run(tiny, [str(path)]) == 126
+
+    def test_tells_which_line_called(self, tiny, tmp_path):
+        run(tiny, program(tmp_path, "call(1)"))
+        assert tiny.where == [("program.py:4", 0)]
+
+    def test_meets_delays_in_service_time(self, tiny, tmp_path):
+        text = """
+            requests.get("https://www.swift.ac.uk/slow")
+            call("after the delay")
+            try:
+                requests.get("https://www.swift.ac.uk/slow", timeout=30)
+            except requests.ReadTimeout:
+                call("after the timeout")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(100, "after the delay"), (130, "after the timeout")]
+
+    def test_keeps_a_sitecustomize_of_its_own(self, tiny, tmp_path):
+        (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.MARK = 'mine'")
+        env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        assert run(tiny, program(tmp_path, "call(MARK)"), env=env) == 0
+        assert tiny.calls == [(0, "mine")]
+
+    def test_whose_python_lacks_xrt_mock_is_told_what_to_install(self, tiny, tmp_path, capfd):
+        (tmp_path / "time_machine.py").write_text("raise ImportError('No module named time_machine')")
+        env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        assert run(tiny, program(tmp_path, "call(1)"), env=env) == 125
+        assert 'pip install "xrt-mock[server]"' in capfd.readouterr().err
+
+    def test_on_a_scaled_clock_sleeps_less(self, tmp_path):
+        tiny = Tiny(ScaledClock(10_000, start=START))
+        assert run(tiny, program(tmp_path, "time.sleep(1000); call(time.time() - 1_600_000_000 >= 1000)")) == 0
+        assert tiny.calls[0][1] == "True"
+        assert tiny.calls[0][0] >= 1000
+
+    def test_sees_a_bug_of_the_simulator_as_such(self, tiny, tmp_path, capfd):
+        tiny.app.config["PROPAGATE_EXCEPTIONS"] = True
+        assert run(tiny, program(tmp_path, "requests.get('https://www.swift.ac.uk/bug')")) == 1
+        assert "ZeroDivisionError: a bug" in capfd.readouterr().err
+
+
+class TestTheNetwork:
+    @pytest.mark.parametrize(
+        "attempt",
+        [
+            "requests.get('https://example.org/')",
+            "import urllib.request; urllib.request.urlopen('http://example.org/')",
+            "import socket; socket.create_connection(('192.0.2.1', 80))",
+            "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
+        ],
+    )
+    def test_is_out_of_reach(self, tiny, tmp_path, capfd, attempt):
+        assert run(tiny, program(tmp_path, attempt)) == 1
+        assert "is outside this run" in capfd.readouterr().err
+
+    def test_does_not_open_for_the_real_service(self, tiny, tmp_path, capfd):
+        attempt = "import socket; socket.create_connection(('www.swift.ac.uk', 443))"
+        assert run(tiny, program(tmp_path, attempt), allow_net=True) == 1
+        assert "www.swift.ac.uk is simulated here" in capfd.readouterr().err
+
+    def test_within_the_machine_stays_open(self, tiny, tmp_path):
+        text = """
+            import socket
+            server = socket.create_server(("127.0.0.1", 0))
+            socket.create_connection(("localhost", server.getsockname()[1])).close()
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+
+
+class TestSeveralAtOnce:
+    def test_threads_share_the_clock(self, tiny, tmp_path):
+        text = """
+            import threading
+            def worker(nap):
+                for _ in range(2):
+                    time.sleep(nap)
+                    call(nap)
+            threads = [threading.Thread(target=worker, args=(nap,)) for nap in (10, 4, 4)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            call("end")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(4, "4"), (4, "4"), (8, "4"), (8, "4"), (10, "10"), (20, "10"), (20, "end")]
+
+    def test_a_pool_left_to_the_interpreter_s_exit_is_finished(self, tiny, tmp_path):
+        text = """
+            import concurrent.futures
+            pool = concurrent.futures.ThreadPoolExecutor(2)
+            for n in range(4):
+                pool.submit(lambda: (time.sleep(10), call("done")))
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(10, "done"), (10, "done"), (20, "done"), (20, "done")]
+
+    def test_forked_processes_share_the_clock(self, tiny, tmp_path):
+        text = """
+            import multiprocessing
+            def worker(nap):
+                for _ in range(2):
+                    time.sleep(nap)
+                    call(nap)
+            context = multiprocessing.get_context("fork")
+            processes = [context.Process(target=worker, args=(nap,)) for nap in (10, 4)]
+            for process in processes: process.start()
+            for process in processes: process.join()
+            call("end")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(4, "4"), (8, "4"), (10, "10"), (20, "10"), (20, "end")]
+
+    def test_a_child_and_its_child_are_waited_for(self, tiny, tmp_path):
+        inner = program(tmp_path, "time.sleep(50); call('inner')", "inner.py")
+        middle = program(
+            tmp_path, f"import subprocess; subprocess.run({inner!r}, check=True); call('middle')", "middle.py"
+        )
+        text = f"import subprocess; subprocess.run({middle!r}, check=True); call('outer')"
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(50, "inner"), (50, "middle"), (50, "outer")]
+
+    def test_a_shell_script_may_run_several_programs(self, tiny, tmp_path):
+        first = program(tmp_path, "time.sleep(5); call('first')", "first.py")
+        second = program(tmp_path, "time.sleep(5); call('second')", "second.py")
+        assert run(tiny, ["sh", "-c", f"{' '.join(first)} && {' '.join(second)}"]) == 0
+        assert tiny.calls == [(5, "first"), (10, "second")]
+
+    def test_copies_go_in_the_order_of_their_numbers(self, tiny, tmp_path):
+        text = """
+            for _ in range(2):
+                call("")
+                time.sleep(30)
+        """
+        assert run(tiny, program(tmp_path, text), copies=4) == 0
+        assert [copy for _, copy in tiny.where] == [0, 1, 2, 3, 0, 1, 2, 3]
+        assert [at for at, _ in tiny.calls] == [0] * 4 + [30] * 4
+
+    def test_one_that_is_killed_holds_nobody_up(self, tiny, tmp_path, capfd):
+        text = """
+            if os.environ["XRT_MOCK_PARTY"] == "1":
+                os.kill(os.getpid(), 9)
+            time.sleep(30)
+            call("")
+        """
+        assert run(tiny, program(tmp_path, text), copies=3) == 137
+        assert [at for at, _ in tiny.calls] == [30, 30]
+
+
+class TestTheEnd:
+    def test_leaves_no_process_behind(self, tiny, tmp_path):
+        note = tmp_path / "pid"
+        text = f"open({str(note)!r}, 'w').write(str(os.getpid())); import signal; signal.pause()"
+        child = program(tmp_path, text, "child.py")
+        text = f"""
+            import select, subprocess
+            subprocess.Popen({child!r})
+            while not (os.path.exists({str(note)!r}) and open({str(note)!r}).read()):
+                select.select([], [], [], 0.01)
+            os._exit(0)
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        wait_until(lambda: not alive(int(note.read_text())))
+
+    def test_a_signal_is_passed_on(self, tiny, tmp_path):
+        text = """
+            import signal, select
+            def stop(*_):
+                call("told to stop")
+                sys.exit(5)
+            signal.signal(signal.SIGTERM, stop)
+            call("ready")
+            select.select([], [], [])
+        """
+
+        def tell() -> None:
+            wait_until(lambda: bool(tiny.calls))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=tell, daemon=True).start()
+        assert run(tiny, program(tmp_path, text)) == 5
+        assert tiny.calls == [(0, "ready"), (0, "told to stop")]
+
+    def test_ctrl_c_during_a_sleep_lets_the_program_clean_up(self, tiny, tmp_path):
+        text = """
+            import threading
+            def hold():  # keeps time still, as a long computation would
+                import select
+                select.select([], [], [], 30)
+            threading.Thread(target=hold, daemon=True).start()
+            call("ready")
+            try:
+                time.sleep(3600)
+            except KeyboardInterrupt:
+                call("clean up")
+                sys.exit(6)
+        """
+
+        def tell() -> None:
+            wait_until(lambda: bool(tiny.calls))
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=tell, daemon=True).start()
+        assert run(tiny, program(tmp_path, text)) == 6
+        assert tiny.calls == [(0, "ready"), (0, "clean up")]
