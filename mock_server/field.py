@@ -6,8 +6,8 @@ N(> R) = 2.5 (R / 1e-3 count/s)^-1.3 in each field of view on average, down to 3
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from mock_server import chance, coordinates
 
@@ -18,8 +18,7 @@ _FIELD_AREA = (600 * 2.36 / 3600) * (602 * 2.36 / 3600)  # deg2
 _PER_AREA = 2.5 * (FAINTEST / 1e-3) ** -_SLOPE / _FIELD_AREA
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSource:
+class FieldSource(NamedTuple):
     """A constant source that happens to be in the field: position [deg, J2000], `rate` [count/s, 0.3-10 keV]."""
 
     name: str

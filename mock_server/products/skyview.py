@@ -1,0 +1,198 @@
+"""The field as the telescope saw it: photons and exposure of all PC snapshots on one tangent plane.
+
+Places on the plane are in arcsec, east and north of its middle; pixels count from 1, their middle is 500.5.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mock_server import field
+from mock_server.products import instrument, photons
+from mock_server.products.photons import projected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from mock_server.field import FieldSource
+    from mock_server.model import Observation, Snapshot
+    from mock_server.products.extraction import Scene
+    from mock_server.products.instrument import Floats
+    from mock_server.sky import Position
+
+PIXEL_DEG = 0.00065482
+"""Size of an image pixel (derived from the documented source list)."""
+PIXEL = PIXEL_DEG * 3600
+SIDE = 1000
+MIDDLE = 500.5
+BLOCK = 10  # exposure maps are worked out for blocks of pixels
+_REACH_DEG = 0.3  # field sources beyond this cannot be seen
+_OWN_DEG = 1 / 60  # no field source is nearer to the target than this
+
+
+@dataclass(frozen=True, slots=True)
+class Photons:
+    """Photons on the plane: place east and north [arcsec], PI channel, index of the snapshot."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    channel: NDArray[np.int16]
+    look: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, which: NDArray[np.bool_]) -> Photons:
+        """Return those that a mask selects."""
+        return Photons(self.x[which], self.y[which], self.channel[which], self.look[which])
+
+    def within(self, place: tuple[float, float], radius: float) -> Photons:
+        """Return those within `radius` [arcsec] of a place."""
+        return self.take((self.x - place[0]) ** 2 + (self.y - place[1]) ** 2 <= radius**2)
+
+    def band(self, low: float, high: float) -> Photons:
+        """Return those of an energy band [keV]: lower channel included, upper excluded (assumed)."""
+        first, beyond = instrument.energy_to_channel(low), instrument.energy_to_channel(high)
+        return self.take((self.channel >= first) & (self.channel < beyond))
+
+
+@dataclass(frozen=True)
+class SkyView:
+    """The field of a scene.
+
+    Parameters
+    ----------
+    scene
+        What was selected; only PC snapshots.
+    """
+
+    scene: Scene
+
+    @cached_property
+    def looks(self) -> tuple[tuple[Observation, Snapshot], ...]:
+        """Observation and snapshot, trimmed, in order of time."""
+        return tuple((o, s) for o in self.scene.observations for s in o.snapshots)
+
+    @cached_property
+    def exposure(self) -> float:
+        """Good time of all snapshots [s]."""
+        return sum(snapshot.exposure for _, snapshot in self.looks)
+
+    @cached_property
+    def centre(self) -> Position:
+        """Middle of the field [deg]: the pointings' mean, weighted by exposure."""
+        first = self.looks[0][0]
+        x = y = 0.0
+        for observation, snapshot in self.looks:
+            dx, dy = projected(first.ra, first.dec, observation.ra, observation.dec)
+            x, y = x + dx * snapshot.exposure, y + dy * snapshot.exposure
+        return unprojected((first.ra, first.dec), x / self.exposure, y / self.exposure)
+
+    def place(self, position: Position) -> tuple[float, float]:
+        """Where a position [deg] lies on the plane [arcsec]."""
+        return projected(*self.centre, *position)
+
+    def position(self, place: tuple[float, float]) -> Position:
+        """Position [deg] of a place on the plane [arcsec]."""
+        return unprojected(self.centre, *place)
+
+    @cached_property
+    def neighbours(self) -> tuple[FieldSource, ...]:
+        """Field sources that can be seen, brightest first."""
+        source = self.scene.source
+        return field.around(self.scene.seed, self.centre, _REACH_DEG, (source.ra, source.dec), _OWN_DEG)
+
+    @cached_property
+    def photons(self) -> Photons:
+        """All photons: of the target, the field sources and the background."""
+        parts = [part for n in range(len(self.looks)) for part in self._of_look(n)]
+        names = ("x", "y", "channel", "look")
+        return Photons(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def _of_look(self, n: int) -> Iterator[Photons]:
+        seed = self.scene.seed
+        observation, snapshot = self.looks[n]
+        whole = self.scene.whole[observation.obsid, snapshot.number, snapshot.mode]
+        shift, matrix = self._onto_plane(observation)
+        for events in (
+            photons.source_events(seed, self.scene.source, observation, whole),
+            photons.field_events(seed, observation, whole, self.neighbours),
+            photons.background_events(seed, observation, whole),
+        ):
+            kept = events
+            if snapshot is not whole:
+                kept = events.take((events.met >= snapshot.start) & (events.met <= snapshot.stop))
+            x = shift[0] + matrix[0, 0] * kept.x + matrix[0, 1] * kept.y
+            y = shift[1] + matrix[1, 0] * kept.x + matrix[1, 1] * kept.y
+            yield Photons(x, y, kept.channel, np.full(len(kept), n, np.int32))
+
+    def _onto_plane(self, observation: Observation) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Shift and matrix that bring the plane of a pointing onto that of the field: exact at three points."""
+        pointing, arm = (observation.ra, observation.dec), 600.0
+        here, east, north = (
+            np.array(self.place(unprojected(pointing, *p))) for p in ((0.0, 0.0), (arm, 0.0), (0.0, arm))
+        )
+        matrix = np.array([east - here, north - here]).T / arm
+        return here.astype(np.float32), matrix.astype(np.float32)
+
+    def tracker_offset(self) -> tuple[float, float]:
+        """How far the star trackers misplace the field on average, weighted by exposure [arcsec]."""
+        offsets = [photons.tracker_offset(self.scene.seed, o, s) for o, s in self.looks]
+        weights = [s.exposure / self.exposure for _, s in self.looks]
+        x, y = (sum(w * offset[axis] for w, offset in zip(weights, offsets, strict=True)) for axis in (0, 1))
+        return x, y
+
+    def exposure_map(self, *, vignetted: bool) -> NDArray[np.float32]:
+        """Good time of each block of pixels [s], shape (100, 100); if `vignetted`, times the area that is left."""
+        edge = (np.arange(SIDE // BLOCK) + 0.5) * BLOCK + 0.5
+        x, y = np.meshgrid((MIDDLE - edge) * PIXEL, (edge - MIDDLE) * PIXEL)
+        total = np.zeros(x.shape)
+        for observation, snapshot in self.looks:
+            dx, dy = self.place((observation.ra, observation.dec))
+            roll = photons.roll(self.scene.seed, observation.target, snapshot.start)
+            seen = np.where(photons.on_detector(x - dx, y - dy, roll), snapshot.exposure, 0.0)
+            total += seen * instrument.vignetting(np.hypot(x - dx, y - dy) / 60) if vignetted else seen
+        return total.astype(np.float32)
+
+
+def image(found: Photons) -> NDArray[np.int32]:
+    """Count photons in pixels, shape (1000, 1000): rows go north, columns west."""
+    column = np.floor(MIDDLE - found.x / PIXEL + 0.5).astype(np.int64) - 1
+    row = np.floor(MIDDLE + found.y / PIXEL + 0.5).astype(np.int64) - 1
+    inside = (column >= 0) & (column < SIDE) & (row >= 0) & (row < SIDE)
+    flat = np.bincount(row[inside] * SIDE + column[inside], minlength=SIDE * SIDE)
+    return flat.reshape(SIDE, SIDE).astype(np.int32)
+
+
+def in_full(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Repeat each block for its pixels: shape (1000, 1000)."""
+    return np.repeat(np.repeat(blocks, BLOCK, axis=0), BLOCK, axis=1)
+
+
+def pixel(place: tuple[float, float]) -> tuple[float, float]:
+    """Image coordinates of a place on the plane [pixels, from 1]."""
+    return MIDDLE - place[0] / PIXEL, MIDDLE + place[1] / PIXEL
+
+
+def unprojected(centre: Position, x: float, y: float) -> Position:
+    """Position [deg] of a place [arcsec] on the plane that touches the sky at `centre`."""
+    xi, eta, tilt = (math.radians(angle) for angle in (x / 3600, y / 3600, centre[1]))
+    depth = math.cos(tilt) - eta * math.sin(tilt)
+    ra = centre[0] + math.degrees(math.atan2(xi, depth))
+    dec = math.degrees(math.atan2(math.sin(tilt) + eta * math.cos(tilt), math.hypot(depth, xi)))
+    return ra % 360.0, dec
+
+
+def area_of(radius: float) -> Floats:
+    """Offsets of the pixels within `radius` [arcsec] of a pixel's middle, shape (n, 2): column, row."""
+    reach = math.ceil(radius / PIXEL)
+    column, row = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
+    inside = np.hypot(column, row) * PIXEL <= radius
+    return np.stack([column[inside], row[inside]], axis=1)
