@@ -425,3 +425,22 @@ def _time_label(lcData: Mapping[str, Any], T0: float | None) -> str:
 def _value_label(names: Sequence[str]) -> str:
     ratios = ["HR" in name for name in names]
     return "Count rate" if not any(ratios) else "Hardness ratio" if all(ratios) else "Count rate or HR"
+
+
+def plot_active(active: Sequence[tuple[float, int]], fileName: str | os.PathLike[str]) -> None:
+    """Save a picture of active jobs against time.
+
+    Parameters
+    ----------
+    active
+        (time [s], number) after each change.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - tables do without it
+
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    begin = active[0][0] if active else 0.0
+    axes.step([(time - begin) / 3600 for time, _ in active], [number for _, number in active], where="post")
+    axes.set(xlabel="Time since the first submission (h)", ylabel="Active jobs")
+    axes.set_ylim(bottom=0)
+    figure.savefig(fileName)

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import retry, wire
-from .errors import ContractBroken, ServiceRejected, ServiceUnreachable, XRTError
+from .errors import ContractBroken, ServiceUnreachable, XRTError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -102,15 +102,23 @@ def cancel(service: Service, user: str, job_id: Any, shorts: Sequence[str]) -> t
 
 
 class Submission(NamedTuple):
-    """One attempt to hand in a job; if a job comes of it, its JobID is above `after`."""
+    """One attempt to hand in a job; if a job comes of it, its JobID is above `after` and not among the `known`."""
 
     service: Service
     user: str
     document: Mapping[str, Any]
     after: int
+    known: frozenset[Any] = frozenset()
 
 
-def submit(service: Service, user: str, document: Mapping[str, Any], *, after: int | None = None) -> Accepted:
+def submit(
+    service: Service,
+    user: str,
+    document: Mapping[str, Any],
+    *,
+    after: int | None = None,
+    known: Iterable[Any] = (),
+) -> Accepted:
     """Hand in a job, once.
 
     A submission is never repeated blindly. If its answer is lost the list of jobs is looked through, several times;
@@ -120,6 +128,8 @@ def submit(service: Service, user: str, document: Mapping[str, Any], *, after: i
     ----------
     after
         The most recent JobID before an earlier attempt whose outcome is unknown: that job is looked for first.
+    known
+        JobIDs that belong to other submissions.
 
     Raises
     ------
@@ -128,9 +138,10 @@ def submit(service: Service, user: str, document: Mapping[str, Any], *, after: i
     ServiceUnreachable
         Nothing was accepted, as far as can be known; `maybe_done` and `after` say what is left to find out.
     """
-    if after is not None and (found := find_lost(Submission(service, user, document, after))):
+    others = frozenset(str(job) for job in known)
+    if after is not None and (found := _recover(Submission(service, user, document, after, others), "an earlier one")):
         return found
-    submission = Submission(service, user, document, _newest(service, user))
+    submission = Submission(service, user, document, newest(service, user), others)
     failures = 0
     while True:
         try:
@@ -139,7 +150,7 @@ def submit(service: Service, user: str, document: Mapping[str, Any], *, after: i
             return Accepted(answer["JobID"], str(answer["URL"]), answer["jobPars"])
         except (ServiceUnreachable, ContractBroken) as error:
             failures += 1
-            if found := _recover(submission, error):
+            if error.maybe_done and (found := _recover(submission, error)):
                 return found
             wait = retry.pause(service.policy, error, failures, f"{user} {SUBMIT}")
             if wait is None:
@@ -147,14 +158,12 @@ def submit(service: Service, user: str, document: Mapping[str, Any], *, after: i
         service.sleep(wait)
 
 
-def _recover(submission: Submission, error: ServiceUnreachable | ContractBroken) -> Accepted | None:
-    """Return the job that a lost answer spoke of, if there is one."""
-    if not error.maybe_done:
-        return None
+def _recover(submission: Submission, lost: object) -> Accepted | None:
+    """Return the job that a lost answer spoke of, if there is one; if that cannot be known, say so."""
     try:
         return look_again(submission)
-    except XRTError as also:
-        text = f"the answer was lost ({error}) and its job could not be found ({also}): look before submitting again"
+    except XRTError as error:
+        text = f"the answer was lost ({lost}) and its job could not be found ({error}): look before submitting again"
         raise ServiceUnreachable(SUBMIT, text, after=submission.after) from error
 
 
@@ -165,13 +174,11 @@ def _given_up(submission: Submission, error: ServiceUnreachable | ContractBroken
     return ServiceUnreachable(SUBMIT, f"no job has come of it so far: {error}", after=submission.after)
 
 
-def _newest(service: Service, user: str) -> int:
-    """Return the user's most recent JobID; a user who may not ask for it may not submit either, and will be told."""
+def newest(service: Service, user: str) -> int:
+    """Return the user's most recent JobID; it is asked for once, and then known from the answers to submissions."""
     if user not in service.newest:
         try:
             list_old(service, user)
-        except ServiceRejected:
-            return 0
         except ServiceUnreachable as error:
             raise ServiceUnreachable(SUBMIT, f"nothing was sent: {error}", maybe_done=False) from error
     return service.newest[user]
@@ -194,11 +201,12 @@ def find_lost(submission: Submission) -> Accepted | None:
     ServiceUnreachable
         Several jobs fit, so that nobody can tell which is this one.
     """
-    service, user, document, after = submission
+    service, user, document, after, known = submission
     jobs = list_old(service, user)
     if service.newest[user] < after:  # jobs stay listed for ever (documented), so this is another service
         after = 0
-    fitting = [job["JobID"] for job in jobs if int(job["JobID"]) > after and wire.may_be(document, job)]
+    new = [job for job in jobs if int(job["JobID"]) > after and str(job["JobID"]) not in known]
+    fitting = [job["JobID"] for job in new if wire.may_be(document, job)]
     candidates = [old_parameters(service, user, job_id) for job_id in fitting]
     found = [job for job in candidates if wire.same_request(document, job.parameters)]
     if len(found) > 1:

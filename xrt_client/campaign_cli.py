@@ -1,0 +1,204 @@
+"""The command `xrt-client`: a campaign from a table of sources.
+
+The table is a CSV file with one column for each parameter, or a TOML file with the same in sections::
+
+    [defaults]                 # for all sources
+    centroid = false
+    LightCurve = { binMeth = "obsid" }
+
+    [[source]]
+    name = "GK Per"
+    Spectrum = { hasRedshift = false }
+
+In CSV, parameters of products are written ``LightCurve.binMeth``. What is missing and can be worked out by the service
+(position, target IDs) is left to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import wire
+from .campaign import Campaign
+from .errors import RequestInvalid, XRTError
+from .parameters import FORMATS, GLOBALS, KINDS, POSITIONS, SHORT
+from .request import XRTProductRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from .ledger import Event
+    from .parameters import Parameter
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 0 all done, 1 not all, 2 wrong input, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        requests = [request_of(source, options.user) for source in read_sources(Path(options.sources), options.set)]
+        with _Progress(len(requests)) as progress:
+            campaign = Campaign(
+                options.user,
+                requests,
+                out=options.out,
+                state=options.state,
+                max_active=options.max_active,
+                form=options.format,
+                extract=options.extract,
+                retries=options.retries,
+                budget_s=None if options.hours is None else options.hours * 3600,
+                on_event=progress,
+            )
+            summary = campaign.run()
+    except (RequestInvalid, OSError, ValueError) as error:
+        print(f"xrt-client: {error}", file=sys.stderr)
+        return 2
+    except XRTError as error:
+        print(f"xrt-client: {error}\nRun the same command again to continue.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; run the same command again to continue.", file=sys.stderr)
+        return 130
+    print(summary)
+    if options.json:
+        Path(options.json).write_text(summary.as_json() + "\n")
+    if options.plot:
+        summary.plot(options.plot)
+    return 0 if summary.done == summary.sources else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="xrt-client", description="Make Swift-XRT products.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    campaign = commands.add_parser("campaign", help="make products of many sources, a few at a time")
+    add = campaign.add_argument
+    add("sources", metavar="SOURCES", help="CSV or TOML file of sources and products")
+    add("--user", required=True, metavar="EMAIL", help="your registered address")
+    add("--out", default="data", metavar="FOLDER", help="where products go (default: data)")
+    add("--state", metavar="FILE", help="the campaign's account (default: campaign.jsonl in the folder)")
+    add("--max-active", type=int, default=5, metavar="N", help="jobs queued or running at a time (default: 5)")
+    add("--format", choices=FORMATS, default="tar.gz", help="of the archives (default: tar.gz)")
+    add("--extract", action="store_true", help="unpack the archives too")
+    add("--retries", type=int, default=1, metavar="N", help="how often failed products are tried again (default: 1)")
+    add("--hours", type=float, metavar="H", help="stop after this time; run again to continue")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of all sources")
+    add("--json", metavar="FILE", help="write the summary as JSON")
+    add("--plot", metavar="FILE", help="draw active jobs against time (needs the analysis extra)")
+    return parser
+
+
+# ---- the table -------------------------------------------------------------------------------------------------
+
+
+def read_sources(file: Path, settings: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Return the parameters of each source, flat: names as in CSV columns.
+
+    Parameters
+    ----------
+    settings
+        ``NAME=VALUE`` for all sources that do not say otherwise.
+    """
+    common: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise RequestInvalid(f"--set {setting}: write NAME=VALUE")
+        common[name] = value
+    if file.suffix == ".toml":
+        table = tomllib.loads(file.read_text())
+        common |= _flat(table.get("defaults", {}))
+        rows = [_flat(row) for row in table.get("source", ())]
+    else:
+        with file.open(newline="") as lines:
+            rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(lines)]
+    if not rows:
+        raise RequestInvalid(f"{file} names no sources")
+    return [{**common, **row} for row in rows]
+
+
+def _flat(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section of TOML with the parameters of products as ``Product.name``."""
+    flat: dict[str, Any] = {}
+    for name, value in section.items():
+        if isinstance(value, dict):
+            flat[f"{name}."] = ""  # a product without parameters is wanted all the same
+            flat |= {f"{name}.{inner}": v for inner, v in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def request_of(source: Mapping[str, Any], user: str) -> XRTProductRequest:
+    """Return the request for one source; RequestInvalid says which parameter is wrong."""
+    request = XRTProductRequest(user)
+    products: dict[str, dict[str, Any]] = {}
+    for name, value in source.items():
+        product, dot, inner = name.partition(".")
+        if dot:
+            products.setdefault(product, {}).update({inner: value} if inner else {})
+        else:
+            request.setGlobalPars(**_typed(GLOBALS.find(name) or POSITIONS.on_wire(name), name, value))
+    for product, pars in products.items():
+        if product not in SHORT:
+            raise RequestInvalid(f"{source.get('name')}: there is no product {product}")
+        kind = KINDS[SHORT[product]]
+        request.addProduct(product)
+        for name, value in pars.items():
+            found = kind.table.find(name) or (POSITIONS.find(name) if kind.positional else None)
+            request.setProductPars(product, **_typed(found, f"{product}.{name}", value))
+    _leave_to_the_service(request)
+    return request
+
+
+def _typed(parameter: Parameter | None, name: str, value: Any) -> dict[str, Any]:
+    """Return one parameter with its value in its type; CSV has only text."""
+    if parameter is None:
+        raise RequestInvalid(f"there is no parameter {name}")
+    keyword = name.rpartition(".")[2]
+    if not isinstance(value, str):
+        return {keyword: value}
+    try:
+        return {keyword: wire.read_value(parameter, value.strip())}
+    except ValueError as error:
+        raise RequestInvalid(f"{name} is {value!r}: {parameter.about}") from error
+
+
+def _leave_to_the_service(request: XRTProductRequest) -> None:
+    """Fill in what has an obvious value if it was not given."""
+    held = request.globalPars
+    if "RA" not in held or "Dec" not in held:
+        request.setGlobalPars(getCoords=True)
+    if "targ" not in held:
+        request.setGlobalPars(getTargs=True)
+    request.setGlobalPars(centroid=held.get("centroid", False), useSXPS=held.get("useSXPS", False))
+
+
+class _Progress:
+    """One line on a terminal, kept up to date."""
+
+    def __init__(self, sources: int) -> None:
+        self._counts = {"sources": sources, "done": 0, "accepted": 0, "saved": 0, "given up": 0}
+        self._shown = sys.stderr.isatty()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            print(file=sys.stderr)
+
+    def __call__(self, event: Event) -> None:
+        kind = "given up" if event.kind == "refused" else event.kind
+        if kind in self._counts:
+            self._counts[kind] += 1
+        if self._shown:
+            c = self._counts
+            text = (
+                f"{c['done']}/{c['sources']} done, {c['accepted']} jobs, {c['saved']} saved, {c['given up']} given up"
+            )
+            print(f"\r{text}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,197 @@
+"""What has happened in a campaign, one line for each event, and what follows from it.
+
+Lines are only ever added, and a half-written last one does not count, so a killed run leaves a true account.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import RequestInvalid
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there nobody keeps a second run away
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+WAITING, SUBMITTING, RUNNING, DONE, GIVEN_UP = "waiting", "submitting", "running", "done", "given up"
+FORMAT = 1
+
+
+class Event(NamedTuple):
+    """Something that happened.
+
+    Parameters
+    ----------
+    at
+        When [s], by the clock of the service object.
+    kind
+        ``planned``, ``submitting``, ``accepted``, ``postponed``, ``refused``, ``ended``, ``saved``, ``unsaved``,
+        ``retry``, ``done`` or ``given up``.
+    key
+        Which source.
+    detail
+        What belongs to it.
+    """
+
+    at: float
+    kind: str
+    key: str
+    detail: dict[str, Any]
+
+
+class Entry:
+    """Where one source stands: the sum of its events.
+
+    Parameters
+    ----------
+    key
+        Its name, as files are called.
+    document
+        What is submitted for it.
+    """
+
+    def __init__(self, key: str, document: dict[str, Any]) -> None:
+        self.key = key
+        self.planned = self.document = document
+        self.stage = WAITING
+        self.after: int | None = None
+        self.job_id: Any = None
+        self.url = ""
+        self.submitted_at = 0.0
+        self.codes: dict[str, int] = {}
+        self.saved: dict[str, str] = {}
+        self.unsaved: dict[str, str] = {}
+        self.reason = ""
+        self.retries = 0
+        self.jobs: list[Any] = []
+
+    def apply(self, event: Event) -> None:
+        """Take in one event."""
+        detail = event.detail
+        match event.kind:
+            case "submitting":
+                self.stage, self.after = SUBMITTING, detail["after"]
+            case "accepted":
+                self.stage, self.after, self.job_id, self.url = RUNNING, None, detail["job_id"], detail["url"]
+                self.submitted_at, self.codes = event.at, {}
+                self.jobs.append(self.job_id)
+            case "postponed":
+                self.stage, self.after = WAITING, None
+            case "ended":
+                self.codes[detail["product"]] = detail["code"]
+            case "saved":
+                self.saved[detail["product"]] = detail["path"]
+            case "unsaved":
+                self.unsaved[detail["product"]] = detail["reason"]
+            case "retry":
+                self.stage, self.document, self.retries = WAITING, detail["document"], self.retries + 1
+            case "refused" | "given up":
+                self.stage, self.reason = GIVEN_UP, detail["reason"]
+            case "done":
+                self.stage = DONE
+
+
+class Ledger:
+    """The account of a campaign, in a file.
+
+    Parameters
+    ----------
+    path
+        JSON lines; made if missing, read and continued if there.
+    user
+        Whose campaign it is.
+
+    Raises
+    ------
+    RequestInvalid
+        The file belongs to somebody else, is no such account, or is in use by another run.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], user: str) -> None:
+        self.path = Path(path)
+        self.entries: dict[str, Entry] = {}
+        self.events: list[Event] = []
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("a+b")
+        try:
+            self._lock()
+            self._read(user)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _lock(self) -> None:
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise RequestInvalid(f"{self.path} is in use by another run") from error
+
+    def _read(self, user: str) -> None:
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._file.truncate(len(whole))
+        lines = whole.splitlines()
+        if not lines:
+            self._write({"campaign": FORMAT, "user": user})
+            return
+        try:
+            header, *events = (json.loads(line) for line in lines)
+            if header["campaign"] != FORMAT or header["user"] != user:
+                raise RequestInvalid(f"{self.path} belongs to {header['user']}, form {header['campaign']}")
+            for at, kind, key, detail in events:
+                self._apply(Event(at, kind, key, detail))
+        except (ValueError, KeyError, TypeError) as error:
+            if isinstance(error, RequestInvalid):
+                raise
+            raise RequestInvalid(f"{self.path} is not the account of a campaign: {error}") from error
+
+    def _write(self, line: Any) -> None:
+        self._file.write(json.dumps(line).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _apply(self, event: Event) -> None:
+        if event.kind == "planned":
+            self.entries[event.key] = Entry(event.key, event.detail["document"])
+        else:
+            self.entries[event.key].apply(event)
+        if event.kind == "retry":  # fair: behind those that have not had their first turn
+            self.entries[event.key] = self.entries.pop(event.key)
+        self.events.append(event)
+
+    def add(self, event: Event) -> None:
+        """Write an event down, on disk before anything else is done, and take it in."""
+        self._write(list(event))
+        self._apply(event)
+
+    def at_stage(self, *stages: str) -> Iterator[Entry]:
+        """Yield the entries at some stages, in the order of their turns."""
+        return (entry for entry in list(self.entries.values()) if entry.stage in stages)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def active_jobs(events: Iterable[Event]) -> list[tuple[float, int]]:
+    """Return how many jobs were active, as (time [s], number) after each change."""
+    changes, active = [], 0
+    running: set[str] = set()
+    for event in events:
+        if event.kind == "accepted":
+            running.add(event.key)
+        elif event.kind in ("retry", "done", "given up"):
+            running.discard(event.key)
+        if len(running) != active:
+            active = len(running)
+            changes.append((event.at, active))
+    return changes
