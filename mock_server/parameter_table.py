@@ -27,6 +27,7 @@ class Kind(Enum):
     NUMBER = "a number"
     INSTANT = "a time"
     TEXT = "some text"
+    VERSION = "a version"
     CHOICE = "one of a few words"
     MODELS = "a list of spectral models"
     TARGETS = "target IDs"
@@ -139,7 +140,7 @@ TABLE: tuple[Parameter, ...] = (
     # who asks
     Parameter("UserID", Kind.TEXT),
     Parameter("api_name", Kind.TEXT),
-    Parameter("api_version", Kind.TEXT),
+    Parameter("api_version", Kind.VERSION),
     # what for
     Parameter("name", Kind.TEXT),
     _flag("getCoords", Group.ASKED),

@@ -84,11 +84,12 @@ def read_value(parameter: Parameter, value: Any, *, relative: bool = False, t0: 
 
 
 def _text(parameter: Parameter, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    written = str if parameter.kind is Kind.TEXT else str | int | float
+    if isinstance(value, bool) or not isinstance(value, written):
         raise ValueError(f"must be {parameter.kind.value}")
     if parameter.kind is Kind.TARGETS and isinstance(value, int) and 0 <= value < 10**8:
         return f"{value:08d}"
-    plain = value if parameter.kind is Kind.TEXT else _plain(value)
+    plain = value if parameter.kind is Kind.VERSION else _plain(value)
     text = clean(plain) if isinstance(plain, str) else shown(plain)
     longest = _LONGEST.get(parameter.kind, _LONGEST_TEXT)
     if len(text) > longest:
@@ -134,6 +135,10 @@ def _models(parameter: Parameter, value: Any) -> list[str]:
     if not set(models) <= set(parameter.choices):
         raise ValueError(f"must be one of: {', '.join(parameter.choices)}")
     return models
+
+
+def _as_written(_parameter: Parameter, text: str, *_: object) -> str:
+    return text
 
 
 def _choice(parameter: Parameter, text: str, *_: object) -> str:
@@ -183,7 +188,8 @@ def _data(parameter: Parameter, text: str, relative: bool, t0: float | None) -> 
 
 
 _READERS = {
-    Kind.TEXT: lambda _parameter, text, _relative, _t0: text,
+    Kind.TEXT: _as_written,
+    Kind.VERSION: _as_written,
     Kind.CHOICE: _choice,
     Kind.TARGETS: _targets,
     Kind.ENERGIES: _energies,
