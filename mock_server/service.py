@@ -179,19 +179,18 @@ class JobService:
             after, codes = simulation.cancel(job, [known[name] for name in names if name in known], now)
             if after != job:
                 facts.save_jobs([after])
-                self._replan(facts, now)
+                self._replan(facts, now, nobody_later=True)
         return {name: codes[known[name]] if name in known else CancelCode.NO_SUCH_PRODUCT for name in names}
 
     def replan(self) -> None:
         """Plan anew what has not started: to be called when the slots have changed."""
         with self.store.transaction() as facts:
-            self._replan(facts, self.clock.now())
+            self._replan(facts, self.clock.now(), nobody_later=False)
 
-    def _replan(self, facts: Facts, now: float) -> None:
+    def _replan(self, facts: Facts, now: float, *, nobody_later: bool) -> None:
         scenario = self.stage.scenario(facts)
         jobs = facts.unfinished(now)
-        queue = Queue(scenario, now, simulation.running_ends(jobs, now))
-        planned = simulation.replan(jobs, now, _rules(scenario.at(now)), queue)
+        planned = simulation.replan(jobs, now, _rules(scenario.at(now)), scenario, nobody_later=nobody_later)
         facts.save_jobs(new for old, new in zip(jobs, planned, strict=True) if new != old)
 
     # looking ------------------------------------------------------------------------------------------------

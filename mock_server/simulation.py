@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NEVER = math.inf
 _PATIENCE_S = 366 * 86400.0  # a queue that gives no slot for a year never will: keeps the search finite
+_FINEST_GRID_S = 1e-3  # finer ones are none: service time has no more digits to spare
 _OUT_OF_THE_QUEUE = (StatusCode.NOT_REQUESTED, StatusCode.NOT_QUEUED)
 
 
@@ -108,9 +109,13 @@ class Queue:
 
 
 def _on_grid(moment: float, grid_s: float) -> float:
-    if not grid_s or moment == NEVER:
+    """Return the first moment of the grid from `moment` on: never before it, and a moment of the grid stays."""
+    if grid_s < _FINEST_GRID_S or moment == NEVER:
         return moment
-    return math.ceil(moment / grid_s) * grid_s
+    tick = math.ceil(moment / grid_s) - 1
+    while tick * grid_s < moment:
+        tick += 1
+    return tick * grid_s
 
 
 def plan(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tuple[Build, ...]:
@@ -135,12 +140,12 @@ def plan(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tupl
     return tuple(builds)
 
 
-def _placed(build: Build, forerunner: Build | None, grid_s: float, queue: Queue) -> Build:
+def _placed(build: Build, forerunner: Build | None, grid_s: float, queue: Queue, at_latest: float = NEVER) -> Build:
     """Give a build its place in the queue; internal errors never get that far."""
     if build.outcome in _OUT_OF_THE_QUEUE:
         left_at = build.requested_at if build.outcome is StatusCode.NOT_REQUESTED else build.queued_at
         return replace(build, ends_at=left_at)
-    started_at = queue.start_after(build.queued_at, grid_s)
+    started_at = min(queue.start_after(build.queued_at, grid_s), at_latest)
     build = _run(replace(build, started_at=started_at), forerunner)
     queue.take(started_at, build.ends_at)
     return build
@@ -209,36 +214,51 @@ def _cancelled(build: Build, now: float) -> Build:
     return replace(build, cancelled_at=now)
 
 
-def replan(jobs: Sequence[Job], now: float, rules: Rules, queue: Queue) -> list[Job]:
+def replan(
+    jobs: Sequence[Job], now: float, rules: Rules, capacity: Capacity, *, nobody_later: bool = True
+) -> list[Job]:
     """Plan anew whatever has not left the queue at `now`, in the order it was asked for.
 
     Parameters
     ----------
     jobs
         Those with builds that have not ended, by job number.
-    queue
-        Holds what runs at `now`, with `last_start` at `now` or before; it is moved on.
-
-    Notes
-    -----
-    A build is never later than before unless the slots became fewer: starts are monotone in the ends before them.
+    now
+        Service time [s].
+    rules, capacity
+        As in force at `now`.
+    nobody_later
+        Whether a build that would now start later keeps its place: after a cancellation it can, for everybody before
+        it ends no later than planned; after the slots have become fewer it may not.
     """
-    return [_replanned(job, now, rules, queue) for job in jobs]
+    settled = [_settled(job, now) for job in jobs]
+    queue = Queue(capacity, now, running_ends(settled, now))
+    return [_queued_anew(job, now, rules.dispatch_every_s, queue, nobody_later=nobody_later) for job in settled]
 
 
-def _replanned(job: Job, now: float, rules: Rules, queue: Queue) -> Job:
+def _settled(job: Job, now: float) -> Job:
+    """Work out anew the runs of builds that have left the queue and wait for the standard position."""
     builds: list[Build] = []
     for build in job.builds:
-        forerunner = _forerunner(builds) if waits_for_position(job.parameters, build.product) else None
-        if status_at(build, now).ended or build.ends_at <= now:
-            builds.append(build)
-        elif build.started_at > now and build.outcome not in _OUT_OF_THE_QUEUE:
-            builds.append(_placed(build, forerunner, rules.dispatch_every_s, queue))
-        elif build.running_at > now and forerunner is not None:
-            builds.append(_run(build, forerunner))
-        else:
-            builds.append(build)
+        forerunner = _forerunner_of(build, job, builds)
+        waiting = build.started_at <= now < build.running_at and not status_at(build, now).ended
+        builds.append(_run(build, forerunner) if waiting and forerunner else build)
     return replace(job, builds=tuple(builds))
+
+
+def _queued_anew(job: Job, now: float, grid_s: float, queue: Queue, *, nobody_later: bool) -> Job:
+    builds: list[Build] = []
+    for build in job.builds:
+        if build.started_at <= now or build.outcome in _OUT_OF_THE_QUEUE or status_at(build, now).ended:
+            builds.append(build)
+        else:
+            at_latest = build.started_at if nobody_later else NEVER
+            builds.append(_placed(build, _forerunner_of(build, job, builds), grid_s, queue, at_latest))
+    return replace(job, builds=tuple(builds))
+
+
+def _forerunner_of(build: Build, job: Job, before: Iterable[Build]) -> Build | None:
+    return _forerunner(before) if waits_for_position(job.parameters, build.product) else None
 
 
 def running_ends(jobs: Iterable[Job], now: float) -> list[float]:

@@ -1,0 +1,69 @@
+"""Every answer the simulator gives in any test is held against the contract; a bug in a view fails the test.
+
+Flask tells of each finished answer, whoever asked and by whatever way, so nothing has to be wrapped or replaced.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import g, got_request_exception, request, request_finished
+
+from contracts import documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask, Response
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "spoils_answers(reason): answers of planned faults are not held against the contract; the others are",
+    )
+
+
+@pytest.fixture(autouse=True)
+def answers_keep_the_contract(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """Collect what breaks the contract, and fail the test for it at its end."""
+    marker = request.node.get_closest_marker("spoils_answers")
+    if marker is not None and not (marker.args or marker.kwargs.get("reason")):
+        pytest.fail("spoils_answers needs a reason: @pytest.mark.spoils_answers('what is spoilt, and why')")
+    broken: list[str] = []
+
+    def look(sender: Flask, response: Response, **_rest: Any) -> None:
+        if _is_simulator(sender) and (marker is None or g.get("outcome") != "fault"):
+            broken.extend(_violations(response))
+
+    def keep(sender: Flask, exception: BaseException, **_rest: Any) -> None:
+        if _is_simulator(sender):
+            broken.append(f"a view raised {exception!r}: a bug is never an answer")
+
+    with request_finished.connected_to(look), got_request_exception.connected_to(keep):
+        yield broken
+    if broken:
+        pytest.fail("\n".join(broken[:5]), pytrace=False)
+
+
+def _is_simulator(app: Flask) -> bool:
+    return "xrt_mock" in app.extensions
+
+
+def _violations(response: Response) -> Iterator[str]:
+    operation = documents.operation_for(request.method, request.path)
+    if operation is None:
+        return
+    try:
+        documents.check_response(operation, response.status_code, _decoded(response), response.content_type)
+    except documents.ContractViolation as violation:
+        yield f"{request.method} {request.path}: {violation}\n  answer: {response.get_data()[:300]!r}"
+
+
+def _decoded(response: Response) -> Any:
+    data = response.get_data()
+    if not data.startswith((b"{", b"[")):
+        return data.decode("utf-8", "replace")
+    return json.loads(data)
