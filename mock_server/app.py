@@ -109,7 +109,7 @@ def _note(response: Response) -> Response:
             job_id=g.get("job_id"),
             outcome=g.get("outcome", "ok"),
             status=response.status_code,
-            detail=g.get("detail", ""),
+            detail="; ".join(filter(None, (g.get("detail"), *g.get("hints", ())))),
             where=request.environ.get(WHERE) or "",
         )
     )

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
+from .ctl import ctl
+
 _SCENARIO = click.option(
     "--scenario", default="calm", show_default=True, help="Named scenario, or the path of a TOML file."
 )
@@ -133,6 +135,9 @@ def scenarios() -> None:
 
     for name in names():
         click.echo(f"{name:20} {load(name).description}")
+
+
+main.add_command(ctl)
 
 
 def _write(file: Path, text: str) -> None:

@@ -9,7 +9,6 @@ from .clock import ScaledClock, VirtualClock
 from .errors import Refusal
 from .faults import Fault, never_fired, which
 from .model import User
-from .parameters import check_defaults
 from .scenario import ScenarioError, check_values
 
 if TYPE_CHECKING:
@@ -84,20 +83,16 @@ class Controls:
 
     def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Change settings from now on and return all in force."""
-        self._check(values)
+        try:
+            check_values(values)
+        except ScenarioError as error:
+            raise ControlError(str(error)) from error
         with self._store.transaction() as facts:
             facts.add_change(self._clock.now(), values)
             self._stage.refresh(facts)
         if any(name.startswith(("queue.", "background.", "service.")) for name in values):
             self._jobs.replan()
         return self.scenario()
-
-    def _check(self, values: Mapping[str, Any]) -> None:
-        try:
-            check_values(values)
-            check_defaults({n.removeprefix("defaults."): v for n, v in values.items() if n.startswith("defaults.")})
-        except (ScenarioError, ValueError, Refusal) as error:
-            raise ControlError(str(error)) from error
 
     def add_user(self, address: str) -> dict[str, Any]:
         """Register and confirm an address at once."""

@@ -71,13 +71,13 @@ def _jobs(jobs: Sequence[Job], journal: Journal, now: float) -> dict[str, int]:
 
 
 def _state(job: Job, now: float) -> str:
-    """Sum a job up: its worst product decides."""
+    """Sum a job up: failed if anything failed, cancelled if everything was."""
     codes = {status_at(build, now) for build in job.builds}
     if not all(code.ended for code in codes):
         return "unfinished"
     if codes & {StatusCode.FAILED, StatusCode.NOT_QUEUED, StatusCode.NOT_REQUESTED}:
         return "failed"
-    return "cancelled" if StatusCode.CANCELLED in codes else "complete"
+    return "cancelled" if codes == {StatusCode.CANCELLED} else "complete"
 
 
 def active_steps(jobs: Iterable[Job]) -> list[tuple[float, int]]:

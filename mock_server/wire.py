@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import parameters
 from .errors import BodyRefused, ParametersRefused, Refusal
 from .model import Caller, CancelCode, Job, Product, StatusCode
+from .python_names import LIGHT_CURVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,44 +46,9 @@ _CANCEL_TEXTS = {
 """Documented for 0 and 1; the others are assumed."""
 
 _LISTED = tuple(product for product in Product if product is not Product.SOURCE_DET)  # the list knows six (documented)
-_REBIN_NAMES = {
-    "binMeth": "binMeth",
-    "pcCounts": "pccounts",
-    "wtCounts": "wtcounts",
-    "dynamic": "dynamic",
-    "rateFact": "ratefact",
-    "binFact": "binfact",
-    "minCounts": "mincmin",
-    "minSNR": "minsnr",
-    "pcBinTime": "pcbin",
-    "wtBinTime": "wtbin",
-    "pcMaxGap": "pcmaxgap",
-    "wtMaxGap": "wtmaxgap",
-    "pcmaxGap": "pcmaxgap",
-    "wtmaxGap": "wtmaxgap",
-    "pcHRBinTime": "pchrbin",
-    "wtHRBinTime": "wthrbin",
-    "matchHR": "hrbin",
-    "minFracExp": "femin",
-    "minEnergy": "minen",
-    "maxEnergy": "maxen",
-    "softLo": "soft1",
-    "softHi": "soft2",
-    "hardLo": "hard1",
-    "hardHi": "hard2",
-    "minSig": "sigmin",
-    "grades": "grades",
-    "allowUL": "allowUL",
-    "allowBayes": "allowB",
-    "bayesCounts": "bayesCounts",
-    "bayesSNR": "bayesSNR",
-    "timeType": "lctimetype",
-    "timeFormat": "lctimetype",
-    "whichData": "lcobs",
-    "useObs": "uselcobs",
-    "srcrad": "srcrad",
-}
-"""Light curve parameters of a rebinning by their python names (documented), and the wire name of each."""
+_SAME_NAMES = ("binMeth", "dynamic", "grades", "allowUL", "bayesCounts", "bayesSNR", "srcrad")
+_REBIN_NAMES = {name: name for name in _SAME_NAMES} | LIGHT_CURVE | {"pcmaxGap": "pcmaxgap", "wtmaxGap": "wtmaxgap"}
+"""What a rebinning may change: light curve parameters by their python names (documented), and the wire name of each."""
 
 _TIME_TYPES = {"s": "s", "sec": "s", "met": "s", "m": "m", "mjd": "m"}
 

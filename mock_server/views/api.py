@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, g, request
 from mock_server import wire
 from mock_server.errors import Refusal
 from mock_server.model import Caller, Product
+from mock_server.python_names import nearest_misses
 
 from . import faulting
 
@@ -35,6 +36,7 @@ class _Path(NamedTuple):
 
 
 def _submit(sim: Simulation, raw: Raw, caller: Caller) -> dict[str, Any]:
+    g.hints = nearest_misses(raw)
     job = sim.jobs.submit(raw, g.get("fault"))
     g.job_id = job.job_id
     return wire.submitted(job, sim.jobs.job_url(job.job_id), caller)

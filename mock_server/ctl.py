@@ -1,0 +1,175 @@
+"""``xrt-mock ctl``: the control interface of a running simulator, from the shell."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+_TIMEOUT_S = 60.0
+
+
+class _Remote:
+    """The control interface at an address."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url.rstrip('/')}/_mock"
+
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """Return the answer of one call, or end with what the simulator said."""
+        try:
+            answer = requests.request(method, f"{self._url}/{path}", json=body, params=query, timeout=_TIMEOUT_S)
+        except requests.RequestException as error:
+            raise click.ClickException(
+                f"nobody answers at {self._url}; start a simulator with: xrt-mock serve"
+            ) from error
+        found = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
+        if answer.status_code != requests.codes.ok:
+            raise click.ClickException(found.get("error", f"{self._url}/{path} answered {answer.status_code}"))
+        return found
+
+    def show(self, method: str, path: str, body: Any = None, **query: Any) -> None:
+        """Print the answer of one call."""
+        click.echo(json.dumps(self.ask(method, path, body, **query), indent=2))
+
+
+@click.group()
+@click.option("--url", envvar="XRT_MOCK_URL", default="http://127.0.0.1:8000", show_default=True, help="The simulator.")
+@click.pass_context
+def ctl(context: click.Context, url: str) -> None:
+    r"""Steer a running simulator; every answer is JSON.
+
+    \b
+    Examples:
+      xrt-mock ctl advance 3600
+      xrt-mock ctl set limits.active_jobs=10 queue.slots=2
+      xrt-mock ctl fault kind=status operation=getNumJobs status=503 times=2
+    """
+    context.obj = _Remote(url)
+
+
+@ctl.command()
+@click.pass_obj
+def clock(remote: _Remote) -> None:
+    """Tell service time."""
+    remote.show("GET", "clock")
+
+
+@ctl.command()
+@click.argument("seconds", type=float)
+@click.pass_obj
+def advance(remote: _Remote, seconds: float) -> None:
+    """Move service time on by SECONDS."""
+    remote.show("POST", "clock/advance", {"seconds": seconds})
+
+
+@ctl.command()
+@click.pass_obj
+def scenario(remote: _Remote) -> None:
+    """Tell the settings in force."""
+    remote.show("GET", "scenario")
+
+
+@ctl.command("set")
+@click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE...")
+@click.pass_obj
+def change(remote: _Remote, settings: Sequence[str]) -> None:
+    """Change settings from now on."""
+    remote.show("PATCH", "scenario", _pairs(settings))
+
+
+@ctl.command()
+@click.argument("rule", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.pass_obj
+def fault(remote: _Remote, rule: Sequence[str]) -> None:
+    """Plan a failure."""
+    remote.show("POST", "faults", _pairs(rule))
+
+
+@ctl.command()
+@click.option("--clear", is_flag=True, help="Forget them all.")
+@click.pass_obj
+def faults(remote: _Remote, clear: bool) -> None:
+    """Tell the planned failures, and how often each fired."""
+    remote.show("DELETE" if clear else "GET", "faults")
+
+
+@ctl.command()
+@click.option("--operation", help="Only calls of this operation.")
+@click.option("--user", help="Only calls of this user.")
+@click.option("--job", type=int, help="Only calls about this job.")
+@click.option("--limit", type=int, help="Only the newest so many.")
+@click.pass_obj
+def journal(remote: _Remote, /, **wanted: Any) -> None:
+    """Tell the calls so far."""
+    remote.show("GET", "journal", **{name: value for name, value in wanted.items() if value is not None})
+
+
+@ctl.command()
+@click.pass_obj
+def report(remote: _Remote) -> None:
+    """Tell how considerate the callers were."""
+    remote.show("GET", "report")
+
+
+@ctl.command()
+@click.argument("address")
+@click.pass_obj
+def user(remote: _Remote, address: str) -> None:
+    """Register and confirm an e-mail ADDRESS."""
+    remote.show("POST", "users", {"email": address})
+
+
+@ctl.command()
+@click.argument("file", type=click.File("w", encoding="utf-8"))
+@click.pass_obj
+def save(remote: _Remote, file: TextIO) -> None:
+    """Write the whole state to FILE as readable text."""
+    json.dump(remote.ask("GET", "state"), file, indent=1)
+    file.write("\n")
+
+
+@ctl.command()
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.pass_obj
+def load(remote: _Remote, file: TextIO) -> None:
+    """Put back the state saved in FILE; several simulators can branch from one file."""
+    try:
+        state = json.load(file)
+    except ValueError as error:
+        raise click.ClickException(f"{file.name} is not a state that was saved: {error}") from error
+    remote.show("PUT", "state", state)
+
+
+@ctl.command()
+@click.pass_obj
+def reset(remote: _Remote) -> None:
+    """Forget all jobs, changes, calls and users."""
+    remote.show("POST", "reset")
+
+
+@ctl.command()
+@click.pass_obj
+def health(remote: _Remote) -> None:
+    """Tell whether the simulator answers."""
+    remote.show("GET", "health")
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, Any]:
+    """Read ``name=value``; a value that is JSON is taken as such, anything else is a text."""
+    pairs: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"{text!r} must read NAME=VALUE, such as limits.active_jobs=10")
+        try:
+            pairs[name] = json.loads(value)
+        except ValueError:
+            pairs[name] = value
+    return pairs
