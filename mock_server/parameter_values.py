@@ -14,6 +14,8 @@ from . import times
 from .parameter_table import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .parameter_table import Parameter
 
 _CONTROL = frozenset("&;|<>`$\\")
@@ -187,7 +189,7 @@ def _data(parameter: Parameter, text: str, relative: bool, t0: float | None) -> 
     return text
 
 
-_READERS = {
+_READERS: dict[Kind, Callable[..., Any]] = {
     Kind.TEXT: _as_written,
     Kind.VERSION: _as_written,
     Kind.CHOICE: _choice,

@@ -173,7 +173,7 @@ class Scenario:
         slots, load, swing = epoch["queue.slots"], epoch["background.load"], epoch["background.swing"]
         if load == 0:
             return int(slots)
-        drawn = load + swing * (2 * uniform(self.seed, "background", int(now // HOUR)) - 1)
+        drawn: float = load + swing * (2 * uniform(self.seed, "background", int(now // HOUR)) - 1)
         return max(0, int(slots) - round(int(slots) * min(1.0, max(0.0, drawn))))
 
     def slots_change_after(self, now: float) -> float:

@@ -79,6 +79,6 @@ def test_the_server_starts_as_the_readme_says():
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
 def test_links_and_named_files_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
-    targets = [target for target in re.findall(r"\]\(([^)#:]+)\)", text)]
+    targets = re.findall(r"\]\(([^)#:]+)\)", text)
     missing = [target for target in targets if not (ROOT / target).exists()]
     assert not missing, f"{document} points at {missing}, which are not there"
