@@ -1,0 +1,97 @@
+"""Client, server and contract each write their parameters down for themselves: compared here, entry by entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from contracts import documents
+from mock_server.model import Product
+from mock_server.parameter_rules import NEEDED
+from mock_server.parameter_table import BY_NAME, Kind
+from mock_server.parameter_values import read_value, stored
+from xrt_client import parameters as client
+
+SCHEMAS = documents.load()["components"]["schemas"]
+SUBMISSION = SCHEMAS["Submission"]["properties"]
+CONTRACT = {name: schema for name, schema in SUBMISSION.items() if "x-spelling-of" not in schema}
+ECHO = SCHEMAS["JobParameters"]["properties"]
+
+TABLES: dict[str, client.Table] = {
+    "global": client.GLOBALS,
+    "positions": client.POSITIONS,
+    **{kind.long: kind.table for kind in client.KINDS.values()},
+}
+# where the tables differ, and why
+DEFAULTS_OF_THE_SERVER = {
+    "hrbin": 0,  # 1 for time binning alone, as documented answers without it hold 0
+    "detobs": "user",  # one page says so; the client always sends it
+    "outdir": None,  # the job's own directory, not a default
+}
+WIRE_NAMES_OF_THE_CLIENT = {"sinceT0": "SinceT0"}  # what is sent is not what is echoed
+
+
+def answers_with(name: str, value: Any) -> bool:
+    schema = {"components": {"schemas": SCHEMAS}, **ECHO[name]}
+    return bool(jsonschema_rs.Draft202012Validator(schema).is_valid(value))
+
+
+def clients() -> list[tuple[str, client.Parameter]]:
+    """Every parameter of the client with the name of its table."""
+    return [(product, parameter) for product, table in TABLES.items() for parameter in table.values()]
+
+
+def test_server_and_contract_know_the_same_parameters():
+    assert set(BY_NAME) == set(CONTRACT)
+
+
+def test_the_client_knows_what_the_contract_gives_a_python_name():
+    named = {(p, s["x-python"], name) for name, s in CONTRACT.items() if "x-python" in s for p in s["x-product"]}
+    wire = {known: name for name, known in WIRE_NAMES_OF_THE_CLIENT.items()}
+    ours = {(product, p.name, wire.get(p.wire, p.wire)) for product, p in clients()}
+    assert ours == named
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACT))
+def test_server_and_contract_take_the_same_spellings(name):
+    spellings = {other for other, schema in SUBMISSION.items() if schema.get("x-spelling-of") == name}
+    assert {*BY_NAME[name].also} == spellings
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACT))
+def test_server_and_contract_have_the_same_default_in_the_same_form(name):
+    parameter = BY_NAME[name]
+    expected = DEFAULTS_OF_THE_SERVER.get(name, CONTRACT[name].get("x-default"))
+    default = parameter.default
+    ours = default if default is None else stored(parameter, read_value(parameter, default))
+    assert (type(ours), ours) == (type(expected), expected)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, p in BY_NAME.items() if p.kind is Kind.CHOICE))
+def test_every_word_the_server_may_echo_is_in_the_contract(name):
+    assert all(answers_with(name, word) for word in BY_NAME[name].choices)
+    assert not answers_with(name, "another")
+
+
+@pytest.mark.parametrize(("product", "parameter"), clients(), ids=lambda v: getattr(v, "wire", str(v)))
+def test_client_and_server_agree_on_names_words_and_codes(product, parameter):
+    name = {known: name for name, known in WIRE_NAMES_OF_THE_CLIENT.items()}.get(parameter.wire, parameter.wire)
+    served = BY_NAME[name]
+    assert parameter.wire in (served.name, *served.also)
+    if parameter.allowed:
+        assert set(parameter.allowed) == set(served.choices)
+    for code, word in (parameter.codes or {}).items():
+        assert served.codes[code] == word, f"{product}.{parameter.name}: {code}"
+
+
+@pytest.mark.parametrize("name", sorted(NEEDED))
+def test_what_the_server_needs_is_mandatory_in_the_contract(name):
+    if not name[-1].isdigit() or name[-1] == "1":  # of the later intervals each half needs the other: our own rule
+        assert "x-mandatory" in CONTRACT[name]
+
+
+def test_client_and_server_call_the_products_the_same():
+    ours = {(kind.short, kind.long, kind.flag, kind.words) for kind in client.KINDS.values()}
+    assert ours == {(product.value, product.long_name, product.flag, product.words) for product in Product}
