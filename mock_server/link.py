@@ -19,6 +19,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 from typing import TYPE_CHECKING, Any
 
+from mock_server import own_user
 from mock_server.clock import ScaledClock, VirtualClock
 from mock_server.exchange import COPY, Answer, Request, ask
 
@@ -182,7 +183,10 @@ class _Desk:
     def ask(self, request: Request) -> Answer:
         if self._number is not None:
             self._clock.turn()
-        return ask(self._server._app, request, self._extra)
+        copy = self._extra.get(COPY, 0)
+        request, user = own_user.outbound(request, copy)
+        answer = ask(self._server._app, request, self._extra)
+        return answer if user is None else own_user.inbound(answer, user, copy)
 
     def announce(self, number: Number) -> None:
         with self._server._lock:

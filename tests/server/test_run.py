@@ -240,6 +240,21 @@ class TestSeveralAtOnce:
         assert [copy for _, copy in tiny.where] == [0, 1, 2, 3, 0, 1, 2, 3]
         assert [at for at, _ in tiny.calls] == [0] * 4 + [30] * 4
 
+    def test_copies_have_a_user_each(self, tiny, tmp_path):
+        text = """
+            answer = requests.post("https://www.swift.ac.uk/user", json={"UserID": "me@x.org"})
+            assert answer.json()["ERROR"] == "The user me@x.org is unknown", answer.text
+        """
+        users = []
+
+        def user() -> dict[str, str]:
+            users.append(request.json["UserID"] if request.json else "")
+            return {"ERROR": f"The user {users[-1]} is unknown"}
+
+        tiny.app.add_url_rule("/user", view_func=user, methods=["POST"])
+        assert run(tiny, program(tmp_path, text), copies=3) == 0
+        assert users == ["me@x.org", "me+1@x.org", "me+2@x.org"]
+
     def test_one_that_is_killed_holds_nobody_up(self, tiny, tmp_path, capfd):
         text = """
             if os.environ["XRT_MOCK_PARTY"] == "1":
