@@ -239,12 +239,15 @@ def _change(lc: pd.DataFrame, dropped: pd.Index | None, new: pd.Series | None) -
     """Take bins out of a dataset and put one in, in place and in order of time."""
     if dropped is None and new is None:
         return
-    if dropped is not None:
-        lc.drop(index=dropped, inplace=True)
+    changed = lc if dropped is None else lc.drop(index=dropped)
     if new is not None:
-        lc.loc[-1] = new.reindex(lc.columns)
-    lc.sort_values("Time", inplace=True)
-    lc.reset_index(drop=True, inplace=True)
+        changed = pd.concat([changed, new.reindex(lc.columns).to_frame().T.astype(_float_types(lc))])
+    pd.DataFrame.__init__(lc, changed.sort_values("Time", ignore_index=True))  # `inplace` is on its way out of pandas
+
+
+def _float_types(lc: pd.DataFrame) -> dict[str, type]:
+    """Return the types of a merged bin's columns: it has fractions where single ones had none."""
+    return {column: object if column in _TEXT_COLUMNS else float for column in lc.columns}
 
 
 def mergeUpperLimits(

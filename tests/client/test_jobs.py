@@ -20,7 +20,7 @@ from .conftest import JOB_PARS, ME, accepted, refused, statuses
 
 SUBMIT = "run_userobject.php"
 GATEWAY_PAGE = (200, {"Content-Type": "text/html"}, b"<html>gateway</html>")
-DOWN = (503, {}, b"<html>down</html>")
+DOWN: tuple[int, dict[str, str], bytes] = (503, {}, b"<html>down</html>")
 
 
 @pytest.fixture
@@ -95,7 +95,9 @@ def test_what_needs_a_job_is_refused_without_one(grb):
 def test_an_invalid_request_is_not_sent(canned, service):
     request = XRTProductRequest(ME, service=service)
     assert request.submit() is False
-    assert request.submitError.startswith("The request is not ready to submit:\n\nThe following problems were found:\n")
+    assert str(request.submitError).startswith(
+        "The request is not ready to submit:\n\nThe following problems were found:\n"
+    )
     assert request.status[0] == 3
     assert canned.calls == []
 
