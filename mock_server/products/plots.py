@@ -13,6 +13,9 @@ from PIL import Image, ImageDraw
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
+    from mock_server.products.fitting import Data
     from mock_server.products.instrument import Floats
 
 SIZE = (700, 500)
@@ -134,3 +137,51 @@ def light_curve(sets: Sequence[Points], mjd: bool, label: str = "Count rate (0.3
     for points in sets:
         sheet.crosses(points)
     return sheet.gif()
+
+
+def spectrum(title: str, mode: str, edges: Floats, counts: Data, expected: Floats, seconds: float) -> bytes:
+    """Draw a spectrum with its folded model, groups joined until each shows some twenty counts.
+
+    Parameters
+    ----------
+    edges
+        Edges of the groups [keV], shape (n_groups + 1,).
+    counts
+        What was fitted.
+    expected
+        Counts of the model in each group.
+    seconds
+        Good time [s].
+    """
+    starts = _joined(counts.source, max(20.0, counts.source.sum() / 80))
+    bounds = np.append(edges[:-1][starts], edges[-1])
+    source, back, model = (np.add.reduceat(values, starts) for values in (counts.source, counts.background, expected))
+    scale = seconds * np.diff(bounds)
+    middle = np.sqrt(bounds[1:] * bounds[:-1])
+    value = (source - counts.alpha * back) / scale
+    error = np.sqrt(source + counts.alpha**2 * back) / scale
+    points = Points(mode, False, middle, bounds[1:] - middle, bounds[:-1] - middle, value, error, -error)
+    shown = np.concatenate([value[value > 0], model[model > 0] / scale[model > 0], [1e-6 / seconds]])
+    span = (max(float(shown.max()) * 1e-4, float(np.sort(shown)[1])), float(shown.max()))
+    sheet = Sheet(*Sheet.scales((0.3, 10.0), span, True, True), title, ("Energy [keV]", "counts/s/keV"))
+    sheet.crosses(points)
+    x, y = sheet.x.at(bounds).tolist(), sheet.y.at(model / scale).tolist()
+    for k, level in enumerate(y):
+        sheet.draw.line([(x[k], level), (x[k + 1], level)], fill=_GREEN, width=2)
+        if k:
+            sheet.draw.line([(x[k], y[k - 1]), (x[k], level)], fill=_GREEN, width=2)
+    return sheet.gif()
+
+
+def _joined(counts: Floats, least: float) -> NDArray[np.int64]:
+    """First groups of bins that each hold `least` counts; what is left joins the last one."""
+    starts = [0]
+    held = 0.0
+    for k, count in enumerate(counts.tolist()):
+        if held >= least:
+            starts.append(k)
+            held = 0.0
+        held += count
+    if held < least and len(starts) > 1:
+        starts.pop()
+    return np.array(starts)
