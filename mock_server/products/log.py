@@ -1,0 +1,67 @@
+"""The log of a product: where a user sees what the archive held, and what of it was used."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mock_server import selection
+from mock_server.model import StatusCode
+from mock_server.times import utc_from_service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mock_server.model import Observation
+    from mock_server.products.order import Order
+    from mock_server.sky import Sky
+
+_ENDED = {StatusCode.COMPLETE: "complete", StatusCode.CANCELLED: "cancelled"}
+
+
+def text(order: Order, sky: Sky) -> bytes:
+    """Return ``<what>.log``: job, state of the archive, and each observation with what became of it."""
+    archive = sky.observations(order.targets, order.position, order.built_at, order.t0)
+    used = {o.obsid: o for o in selection.selected(order.product, order.parameters, archive)}
+    calibration = max((o.calibration for o in archive), default="none")
+    lines = [
+        f"# product {order.product.value}  job {order.job_id}  built {_utc(order.ended_at)}",
+        f"# archive state {_utc(order.built_at)}  calibration {calibration}",
+        f"# ended {_ENDED.get(order.outcome, 'failed')}",
+        "# obsid        mode snapshots  exposure_s  version  used",
+        *(line for observation in archive for line in _lines(observation, used)),
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def status(order: Order) -> bytes:
+    """Return ``progress.json``: how and when the run ended."""
+    ended = {"statusCode": int(order.outcome), "started": _utc(order.built_at), "ended": _utc(order.ended_at)}
+    return (json.dumps(ended) + "\n").encode()
+
+
+def _utc(now: float) -> str:
+    return f"{utc_from_service(now):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _lines(observation: Observation, used: Mapping[str, Observation]) -> Iterator[str]:
+    for mode in ("WT", "PC"):
+        snapshots = [s for s in observation.snapshots if s.mode == mode]
+        if snapshots:
+            seconds = observation.exposure(mode)
+            yield (
+                f"{observation.obsid}    {mode}  {len(snapshots):10d}  {seconds:10.3f}  {observation.version:7d}  "
+                f"{_use(observation, mode, seconds, used)}"
+            )
+
+
+def _use(observation: Observation, mode: str, seconds: float, used: Mapping[str, Observation]) -> str:
+    """Say whether an observation was used in one mode, and if not, why."""
+    chosen = used.get(observation.obsid)
+    taken = chosen.exposure(mode) if chosen is not None else 0.0
+    if taken >= seconds - 1e-6:
+        return "yes"
+    if taken > 0:
+        return f"yes  {taken:.3f} s of it"
+    only_pc = mode == "WT" and chosen is not None
+    return "no   one-dimensional data" if only_pc else "no   outside requested range"
