@@ -10,6 +10,7 @@ import io
 import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
+from unittest import mock
 from urllib.parse import urlsplit
 
 import requests
@@ -70,10 +71,10 @@ class Recorder:
         self._hosts = hosts
         self._watch = watch
         self._history = history or History()
-        self._send: Callable[..., Response] | None = None
+        self._patch: Any = None
 
     def __enter__(self) -> Self:
-        original = self._send = requests.Session.send
+        original = requests.Session.send
 
         def send(session: requests.Session, request: PreparedRequest, **kwargs: Any) -> Response:
             try:
@@ -84,14 +85,14 @@ class Recorder:
             self._look(request, answer, streamed=bool(kwargs.get("stream")))
             return answer
 
-        requests.Session.send = send  # type: ignore[method-assign]
+        self._patch = mock.patch.object(requests.Session, "send", send)
+        self._patch.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._send is not None:
-            requests.Session.send = self._send  # type: ignore[method-assign]
+        self._patch.stop()
 
     def _look(self, request: PreparedRequest, answer: Response, *, streamed: bool) -> None:
         parts = urlsplit(request.url or "")
@@ -164,19 +165,18 @@ class Answering:
         choose: Callable[[PreparedRequest], tuple[int, str, Any]] | None = None,
     ) -> None:
         self._choose = choose or (lambda _request: (status, label, body))
-        self._original: Any = None
+        self._patch: Any = None
         self.requests: list[PreparedRequest] = []
 
     def __enter__(self) -> Self:
-        self._original = requests.Session.get_adapter
-        adapter = _Adapter(self)
-        requests.Session.get_adapter = lambda _session, _url: adapter  # type: ignore[method-assign, assignment]
+        self._patch = mock.patch.object(requests.Session, "get_adapter", return_value=_Adapter(self))
+        self._patch.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        requests.Session.get_adapter = self._original  # type: ignore[method-assign]
+        self._patch.stop()
 
     def answer(self, request: PreparedRequest) -> Response:
         """Return the prepared answer to one request."""

@@ -1,4 +1,4 @@
-"""Runs a server that claims to be the service through generated calls: schemathesis over the documents, our checks beside.
+"""Puts generated calls to a server that claims to be the service: schemathesis over the documents, our checks beside.
 
 The answers that schemathesis cannot judge - refusals live in an HTTP 200 envelope, so neither acceptance nor rejection
 shows in the status - are judged by `checks` and `history`.
@@ -147,7 +147,7 @@ def run(
     verdict, memory = Verdict(), history or History()
     schema = _schema(app, url, seed, examples, set(phases))
 
-    def look(_context: CheckContext, response: Response, case: Case) -> bool | None:
+    def look(_context: CheckContext, response: Response, case: Case[Any]) -> bool | None:
         exchange = _exchange(case, response)
         if watch is not None:
             watch(exchange)
@@ -190,14 +190,14 @@ def _schema(app: Any, url: str | None, seed: int, examples: int, phases: set[str
     return schema
 
 
-def _relabel(_context: Any, case: Case) -> Case:
+def _relabel(_context: Any, case: Case[Any]) -> Case[Any]:
     """Put the label of the documented curl call on about half of the JSON bodies; the service must not care."""
     if case.method.upper() == "POST" and case.media_type == harness.JSON and len(repr(case.body)) % 2:
-        case.headers = {**(case.headers or {}), "Content-Type": harness.FORM}
+        case.headers["Content-Type"] = harness.FORM
     return case
 
 
-def _exchange(case: Case, response: Response) -> Exchange:
+def _exchange(case: Case[Any], response: Response) -> Exchange:
     data = response.request.body or b""
     path, query = harness.split_url(response.request.url or "")
     headers = {name: values[0] for name, values in response.headers.items()}
@@ -218,11 +218,11 @@ def _take(event: Any, verdict: Verdict) -> None:
             for node in event.recorder.cases.values():
                 verdict.cases[event.phase.value] += 1
                 verdict.operations[node.value.operation.definition.raw.get("operationId", "")] += 1
-            for nodes in event.recorder.checks.values():
-                for node in nodes:
-                    if node.failure_info is not None:
-                        failure = node.failure_info.failure
-                        verdict.add(Finding(node.name, event.recorder.label, f"{failure.title}: {failure.message}"))
+            for results in event.recorder.checks.values():
+                for result in results:
+                    if result.failure_info is not None:
+                        failure = result.failure_info.failure
+                        verdict.add(Finding(result.name, event.recorder.label, f"{failure.title}: {failure.message}"))
         case events.NonFatalError():
             verdict.warnings.append(f"{event.label}: {event.info}")
         case events.FatalError():
@@ -233,4 +233,4 @@ def _take(event: Any, verdict: Verdict) -> None:
 
 def _kind(words: str) -> str:
     """Return the words of a finding without its numbers and quotations, so that each kind counts once."""
-    return "".join(c for c in words.split("\n")[0] if not c.isdigit())[:120]
+    return "".join(c for c in words.split("\n", maxsplit=1)[0] if not c.isdigit())[:120]

@@ -1,0 +1,37 @@
+"""Every broken server is caught by the questions that ought to notice, and the good one by none of them."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from contracts import probes
+from mock_server import Simulator
+from tests.contract.broken import BREAKAGES, Broken
+
+logging.getLogger("mock_server").setLevel(logging.CRITICAL)  # some breakages make the server stumble; that is the point
+
+
+@pytest.fixture(scope="module")
+def app():
+    with Simulator() as simulator:
+        yield simulator.app
+
+
+def test_there_are_at_least_sixty_ways_to_be_wrong():
+    assert len(BREAKAGES) >= 60
+
+
+@pytest.mark.parametrize("name", probes.PROBES)
+def test_the_simulator_answers_every_question_as_the_contract_demands(app, name):
+    exam = probes.examine(app, probes=[name])
+    assert not exam.left_out
+    assert not exam.findings, "\n".join(map(str, exam.findings[:5]))
+
+
+@pytest.mark.parametrize("words", BREAKAGES)
+def test_a_broken_server_is_caught(app, words):
+    breakage = BREAKAGES[words]
+    exam = probes.examine(Broken(app, breakage), probes=breakage.probes, stop_early=True)
+    assert exam.findings, f"nobody noticed that {words}; sharpen {breakage.probes} or a rule in contracts/checks.py"
