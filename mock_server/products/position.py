@@ -191,7 +191,9 @@ def _enhanced(order: Order, view: SkyView) -> tuple[Position | None, Overlaps]:
         return None, overlaps
     mean = _mean(kept)
     err90 = math.hypot(_UVOT_90, RADIUS_90 * (mean.sigma_x + mean.sigma_y) / 2)
-    return Position(*view.position((mean.x, mean.y)), err90), overlaps
+    key, sigma = ("UVOT to sky", scene.source.name), _UVOT_90 / RADIUS_90
+    x, y = (chance.normal(scene.seed, *key, axis, mean=at, sigma=sigma) for axis, at in (("x", mean.x), ("y", mean.y)))
+    return Position(*view.position((x, y)), err90), overlaps
 
 
 def _overlap(order: Order, view: SkyView, n: int) -> Fit | None:
@@ -285,7 +287,8 @@ def _correction(order: Order, sky: Sky, view: SkyView) -> Correction | None:
     quality = sum(one.snr for one in others) / len(others) / SIGNIFICANT
     sigma = _MATCH_SIGMA / math.sqrt(len(others) * quality)
     key = ("astrometry", *(f"{o.obsid}{o.version}" for o in scene.observations))
-    east, north = view.tracker_offset()
+    near = _in_band(view).within(target, location.FIT_RADIUS)
+    east, north = view.tracker_offset([int((near.look == n).sum()) for n in range(len(view.looks))])
     return Correction(
         east=chance.normal(scene.seed, *key, "x", sigma=sigma) - east,
         north=chance.normal(scene.seed, *key, "y", sigma=sigma) - north,

@@ -17,7 +17,7 @@ from mock_server.products import instrument, photons
 from mock_server.products.photons import projected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -142,11 +142,11 @@ class SkyView:
         matrix = np.array([east - here, north - here]).T / arm
         return here.astype(np.float32), matrix.astype(np.float32)
 
-    def tracker_offset(self) -> tuple[float, float]:
-        """How far the star trackers misplace the field on average, weighted by exposure [arcsec]."""
+    def tracker_offset(self, weights: Sequence[float]) -> tuple[float, float]:
+        """How far the star trackers misplace what counts as much as `weights` in each snapshot [arcsec]."""
         offsets = [photons.tracker_offset(self.scene.seed, o, s) for o, s in self.looks]
-        weights = [s.exposure / self.exposure for _, s in self.looks]
-        x, y = (sum(w * offset[axis] for w, offset in zip(weights, offsets, strict=True)) for axis in (0, 1))
+        total = max(sum(weights), 1e-9)
+        x, y = (sum(w * offset[axis] for w, offset in zip(weights, offsets, strict=True)) / total for axis in (0, 1))
         return x, y
 
     def exposure_map(self, *, vignetted: bool) -> NDArray[np.float32]:
