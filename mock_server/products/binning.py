@@ -6,6 +6,7 @@ A bin never splits a frame; clock time comes back in only at the end.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mock_server.products.instrument import Floats
 
     Ints = NDArray[np.int64]
-    Fullness = Callable[[int, int, int], NDArray[np.bool_]]
+    Fullness = Callable[[Floats], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -183,26 +184,20 @@ class Band:
         self._high = _running(systematic[:, 1] * exposures)
         self._bad = _running(np.array([float(piece.bad) for piece in timeline.pieces]) * exposures)
 
-    def counts_before(self, frame: Ints) -> Ints:
-        """Counts in the source region before each of these frames."""
-        return np.searchsorted(self.frames, frame)
+    def before(self, frame: Ints) -> Floats:
+        """Add up what lies before each of these frames, shape (5, n_frames).
 
-    def background_before(self, frame: Ints) -> tuple[Floats, Floats]:
-        """Background expected in the source region before each of these frames, and its variance."""
-        at = np.searchsorted(self._back_frames, frame)
-        return self._background[at], self._variance[at]
-
-    def correction_before(self, counts: Ints) -> Floats:
-        """Sum of the correction factors of the first `counts` events."""
-        return np.asarray(self._by_counts[counts])
+        Rows: counts, background expected among them, its variance, sum of the counts' corrections, good time [s].
+        """
+        counts, back = np.searchsorted(self.frames, frame), np.searchsorted(self._back_frames, frame)
+        exposure = self.timeline.exposure_before(frame)
+        return np.stack([counts, self._background[back], self._variance[back], self._by_counts[counts], exposure])
 
     def add_up(self, bins: Bins) -> Sums:
         """Add up all that a bin's rate is made of."""
-        low, high = self.counts_before(bins.first), self.counts_before(bins.beyond)
-        counts = high - low
-        (back_a, var_a), (back_b, var_b) = (self.background_before(edge) for edge in (bins.first, bins.beyond))
+        low, high = np.searchsorted(self.frames, bins.first), np.searchsorted(self.frames, bins.beyond)
+        counts, background, variance, corrected, exposure = self.before(bins.beyond) - self.before(bins.first)
         exposed = [self.timeline.exposure_before(edge) for edge in (bins.first, bins.beyond)]
-        exposure = exposed[1] - exposed[0]
 
         def mean(running: Floats) -> Floats:
             ends = [np.interp(edge, self.timeline.exposed, running) for edge in exposed]
@@ -210,12 +205,12 @@ class Band:
 
         by_exposure = mean(self._by_exposure)
         some = np.maximum(counts, 1)
-        by_counts = np.where(counts > 0, (self._by_counts[high] - self._by_counts[low]) / some, by_exposure)
+        by_counts = np.where(counts > 0, corrected / some, by_exposure)
         arrival = self.timeline.start[0] + (self._arrivals[high] - self._arrivals[low]) / some
         return Sums(
-            counts=counts,
-            background=np.maximum(back_b - back_a, 0.0),
-            variance=np.maximum(var_b - var_a, 0.0),
+            counts=counts.astype(np.int64),
+            background=np.where(background > 1e-9, background, 0.0),
+            variance=np.where(variance > 1e-9, variance, 0.0),
             exposure=exposure,
             by_counts=by_counts,
             by_exposure=by_exposure,
@@ -304,67 +299,52 @@ class CountsRule:
         steps = np.trunc(np.log(np.maximum(rate, 1e-12)) / math.log(self.rate_factor))
         return np.maximum(self.floor, self.counts * self.bin_factor**steps)
 
-    @property
-    def least(self) -> int:
-        """Counts below which no bin can be full."""
-        return self.floor if self.dynamic and self.rate_factor > 1 else self.counts
+    def full(self, sums: Floats) -> NDArray[np.bool_]:
+        """Whether bins with these sums are full; rows as in :meth:`Band.before`."""
+        counts, background, variance, corrected, exposure = sums
+        rate = (counts - background) * corrected / np.maximum(counts, 1) / exposure
+        snr = signal_to_noise(counts, background, np.maximum(variance, 0.0))
+        return np.asarray((counts >= self.need(rate)) & (exposure >= self.shortest) & (snr >= self.min_snr))
 
 
 def by_counts(band: Band, rule: CountsRule) -> Bins:
     """Bins that each hold the counts they need; each ends with the frame of a count, or with its snapshot."""
-    ends = band.frames + 1
-    at = band.counts_before(ends)
-    background, variance = band.background_before(ends)
-    corrected = band.correction_before(at)
-    exposure = band.timeline.exposure_before(ends)
-
-    def full(start: int, low: int, high: int) -> NDArray[np.bool_]:
-        first = np.array([start])
-        before = band.counts_before(first)
-        counts = at[low:high] - before
-        net_b, net_v = (
-            x[low:high] - y for x, y in zip((background, variance), band.background_before(first), strict=True)
-        )
-        length = exposure[low:high] - band.timeline.exposure_before(first)
-        factor = (corrected[low:high] - band.correction_before(before)) / np.maximum(counts, 1)
-        rate = (counts - net_b) * factor / length
-        snr = signal_to_noise(counts, net_b, np.maximum(net_v, 0.0))
-        return np.asarray((counts >= rule.need(rate)) & (length >= rule.shortest) & (snr >= rule.min_snr))
-
-    return band.timeline.bins(_grown(band.timeline, ends, full, rule.least, rule.longest_gap))
+    edges = np.unique(np.concatenate([band.frames + 1, band.timeline.first]))
+    least = rule.floor if rule.dynamic and rule.rate_factor > 1 else rule.counts
+    sums = band.before(edges)
+    return band.timeline.bins(_grown(band.timeline, edges, sums, rule.full, least, rule.longest_gap))
 
 
 def by_both(soft: Band, hard: Band, counts: int, longest_gap: float) -> Bins:
     """Bins of a hardness ratio: full as soon as both bands have their counts; what is left over is dropped."""
-    ends = np.unique(np.concatenate([soft.frames, hard.frames])) + 1
-    at = [band.counts_before(ends) for band in (soft, hard)]
 
-    def full(start: int, low: int, high: int) -> NDArray[np.bool_]:
-        first = np.array([start])
-        enough = [
-            got[low:high] - band.counts_before(first) >= counts for got, band in zip(at, (soft, hard), strict=True)
-        ]
-        return np.asarray(enough[0] & enough[1])
+    def full(sums: Floats) -> NDArray[np.bool_]:
+        return np.asarray((sums[0] >= counts) & (sums[1] >= counts))
 
-    bins = soft.timeline.bins(_grown(soft.timeline, ends, full, 1, longest_gap))
+    edges = np.unique(np.concatenate([soft.frames + 1, hard.frames + 1, soft.timeline.first]))
+    sums = np.stack([soft.before(edges)[0], hard.before(edges)[0]])
+    bins = soft.timeline.bins(_grown(soft.timeline, edges, sums, full, counts, longest_gap))
     return bins.take(bins.full)
 
 
 def _grown(
-    timeline: Timeline, ends: Ints, full: Fullness, least: int, longest_gap: float
+    timeline: Timeline, edges: Ints, sums: Floats, full: Fullness, least: int, longest_gap: float
 ) -> list[tuple[int, int, bool]]:
-    """Let bins grow until they are full.
+    """Let bins grow from edge to edge until they are full.
 
     One that would outgrow its snapshot leaves the rest of it to the full bin before, if the snapshot has one; else it
-    goes on behind the gap, unless that is too long.
+    goes on behind the gap, unless that is too long. The first row of `sums` are counts, and no bin with less than
+    `least` of them can be full.
     """
     bins: list[tuple[int, int, bool]] = []
+    looks = timeline.looks.tolist()
     for begin, finish in pairwise(timeline.blocks(longest_gap).tolist()):
+        last = int(np.searchsorted(edges, finish, side="right"))
         start = begin
         while start < finish:
-            end = _first_full(ends, full, least, start, finish)
-            at = int(np.searchsorted(timeline.looks, start, side="right"))
-            opened, closes = int(timeline.looks[at - 1]), min(int(timeline.looks[at]), finish)
+            end = _first_full(edges, sums, full, least, start, last)
+            at = bisect_right(looks, start)
+            opened, closes = looks[at - 1], min(looks[at], finish)
             if (end is None or end > closes) and bins and bins[-1][1:] == (start, True) and start > opened:
                 bins[-1] = (bins[-1][0], closes, True)
                 start = closes
@@ -374,15 +354,16 @@ def _grown(
     return bins
 
 
-def _first_full(ends: Ints, full: Fullness, least: int, start: int, finish: int) -> int | None:
-    """Return the first end at which a bin from `start` on is full, None if it is not by `finish`."""
-    low = int(np.searchsorted(ends, start, side="right")) + max(least - 1, 0)
-    last = int(np.searchsorted(ends, finish, side="right"))
+def _first_full(edges: Ints, sums: Floats, full: Fullness, least: int, start: int, last: int) -> int | None:
+    """Return the first edge at which a bin from `start` on is full, None if it is not before the edge `last`."""
+    here = int(np.searchsorted(edges, start))
+    base = sums[:, here : here + 1]
+    low = max(here + 1, int(np.searchsorted(sums[0], base[0, 0] + least)))
     width = 32
     while low < last:
-        found = full(start, low, min(low + width, last))
+        found = full(sums[:, low : min(low + width, last)] - base)
         if found.any():
-            return int(ends[low + int(np.argmax(found))])
+            return int(edges[low + int(np.argmax(found))])
         low, width = low + width, 2 * width
     return None
 
