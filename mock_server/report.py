@@ -11,7 +11,7 @@ from .model import StatusCode
 from .simulation import status_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from .journal import Entry, Journal
     from .model import Job
@@ -80,7 +80,7 @@ def _state(job: Job, now: float) -> str:
     return "cancelled" if codes == {StatusCode.CANCELLED} else "complete"
 
 
-def active_steps(jobs: Iterable[Job]) -> list[tuple[float, int]]:
+def active_steps(jobs: Sequence[Job]) -> list[tuple[float, int]]:
     """Return how many jobs are active from each moment on [s], in order of time; an end frees before a start takes."""
     moments = sorted([(job.submitted_at, 1) for job in jobs] + [(job.ended_at, -1) for job in jobs])
     steps: list[tuple[float, int]] = []
@@ -97,7 +97,7 @@ def _peak(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
     """Return the most jobs any one user had active at a time, when, and which line submitted the last of them."""
     best: dict[str, Any] = {"peak": 0, "at": None, "user": None, "where": None}
     for user in sorted({job.user.casefold() for job in jobs}):
-        for at, active in active_steps(job for job in jobs if job.user.casefold() == user):
+        for at, active in active_steps([job for job in jobs if job.user.casefold() == user]):
             if active > best["peak"]:
                 best = {"peak": active, "at": at, "user": user, "where": None}
     if best["at"] is None:
