@@ -78,7 +78,7 @@ def simulation_of(app: Flask) -> Simulation:
 def _refuse_during_outage() -> Response | None:
     if request.path.startswith("/_mock") or simulation_of(current_app).jobs.epoch()["service.available"]:
         return None
-    g.operation, g.outcome = request.endpoint or "unknown", "outage"
+    g.operation, g.outcome = (request.endpoint or "unknown").rpartition(".")[2], "outage"
     return error_page(503, "503 service unavailable", "The service is down for maintenance. Please try again later.")
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Contents:
-    """What callers retrieve from jobs that have ended.
+    """What callers retrieve from jobs that have ended; a refusal never loads what makes the contents.
 
     Parameters
     ----------
@@ -49,19 +49,23 @@ class Contents:
 
     def light_curve(self, user: str, job_id: int, nosys: str, incbad: str) -> Mapping[str, Any]:
         """Return the light curve tables of a job, in the newest form."""
-        return self._stage.builder.light_curve(self.order(user, job_id, Product.LIGHT_CURVE), nosys, incbad)
+        order = self.order(user, job_id, Product.LIGHT_CURVE)
+        return self._stage.builder.light_curve(order, nosys, incbad)
 
     def spectra(self, user: str, job_id: int) -> Mapping[str, Any]:
         """Return the spectra and fits of a job, in the newest form."""
-        return self._stage.builder.spectra(self.order(user, job_id, Product.SPECTRUM))
+        order = self.order(user, job_id, Product.SPECTRUM)
+        return self._stage.builder.spectra(order)
 
     def position(self, user: str, job_id: int, product: Product) -> Any:
         """Return a position, or None if the product holds none."""
-        return self._stage.builder.position(self.order(user, job_id, product))
+        order = self.order(user, job_id, product)
+        return self._stage.builder.position(order)
 
     def sources(self, user: str, job_id: int) -> Mapping[str, Any]:
         """Return the source lists of a job by band."""
-        return self._stage.builder.sources(self.order(user, job_id, Product.SOURCE_DET))
+        order = self.order(user, job_id, Product.SOURCE_DET)
+        return self._stage.builder.sources(order)
 
     def archive(self, job_id: int, stem: str, form: str) -> bytes:
         """Return the archive of one product, or of all, of a job whose address is known.

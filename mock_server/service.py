@@ -15,6 +15,7 @@ from .chance import bits, normal, uniform
 from .durations import duration
 from .errors import JobRefused, LimitReached, NotResolved, Refusal, UserRefused
 from .model import CancelCode, Job, Product, StatusCode, User
+from .parameter_values import is_missing
 from .progress import progress_at
 from .simulation import NEVER, Queue, Rules, Wish
 from .tables import user_key
@@ -107,7 +108,7 @@ class JobService:
         with self.store.transaction() as facts:
             now = self.clock.now()
             scenario = self.stage.scenario(facts)
-            if raw.get("UserID"):
+            if not is_missing(raw.get("UserID")):
                 self._require_user(facts, raw["UserID"])
             submission = parameters.read(raw, scenario.at(now).defaults)
             limit = scenario.at(now)["limits.active_jobs"]
@@ -152,7 +153,11 @@ class JobService:
         return replace(job, builds=simulation.plan(wishes, now, _rules(epoch), queue))
 
     def _observations(self, job_pars: Mapping[str, Any], now: float) -> tuple[Observation, ...]:
-        return self.stage.sky.observations(selection.targets(job_pars), selection.position(job_pars), now)
+        sky = self.stage.sky
+        if sky.world.forces("no_data", str(job_pars.get("name", ""))):
+            return ()
+        targets, position = selection.targets(job_pars), selection.position(job_pars)
+        return sky.observations(targets, position, now, selection.t0(job_pars))
 
     def _wish(self, job: Job, product: Product, archive: Sequence[Observation], scenario: Scenario) -> Wish:
         key = (job.job_id, product.value)

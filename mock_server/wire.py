@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import parameters
 from .errors import BodyRefused, ParametersRefused, Refusal
 from .model import Caller, CancelCode, Job, Product, StatusCode
+from .parameter_values import is_missing
 from .python_names import LIGHT_CURVE
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ _TIME_TYPES = {"s": "s", "sec": "s", "met": "s", "m": "m", "mjd": "m"}
 def read_body(body: bytes) -> dict[str, Any]:
     """Return the JSON object that a body holds, whatever its label says (documented)."""
     try:
-        raw = json.loads(body, parse_constant=_refuse_constant)
+        text = body.decode("utf-8")
+        raw = json.loads(text, parse_constant=_refuse_constant)
+        if "\\u" in text:
+            json.dumps(raw, ensure_ascii=False).encode()  # half of a surrogate pair is no text, and cannot be stored
     except (ValueError, RecursionError):
         raise BodyRefused from None
     if not isinstance(raw, dict):
@@ -89,7 +93,7 @@ def _read_version(version: Any) -> tuple[int, ...] | None:
 def read_user(raw: Mapping[str, Any]) -> str:
     """Return the address that every request to the product generator carries."""
     user = raw.get("UserID")
-    if user in (None, ""):
+    if is_missing(user):
         raise ParametersRefused(missing=["UserID"])
     return user if isinstance(user, str) else json.dumps(user)[:LIMIT_OF_NAMES]
 
@@ -97,7 +101,7 @@ def read_user(raw: Mapping[str, Any]) -> str:
 def read_number(raw: Mapping[str, Any], key: str) -> int:
     """Return a job number; callers send back the number or the text they were given (documented)."""
     value = raw.get(key)
-    if value in (None, ""):
+    if is_missing(value):
         raise ParametersRefused(missing=[key])
     text = value.strip() if isinstance(value, str) else value
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 16:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from mock_server import wire
-from mock_server.errors import Refusal
+from mock_server.errors import BodyRefused, Refusal
 from mock_server.model import Caller, Product
 from mock_server.python_names import nearest_misses
 
@@ -44,7 +45,10 @@ def _submit(sim: Simulation, raw: Raw, caller: Caller) -> dict[str, Any]:
 
 def _cancel(sim: Simulation, raw: Raw, _caller: Caller) -> dict[str, Any]:
     user, job_id, names = wire.read_user(raw), _job_id(raw), wire.read_wanted_names(raw)
-    return wire.cancelled(job_id, sim.jobs.cancel(user, job_id, names))
+    codes = sim.jobs.cancel(user, job_id, names)
+    if any(codes.values()):
+        g.outcome = "partial"
+    return wire.cancelled(job_id, codes)
 
 
 def _status(sim: Simulation, raw: Raw, _caller: Caller) -> dict[str, Any]:
@@ -138,9 +142,9 @@ def _view(path: _Path) -> Callable[[], Response]:
         g.operation = path.operation
         caller = Caller()
         try:
-            raw = wire.read_body(request.get_data(cache=False))
+            raw = _body()
             caller = wire.read_caller(raw)
-            g.user = str(raw.get("UserID", ""))[:320]
+            g.user = str(raw.get("UserID") or "")[:320]
             faulting.meet(sim, path.operation)
             answer = path.answer(sim, raw, caller)
         except Refusal as refusal:
@@ -153,8 +157,9 @@ def _view(path: _Path) -> Callable[[], Response]:
 def _with_version(sim: Simulation, answer: dict[str, Any], caller: Caller, operation: str) -> dict[str, Any]:
     """Add what every answer carries: the version, and a warning while the service has one to give."""
     epoch = sim.jobs.epoch()
-    mirrored = epoch["api.mirror_caller"] and caller.api_version
-    answer["APIVersion"] = ".".join(map(str, caller.api_version or ())) if mirrored else epoch["api.version"]
+    sent = caller.api_version or ()
+    mirrored = epoch["api.mirror_caller"] and len(sent) > 1  # no client can read a version of one number
+    answer["APIVersion"] = ".".join(map(str, sent)) if mirrored else epoch["api.version"]
     message = epoch["api.deprecation_message"]
     if message and operation != _NO_DEPRECATION and (caller.api_version or _NEWEST) >= _KNOWS_DEPRECATION:
         answer["deprecationWarning"] = {"type": epoch["api.deprecation_type"] or "API", "message": message}
@@ -165,7 +170,7 @@ def _main() -> Response:
     sim: Simulation = current_app.extensions["xrt_mock"]
     g.operation = "main"
     try:
-        raw = wire.read_body(request.get_data(cache=False))
+        raw = _body()
         function = raw.get("APIFunc")
         if not isinstance(function, str) or function not in _MAIN:
             raise Refusal(f"The function {function} is not known here; known: {', '.join(_MAIN)}")
@@ -175,6 +180,13 @@ def _main() -> Response:
     except Refusal as refusal:
         answer = wire.main_refused(_noted(refusal))
     return reply(answer | {"APIVersion": sim.jobs.epoch()["api.component_version"]})
+
+
+def _body() -> dict[str, Any]:
+    try:
+        return wire.read_body(request.get_data(cache=False))
+    except RequestEntityTooLarge:
+        raise BodyRefused("The data supplied are too long.") from None  # answers are always status 200 (documented)
 
 
 def _job_id(raw: Raw, key: str = "JobID") -> int:

@@ -34,9 +34,9 @@ document.querySelectorAll("[data-poll]").forEach(function (table) {
 """
 
 
-@pages.get("/user_objects/tprods/USERPROD_<int:job_id>")
-@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/")
-@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/index.php")
+@pages.get("/user_objects/tprods/USERPROD_<int:job_id>", endpoint="jobPage")
+@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/", endpoint="jobPage")
+@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/index.php", endpoint="jobPage")
 def job_page(job_id: int) -> Response:
     """Show a job to whoever knows its address (documented)."""
     sim: Simulation = current_app.extensions["xrt_mock"]
@@ -53,7 +53,7 @@ def job_page(job_id: int) -> Response:
     )
 
 
-@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/lc/index.php")
+@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/lc/index.php", endpoint="lightCurvePage")
 def light_curve_page(job_id: int) -> Response:
     """Show where the light curve's files are (seen in the field: programs follow its links to archives)."""
     sim: Simulation = current_app.extensions["xrt_mock"]
@@ -68,18 +68,18 @@ def light_curve_page(job_id: int) -> Response:
     return make_response(render_template("light_curve.html", page=page, url=sim.jobs.job_url(job_id)))
 
 
-@pages.get("/user_objects/tprods/statusCheck.js")
+@pages.get("/user_objects/tprods/statusCheck.js", endpoint="statusCheck")
 def status_script() -> Response:
     """Send the script that keeps the job page up to date."""
     g.operation = "statusCheck"
     return Response(_SCRIPT, content_type="application/javascript; charset=UTF-8")
 
 
-@pages.get("/user_objects/register.php")
+@pages.get("/user_objects/register.php", endpoint="registerPage")
 def registration_page() -> Response:
     """Show the registration form, or follow the link that confirms one."""
     sim: Simulation = current_app.extensions["xrt_mock"]
-    g.operation = "register"
+    g.operation = "registerPage"
     link_token = request.args.get("confirm")
     if link_token is None:
         return make_response(render_template("register.html"))
@@ -91,7 +91,7 @@ def registration_page() -> Response:
     return make_response(render_template("register.html", confirmed=user.address))
 
 
-@pages.post("/user_objects/register.php")
+@pages.post("/user_objects/register.php", endpoint="register")
 def register() -> Response:
     """Take a registration; the link that would be mailed is shown to the operator, for there is no mail here."""
     sim: Simulation = current_app.extensions["xrt_mock"]
