@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tarfile
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -328,3 +331,99 @@ def observations(observatory: Observatory, request: Any) -> int:
     """How many observations the light curve of a job is made of."""
     job = observatory.sim.jobs.old_job(ME, int(request.JobID))
     return int(job.builds[0].observations)
+
+
+def archive(request: Any, folder: Path, **options: Any) -> dict[str, str]:
+    """Download the light curve of a finished job and return its texts by file name."""
+    folder.mkdir(exist_ok=True)
+    saved = request.downloadProducts(str(folder), **options)["LightCurve"]
+    with tarfile.open(saved) as files:
+        return {
+            Path(member.name).name: files.extractfile(member).read().decode("utf-8", "replace")  # type: ignore[union-attr]
+            for member in files
+            if member.isfile()
+        }
+
+
+def calibration(files: dict[str, str]) -> str:
+    return str(re.findall(r"calibration (\d{8})", files["lc.log"])[0])
+
+
+def used(files: dict[str, str]) -> list[str]:
+    """Observations that the log lists."""
+    return sorted(set(re.findall(r"^\d{11}", files["lc.log"], flags=re.MULTILINE)))
+
+
+def rates(files: dict[str, str]) -> list[str]:
+    """Rows of the curve."""
+    return [line for line in files["curve.qdp"].splitlines() if re.match(r"-?\d", line)]
+
+
+@story("reprocessed")
+def test_reprocessed_data_give_other_numbers_for_the_same_request_and_the_log_says_why(observatory, tmp_path):
+    before = observatory.submitted("SIM-PERIOD")
+    observatory.finish(before)
+    old = archive(before, tmp_path / "before")
+    observatory.until("2026-03-20T09:00:00Z")
+    after = observatory.submitted("SIM-PERIOD")
+    observatory.finish(after)
+    new = archive(after, tmp_path / "after")
+    assert before.jobPars | {"JobID": 0} == after.jobPars | {"JobID": 0}
+    assert used(old) == used(new)
+    assert calibration(old) < calibration(new) == "20260316"
+    assert len(rates(old)) == len(rates(new))
+    assert rates(old) != rates(new)
+
+
+@story("reprocessed")
+def test_reprocessing_leaves_alone_what_has_been_built(observatory, tmp_path):
+    observatory.until("2026-03-15T09:00:00Z")
+    request = observatory.submitted("SIM-PERIOD")
+    observatory.finish(request)
+    then = archive(request, tmp_path / "then")
+    observatory.until("2026-03-20T09:00:00Z")
+    assert archive(request, tmp_path / "now") == then
+
+
+@story("six-months-later")
+def test_six_months_later_there_are_more_observations_in_the_log_and_more_rows_in_the_curve(observatory, tmp_path):
+    first = observatory.submitted("SIM-MONITORED")
+    saved = first.getJSON()
+    observatory.finish(first)
+    old = archive(first, tmp_path / "first")
+    observatory.until("2026-07-13T09:00:00Z")
+    again = observatory.request()
+    again.setFromJSON(saved)
+    assert again.submit(), again.submitError
+    observatory.finish(again)
+    new = archive(again, tmp_path / "again")
+    assert set(used(old)) < set(used(new))
+    assert len(rates(new)) > len(rates(old))
+    assert calibration(new) > calibration(old)
+
+
+@story("six-months-later")
+def test_six_months_later_a_download_of_the_old_job_fails_clearly(observatory, tmp_path):
+    request = observatory.submitted("SIM-SOFT")
+    observatory.finish(request)
+    observatory.until("2026-07-13T09:00:00Z")
+    if observatory.ours:
+        assert "404" in request.downloadProducts(str(tmp_path))["LightCurve"]
+    else:
+        with pytest.raises(RuntimeError, match="404"):
+            request.downloadProducts(str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+@flaky
+@story("flaky")
+def test_flaky_cuts_the_first_download_and_the_second_is_whole(observatory, tmp_path):
+    request = observatory.submitted("SIM-SOFT")
+    observatory.sim.clock.advance(DAY)
+    assert request.complete
+    if not observatory.ours:
+        with pytest.raises(OSError, match=r"IncompleteRead|Connection broken"):
+            request.downloadProducts(str(tmp_path))
+    files = archive(request, tmp_path, clobber=True)
+    assert files["lc.log"]
+    assert observatory.sim.journal.count(operation="downloadProduct", outcome="fault") == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,3 +184,12 @@ def test_the_same_seed_meets_the_same_failures():
     first = played()
     assert first == played()
     assert set(first) == {200, 503}
+
+
+def test_an_archive_cut_short_has_a_length_that_fits_and_cannot_be_unpacked(sim):
+    job_id = submit().json()["JobID"]
+    sim.clock.advance(86400.0)
+    plan(sim, "archive-cut", "downloadProduct", times=1, after_bytes=500)
+    cut, whole = (requests.get(f"{ROOT}/tprods/USERPROD_{job_id}/lc.zip", timeout=None) for _ in range(2))
+    assert (cut.status_code, len(cut.content), cut.headers["Content-Length"]) == (200, 500, "500")
+    assert [zipfile.is_zipfile(io.BytesIO(answer.content)) for answer in (cut, whole)] == [False, True]
