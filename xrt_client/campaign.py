@@ -200,7 +200,7 @@ class Campaign:
             if accepted:
                 room -= 1
                 self._give_up(held)  # others are taken, so these were refused for their own sake
-        if active == 0 and own == 0:
+        if active == own == 0 and room == self.max_active:
             self._give_up(held)  # nothing is in the way, so it is not for a limit
 
     def _submit(self, entry: Entry) -> bool:

@@ -1,0 +1,443 @@
+"""Campaigns against the simulator: throttled, resumable, and accounted for."""
+
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mock_server import Simulator
+from xrt_client import RequestInvalid, Service, ServiceRejected, ServiceUnreachable, XRTProductRequest
+from xrt_client.campaign import Campaign, Pace
+from xrt_client.campaign_cli import main, read_sources, request_of
+from xrt_client.ledger import Event, Ledger, active_jobs
+from xrt_client.retry import RetryPolicy
+
+from .conftest import ME
+from .test_retrieve import archive
+
+TAR = archive("tar.gz")
+
+
+class PlainContents:
+    """Makes every archive alike: what is inside does not matter here, and physics takes time."""
+
+    def archive(self, orders: Any, form: str) -> bytes:
+        return TAR
+
+
+def simulator(scenario: str = "calm", settings: dict[str, Any] | None = None) -> Simulator:
+    sim = Simulator(scenario=scenario, settings=settings)
+    sim.jobs.stage._builder = PlainContents()  # type: ignore[assignment] # a stand-in, as said there
+    return sim
+
+
+@pytest.fixture
+def sim():
+    with simulator().intercept() as sim:
+        yield sim
+
+
+def service_of(sim: Simulator) -> Service:
+    return Service(sleep=sim.clock.sleep, now=sim.clock.now)
+
+
+def sources(number: int, *products: str) -> list[XRTProductRequest]:
+    requests = []
+    for n in range(number):
+        request = XRTProductRequest(ME)
+        request.setGlobalPars(name=f"Source {n}", RA=10.0 + n / 10, Dec=-5.0, targ="00010001", centroid=False)
+        request.setGlobalPars(useSXPS=False)
+        for product in products or ("StandardPos",):
+            request.addProduct(product)
+        requests.append(request)
+    return requests
+
+
+def kinds(campaign: Campaign) -> list[str]:
+    return [event.kind for event in campaign.ledger.events]
+
+
+# ---- a run -----------------------------------------------------------------------------------------------------
+
+
+def test_all_sources_are_submitted_followed_and_saved(sim, tmp_path):
+    campaign = Campaign(ME, sources(8, "StandardPos", "Image"), out=tmp_path, max_active=3, service=service_of(sim))
+    summary = campaign.run()
+    assert (summary.sources, summary.done, summary.given_up) == (8, 8, 0)
+    assert (summary.jobs, summary.products) == (8, 16)
+    assert sorted(path.name for path in (tmp_path / "Source_0").iterdir()) == ["image.tar.gz", "psf.tar.gz"]
+    assert str(summary).startswith("8 sources: 8 done, 0 open, 0 given up\n8 jobs, 16 products saved, at most 3 active")
+
+
+def test_the_throttle_is_kept_and_the_manners_are_good(sim, tmp_path):
+    Campaign(ME, sources(12), out=tmp_path, max_active=3, service=service_of(sim)).run()
+    report = sim.report()
+    assert report["active_jobs"]["peak"] == 3
+    assert report["jobs"]["submitted"] == 12
+    calls = [entry.at for entry in sim.journal.where(operation="checkProductStatus")]
+    assert min(b - a for a, b in itertools.pairwise(calls)) >= 10
+
+
+def test_jobs_of_yours_from_elsewhere_count(sim, tmp_path):
+    service = service_of(sim)
+    for other in sources(4):
+        other.setGlobalPars(name="other")
+        assert XRTProductRequest(ME, JSONVals=other.getJSONDict(), service=service).submit()
+    campaign = Campaign(ME, sources(3), out=tmp_path, max_active=5, service=service)
+    campaign.run()
+    assert campaign.summary().done == 3
+    assert sim.report()["active_jobs"]["peak"] <= 5
+
+
+def test_a_limit_lower_than_the_throttle_is_respected_and_nobody_is_given_up(tmp_path):
+    with simulator(settings={"limits.active_jobs": 2}).intercept() as sim:
+        campaign = Campaign(ME, sources(6), out=tmp_path, max_active=5, service=service_of(sim))
+        assert campaign.run().done == 6
+    assert "postponed" in kinds(campaign)
+
+
+def test_a_source_the_service_cannot_resolve_is_given_up_and_the_others_go_on(sim, tmp_path):
+    requests = sources(3)
+    requests[1].setGlobalPars(getCoords=True, name="No such thing in the sky")
+    summary = Campaign(ME, requests, out=tmp_path, service=service_of(sim)).run()
+    assert (summary.done, summary.given_up) == (2, 1)
+    assert list(summary.reasons) == ["No_such_thing_in_the_sky"]
+
+
+def test_a_source_with_wrong_parameters_is_given_up_at_once(sim, tmp_path):
+    requests = sources(2)
+    requests[0].setGlobalPars(centroid=True, posErr=0.01)
+    campaign = Campaign(ME, requests, out=tmp_path, service=service_of(sim))
+    summary = campaign.run()
+    assert "posErr is 0.01" in summary.reasons["Source_0"]
+    assert "postponed" not in kinds(campaign)
+
+
+def test_an_unknown_user_ends_it(tmp_path):
+    with Simulator(users="registered").intercept() as sim, pytest.raises(ServiceRejected, match="not recognised"):
+        Campaign(ME, sources(2), out=tmp_path, service=service_of(sim)).run()
+
+
+def test_failed_products_get_one_more_job_after_all_others_have_had_theirs(tmp_path):
+    with simulator().intercept() as sim:
+        sim.controls.plan_fault({"kind": "product-failed", "product": "psf", "call": 1})
+        campaign = Campaign(ME, sources(4, "StandardPos", "Image"), out=tmp_path, max_active=2, service=service_of(sim))
+        summary = campaign.run()
+    assert (summary.done, summary.jobs, summary.products) == (4, 5, 8)
+    accepted = [event.key for event in campaign.ledger.events if event.kind == "accepted"]
+    assert accepted == ["Source_0", "Source_1", "Source_2", "Source_3", "Source_0"]
+    assert campaign.ledger.entries["Source_0"].document.get("image") is None
+
+
+def test_a_product_that_fails_again_is_given_up_and_what_there_is_is_kept(tmp_path):
+    with simulator().intercept() as sim:
+        sim.controls.plan_fault({"kind": "product-failed", "product": "psf"})
+        campaign = Campaign(ME, sources(1, "StandardPos", "Image"), out=tmp_path, service=service_of(sim))
+        summary = campaign.run()
+    assert summary.reasons == {"Source_0": "StandardPos ended with status -3"}
+    assert summary.products == 1
+
+
+def test_a_product_that_never_ends_is_cancelled_and_does_not_hold_its_place(tmp_path):
+    with simulator().intercept() as sim:
+        sim.controls.plan_fault({"kind": "stuck", "product": "psf", "call": 1})
+        summary = Campaign(ME, sources(2), out=tmp_path, max_active=1, service=service_of(sim)).run()
+    assert (summary.done, summary.jobs) == (2, 3)
+
+
+def test_a_cut_archive_is_fetched_again(tmp_path):
+    with simulator().intercept() as sim:
+        sim.controls.plan_fault({"kind": "cut", "operation": "downloadProduct", "call": 1, "after_bytes": 300})
+        assert Campaign(ME, sources(1), out=tmp_path, service=service_of(sim)).run().products == 1
+    assert (tmp_path / "Source_0" / "psf.tar.gz").read_bytes() == TAR
+
+
+def test_an_archive_that_stays_broken_is_not_kept_and_is_told(tmp_path):
+    with simulator().intercept() as sim:
+        sim.controls.plan_fault({"kind": "archive-cut", "operation": "downloadProduct", "after_bytes": 300})
+        summary = Campaign(ME, sources(1), out=tmp_path, service=service_of(sim)).run()
+    assert "not a whole archive" in summary.reasons["Source_0"]
+    assert list((tmp_path / "Source_0").iterdir()) == []
+
+
+def test_an_outage_is_waited_for(tmp_path):
+    with simulator("maintenance").intercept() as sim:
+        sim.clock.advance(22.9 * 3600)  # minutes before the eight hours on Tuesday
+        began = sim.clock.now()
+        summary = Campaign(ME, sources(6), out=tmp_path, max_active=2, service=service_of(sim)).run()
+        assert sim.clock.now() - began > 8 * 3600
+    assert summary.done == 6
+    assert summary.jobs == 6
+
+
+def test_patience_with_a_service_that_is_gone_has_an_end(tmp_path):
+    with simulator().intercept() as sim:
+        sim.controls.plan_fault({"kind": "status", "status": 503})
+        began = sim.clock.now()
+        campaign = Campaign(ME, sources(1), out=tmp_path, pace=Pace(patience_s=3600), service=service_of(sim))
+        with pytest.raises(ServiceUnreachable):
+            campaign.run()
+        assert 3600 <= sim.clock.now() - began < 3 * 3600
+
+
+def test_a_budget_ends_the_run_and_the_next_run_goes_on(sim, tmp_path):
+    service = service_of(sim)
+    began = sim.clock.now()
+    first = Campaign(ME, sources(10), out=tmp_path, max_active=1, budget_s=600, service=service).run()
+    assert sim.clock.now() - began == pytest.approx(600, abs=120)
+    assert 0 < first.done < 10
+    second = Campaign(ME, sources(10), out=tmp_path, max_active=1, service=service).run()
+    assert (second.done, second.jobs) == (10, 10)
+
+
+def test_a_campaign_can_be_continued_from_its_account_alone(sim, tmp_path):
+    service = service_of(sim)
+    Campaign(ME, sources(3), out=tmp_path, budget_s=0, service=service).run()
+    assert Campaign(ME, out=tmp_path, service=service).run().done == 3
+
+
+# ---- killed ----------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of it catches this."""
+
+
+class Mortal(Service):
+    """Dies right after a certain call: the service has done its work, and nobody hears of it."""
+
+    def __init__(self, sim: Simulator, lives: int) -> None:
+        super().__init__(sleep=sim.clock.sleep, now=sim.clock.now, policy=RetryPolicy(first_s=1.0))
+        self.lives = lives
+
+    def _live(self) -> None:
+        self.lives -= 1
+        if self.lives == 0:
+            raise Killed
+
+    def post(self, operation: str, document: Any, **options: Any) -> Any:
+        answer = super().post(operation, document, **options)
+        self._live()
+        return answer
+
+    def repeating(self, call: Any, key: str) -> Any:
+        answer = super().repeating(call, key)
+        if key.startswith("http"):  # a download
+            self._live()
+        return answer
+
+
+def run_with_deaths(
+    sim: Simulator, number: int, deaths: int, out: Path, seed: int = 1, max_active: int = 5
+) -> Campaign:
+    """Run a campaign in a process that dies at random calls, beginning anew each time."""
+    chance = random.Random(seed)
+    for life in range(deaths + 1):
+        service = Mortal(sim, chance.randint(1, 9 * number // (deaths + 1)) if life < deaths else 10**9)
+        campaign = Campaign(ME, sources(number), out=out, max_active=max_active, service=service)
+        try:
+            campaign.run()
+        except Killed:
+            continue
+        return campaign
+    raise AssertionError("the last life has no end")
+
+
+@pytest.mark.spoils_answers("answers get lost, cut and garbled on purpose")
+@pytest.mark.parametrize("seed", range(4))
+def test_a_campaign_killed_at_random_moments_makes_every_product_once(tmp_path, seed):
+    with simulator("flaky", {"outcomes.failed": 0.0}).intercept() as sim:
+        sim.controls.plan_fault({"kind": "lost", "operation": "run_userobject", "probability": 0.1})
+        campaign = run_with_deaths(sim, 40, 12, tmp_path, seed)
+        report = sim.report()
+    summary = campaign.summary()
+    assert (summary.done, summary.jobs, summary.products) == (40, 40, 40)
+    assert report["jobs"]["submitted"] == 40
+    assert report["active_jobs"]["peak"] <= 5
+    assert len(list(tmp_path.glob("Source_*/psf.tar.gz"))) == 40
+    assert not list(tmp_path.glob("*/*.part"))
+
+
+# ---- the account -----------------------------------------------------------------------------------------------
+
+
+def test_a_half_written_line_does_not_count(tmp_path):
+    ledger = Ledger(tmp_path / "a.jsonl", ME)
+    ledger.add(Event(1.0, "planned", "A", {"document": {"name": "A"}}))
+    ledger.close()
+    with (tmp_path / "a.jsonl").open("a") as file:
+        file.write('[2.0, "submitting", "A", {"aft')
+    again = Ledger(tmp_path / "a.jsonl", ME)
+    assert [event.kind for event in again.events] == ["planned"]
+    again.add(Event(3.0, "submitting", "A", {"after": 7}))
+    again.close()
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
+
+
+def test_two_runs_cannot_share_an_account(tmp_path):
+    ledger = Ledger(tmp_path / "a.jsonl", ME)
+    with pytest.raises(RequestInvalid, match="in use"):
+        Ledger(tmp_path / "a.jsonl", ME)
+    ledger.close()
+    Ledger(tmp_path / "a.jsonl", ME).close()
+
+
+@pytest.mark.parametrize("content", ['{"campaign": 1, "user": "you@example.org"}\n', "time,flux\n1,2\n", "[]\n"])
+def test_a_file_that_is_something_else_is_left_alone(tmp_path, content):
+    (tmp_path / "a.jsonl").write_text(content)
+    with pytest.raises(RequestInvalid, match=r"belongs to|not the account"):
+        Ledger(tmp_path / "a.jsonl", ME)
+    assert (tmp_path / "a.jsonl").read_text() == content
+
+
+def test_a_source_that_has_changed_needs_another_account(sim, tmp_path):
+    Campaign(ME, sources(1), out=tmp_path, service=service_of(sim)).run()
+    changed = sources(1)
+    changed[0].setGlobalPars(RA=99.0)
+    with pytest.raises(RequestInvalid, match="another state file"):
+        Campaign(ME, changed, out=tmp_path, service=service_of(sim))
+
+
+def test_names_are_made_unique_and_safe(sim, tmp_path):
+    requests = sources(3)
+    for request, name in zip(requests, ["GK Per", "GK Per", "../x"], strict=True):
+        request.setGlobalPars(name=name)
+    campaign = Campaign(ME, requests, out=tmp_path, service=service_of(sim))
+    assert list(campaign.ledger.entries) == ["GK_Per", "GK_Per_2", "x"]
+    campaign.ledger.close()
+
+
+def test_a_request_that_is_not_ready_is_refused_before_anything_is_sent(sim, tmp_path):
+    with pytest.raises(RequestInvalid, match="`targ` is not set"):
+        Campaign(ME, [*sources(1), XRTProductRequest(ME)], out=tmp_path, service=service_of(sim))
+    assert not (tmp_path / "campaign.jsonl").exists()
+
+
+def test_every_event_is_told_after_it_was_written(sim, tmp_path):
+    told: list[Event] = []
+    campaign = Campaign(ME, sources(1), out=tmp_path, on_event=told.append, service=service_of(sim))
+    campaign.run()
+    assert [event.kind for event in told] == ["planned", "submitting", "accepted", "ended", "saved", "done"]
+    assert told == campaign.ledger.events
+    lines = (tmp_path / "campaign.jsonl").read_text().splitlines()
+    assert json.loads(lines[0]) == {"campaign": 1, "user": ME}
+    assert len(lines) == 1 + len(told)
+
+
+def test_active_jobs_are_counted_over_time():
+    events = [
+        Event(0.0, "accepted", "A", {}),
+        Event(5.0, "accepted", "B", {}),
+        Event(9.0, "done", "A", {}),
+        Event(12.0, "given up", "B", {}),
+    ]
+    assert active_jobs(events) == [(0.0, 1), (5.0, 2), (9.0, 1), (12.0, 0)]
+
+
+def test_a_summary_is_told_in_three_ways(sim, tmp_path):
+    summary = Campaign(ME, sources(2), out=tmp_path, service=service_of(sim)).run()
+    assert json.loads(summary.as_json())["done"] == 2
+    summary.plot(tmp_path / "active.png")
+    assert (tmp_path / "active.png").stat().st_size > 1000
+
+
+# ---- the command -----------------------------------------------------------------------------------------------
+
+CSV = """name,RA,Dec,targ,T0,LightCurve.binMeth,Spectrum.hasRedshift
+GK Per,52.8,43.9,00010873,,obsid,false
+GRB 200416A,,,,608713541.952,obsid,
+"""
+TOML = """
+[defaults]
+centroid = true
+posErr = 1
+LightCurve = { binMeth = "counts", pcCounts = 20, wtCounts = 30, dynamic = true }
+
+[[source]]
+name = "GK Per"
+StandardPos = {}
+
+[[source]]
+name = "FO Aqr"
+centroid = false
+"""
+
+
+def requests_of(file: Path, *settings: str) -> list[XRTProductRequest]:
+    return [request_of(source, ME) for source in read_sources(file, settings)]
+
+
+def test_a_csv_file_names_sources_parameters_and_products(tmp_path):
+    (tmp_path / "a.csv").write_text(CSV)
+    gk_per, grb = requests_of(tmp_path / "a.csv")
+    assert gk_per.getAllPars() == {
+        "name": "GK Per",
+        "targ": "00010873",
+        "RA": 52.8,
+        "Dec": 43.9,
+        "centroid": False,
+        "useSXPS": False,
+        "getTargs": False,
+        "LightCurve": {"binMeth": "obsid"},
+        "Spectrum": {"deltaFitStat": 2.706, "hasRedshift": False},
+    }
+    assert grb.productList == ["lc"]
+    assert (grb.getGlobalPars("getCoords"), grb.getGlobalPars("getTargs")) == (True, True)
+    assert all(request.isValid()[0] for request in (gk_per, grb))
+
+
+def test_a_toml_file_has_defaults_and_products_without_parameters(tmp_path):
+    (tmp_path / "a.toml").write_text(TOML)
+    gk_per, fo_aqr = requests_of(tmp_path / "a.toml")
+    assert gk_per.productList == ["lc", "psf"]
+    assert gk_per.getLightCurvePars("dynamic") is True
+    assert (gk_per.getGlobalPars("centroid"), fo_aqr.getGlobalPars("centroid")) == (True, False)
+    assert fo_aqr.productList == ["lc"]
+
+
+def test_settings_hold_for_all_sources_that_do_not_say_otherwise(tmp_path):
+    (tmp_path / "a.csv").write_text("name,posRadius\nGK Per,30\nFO Aqr,\n")
+    gk_per, fo_aqr = requests_of(tmp_path / "a.csv", "StandardPos.whichData=all", "posRadius=10")
+    assert gk_per.getStandardPosPars() == {"posRadius": 30, "whichData": "all"}
+    assert fo_aqr.getStandardPosPars() == {"posRadius": 10, "whichData": "all"}
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ("name,nonsense\nA,1\n", "there is no parameter nonsense"),
+        ("name,Gravity.x\nA,1\n", "there is no product Gravity"),
+        ("name,RA,Dec\nA,12h,3\n", "RA is '12h'"),
+        ("name,LightCurve.binMeth\nA,guess\n", "LightCurve.binMeth is 'guess'"),
+        ("name\n", "names no sources"),
+        ("name\nA\n", "No products have been requested"),
+    ],
+)
+def test_a_wrong_table_is_told_before_anything_is_sent(sim, tmp_path, capsys, table, complaint):
+    (tmp_path / "a.csv").write_text(table)
+    assert main(["campaign", str(tmp_path / "a.csv"), "--user", ME, "--out", str(tmp_path / "data")]) == 2
+    assert complaint in capsys.readouterr().err
+    assert len(sim.journal) == 0
+
+
+def test_the_command_runs_a_campaign(sim, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("xrt_client.transport.time", _ClockOf(sim))
+    (tmp_path / "a.csv").write_text("name,RA,Dec,targ,StandardPos.whichData\nA,10,20,00010001,all\n")
+    out, summary = tmp_path / "data", tmp_path / "summary.json"
+    arguments = ["campaign", str(tmp_path / "a.csv"), "--user", ME, "--out", str(out), "--json", str(summary)]
+    assert main([*arguments, "--plot", str(tmp_path / "active.png")]) == 0
+    assert "1 sources: 1 done" in capsys.readouterr().out
+    assert json.loads(summary.read_text())["products"] == 1
+    assert (out / "A" / "psf.tar.gz").exists()
+    assert main(arguments) == 0, "a finished campaign can be run again and does nothing"
+    assert sim.report()["jobs"]["submitted"] == 1
+
+
+class _ClockOf:
+    """The time module, on the simulator's clock."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sleep, self.time = sim.clock.sleep, sim.clock.now
