@@ -1,0 +1,55 @@
+"""Limits on the courtesy report."""
+
+from typing import Any
+
+import pytest
+
+from mock_server.gates import QUANTITIES, failures, parse
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "active_jobs": {"peak": 5, "where": "throttle.py:12"},
+        "polling": {"shortest_s": 60.0, "where": "poll.py:3"},
+        "jobs": {"submissions_refused": 0},
+        "downloads": {"jobs_expired_before_download": [], "jobs_never_downloaded": []},
+        "duplicate_submissions": [],
+    }
+    return {**found, **changes}
+
+
+def judged(gates: str, **changes: Any) -> list[str]:
+    return failures(parse(gates), report(**changes))
+
+
+def test_a_considerate_program_passes_all_gates():
+    assert judged("active>5, poll<60s, refused>0, lost>0, undownloaded>0, duplicates>0") == []
+
+
+def test_one_active_job_too_many_is_named_with_its_line():
+    (failure,) = judged("active>5", active_jobs={"peak": 6, "where": "throttle.py:12"})
+    assert failure == "most jobs active at a time: 6, at throttle.py:12 (fails if active>5)"
+
+
+def test_polling_too_often_is_named_with_its_line():
+    (failure,) = judged("poll<10s", polling={"shortest_s": 1.0, "where": "poll.py:3"})
+    assert failure == "shortest time between two looks at a job [s]: 1, at poll.py:3 (fails if poll<10)"
+
+
+def test_a_program_that_never_polls_passes_the_gate_for_polling():
+    assert judged("poll<10", polling={"shortest_s": None, "where": None}) == []
+
+
+def test_every_failure_is_told():
+    lost = {"jobs_expired_before_download": [1], "jobs_never_downloaded": [1, 2]}
+    assert len(judged("lost>0\nundownloaded>1\nduplicates>0", downloads=lost, duplicate_submissions=[[1, 2]])) == 3
+
+
+@pytest.mark.parametrize("text", ["active", "active>=5", "speed>3", "active>many", "5<active"])
+def test_what_is_no_gate_is_refused_and_the_known_ones_are_named(text):
+    with pytest.raises(ValueError, match=", ".join(QUANTITIES)):
+        parse(text)
+
+
+def test_nothing_is_gated_by_an_empty_text():
+    assert parse(" \n ") == []

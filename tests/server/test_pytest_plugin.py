@@ -1,0 +1,199 @@
+"""The pytest plugin, as a user of it sees it."""
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+PROGRAM = """
+import time, pytest, requests
+
+def call(operation="getNumJobs", base="https://www.swift.ac.uk", **body):
+    return requests.post(f"{base}/user_objects/{operation}.php", json={"UserID": "me@example.org", **body}).json()
+"""
+
+
+@pytest.fixture
+def check(pytester):
+    """Run a test file with the plugin and return what came of it."""
+
+    def run(text, *options, ini=""):
+        pytester.makepyfile(PROGRAM + text)
+        pytester.makeini(f"[pytest]\n{ini}")
+        return pytester.runpytest("-p", "no:schemathesis", "-p", "no:cacheprovider", *options)
+
+    return run
+
+
+def test_the_fixture_answers_in_process(check):
+    check("""
+def test_count(xrt_mock):
+    assert call()["numJobs"] == 0
+    assert xrt_mock.journal.count(operation="getNumJobs") == 1
+""").assert_outcomes(passed=1)
+
+
+def test_the_server_fixture_answers_on_a_socket(check):
+    check("""
+def test_count(xrt_mock_server):
+    assert xrt_mock_server.url.startswith("http://127.0.0.1:")
+    assert call(base=xrt_mock_server.url)["numJobs"] == 0
+""").assert_outcomes(passed=1)
+
+
+def test_the_test_lives_in_service_time(check):
+    check("""
+def test_sleep(xrt_mock):
+    before = time.time()
+    assert before == xrt_mock.clock.now()
+    time.sleep(86400)
+    assert time.time() == before + 86400 == xrt_mock.clock.now()
+""").assert_outcomes(passed=1)
+
+
+def test_each_test_has_a_simulator_of_its_own(check):
+    check("""
+@pytest.mark.parametrize("n", range(3))
+def test_count(xrt_mock, n):
+    call()
+    assert len(xrt_mock.journal) == 1
+""").assert_outcomes(passed=3)
+
+
+def test_the_marker_s_arguments_reach_the_simulator(check):
+    check("""
+pytestmark = pytest.mark.xrt_mock(scenario="flaky", seed=5)
+
+@pytest.mark.xrt_mock(seed=7, settings={"limits.active_jobs": 2})
+def test_marked(xrt_mock):
+    assert (xrt_mock.scenario.name, xrt_mock.scenario.seed) == ("flaky", 7)
+    assert xrt_mock.controls.scenario()["limits.active_jobs"] == 2
+""").assert_outcomes(passed=1)
+
+
+def test_ini_options_are_the_default_and_the_marker_goes_before(check):
+    check(
+        """
+def test_ini(xrt_mock):
+    assert xrt_mock.scenario.name == "flaky"
+    assert xrt_mock.clock.factor == 60
+
+@pytest.mark.xrt_mock(scenario="calm", clock="virtual")
+def test_marked(xrt_mock):
+    assert xrt_mock.scenario.name == "calm"
+    assert not hasattr(xrt_mock.clock, "factor")
+""",
+        ini="xrt_mock_scenario = flaky\nxrt_mock_clock = x60\n",
+    ).assert_outcomes(passed=2)
+
+
+def test_arguments_without_names_are_an_error_that_says_so(check):
+    result = check("""
+@pytest.mark.xrt_mock("flaky")
+def test_marked(xrt_mock):
+    pass
+""")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*write xrt_mock's arguments by name*"])
+
+
+def test_a_failing_test_shows_the_last_calls_and_how_to_repeat_it(check):
+    result = check("""
+def test_fails(xrt_mock):
+    call()
+    call("listOldJobs")
+    assert False
+""")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*xrt-mock: last calls*",
+            "* getNumJobs me@example.org -> 200 ok*",
+            "* listOldJobs me@example.org -> 200 ok*",
+            "*xrt-mock: to repeat*",
+            "@pytest.mark.xrt_mock(scenario='calm', seed=*)",
+        ]
+    )
+
+
+def test_a_planned_fault_that_never_fired_fails_the_test(check):
+    result = check("""
+def test_plans(xrt_mock):
+    xrt_mock.controls.plan_fault({"kind": "reset", "operation": "canceljob"})
+
+def test_meets(xrt_mock):
+    xrt_mock.controls.plan_fault({"kind": "latency", "operation": "getNumJobs", "seconds": 20})
+    with pytest.raises(requests.ReadTimeout):
+        requests.post("https://www.swift.ac.uk/user_objects/getNumJobs.php", json={"UserID": "a@b.org"}, timeout=10)
+""")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*this planned fault never fired:*canceljob*"])
+
+
+def test_faults_of_the_scenario_need_not_fire(check):
+    check("""
+@pytest.mark.xrt_mock(scenario="flaky")
+def test_nothing(xrt_mock):
+    pass
+""").assert_outcomes(passed=1)
+
+
+def test_a_gate_fails_the_test(check):
+    text = """
+def submit_two():
+    for name in ("GRB 060729", "GRB 200416A"):
+        assert call("run_userobject", name=name, getCoords=1, getTargs=1, getT0=1, cent=0, image=1)["OK"] == 1
+
+def test_too_many(xrt_mock):
+    submit_two()
+
+@pytest.mark.xrt_mock(fail_on="active>2")
+def test_allowed(xrt_mock):
+    submit_two()
+"""
+    result = check(text, ini="xrt_mock_fail_on = active>1\n")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*most jobs active at a time: 2, at *fails if active>1*"])
+
+
+def test_the_summary_says_how_considerate_the_tests_were(check):
+    result = check("""
+def test_one(xrt_mock):
+    call()
+
+def test_two(xrt_mock):
+    call()
+    time.sleep(3600)
+    call()
+""")
+    result.stdout.fnmatch_lines(
+        ["*- xrt-mock -*", "2 tests with 3 calls, 0 jobs submitted, 0 refused; simulated time 01:00:00"]
+    )
+
+
+def test_there_is_no_summary_where_no_test_uses_it(check):
+    result = check("def test_other(): pass")
+    result.stdout.no_fnmatch_line("*- xrt-mock -*")
+
+
+def test_the_summary_counts_tests_of_all_workers(check):
+    result = check(
+        """
+@pytest.mark.parametrize("n", range(4))
+def test_count(xrt_mock, n):
+    call()
+""",
+        "-n2",
+    )
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(["4 tests with 4 calls, *"])
+
+
+def test_the_plugin_costs_nothing_until_it_is_used(pytester):
+    pytester.makepyfile("""
+import sys
+
+def test_modules():
+    assert sorted({"flask", "sqlalchemy", "numpy", "requests", "time_machine"} & set(sys.modules)) == []
+""")
+    options = [f"-pno:{name}" for name in ("schemathesis", "hypothesispytest", "time_machine", "anyio")]
+    pytester.runpytest_subprocess(*options).assert_outcomes(passed=1)
