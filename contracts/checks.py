@@ -119,11 +119,16 @@ def names_in(text: Any) -> list[str]:
 
 
 def asked_products(job_pars: Mapping[str, Any]) -> set[str]:
-    """Return the short names of the products that a jobPars or a request has."""
-    found = {
-        short for short, flag in PRODUCTS.items() if str(job_pars.get(flag, 0)).lower() in {"1", "true", "yes", "1.0"}
-    }
+    """Return the short names of what a request asks for; an astrometric position brings the standard one."""
+    found = flagged_products(job_pars)
     return found | ({"psf"} if "xastrom" in found else set())
+
+
+def flagged_products(job_pars: Mapping[str, Any]) -> set[str]:
+    """Return the short names of the products whose flag is set."""
+    return {
+        name for name, flag in PRODUCTS.items() if str(job_pars.get(flag, 0)).lower() in {"1", "1.0", "true", "yes"}
+    }
 
 
 def variant_of(operation: str, exchange: Exchange) -> str | None:
@@ -310,6 +315,9 @@ def clearly_wrong(operation: str, request: Any) -> str | None:
     if not isinstance(request, dict):
         return "the body is not an object"
     request = {key: value for key, value in request.items() if key not in {"api_name", "api_version"}}
+    if operation == "main":  # what the caller says about itself and its object is nobody's business either
+        kind = "REBIN_LC" if request.get("APIFunc") == "downloadLightCurve" else "UOB_LC"
+        request = {**request, "APIVersion": "1.0.5", "type": kind}
     try:
         documents.check_request(operation, request)
     except ContractViolation as violation:
@@ -492,7 +500,7 @@ def resolving_switches_are_for_raw_callers(operation: str, exchange: Exchange) -
 def asked_products_are_in_the_job(operation: str, exchange: Exchange) -> Iterator[str]:
     """The flags of jobPars are those of the request; an astrometric position brings the standard one."""
     if operation == "run_userobject" and succeeded(exchange) and isinstance(exchange.request, dict):
-        wanted, got = asked_products(exchange.request), asked_products(exchange.body.get("jobPars", {}))
+        wanted, got = asked_products(exchange.request), flagged_products(exchange.body.get("jobPars", {}))
         if wanted != got:
             yield f"asked for {sorted(wanted)}, but the job has {sorted(got)}"
 

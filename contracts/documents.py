@@ -235,6 +235,7 @@ def check_schema(component: str, body: Any, name: str = "jobs") -> None:
 
 
 def _check(op: Operation, direction: Direction, status: int, body: Any) -> str:
+    body = body.decode("latin-1") if isinstance(body, bytes) else body
     failures: dict[str, list[jsonschema_rs.ValidationError]] = {}
     for name, schema in op.variants(direction, status).items():
         errors = list(_schema_validator(op.document, json.dumps(schema)).iter_errors(body))

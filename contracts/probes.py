@@ -271,8 +271,13 @@ def the_documented_refusal_comes_word_for_word(exam: Examination) -> None:
     made = exam.call(SUBMIT, wrong)
     documented = documents.example("run_userobject.error.missing_and_invalid.response.json")
     body = made.body if isinstance(made.body, dict) else {}
-    for key in ("OK", "ERROR", "listErr"):
+    for key in ("OK", "ERROR"):
         exam.expect(body.get(key) == documented[key], f"{key} is {body.get(key)!r}, not {documented[key]!r}", made)
+    labels = [entry["label"] for entry in documented["listErr"]]
+    exam.expect([e.get("label") for e in body.get("listErr", [])] == labels, f"the labels are not {labels}", made)
+    for entry in documented["listErr"]:
+        told = _problems(made, entry["label"])
+        exam.expect(sorted(told) == sorted(entry["list"]), f"told is {told}, not {entry['list']}", made)
 
 
 @probe()
@@ -658,7 +663,7 @@ def finished_products_have_results_in_every_callers_form(exam: Examination) -> N
     job = exam.submit(EVERYTHING)
     exam.advance(48 * _HOUR)
     exam.statuses(job)
-    for name in ("PSFPos", "EnhPos", "XastromPos", "AstromPos", "SourceDetResults"):
+    for name in ("PSFPos", "EnhPos", "EnhPos", "XastromPos", "AstromPos", "SourceDetResults"):
         made = exam.ask(f"tprods/get{name}", JobID=job)
         exam.expect(succeeded(made), f"get{name} of a finished product was refused", made)
     exam.ask("tprods/getPSFPos", JobID=str(job))
@@ -794,6 +799,7 @@ def the_job_page_tells_when_all_is_complete(exam: Examination) -> None:
     for state, wait in (("RUNNING", 48 * _HOUR), ("COMPLETE", 0.0)):
         for path in (base, f"{base}/index.php"):
             made = exam.get(path)
+            exam.expect(made.status == 200, f"{path} is not there", made)
             exam.expect(f"Job {job}: {state}" in str(made.body), f"the title of {path} does not say {state}", made)
         exam.advance(wait)
     exam.expect(exam.get(f"{ROOT}tprods/USERPROD_987654").status == 404, "an unknown job has a page")

@@ -576,7 +576,6 @@ def _pretend(call: Call, _server: Broken) -> None:
         call.body = {"JobID": job, "OK": 1, "status": what, "statusCodes": {"lc": 0}, "APIVersion": "1.12"}
 
 
-
 def codes(words: str, name: str, code: int, *probes: str) -> None:
     """Register a breakage that answers a cancellation with another code."""
 
@@ -632,7 +631,9 @@ listed("hasProd stays true for ever", lambda job: job.update(hasProd=True), *ARC
 listed("the list lacks a key", lambda job: job.pop("Image"))
 listed("the list has JobIDs as text", lambda job: job.update(JobID=str(job["JobID"])))
 listed("the list shows products nobody asked for", lambda job: job.update(Image=not job["Image"]))
-listed("the list has another form of date", lambda job: job.update(DateSubmitted=job["DateSubmitted"].replace(" ", "T")))
+listed(
+    "the list has another form of date", lambda job: job.update(DateSubmitted=job["DateSubmitted"].replace(" ", "T"))
+)
 listed("the list has other names", lambda job: job.update(Name="target"))
 
 
