@@ -1,0 +1,264 @@
+"""The layout: who may import whom, what importing costs, and that every operation of the contract is there."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from contracts import documents
+from mock_server import Simulator
+from mock_server.faults import OPERATIONS as FAULTABLE
+from mock_server.views.api import OPERATIONS as ANSWERED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("contracts", "mock_server", "xrt_client")
+
+# the simulator's rooms: what stands in each, which rooms it may import from, which foreign packages
+ROOMS = {
+    "facts": "model errors clock times chance coordinates",
+    "pure": """parameters parameter_rules parameter_table parameter_values python_names scenario simulation durations
+        progress selection sky sources plan unknown field faults journal report""",
+    "products": "products",
+    "store": "store tables",
+    "wire": "wire",
+    "service": "service contents controls stage",
+    "transport": "transport_faults exchange callsite own_user",
+    "views": "views",
+    "edge": """__init__ app server simulator intercept run guest link gates virtual_time import_hooks clock_lock
+        clock_selector pytest_plugin ctl commands cli""",
+}
+MAY_IMPORT = {
+    "facts": "facts",
+    "pure": "facts pure",
+    "products": "facts pure products",
+    "store": "facts pure store",
+    "wire": "facts pure products",  # forms of contents, loaded when contents are answered
+    "service": "facts pure products store service",
+    "transport": "transport",
+    "views": "facts pure service wire views transport",
+    "edge": " ".join(ROOMS),
+}
+FOREIGN = {
+    "facts": "",
+    "pure": "",
+    "products": "numpy scipy astropy PIL threadpoolctl",
+    "store": "sqlalchemy",
+    "wire": "",
+    "service": "",
+    "transport": "",
+    "views": "flask werkzeug",
+    "edge": "",
+}
+AT_THE_EDGE = {  # each foreign package is known to few
+    "app": "flask werkzeug",
+    "commands": "click",
+    "ctl": "click requests",
+    "guest": "time_machine",
+    "intercept": "requests urllib3",
+    "pytest_plugin": "pytest",
+    "server": "flask gevent",
+    "virtual_time": "time_machine",
+}
+CLIENT_LAYERS = (  # each imports from those before it alone
+    "errors keywords parameters",
+    "retry wire ledger analysis",
+    "transport product",
+    "jobs building rebin",
+    "retrieve shorthand",
+    "following",
+    "request campaign",
+    "campaign_cli",
+    "__init__",
+)
+CLIENT_FOREIGN = {"transport": "requests", "analysis": "numpy pandas scipy matplotlib"}
+
+
+class Import(NamedTuple):
+    """One import that is carried out: `lazy` ones when a function runs, the others when the module is loaded."""
+
+    module: str
+    lazy: bool
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+MODULES = {module_name(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
+
+
+@cache
+def imports_of(name: str) -> list[Import]:
+    """Return the imports of a module by full name, those for type checking left out."""
+    return list(_imports_in(ast.parse(MODULES[name].read_text("utf-8")), name, lazy=False))
+
+
+def _imports_in(node: ast.AST, name: str, *, lazy: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                continue
+            case ast.Import(names=names):
+                yield from (Import(alias.name, lazy) for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                base = name.split(".")[:-level] if level else []
+                source = ".".join([*base, *([module] if module else [])])
+                yield from (Import(_full(source, alias.name), lazy) for alias in names)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield from _imports_in(child, name, lazy=True)
+            case _:
+                yield from _imports_in(child, name, lazy=lazy)
+
+
+def _full(source: str, name: str) -> str:
+    return f"{source}.{name}" if f"{source}.{name}" in MODULES else source
+
+
+def own(name: str) -> str:
+    """Return the part of a module's name that the tables speak of: its own name, or that of its sub-package."""
+    return [*name.split("."), "__init__"][1]
+
+
+def package_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def room_of(name: str) -> str:
+    found = [room for room, names in ROOMS.items() if own(name) in names.split()]
+    assert found, f"{name} is in no room: put it into one of ROOMS in {Path(__file__).name}, the purest that fits"
+    return found[0]
+
+
+def foreign(name: str) -> set[str]:
+    packages = {package_of(i.module) for i in imports_of(name)}
+    return packages - sys.stdlib_module_names - {package_of(name)}
+
+
+SERVER = [name for name in MODULES if package_of(name) == "mock_server"]
+CLIENT = [name for name in MODULES if package_of(name) == "xrt_client"]
+
+
+@pytest.mark.parametrize("name", SERVER)
+def test_a_module_of_the_simulator_imports_from_the_rooms_it_may(name):
+    room = room_of(name)
+    for imported, _ in imports_of(name):
+        if package_of(imported) == "mock_server":
+            assert room_of(imported) in MAY_IMPORT[room].split(), f"{name} ({room}) imports {imported}"
+
+
+@pytest.mark.parametrize("name", SERVER)
+def test_a_module_of_the_simulator_imports_the_foreign_packages_of_its_room(name):
+    allowed = f"{FOREIGN[room_of(name)]} {AT_THE_EDGE.get(own(name), '')}".split()
+    assert foreign(name) <= set(allowed), f"{name} ({room_of(name)}) may import {allowed or 'no foreign package'}"
+
+
+@pytest.mark.parametrize("name", CLIENT)
+def test_a_module_of_the_client_imports_from_layers_below_it_alone(name):
+    layers = {module: depth for depth, names in enumerate(CLIENT_LAYERS) for module in names.split()}
+    assert own(name) in layers, f"{name} is in no layer: put it into one of CLIENT_LAYERS in {Path(__file__).name}"
+    for imported, lazy in imports_of(name):
+        if package_of(imported) == "xrt_client" and not lazy and imported != "xrt_client":
+            assert layers[own(imported)] < layers[own(name)], f"{name} imports {imported}, back or sideways"
+
+
+@pytest.mark.parametrize("name", CLIENT)
+def test_the_client_knows_neither_the_others_nor_needs_more_than_requests(name):
+    assert foreign(name) <= set(CLIENT_FOREIGN.get(own(name), "").split())
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if package_of(name) == "contracts"])
+def test_the_contract_knows_neither_client_nor_simulator(name):
+    assert not foreign(name) & {"mock_server", "xrt_client"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_modules_import_one_another_in_a_circle(package):
+    graph = {
+        name: {i.module for i in imports_of(name) if not i.lazy and package_of(i.module) == package} - {name}
+        for name in MODULES
+        if package_of(name) == package
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_sorted_and_there(package):
+    public = getattr(importlib.import_module(package), "__all__", [])
+    assert list(public) == sorted(public)
+    assert all(hasattr(importlib.import_module(package), name) for name in public)
+
+
+@pytest.mark.parametrize(
+    ("imported", "kept_out"),
+    [
+        ("mock_server", "numpy scipy astropy PIL flask sqlalchemy gevent requests xrt_client contracts"),
+        ("mock_server.app", "numpy scipy astropy PIL gevent requests pandas xrt_client contracts"),
+        ("mock_server.commands", "numpy flask sqlalchemy gevent xrt_client contracts"),
+        ("xrt_client", "numpy pandas scipy matplotlib mock_server contracts"),
+        ("contracts", "mock_server xrt_client schemathesis numpy"),
+    ],
+)
+def test_importing_a_package_loads_nothing_it_does_not_need(imported, kept_out):
+    script = f"import sys, {imported}; print(*sorted(set(sys.argv[1:]) & set(sys.modules)))"
+    found = subprocess.run(
+        [sys.executable, "-c", script, *kept_out.split()], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert found.stdout.split() == [], f"import {imported} also loads {found.stdout}"
+
+
+OF_PEOPLE = {"jobPage", "jobPageIndex", "statusCheck", "registerPage", "register"}
+"""Pages: not made to fail one by one; an outage does."""
+BY_FUNCTION = {
+    "main": ("rebinLightCurve", "checkRebinStatus", "cancelRebin", "downloadLightCurve"),
+    "downloadRebinnedFile": ("downloadFile",),
+}
+"""Operations of the contract that have other names in faults and journal."""
+
+
+def test_every_operation_of_the_contract_is_routed():
+    with Simulator() as sim:
+        urls = sim.app.url_map.bind("127.0.0.1")
+        for document in ("jobs", "control"):
+            for operation in documents.operations(document).values():
+                path = operation.path.replace("{JobID}", "1").replace("{job_id}", "1")
+                filled = "".join(part if "{" not in part else "1" for part in _split(path))
+                assert urls.test(filled, operation.method), f"nothing answers {operation.method} {operation.path}"
+
+
+def _split(path: str) -> list[str]:
+    return path.replace("{", "\0{").replace("}", "}\0").split("\0")
+
+
+def test_every_operation_of_the_contract_can_be_made_to_fail():
+    for operation in documents.operations("jobs"):
+        if operation not in OF_PEOPLE:
+            for name in BY_FUNCTION.get(operation, (operation,)):
+                assert name in FAULTABLE, f"{operation} is missing in mock_server.faults.OPERATIONS"
+
+
+def test_every_operation_that_is_answered_can_be_made_to_fail():
+    assert set(ANSWERED) | {"downloadProduct", "downloadFile"} == set(FAULTABLE)
+
+
+def test_every_route_is_in_the_contract():
+    with Simulator() as sim:
+        for rule in sim.app.url_map.iter_rules():
+            if rule.endpoint == "static":
+                continue
+            path = rule.rule.replace("<int:job_id>", "1").replace("<path:path>", "lc.zip").rstrip("/")
+            known = any(documents.operation_for(method, path) for method in rule.methods or ())
+            assert known, f"{rule.rule} is not in contracts/openapi"
