@@ -23,6 +23,7 @@ FIRST_MOMENTS_S = 2.0
 
 _NOT_REACHED, _ACTIVE, _DONE = 0, 1, 2
 _ROUNDS_OF_DETECTION = 3
+_ALMOST_ALL = 1 - 1e-9  # as long as it runs some step is active, however numbers are rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ def progress_at(build: Build, job_parameters: Mapping[str, Any], now: float) -> 
         return {"GotProgress": 2}
     steps = _with_items(_steps(build, job_parameters), max(1, build.observations))
     found: dict[str, Any] = {"PreProgress": _FILTERS} if build.product is Product.ENHANCED_POS else {}
-    found |= {"GotProgress": 1, "ProgressSteps": _told(steps, elapsed * _total(steps) / build.duration_s)}
+    total = _total(steps)
+    behind = min(elapsed * total / build.duration_s, total * _ALMOST_ALL)
+    found |= {"GotProgress": 1, "ProgressSteps": _told(steps, behind)}
     return found | {"TimeRunning": time_running(elapsed)}
 
 
