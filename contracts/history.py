@@ -155,7 +155,10 @@ class History:
         owner = str(exchange.request["UserID"]).casefold()
         if self._limit is not None and self._surely_active(owner) >= self._limit:
             yield f"a job was accepted although {owner} had {self._limit} active ones, which is the limit"
-        self.jobs[number] = Known(owner, _neutral(pars), asked_products(pars), str(pars.get("name")))
+        job = Known(owner, _neutral(pars), asked_products(pars), str(pars.get("name")))
+        if self._still:
+            job.current |= job.products  # nothing has ended at the instant of submission
+        self.jobs[number] = job
 
     def _surely_active(self, owner: str) -> int:
         return sum(1 for job in self.jobs.values() if job.owner == owner and job.finished is False)

@@ -353,7 +353,12 @@ def _unnamed(call, _server):
         problems["list"] = ["One of your parameters is wrong"]
 
 
-@breaks("unknown words fall back to the default", "run_userobject", "values_that_are_not_allowed_are_refused_and_named", incoming=True)  # fmt: skip
+@breaks(
+    "unknown words fall back to the default",
+    "run_userobject",
+    "values_that_are_not_allowed_are_refused_and_named",
+    incoming=True,
+)
 def _tolerant(call, _server):
     if isinstance(call.request, dict):
         call.request = {k: v for k, v in call.request.items() if v != "nonsense" or k in {"binMeth", "UserID"}}
@@ -365,13 +370,20 @@ def _codes(call, _server):
         call.request = {**call.request, "centMeth": "code"}
 
 
-@breaks("an old spelling is ignored", "run_userobject", "every_spelling_is_taken_and_echoed_under_the_wire_name", incoming=True)  # fmt: skip
+@breaks(
+    "an old spelling is ignored",
+    "run_userobject",
+    "every_spelling_is_taken_and_echoed_under_the_wire_name",
+    incoming=True,
+)
 def _spelling(call, _server):
     if isinstance(call.request, dict):
         call.request = {k: v for k, v in call.request.items() if k != "allowBayes"}
 
 
-@breaks("numbers as text are refused", "run_userobject", "numbers_may_be_text_and_switches_may_be_booleans", incoming=True)  # fmt: skip
+@breaks(
+    "numbers as text are refused", "run_userobject", "numbers_may_be_text_and_switches_may_be_booleans", incoming=True
+)
 def _numeric(call, _server):
     if isinstance(call.request, dict) and isinstance(call.request.get("RA"), str):
         call.request = {**call.request, "RA": "north"}
@@ -533,7 +545,9 @@ def _id_text(call, _server):
         call.body["JobID"] = str(call.body["JobID"])
 
 
-@breaks("an empty what asks about everything", "checkProductStatus", "status_answers_for_every_name_asked", incoming=True)  # fmt: skip
+@breaks(
+    "an empty what asks about everything", "checkProductStatus", "status_answers_for_every_name_asked", incoming=True
+)
 def _everything(call, _server):
     if isinstance(call.request, dict):
         call.request = {**call.request, "what": call.request.get("what") or "lc"}
@@ -722,7 +736,12 @@ sets("positions are numbers", "getPSFPos", *RESULTS, RA=335.6985)
 sets("FromSXPS is left out", "getPSFPos", *RESULTS, FromSXPS=...)
 sets("enhanced positions have FromSXPS", "getEnhPos", *RESULTS, FromSXPS=0)
 sets("source lists have a JobID", "getSourceDetResults", *RESULTS, JobID=1)
-sets("source lists carry a deprecation warning", "getSourceDetResults", *RESULTS, deprecationWarning={"type": "a", "message": "b"})  # fmt: skip
+sets(
+    "source lists carry a deprecation warning",
+    "getSourceDetResults",
+    *RESULTS,
+    deprecationWarning={"type": "a", "message": "b"},
+)
 sets("GalNH_unfitted is left out", "getSpecData", *RESULTS, GalNH_unfitted=...)
 sets("the intervals are not listed", "getSpecData", *RESULTS, rnames=["interval7"])
 sets("there is a data set without a table", "getLCData", *RESULTS, Datasets=["WTST"])
@@ -745,7 +764,15 @@ def _moved(call, _server):
 @breaks("both addresses of the astrometric position answer differently", "getXastromPos", *RESULTS)
 def _differs(call, _server):
     if call.done:
-        call.body = {"OK": 1, "APIVersion": "1.12", "GotPos": 1, "RA": "1.00000", "Dec": "1.00000", "Err90": "1.0", "FromSXPS": 0}  # fmt: skip
+        call.body = {
+            "OK": 1,
+            "APIVersion": "1.12",
+            "GotPos": 1,
+            "RA": "1.00000",
+            "Dec": "1.00000",
+            "Err90": "1.0",
+            "FromSXPS": 0,
+        }
 
 
 def ignores(words: str, operation: str, key: str, *probes: str) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from werkzeug.serving import make_server
 
 from contracts import harness, provider
 from mock_server import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def simulator():
         yield simulator
 
 
-def every_few_calls(clock, seconds=120.0):
+def every_few_calls(clock: Any, seconds: float = 120.0) -> Callable[[], object]:
     """Move service time on at every fifth call, so that jobs get on."""
     calls = itertools.count(1)
     return lambda: clock.advance(seconds) if next(calls) % 5 == 0 else None
