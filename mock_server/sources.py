@@ -20,7 +20,7 @@ from mock_server import chance
 from mock_server.times import met_from_mjd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 T = TypeVar("T")
 KINDS = ("decay", "persistent", "outburst", "none")
@@ -311,7 +311,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
     ValueError
         A key is unknown (the message names the nearest one), missing, or of the wrong type.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints(typing.cast("Hashable", cls))
     names = [f.name for f in fields(cls)]  # type: ignore[arg-type]  # only dataclasses come here
     refuse_unknown(mapping, names, where)
     values = {key: _coerced(hints[key], value, f"{where}: {key}") for key, value in mapping.items()}
@@ -319,6 +319,11 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
         return cls(**values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+@lru_cache(maxsize=32)
+def _hints(cls: Hashable) -> Mapping[str, Any]:
+    return typing.get_type_hints(typing.cast(Any, cls))
 
 
 def _coerced(hint: Any, value: Any, where: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,9 @@ _BLIND = 100  # places in each field where nothing is
 _FAINTEST = 1e-5  # count/s
 _WIDE = 500.0  # arcsec: half the side of the square they lie in
 _APART = 20.0  # arcsec: nearer ones are one source
+_FEWEST = 3  # counts
+_PROMISING = 0.8  # of the quality wanted: worth a fit, which finds a better place
+_RULES = statistics.Rules(limits=False)
 _BOX = 11  # blocks a side of the box in which the background is averaged
 
 
@@ -102,14 +105,16 @@ def detect(
     exposure = view.exposure_map(vignetted=False)
     places = np.array(list(_places(view))).reshape(-1, 2)
     background = _background(counts, exposure)
-    cells = _cells(places, counts, background)
+    held, quality = _cells(places, counts, background)
     vignetted = view.exposure_map(vignetted=True)
-    detected: list[Detected] = []
-    for n in np.argsort(-cells[:, 0], kind="stable"):
-        if cells[n, 2] >= least:
-            one = _measured(view, found, places[n], background, vignetted)
-            if one is not None and one.quality >= least and all(_separate(one.fit, other.fit) for other in detected):
-                detected.append(one)
+    fitted: list[_Fitted] = []
+    worth = _PROMISING * least
+    for n in np.argsort(-held, kind="stable"):
+        if quality[n] >= worth:
+            one = _fitted(found, (float(places[n, 0]), float(places[n, 1])), background, vignetted, fitted, worth)
+            if one is not None and all(_separate(one.fit, other.fit) for other in fitted):
+                fitted.append(one)
+    detected = [one for one in _measured(view, fitted) if one.quality >= least]
     return sorted(detected, key=lambda one: -one.rate), background
 
 
@@ -157,56 +162,62 @@ def _boxed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _cells(
     places: NDArray[np.float64], counts: NDArray[np.int32], background: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Counts, background and significance of the detection cell at each place, shape (n, 3); 0 outside the image."""
-    column, row = (
-        np.round(skyview.MIDDLE + sign * places[:, k] / PIXEL).astype(int) - 1 for k, sign in ((0, -1), (1, 1))
-    )
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Counts of the detection cell at each place, and their quality, shape (n,) each; 0 at the rim of the image."""
+    x, y = skyview.MIDDLE - places[:, 0] / PIXEL, skyview.MIDDLE + places[:, 1] / PIXEL
     margin = math.ceil(CELL / PIXEL)
-    inside = (column >= margin) & (column < SIDE - margin) & (row >= margin) & (row < SIDE - margin)
-    column, row = np.clip(column, margin, SIDE - margin - 1), np.clip(row, margin, SIDE - margin - 1)
+    column, row = (np.clip(np.round(axis).astype(int) - 1, margin, SIDE - margin - 1) for axis in (x, y))
     offsets = skyview.area_of(CELL)
     held = counts[row[:, None] + offsets[:, 1], column[:, None] + offsets[:, 0]].sum(axis=1)
     expected = background[row // BLOCK, column // BLOCK] * len(offsets)
-    inside &= expected > 0
-    sigma = np.zeros(len(places))
-    if inside.any():
-        share = len(offsets) / (_BOX * BLOCK) ** 2
-        sigma[inside] = statistics.measure(held[inside], expected[inside], expected[inside] * share, 1.0).sigma
-    return np.stack([held, expected, sigma], axis=1)
+    inside = (np.abs(x - 1 - column) < 1) & (np.abs(y - 1 - row) < 1) & (expected > 0)
+    variance = expected * len(offsets) / (_BOX * BLOCK) ** 2
+    result = statistics.measure(held, np.maximum(expected, 1e-9), np.maximum(variance, 1e-9), 1.0, _RULES)
+    return held, np.where(inside, np.minimum(result.sigma, result.snr), 0.0)
 
 
-def _measured(
-    view: SkyView,
+class _Fitted(NamedTuple):
+    """A fit, and the counts, background [count] and vignetted exposure [s] of the detection cell there."""
+
+    fit: Fit
+    counts: int
+    background: float
+    exposure: float
+
+
+def _fitted(
     found: Photons,
-    place: NDArray[np.float64],
+    place: tuple[float, float],
     background: NDArray[np.float32],
     vignetted: NDArray[np.float32],
-) -> Detected | None:
-    """Fit a source and measure it at the fitted place; None if nothing is left there."""
-    x, y = skyview.pixel((float(place[0]), float(place[1])))
+    others: list[_Fitted],
+    worth: float,
+) -> _Fitted | None:
+    """Fit a source on top of the wings of others; None if its signal to noise is below `worth`."""
+    x, y = skyview.pixel(place)
     row, column = (min(max(int(value - 0.5) // BLOCK, 0), SIDE // BLOCK - 1) for value in (y, x))
-    density = float(background[row, column]) / PIXEL**2
-    fit = location.fit(found, (float(place[0]), float(place[1])), density)
+    fits, exposure = [other.fit for other in others], float(vignetted[row, column])
+    flat = float(background[row, column]) / PIXEL**2
+    fit = location.fit(found, place, flat + location.wings(fits, place))
     counts = len(found.within((fit.x, fit.y), CELL))
-    exposure, expected = float(vignetted[row, column]), density * math.pi * CELL**2
-    if exposure <= 0 or counts == 0:
+    expected = (flat + location.wings(fits, (fit.x, fit.y))) * math.pi * CELL**2
+    drifted = math.hypot(fit.x - place[0], fit.y - place[1]) > CELL
+    if drifted or exposure <= 0 or counts - expected < worth * math.sqrt(counts) or counts < _FEWEST:
         return None
-    variance = expected * math.pi * (CELL / PIXEL / (_BOX * BLOCK)) ** 2
-    rules = statistics.Rules(limits=False)
-    result = statistics.measure(counts, expected, variance, 1 / CELL_SHARE / exposure, rules)
-    return Detected(
-        fit,
-        *view.position((fit.x, fit.y)),
-        counts=counts,
-        background=expected,
-        snr=float(result.snr[0]),
-        sigma=float(result.sigma[0]),
-        exposure=exposure,
-        rate=float(result.rate[0]),
-        rate_pos=float(result.above[0]),
-        rate_neg=float(result.below[0]),
-    )
+    return _Fitted(fit, counts, expected, exposure)
+
+
+def _measured(view: SkyView, fitted: list[_Fitted]) -> Iterator[Detected]:
+    """Turn the counts of fitted sources into rates, all at once."""
+    if not fitted:
+        return
+    _, counts, background, exposure = (np.array(column) for column in zip(*fitted, strict=True))
+    variance = background * math.pi * (CELL / PIXEL / (_BOX * BLOCK)) ** 2
+    result = statistics.measure(counts, background, variance, 1 / CELL_SHARE / exposure, _RULES)
+    for n, one in enumerate(fitted):
+        values = (float(values[n]) for values in (result.snr, result.sigma, exposure))
+        rates = (float(values[n]) for values in (result.rate, result.above, result.below))
+        yield Detected(one.fit, *view.position((one.fit.x, one.fit.y)), one.counts, one.background, *values, *rates)
 
 
 def rows(detected: list[Detected]) -> list[dict[str, str]]:

@@ -11,6 +11,8 @@ import numpy as np
 from mock_server.products import instrument, statistics
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from mock_server.products.skyview import Photons
@@ -20,6 +22,7 @@ CELL = 13.0
 CELL_SHARE = instrument.enclosed(CELL / instrument.PIXEL)
 FIT_RADIUS = 30.0
 """Photons within this radius are fitted [arcsec]."""
+_FIT_SHARE = instrument.enclosed(FIT_RADIUS / instrument.PIXEL)
 RING = (80.0, 160.0)
 """Between these radii lies the local background [arcsec]."""
 TRACKERS = 3.5
@@ -32,7 +35,7 @@ _STEP, _FEWEST, _MOST = 1.6, 3, 9
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted place on the plane [arcsec], its error on each axis [arcsec], and how many photons it rests on."""
+    """A fitted place on the plane [arcsec], its error on each axis [arcsec], and its photons within 30 arcsec."""
 
     x: float
     y: float
@@ -104,6 +107,15 @@ def fit(photons: Photons, start: tuple[float, float], density: float) -> Fit:
     slope = 2 * _BETA * member / (_CORE2 + (xs - x) ** 2 + (ys - y) ** 2)
     sigma_x, sigma_y = (1 / math.sqrt(max(float(((slope * d) ** 2).sum()), 1e-4)) for d in (xs - x, ys - y))
     return Fit(x, y, sigma_x, sigma_y, counts)
+
+
+def wings(fits: Iterable[Fit], place: tuple[float, float]) -> float:
+    """Density that sources elsewhere have at a place [count/arcsec2]."""
+    density = 0.0
+    for fit in fits:
+        spread = 1 + ((fit.x - place[0]) ** 2 + (fit.y - place[1]) ** 2) / _CORE2
+        density += fit.counts / _FIT_SHARE * (_BETA - 1) / (math.pi * _CORE2) / math.pow(spread, _BETA)
+    return density
 
 
 def _weights(
