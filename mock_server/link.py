@@ -286,7 +286,9 @@ class Link:
             self.drop()
             raise SystemExit("xrt-mock: the run has ended") from error
         except BaseException:  # Ctrl-C in the middle: what still comes belongs to nobody
-            self.drop()
+            del self._own.connection
+            self._greet(self.acting())  # first, so that our place on the clock is kept
+            connection.close()
             raise
         self.now = max(self.now, now)
         if isinstance(result, Exception):

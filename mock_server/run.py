@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mock_server.guest import KEY, LINK, PARTY, spell
 from mock_server.intercept import HOSTS
 from mock_server.link import LinkServer
+from mock_server.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,9 +84,11 @@ def run(
     """
     numbers: list[Number] = [(n,) for n in range(copies)]
     server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net)
-    with contextlib.closing(server), tempfile.TemporaryDirectory(prefix="xrt-mock-") as folder:
-        Path(folder, "sitecustomize.py").write_text(_START_UP)
-        base = _environment(os.environ if env is None else env, folder, server)
+    with contextlib.ExitStack() as within:
+        within.callback(server.close)
+        folder = Path(within.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))
+        proxy = within.enter_context(Proxy(simulator.app, simulator.clock, open_net=allow_net))
+        base = _environment(os.environ if env is None else env, folder, server) | proxy.environment(folder)
         for number in numbers:
             server.expect(number)
         programs = _Programs(server, command, base, numbers)
@@ -95,10 +98,21 @@ def run(
             programs.end()
 
 
-def _environment(env: Mapping[str, str], folder: str, server: LinkServer) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, (folder, env.get("PYTHONPATH"))))
-    ours = {"PYTHONPATH": path, LINK: str(server.address), KEY: server.key.hex()}
-    return {"PYTHONHASHSEED": "0", **env, **ours}  # sets in one order, unless the user wants otherwise
+def _environment(env: Mapping[str, str], folder: Path, server: LinkServer) -> dict[str, str]:
+    """Return the environment in which programs find the run, its start-up hook, and its idea of ``sleep``."""
+    folder.joinpath("sitecustomize.py").write_text(_START_UP)
+    commands = folder / "bin"
+    commands.mkdir()
+    commands.joinpath("sleep").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mock_server.sleep_command "$@"\n')
+    commands.joinpath("sleep").chmod(0o755)
+    return {
+        "PYTHONHASHSEED": "0",  # sets in one order, unless the user wants otherwise
+        **env,
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), env.get("PYTHONPATH")))),
+        "PATH": os.pathsep.join(filter(None, (str(commands), env.get("PATH", os.defpath)))),
+        LINK: str(server.address),
+        KEY: server.key.hex(),
+    }
 
 
 class _Programs:

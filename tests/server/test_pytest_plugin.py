@@ -182,7 +182,7 @@ def test_the_summary_counts_tests_of_all_workers(check):
 def test_count(xrt_mock, n):
     call()
 """,
-        "-n2",
+        "-n1",
     )
     result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(["4 tests with 4 calls, *"])

@@ -266,6 +266,32 @@ class TestSeveralAtOnce:
         assert [at for at, _ in tiny.calls] == [30, 30]
 
 
+class TestOtherPrograms:
+    def test_a_shell_script_calls_with_curl_and_sleeps_in_service_time(self, tiny, capfd):
+        script = """
+            set -e
+            for n in 1 2 3; do
+                curl --silent --fail --data "{\\"who\\": \\"curl $n\\"}" https://www.swift.ac.uk/call
+                sleep 1m 30
+            done
+        """
+        assert run(tiny, ["sh", "-c", script]) == 0
+        assert tiny.calls == [(0, "curl 1"), (90, "curl 2"), (180, "curl 3")]
+        assert '{"OK":1,"calls":3}' in capfd.readouterr().out
+
+    def test_a_program_that_knows_urllib_alone_is_answered_too(self, tiny, tmp_path):
+        text = """
+            import urllib.request
+            urllib.request.urlopen("https://www.swift.ac.uk/call", data=b'{"who": "urllib"}').read()
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(0, "urllib")]
+
+    def test_curl_does_not_get_out_either(self, tiny, capfd):
+        assert run(tiny, ["curl", "--silent", "--show-error", "https://example.org/"]) != 0
+        assert "403" in capfd.readouterr().err
+
+
 class TestTheEnd:
     def test_leaves_no_process_behind(self, tiny, tmp_path):
         note = tmp_path / "pid"
@@ -307,8 +333,8 @@ class TestTheEnd:
                 import select
                 select.select([], [], [], 30)
             threading.Thread(target=hold, daemon=True).start()
-            call("ready")
             try:
+                call("ready")
                 time.sleep(3600)
             except KeyboardInterrupt:
                 call("clean up")
