@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter
 
 from .contents import Contents
 from .controls import Controls
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 1 << 20
 _SERVICE_HEADERS = {"Cache-Control": "no-store, no-cache, must-revalidate", "X-Content-Type-Options": "nosniff"}
+
+
+class _JobNumber(IntegerConverter):
+    """A number short enough to be that of a job; any other address leads nowhere."""
+
+    regex = "[0-9]{1,15}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ def create_app(store: Store, clock: Clock, scenario: Scenario, *, base_url: str,
         Whether every well-formed address counts as registered.
     """
     app = Flask("mock_server")
+    app.url_map.converters["job_id"] = _JobNumber
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     jobs = JobService(store, clock, Stage(store, scenario), base_url=base_url, open_to_all=open_to_all)

@@ -88,7 +88,7 @@ class ScaledClock:
     """
 
     def __init__(self, factor: float = 1.0, start: float | None = None) -> None:
-        if not factor > 0:
+        if not 0 < factor < math.inf:
             raise ValueError(f"a clock's factor must be positive, not {factor}")
         self.factor = factor
         self.origin = time.time() if start is None else start

@@ -72,7 +72,8 @@ def serve(host: str, port: int, db: str, clock: str, users: str, scenario: str, 
         listener = listen(host, port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
-    address = f"http://{host}:{listener.getsockname()[1]}"
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listener.getsockname()[1]}"
     with Simulator(
         played, parse_clock(clock, played.start), seed=seed, db=db, users=users, base_url=address
     ) as simulator:

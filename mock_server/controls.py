@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from . import report
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from .journal import Journal
     from .service import JobService
+
+
+END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+"""Service time does not go further [s]: the observing plan of the sky is made year by year."""
 
 
 class ControlError(ValueError):
@@ -43,7 +48,7 @@ class Controls:
                 return
             facts.set_meta("scenario", self._stage.given.name)
             for address in self._stage.given.users:
-                facts.save_user(User(address, "", self._clock.now()))
+                facts.save_user(User(address, self._jobs.link_token(address), self._clock.now()))
             for fault in self._stage.given.faults:
                 facts.add_fault(fault.as_mapping())
             self._stage.refresh(facts)
@@ -62,6 +67,8 @@ class Controls:
 
     def advance(self, seconds: float) -> dict[str, Any]:
         """Move time on by `seconds` and return the clock."""
+        if self._clock.now() + seconds > END_OF_TIME:
+            raise ControlError(f"service time ends at {report.iso(END_OF_TIME)}")
         try:
             self._clock.advance(seconds)
         except ValueError as error:
@@ -174,14 +181,14 @@ class Controls:
     def load(self, state: Mapping[str, Any]) -> None:
         """Put back a state that was saved; time moves on to it if it is later."""
         tables, now = state.get("tables"), state.get("now")
-        if not isinstance(tables, dict) or not isinstance(now, int | float):
+        if not isinstance(tables, dict) or not isinstance(now, int | float) or not 0 <= now <= END_OF_TIME:
             raise ControlError("a state has `now` and `tables`; use one that was saved here")
-        with self._store.transaction() as facts:
-            try:
+        try:
+            with self._store.transaction() as facts:
                 facts.restore(tables)
-            except (KeyError, TypeError, ValueError) as error:
-                raise ControlError(f"this is not a state that was saved here: {error}") from error
-            self._stage.refresh(facts)
+                self._stage.refresh(facts)
+        except ValueError as error:
+            raise ControlError(f"this is not a state that was saved here: {error}") from error
         if now > self._clock.now():
             self._clock.advance(now - self._clock.now())
 

@@ -18,7 +18,7 @@ class Entry:
     at
         Service time of the answer [s].
     operation
-        ``submit``, ``cancel``, ``status``, ``count``, ``list``, ``old_parameters``, ``download``, ...
+        Its name in the contract: ``run_userobject``, ``canceljob``, ``downloadProduct``, ...
     user
         Address the call carried; empty where none is asked for.
     job_id
@@ -58,7 +58,7 @@ class Journal:
         return Journal(matching(self.entries, **wanted))
 
     def count(self, **wanted: Any) -> int:
-        """Return how many entries have fields that equal all of `wanted`: ``count(operation="submit")``."""
+        """Return how many entries have fields that equal all of `wanted`: ``count(operation="canceljob")``."""
         return len(matching(self.entries, **wanted))
 
     def __iter__(self) -> Iterator[Entry]:

@@ -41,12 +41,12 @@ class Setting(NamedTuple):
     meaning: str
 
 
-def _number(low: float, high: float = float("inf")) -> Callable[[Any], bool]:
+def _number(low: float, high: float = 1e9) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
-def _whole(low: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= low
+def _whole(low: int, high: int = 10**9) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _is(kind: type) -> Callable[[Any], bool]:
@@ -160,10 +160,11 @@ class Scenario:
         """Return the values in force at `now` [s]."""
         return self.epochs[bisect_right(self._starts, now) - 1]
 
-    def changed(self, change: Change) -> Scenario:
-        """Return this scenario with one more dated change."""
-        check_values(change.values)
-        return replace(self, changes=(*self.changes, change))
+    def changed(self, *changes: Change) -> Scenario:
+        """Return this scenario with more dated changes."""
+        for change in changes:
+            check_values(change.values)
+        return replace(self, changes=(*self.changes, *changes))
 
     def slots_at(self, now: float) -> int:
         """Slots that builds of the simulator's users may hold at `now`: all, less what other users hold."""
@@ -234,42 +235,80 @@ def instant(value: Any) -> float:
     raise ScenarioError(f"{value!r} is not a date such as 2026-05-01 or 2026-05-01T12:00:00Z")
 
 
+def _tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+
+
+_OUTAGE = ("from", "from_day", "until", "until_day")
+_SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "description": (_is(str), "a text"),
+    "seed": (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+    "users": (lambda value: isinstance(value, list) and all(isinstance(u, str) for u in value), "a list of addresses"),
+    "sky": (_is(dict), "a table"),
+    "changes": (_tables, "a list of tables: [[changes]]"),
+    "outages": (_tables, "a list of tables: [[outages]]"),
+    "faults": (_tables, "a list of tables: [[faults]]"),
+}
+
+
 def from_mapping(data: Mapping[str, Any], name: str = "scenario") -> Scenario:
     """Read a scenario from what its TOML file holds; every problem is a :class:`ScenarioError`."""
-    top = {"description", "seed", "start", "users", "sky", "changes", "outages", "faults"}
+    try:
+        return _scenario(data, name)
+    except ValueError as error:
+        raise ScenarioError(f"{name}: {error}") from error
+
+
+def _scenario(data: Mapping[str, Any], name: str) -> Scenario:
     groups = {setting.split(".")[0] for setting in SETTINGS} | {"defaults"}
-    for key in data:
-        if key not in top | groups:
-            raise ScenarioError(f"{name}: {_unknown('table or key', key, sorted(top | groups))}")
+    for key, value in data.items():
+        if key not in groups | _SHAPES.keys() | {"start"}:
+            raise ScenarioError(_unknown("table or key", key, sorted(groups | _SHAPES.keys() | {"start"})))
+        if key in _SHAPES and not _SHAPES[key][0](value):
+            raise ScenarioError(f"{key} is {value!r}, but must be {_SHAPES[key][1]}")
     start = instant(data.get("start", "2026-03-02T09:00:00Z"))
     values = _flatten({key: data[key] for key in data if key in groups})
     check_values(values)
-    try:
-        world = World.from_mapping(data.get("sky", {}))
-        faults = tuple(Fault.from_mapping(rule, start) for rule in data.get("faults", ()))
-    except ValueError as error:
-        raise ScenarioError(f"{name}: {error}") from error
     return Scenario(
         name=name,
-        description=str(data.get("description", "")),
-        seed=int(data.get("seed", 1)),
+        description=data.get("description", ""),
+        seed=data.get("seed", 1),
         start=start,
         values=values,
-        changes=tuple(_changes(data, start)),
+        changes=(*_changes(data.get("changes", ()), start), *_outages(data.get("outages", ()), start)),
         users=tuple(data.get("users", ())),
-        world=world,
-        faults=faults,
+        world=World.from_mapping(data.get("sky", {})),
+        faults=tuple(Fault.from_mapping(rule, start) for rule in data.get("faults", ())),
     )
 
 
-def _changes(data: Mapping[str, Any], start: float) -> Iterable[Change]:
-    for entry in data.get("changes", ()):
+def _changes(entries: Iterable[Mapping[str, Any]], start: float) -> Iterable[Change]:
+    for entry in entries:
         values = _flatten({key: value for key, value in entry.items() if key not in ("at", "after_days")})
         check_values(values)
         yield Change(_moment(entry, "at", "after_days", start), values)
-    for entry in data.get("outages", ()):
-        yield Change(_moment(entry, "from", "from_day", start), {"service.available": False})
-        yield Change(_moment(entry, "until", "until_day", start), {"service.available": True})
+
+
+def _outages(entries: Iterable[Mapping[str, Any]], start: float) -> Iterable[Change]:
+    """Turn outages into changes; those that overlap are one."""
+    over_at = float("-inf")
+    spans = sorted(_span(entry, start) for entry in entries)
+    for index, (begin, end) in enumerate(spans):
+        if begin > over_at:
+            yield Change(begin, {"service.available": False})
+        over_at = max(over_at, end)
+        if index + 1 == len(spans) or spans[index + 1][0] > over_at:
+            yield Change(over_at, {"service.available": True})
+
+
+def _span(entry: Mapping[str, Any], start: float) -> tuple[float, float]:
+    for key in entry:
+        if key not in _OUTAGE:
+            raise ScenarioError(_unknown("key of an outage", key, _OUTAGE))
+    begin, end = _moment(entry, "from", "from_day", start), _moment(entry, "until", "until_day", start)
+    if begin >= end:
+        raise ScenarioError(f"an outage must begin before it ends: {dict(entry)}")
+    return begin, end
 
 
 def _moment(entry: Mapping[str, Any], dated: str, counted: str, start: float) -> float:

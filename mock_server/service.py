@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .stage import Stage
     from .store import Facts, Store
 
-_ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s.]{1,63}(\.[^@\s.]{1,63})+")
+_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]{1,64}@[^@\s.]{1,63}(\.[^@\s.]{1,63})+")
 _SCATTER_OF_POSITIONS = 2.0  # their documented durations scatter more than those of other products
 _NEEDS_PHOTON_COUNTING = frozenset(Product) - {Product.LIGHT_CURVE, Product.SPECTRUM}
 
@@ -251,7 +251,7 @@ class JobService:
         with self.store.transaction() as facts:
             known = facts.user(address)
             if known is None:
-                known = User(address.strip(), self._token(address))
+                known = User(address.strip(), self.link_token(address))
                 facts.save_user(known)
         return known
 
@@ -266,7 +266,8 @@ class JobService:
                 facts.save_user(user)
         return user
 
-    def _token(self, address: str) -> str:
+    def link_token(self, address: str) -> str:
+        """Return what the confirmation link of an address carries."""
         return f"{bits(self.stage.given.seed, 'registration', user_key(address), size=16):032x}"
 
     def _require_user(self, facts: Facts, address: Any) -> None:

@@ -46,20 +46,24 @@ class Stage:
         return self._given
 
     def scenario(self, facts: Facts | None = None) -> Scenario:
-        """Return the scenario in force; with `facts`, after a look at what other processes changed."""
-        if facts is not None and self._store.shared:
-            self.refresh(facts)
+        """Return the scenario in force, after a look at what other processes changed; in a transaction by its `facts`."""
+        if self._store.shared:
+            if facts is None:
+                with self._store.reading() as committed:
+                    self.refresh(committed)
+            else:
+                self.refresh(facts)
         return self._now
 
     def refresh(self, facts: Facts) -> None:
         """Take over changes that are stored."""
         generation = facts.meta("generation") or "0"
         if generation != self._generation:
+            changes = tuple(Change(at, values) for at, values in facts.changes())
+            faults = {number: Fault.from_mapping(rule) for number, rule, _ in facts.faults()}
+            self._now = self._given.changed(*changes)  # other threads see the old or the new, nothing between
+            self.faults = faults
             self._generation = generation
-            self._now = self._given
-            for at, values in facts.changes():
-                self._now = self._now.changed(Change(at, values))
-            self.faults = {number: Fault.from_mapping(rule) for number, rule, _ in facts.faults()}
 
     @property
     def builder(self) -> ProductBuilder:

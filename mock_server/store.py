@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import weakref
 from collections import deque
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -23,7 +24,7 @@ from .model import Job, Rebin, User
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_NEVER = float("inf")
+_NEVER = t.NEVER
 _JOURNAL_BUFFER = 256
 _PG_LOCK = 7301
 
@@ -51,8 +52,10 @@ class Store:
         self.shared = not self._memory
         self._engine = _engine(url, self._memory)
         self._lock = threading.RLock() if self._memory else nullcontext()
-        self._local = threading.local()
-        self._readers: list[sa.Connection] = []
+        self._kept: Any = _OneReader() if self._memory else threading.local()
+        self._readers: weakref.WeakSet[sa.Connection] = (
+            weakref.WeakSet()
+        )  # those of threads that ended go by themselves
         self._unwritten: deque[Entry] = deque()
         self._prepare()
 
@@ -86,13 +89,14 @@ class Store:
             yield Facts(self._reader())
 
     def _reader(self) -> sa.Connection:
-        connection: sa.Connection | None = getattr(self._local, "connection", None)
+        """Return the connection that this thread reads by; in memory there is one, and readers take turns."""
+        connection: sa.Connection | None = getattr(self._kept, "connection", None)
         if connection is None or connection.closed:
             connection = self._engine.connect()
             if connection.dialect.name != "sqlite":  # there, nothing is begun for a reader: see _begin_sqlite
                 connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            self._local.connection = connection
-            self._readers.append(connection)
+            self._kept.connection = connection
+            self._readers.add(connection)
         return connection
 
     def note(self, entry: Entry) -> None:
@@ -126,9 +130,15 @@ class Store:
         if self._unwritten:
             with self.transaction():
                 pass
-        for connection in self._readers:
+        for connection in list(self._readers):
             connection.close()
         self._engine.dispose()
+
+
+class _OneReader:
+    """Where a store in memory keeps its only reader; a database file has one for each thread."""
+
+    connection: sa.Connection | None = None
 
 
 def _engine(url: str, memory: bool) -> sa.Engine:
@@ -136,7 +146,8 @@ def _engine(url: str, memory: bool) -> sa.Engine:
         if memory:
             engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
         elif url.startswith("sqlite"):
-            engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 60})
+            options = {"check_same_thread": False, "timeout": 60}
+            engine = sa.create_engine(url, connect_args=options, max_overflow=-1)  # as many as there are threads
         else:
             engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, ImportError) as error:
@@ -328,12 +339,22 @@ class Facts:
         }
 
     def restore(self, dumped: Mapping[str, Any]) -> None:
-        """Put back what :meth:`dump` returned, in place of all there is."""
+        """Put back what :meth:`dump` returned, in place of all there is.
+
+        Raises
+        ------
+        ValueError
+            If it is none; the transaction is to be given up then.
+        """
+        rows = t.dumped_rows(dumped)
         self.clear()
-        for table in reversed(t.TABLES):
-            rows = [{k: _NEVER if v == "never" else v for k, v in row.items()} for row in dumped[table.name]]
-            if rows:
-                self.connection.execute(table.insert(), rows)
+        try:
+            for table in reversed(t.TABLES):
+                if rows[table.name]:
+                    self.connection.execute(table.insert(), rows[table.name])
+            self.all_jobs()
+        except (sa.exc.SQLAlchemyError, OverflowError) as error:
+            raise ValueError(str(error).splitlines()[0]) from error
         self._changed()
 
     def _changed(self) -> None:
@@ -343,7 +364,9 @@ class Facts:
     def clear(self) -> None:
         """Empty every table; numbers begin at 1 again."""
         for table in t.TABLES:
-            self.connection.execute(table.delete())
+            kept = t.meta.c.name.in_(t.OF_THE_DATABASE) if table is t.meta else sa.false()
+            self.connection.execute(table.delete().where(~kept))
+        self._changed()
         if self.connection.dialect.name == "sqlite":
             self.connection.exec_driver_sql("DELETE FROM sqlite_sequence")
         else:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from .model import Build, Job, Product, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 SCHEMA_VERSION = 1
 
@@ -107,6 +107,10 @@ meta = sa.Table(
     "meta", metadata, sa.Column("name", sa.String(64), primary_key=True), sa.Column("value", sa.Text, nullable=False)
 )
 TABLES = (builds, jobs, rebins, users, changes, faults, calls, journal, meta)
+OF_THE_DATABASE = ("schema", "generation")
+"""What `meta` says about the database itself: it outlives a reset and is not taken from elsewhere."""
+
+NEVER = float("inf")
 
 
 def user_key(address: str) -> str:
@@ -205,3 +209,40 @@ def _build_from(row: Any) -> Build:
         observations=observations,
         items=tuple(json.loads(items)),
     )
+
+
+_TYPES: tuple[tuple[type[sa.types.TypeEngine[Any]], tuple[type, ...]], ...] = (
+    (sa.Integer, (int,)),
+    (sa.Double, (int, float)),
+    (sa.String, (str,)),
+)
+
+
+def dumped_rows(dumped: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of every table from JSON-ready data; a ValueError says what is wrong with them."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for table in TABLES:
+        given = dumped.get(table.name)
+        if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
+            raise ValueError(f"there are no rows of the table {table.name!r}")
+        rows[table.name] = [_dumped_row(table, row) for row in given]
+    found = {row["name"]: row["value"] for row in rows["meta"]}
+    if found.get("schema") != str(SCHEMA_VERSION):
+        raise ValueError(f"it holds schema {found.get('schema')}, but this version of xrt-mock reads {SCHEMA_VERSION}")
+    rows["meta"] = [row for row in rows["meta"] if row["name"] not in OF_THE_DATABASE]
+    return rows
+
+
+def _dumped_row(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    if set(row) != set(table.c.keys()):
+        raise ValueError(f"a row of the table {table.name!r} has not the columns {', '.join(table.c.keys())}")
+    return {column.name: _dumped_value(column, row[column.name]) for column in table.c}
+
+
+def _dumped_value(column: sa.Column[Any], value: Any) -> Any:
+    if value == "never" and isinstance(column.type, sa.Double):
+        return NEVER
+    types = next(types for kind, types in _TYPES if isinstance(column.type, kind))
+    if (value is None and column.nullable) or (isinstance(value, types) and not isinstance(value, bool)):
+        return value
+    raise ValueError(f"{column} cannot be {value!r}")

@@ -36,7 +36,7 @@ ROOMS = {
     "transport": "transport_faults exchange callsite own_user",
     "views": "views",
     "edge": """__init__ app server simulator intercept run guest link gates virtual_time import_hooks clock_lock
-        clock_selector pytest_plugin ctl commands cli""",
+        clock_selector pytest_plugin proxy sleep_command ctl commands cli""",
 }
 MAY_IMPORT = {
     "facts": "facts",
@@ -66,6 +66,7 @@ AT_THE_EDGE = {  # each foreign package is known to few
     "ctl": "click requests",
     "guest": "time_machine",
     "intercept": "requests urllib3",
+    "proxy": "requests trustme werkzeug",
     "pytest_plugin": "pytest",
     "server": "flask gevent",
     "virtual_time": "time_machine",
@@ -259,6 +260,6 @@ def test_every_route_is_in_the_contract():
         for rule in sim.app.url_map.iter_rules():
             if rule.endpoint == "static":
                 continue
-            path = rule.rule.replace("<int:job_id>", "1").replace("<path:path>", "lc.zip").rstrip("/")
+            path = rule.rule.replace("<job_id:job_id>", "1").replace("<path:path>", "lc.zip").rstrip("/")
             known = any(documents.operation_for(method, path) for method in rule.methods or ())
             assert known, f"{rule.rule} is not in contracts/openapi"

@@ -32,7 +32,7 @@ _TYPES = {
 }
 
 
-@files.get("/user_objects/tprods/USERPROD_<int:job_id>/<path:path>", endpoint="downloadProduct")
+@files.get("/user_objects/tprods/USERPROD_<job_id:job_id>/<path:path>", endpoint="downloadProduct")
 def download(job_id: int, path: str) -> Response:
     """Send an archive, or one file of a product; 404 for what is not there, not ready, or no longer there."""
     sim: Simulation = current_app.extensions["xrt_mock"]

@@ -34,9 +34,9 @@ document.querySelectorAll("[data-poll]").forEach(function (table) {
 """
 
 
-@pages.get("/user_objects/tprods/USERPROD_<int:job_id>", endpoint="jobPage")
-@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/", endpoint="jobPage")
-@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/index.php", endpoint="jobPage")
+@pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>", endpoint="jobPage")
+@pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/", endpoint="jobPage")
+@pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/index.php", endpoint="jobPage")
 def job_page(job_id: int) -> Response:
     """Show a job to whoever knows its address (documented)."""
     sim: Simulation = current_app.extensions["xrt_mock"]
@@ -53,7 +53,7 @@ def job_page(job_id: int) -> Response:
     )
 
 
-@pages.get("/user_objects/tprods/USERPROD_<int:job_id>/lc/index.php", endpoint="lightCurvePage")
+@pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/lc/index.php", endpoint="lightCurvePage")
 def light_curve_page(job_id: int) -> Response:
     """Show where the light curve's files are (seen in the field: programs follow its links to archives)."""
     sim: Simulation = current_app.extensions["xrt_mock"]
