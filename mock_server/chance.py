@@ -13,7 +13,7 @@ _STANDARD = NormalDist()
 
 def bits(seed: int, *key: object, size: int = 8) -> int:
     """Return an integer of `size` bytes, uniform over all of them, that belongs to `key`."""
-    text = "\x1f".join(str(part) for part in (seed, *key))
+    text = "\x1f".join(map(str, (seed, *key)))
     return int.from_bytes(blake2b(text.encode(), digest_size=size).digest(), "big")
 
 

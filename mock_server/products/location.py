@@ -30,6 +30,7 @@ TRACKERS = 3.5
 PER_AXIS = 1.517
 """Standard deviations on each axis that go into a 90 % radius (derived)."""
 _CORE2, _BETA = 5.8**2, 1.55  # King profile [arcsec2], slope
+_FEW = 15  # counts: below, a significance is Bayesian
 _STEP, _FEWEST, _MOST = 1.6, 3, 9
 
 
@@ -61,7 +62,9 @@ def cell_significance(photons: Photons, place: tuple[float, float]) -> float:
     density, area = background_density(photons, place)
     cell = math.pi * CELL**2
     counts, background = len(photons.within(place, CELL)), density * cell
-    return float(statistics.measure(counts, background, background * cell / area, 1.0).sigma[0])
+    if counts < _FEW:
+        return min(float(statistics.significance(counts, background)[0]), statistics.CERTAIN)
+    return min((counts - background) / math.sqrt(max(background * cell / area, 1e-9)), statistics.CERTAIN)
 
 
 def brightest(photons: Photons, around: tuple[float, float], radius: float) -> tuple[float, float]:
