@@ -445,11 +445,11 @@ class XRTProductRequest(FollowedRequest):
         return bool(status["statusCode"] == rebin.COMPLETE)
 
     def cancelRebin(self) -> bool:
-        """Stop the rebinning; return whether that could be done."""
+        """Stop the rebinning; return whether it is stopped."""
         try:
             rebin.cancel(self.service, self._rebinning())
-        except ServiceRejected:
-            return False
+        except ServiceRejected:  # also when an earlier call had done it, and its answer was lost
+            return bool(self.checkRebinStatus()["statusCode"] == jobs.CANCELLED)
         return True
 
     def getRebinnedLightCurve(

@@ -25,8 +25,15 @@ mpl.use("Agg")
 PAGE = Path(__file__).parents[2] / "docs" / "client-differences.md"
 
 GLOBALS: dict[str, Any] = {
-    "getTargs": True, "centroid": True, "name": "GRB 200416A", "RA": 335.6985, "Dec": -7.5179,
-    "centMeth": "simple", "useSXPS": False, "T0": 608713541.952, "posErr": 1,
+    "getTargs": True,
+    "centroid": True,
+    "name": "GRB 200416A",
+    "RA": 335.6985,
+    "Dec": -7.5179,
+    "centMeth": "simple",
+    "useSXPS": False,
+    "T0": 608713541.952,
+    "posErr": 1,
 }
 COUNTS: dict[str, Any] = {"binMeth": "counts", "pcCounts": 20, "wtCounts": 30, "dynamic": True}
 Step = Callable[[Any, Any, Simulator, Path], Any]

@@ -369,9 +369,16 @@ def rebinned(shared, done):
 
 def test_a_rebinning_can_be_cancelled_or_is_over(shared, rebinned):
     shared["cancelRebin"] = [{"OK": 1}, {"ERROR": "1"}, {"OK": 0}]
+    shared["checkRebinStatus"] = [{"OK": 1, "status": 4, "text": "Complete"}]
     assert rebinned.cancelRebin() is True
     assert rebinned.cancelRebin() is False
     assert rebinned.cancelRebin() is False
+
+
+def test_a_rebinning_that_is_cancelled_already_counts_as_cancelled(shared, rebinned):
+    shared["cancelRebin"] = [{"ERROR": "1"}]
+    shared["checkRebinStatus"] = [{"OK": 1, "status": -4, "text": "Cancelled at your request"}]
+    assert rebinned.cancelRebin() is True
 
 
 def test_a_rebinning_that_ended_in_failure_ends_the_waiting(shared, rebinned):
