@@ -13,9 +13,10 @@ import hypothesis.strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
 from . import checks, documents
+from .bodies import BASE, LIGHT_CURVE, SPECTRUM
 from .checks import PRODUCTS, succeeded
 from .history import History
-from .probes import BASE, LIGHT_CURVE, ROOT, SPECTRUM
+from .probes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

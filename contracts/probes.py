@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import checks, documents, harness
+from .bodies import BASE, EVERY_PARAMETER, EVERYTHING, IMAGE, LIGHT_CURVE, OWNER, SPECTRUM
 from .checks import PRODUCTS, Finding, succeeded
 from .harness import FORM, JSON
 from .history import History, official
@@ -22,37 +23,11 @@ if TYPE_CHECKING:
 
 ROOT = "/user_objects/"
 SUBMIT = ROOT + "run_userobject.php"
-OWNER = "user@example.org"
 STRANGER = "stranger@example.org"
 MISSING_LABEL = "The following parameters are needed, but were not supplied:"
 INVALID_LABEL = "The following parameters have invalid values:"
 ALL = ",".join(PRODUCTS)
 _HOUR = 3600.0
-
-BASE: dict[str, Any] = {
-    "UserID": OWNER,
-    "name": "GRB 200416A",
-    "targ": "00966554",
-    "Tstart": 608713541,
-    "RA": 335.6985,
-    "Dec": -7.5179,
-    "cent": 1,
-    "poserr": 1,
-}
-"""The documented burst, without a product."""
-LIGHT_CURVE = {**BASE, "lc": 1, "binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1}
-SPECTRUM = {**BASE, "spec": 1, "specz": 0}
-IMAGE = {**BASE, "image": 1}
-EVERYTHING = {
-    **LIGHT_CURVE,
-    **SPECTRUM,
-    "dopsf": 1,
-    "doenh": 1,
-    "doxastrom": 1,
-    "image": 1,
-    "sourceDet": 1,
-    "detobs": "all",
-}
 
 
 @dataclass
@@ -431,6 +406,12 @@ def numbers_may_be_text_and_switches_may_be_booleans(exam: Examination) -> None:
 
 
 @probe()
+def every_parameter_is_taken(exam: Examination) -> None:
+    """All at once, with values that are not the defaults; the rules look whether they are echoed."""
+    exam.submit(EVERY_PARAMETER)
+
+
+@probe()
 def defaults_are_the_documented_ones(exam: Examination) -> None:
     """For each product, what jobPars holds when the caller gave nothing."""
     for request in (LIGHT_CURVE, SPECTRUM, IMAGE, EVERYTHING, {**BASE, "lc": 1, "binMeth": "time"}):
@@ -615,6 +596,25 @@ def a_job_runs_its_course(exam: Examination) -> None:
 
 
 @probe(control=True)
+def products_can_be_cancelled_at_every_stage(exam: Examination) -> None:
+    """Requested, queued and running."""
+    job = exam.submit({**EVERYTHING, "allxastrom": 1})
+    stages = {1: "image", 2: "sourceDet", 3: "spec"}
+    for _ in range(200):
+        codes = exam.statuses(job)
+        for stage, product in list(stages.items()):
+            if codes.get(product) == stage:
+                made = exam.ask("canceljob", JobID=job, what=product)
+                exam.expect(made.body.get("statusCodes") == {product: 0}, f"status {stage} was not cancelled", made)
+                exam.expect(exam.statuses(job, product) == {product: -4}, f"{product} is not cancelled at once")
+                del stages[stage]
+        if not stages:
+            break
+        exam.advance(5)
+    exam.expect(not stages, f"products were never seen with the statuses {sorted(stages)}")
+
+
+@probe(control=True)
 def the_limit_of_active_jobs_holds(exam: Examination) -> None:
     """Exactly so many jobs, not one more; a job that has ended makes room."""
     exam.change(limits__active_jobs=3)
@@ -684,6 +684,18 @@ def files_addressed_inside_answers_are_there(exam: Examination) -> None:
     job = exam.submit({**LIGHT_CURVE, "spec": 1, "specz": 0})
     exam.advance(48 * _HOUR)
     answers = [exam.ask(f"tprods/get{name}", JobID=job).body for name in ("LCData", "SpecData")]
+    _fetch_all(exam, answers)
+    base = f"{ROOT}tprods/USERPROD_{job}"
+    for path in (
+        f"{base}/lc/nothing.qdp",
+        f"{base}/lc/rebin_987654/PCCURVE.qdp",
+        f"{ROOT}tprods/USERPROD_987654/index.php",
+    ):
+        made = exam.get(path)
+        exam.expect(made.status == 404, f"{path} is there", made)
+
+
+def _fetch_all(exam: Examination, answers: Any) -> None:
     for url in sorted(set(_addresses(answers))):
         made = exam.get(harness.path_of(url))
         exam.expect(made.status == 200 and made.content, f"{url} is not there", made)
@@ -748,6 +760,7 @@ def light_curves_can_be_rebinned(exam: Examination) -> None:
     exam.expect(state.body.get("status") == 4, "a rebinning did not end", state)
     curve = main("downloadLightCurve", type="REBIN_LC", objectID=number)
     exam.expect(succeeded(curve), "a rebinned light curve cannot be had", curve)
+    _fetch_all(exam, [curve.body])
     for nosys in ("yes", "both"):
         main("downloadLightCurve", type="REBIN_LC", objectID=number, incbad="no", nosys=nosys)
     other = main("rebinLightCurve", type="UOB_LC", objectID=job, binMeth="snapshot")

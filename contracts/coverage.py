@@ -1,0 +1,172 @@
+"""Who exercised what of the contract, in both directions: one matrix, its gaps, and a gate.
+
+The cells are what the documents name: operations, kinds of request, parameters, kinds of answer, HTTP failures, status
+codes and their changes. Whoever makes calls shows them to :meth:`Coverage.see` under a name, such as provider.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections import Counter, defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import checks, documents
+from .documents import ContractViolation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .harness import Exchange
+
+GROUPS = ("operation", "request", "parameter", "answer", "status code", "change of status", "cancel code")
+CHANGES = ("1>2", "2>3", "3>4", "1>-4", "2>-4", "3>-4")
+"""Changes of status that every service shows sooner or later; the others need failures."""
+OUTSIDE = {
+    ("answer", "main: OtherFunction"): "outside the contract: a server may refuse it",
+    ("status code", "-1"): "never seen, says the documentation",
+    ("status code", "-2"): "never seen, says the documentation",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """One thing that can be exercised: its group and its name."""
+
+    group: str
+    name: str
+
+
+def cells() -> list[Cell]:
+    """Return everything that the contract names."""
+    found: dict[Cell, None] = {}
+    for op in documents.operations().values():
+        found[Cell("operation", op.id)] = None
+        if op.request_content() and op.id != "register":
+            found |= dict.fromkeys(Cell("request", f"{op.id}: {name}") for name in op.variants("request"))
+        found |= dict.fromkeys(Cell("answer", f"{op.id}: {name}") for name in _answers(op))
+    for name, schema in documents.load()["components"]["schemas"]["Submission"]["properties"].items():
+        if "server" not in schema.get("x-product", ()):
+            found[Cell("parameter", name)] = None
+    codes = ("null", "-4", "-3", "-2", "-1", "1", "2", "3", "4", "5")
+    found |= dict.fromkeys(Cell("status code", code) for code in codes)
+    found |= dict.fromkeys(Cell("change of status", change) for change in CHANGES)
+    found |= dict.fromkeys(Cell("cancel code", str(code)) for code in (0, 1, 2))
+    return list(found)
+
+
+def _answers(op: documents.Operation) -> Iterable[str]:
+    for status in op.definition["responses"]:
+        if status.isdigit():
+            variants = op.variants("response", int(status))
+            yield from variants if "text/html" in (op.response_for(int(status)) or {}).get("content", {}) else [status]
+
+
+class Coverage:
+    """Counts how often each cell was exercised, by whom."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counter[Cell]] = defaultdict(Counter)
+        self._last: dict[tuple[str, str], Any] = {}
+
+    def watcher(self, who: str) -> Callable[[Exchange], None]:
+        """Return a function that counts exchanges under a name."""
+        return lambda exchange: self.see(who, exchange)
+
+    def see(self, who: str, exchange: Exchange) -> None:
+        """Count one exchange."""
+        operation = documents.operation_for(exchange.method, exchange.path)
+        if operation is not None and operation in documents.operations():
+            self.counts[who].update(self._cells_of(who, operation, exchange))
+
+    def _cells_of(self, who: str, operation: str, exchange: Exchange) -> Iterable[Cell]:
+        yield Cell("operation", operation)
+        request, body = exchange.request, exchange.body
+        if exchange.request_is_json and documents.operation(operation).request_content():
+            with suppress(ContractViolation):
+                yield Cell("request", f"{operation}: {documents.check_request(operation, request)}")
+        try:
+            answer = documents.check_response(operation, exchange.status, body)
+        except ContractViolation:
+            return
+        yield Cell("answer", f"{operation}: {answer}")
+        if operation == "run_userobject" and isinstance(request, dict):
+            yield from (Cell("parameter", name) for name in request)
+        if operation == "canceljob" and checks.succeeded(exchange):
+            yield from (Cell("cancel code", str(code)) for code in body["statusCodes"].values())
+        if operation in {"checkProductStatus", "canceljob", "run_userobject"} and checks.succeeded(exchange):
+            yield from self._statuses(who, operation, exchange)
+
+    def _statuses(self, who: str, operation: str, exchange: Exchange) -> Iterable[Cell]:
+        body, request = exchange.body, exchange.request
+        if operation == "run_userobject":
+            started = (f"{who} {body['JobID']}", "")
+            self._last = {key: code for key, code in self._last.items() if key[0] != started[0]}
+            return
+        job = f"{who} {body['JobID']}"
+        for name in checks.names_in(request.get("what") if isinstance(request, dict) else None):
+            entry = body.get(name)
+            if operation == "canceljob":
+                code = -4 if body["statusCodes"].get(name) == 0 else None
+            else:
+                code = entry.get("statusCode") if isinstance(entry, dict) else None
+                yield Cell("status code", "null" if code is None else str(code))
+            before = self._last.get((job, name))
+            if code is not None:
+                if before is not None and before != code:
+                    yield Cell("change of status", f"{before}>{code}")
+                self._last[job, name] = code
+
+    def gaps(self, who: Iterable[str]) -> list[Cell]:
+        """Return the cells that none of these exercised; those outside the contract's promise are left out."""
+        names = list(who)
+        seen = set().union(*(self.counts[name] for name in names)) if names else set()
+        return [cell for cell in cells() if cell not in seen and (cell.group, cell.name) not in OUTSIDE]
+
+    def matrix(self) -> list[dict[str, Any]]:
+        """Return one row for each cell: group, name, how often for each who, and a reason if it may be empty."""
+        return [
+            {
+                "group": cell.group,
+                "name": cell.name,
+                **{who: counts[cell] for who, counts in sorted(self.counts.items())},
+                **({"outside": OUTSIDE[cell.group, cell.name]} if (cell.group, cell.name) in OUTSIDE else {}),
+            }
+            for cell in cells()
+        ]
+
+    def as_json(self) -> str:
+        """Return the matrix as JSON text."""
+        return json.dumps(self.matrix(), indent=1) + "\n"
+
+    def as_text(self) -> str:
+        """Return, for each group, how many of its cells each who exercised."""
+        who = sorted(self.counts)
+        rows = [("", "cells", *who)]
+        for group in GROUPS:
+            names = [cell for cell in cells() if cell.group == group]
+            rows.append((group, str(len(names)), *(str(sum(1 for c in names if self.counts[w][c])) for w in who)))
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+
+    def as_html(self) -> str:
+        """Return the matrix as a page."""
+        who = sorted(self.counts)
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in ("group", "name", *who))
+        lines = [_html_row(row, who) for row in self.matrix()]
+        style = "td{padding:0 1em}.gap{background:#fbb}"
+        return (
+            f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Contract coverage</title>"
+            f"<style>{style}</style></head>\n<body><table>\n<tr>{head}</tr>\n"
+            + "\n".join(lines)
+            + "\n</table></body></html>\n"
+        )
+
+
+def _html_row(row: Mapping[str, Any], who: list[str]) -> str:
+    cells_of_row = "".join(
+        f"<td{'' if row[name] or 'outside' in row else ' class=gap'}>{row[name]}</td>" for name in who
+    )
+    return f"<tr><td>{html.escape(row['group'])}</td><td>{html.escape(row['name'])}</td>{cells_of_row}</tr>"
