@@ -46,7 +46,7 @@ class Stage:
         return self._given
 
     def scenario(self, facts: Facts | None = None) -> Scenario:
-        """Return the scenario in force, after a look at what other processes changed; in a transaction by its `facts`."""
+        """Return the scenario in force, with what other processes changed; a transaction gives its `facts`."""
         if self._store.shared:
             if facts is None:
                 with self._store.reading() as committed:

@@ -29,7 +29,7 @@ _JOURNAL_BUFFER = 256
 _PG_LOCK = 7301
 
 
-class StoreError(Exception):
+class StoreError(ValueError):
     """The database cannot be used; the text says why and what to do."""
 
 
@@ -57,7 +57,11 @@ class Store:
             weakref.WeakSet()
         )  # those of threads that ended go by themselves
         self._unwritten: deque[Entry] = deque()
-        self._prepare()
+        try:
+            self._prepare()
+        except sa.exc.DBAPIError as error:
+            self._engine.dispose()
+            raise StoreError(f"--db {url}: {error.orig}") from error
 
     def _prepare(self) -> None:
         with self.transaction() as facts:
