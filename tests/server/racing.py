@@ -1,0 +1,23 @@
+"""What a process does that races others for the last places under the limit; light, for it is loaded anew in each."""
+
+from typing import Any
+
+from mock_server.clock import VirtualClock
+from mock_server.errors import LimitReached
+from mock_server.scenario import load
+from mock_server.simulator import Simulator
+
+
+def race(db: str, limit: int, submissions: list[dict[str, Any]], go: Any, told: Any) -> None:
+    """Submit all at once with the others; tell how many were taken, and the most active jobs seen."""
+    played = load("calm")
+    with Simulator(played, VirtualClock(played.start), db=db, settings={"limits.active_jobs": limit}) as sim:
+        go.wait(60)
+        taken, most = 0, 0
+        for submission in submissions:
+            try:
+                sim.jobs.submit(submission)
+                taken += 1
+            except LimitReached:
+                most = max(most, sim.jobs.count(submission["UserID"]))
+        told.put((taken, most))
