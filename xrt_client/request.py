@@ -1,4 +1,4 @@
-# ruff: noqa: N802, N803 - documented names
+# ruff: noqa: N802, N803, N815 - documented names
 """XRTProductRequest: the documented object, whole. It holds what has been fetched and hands the work on."""
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class XRTProductRequest(FollowedRequest):
         Which service, and how patiently; default: one shared by all requests.
     """
 
+    useDeprecate = False
+
     def __init__(
         self,
         user: str,
@@ -72,12 +74,21 @@ class XRTProductRequest(FollowedRequest):
         *,
         service: Service | None = None,
     ) -> None:
-        if useDeprecate:
-            raise RequestInvalid("results in the form of releases before 1.10 are not offered: useDeprecate is False")
+        self.deprecate = self.useDeprecate if useDeprecate is None else useDeprecate
         super().__init__(user, silent, service)
         self.showDepWarnings = showDepWarnings
         if JSONVals is not None:
             self.setFromJSON(JSONVals, fromServer)
+
+    @property
+    def deprecate(self) -> bool:
+        """Whether results come in the form of releases before 1.10: never."""
+        return False
+
+    @deprecate.setter
+    def deprecate(self, wanted: bool) -> None:
+        if wanted:
+            raise RequestInvalid("results in the form of releases before 1.10 are not offered: useDeprecate is False")
 
     def _clear(self) -> None:
         super()._clear()
