@@ -124,11 +124,17 @@ class VirtualClock:
     ----------
     start
         Service time at the beginning [s].
+
+    Attributes
+    ----------
+    steps
+        Grows whenever a party does something; a watchdog sees by it that nobody does.
     """
 
     def __init__(self, start: float) -> None:
         self.origin = self._now = float(start)
         self._lock = _thread.allocate_lock()  # the real one, whatever stands in for threading.Lock
+        self.steps = 0
         self._parties: dict[Number, _Party] = {}
         self._acting: dict[int, _Party] = {}
 
@@ -192,9 +198,11 @@ class VirtualClock:
     def turn(self) -> None:
         """Return when no running party has a smaller number than the calling thread's; at once if it has none."""
         party = self._acting.get(_thread.get_ident())
+        self.steps += 1
         if party is None or len(self._parties) == 1:
             return
         with self._lock:
+            party.until = None  # back, if it had been excused
             if min(other.number for other in self._parties.values() if other.until is None) == party.number:
                 return
             gate = party.close_gate()
@@ -226,6 +234,22 @@ class VirtualClock:
                 if party.until is not None and party.token == token:
                     party.release()
 
+    def working(self) -> list[Number]:
+        """Return the parties that hold others up: those that run while somebody waits."""
+        with self._lock:
+            parties = self._parties.values()
+            if not any(party.blocked for party in parties):
+                return []
+            return sorted(party.number for party in parties if party.until is None and not party.blocked)
+
+    def excuse(self, number: Number) -> None:
+        """Go on without a party that waits for something the clock does not know, until it is heard of again."""
+        with self._lock:
+            party = self._parties.get(number)
+            if party is not None and party.until is None and not party.blocked:
+                party.until = math.inf
+                self._settle()
+
     def interrupt(self, number: Number) -> None:
         """End whatever this party waits for on the clock."""
         with self._lock:
@@ -251,6 +275,7 @@ class VirtualClock:
 
     def _settle(self) -> None:
         """If somebody runs, let the first of them have its turn; else wake the next, and that one alone."""
+        self.steps += 1
         running = [party for party in self._parties.values() if party.until is None]
         if running:
             min(running, key=lambda party: party.number).open_gate()
@@ -273,6 +298,11 @@ class _Party:
         self.woken: object = None
         self.lap = 0  # how often in a row it slept for nothing: so two who do wait for each other
         self._gate: _thread.LockType | None = None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it stands behind its gate."""
+        return self._gate is not None
 
     def order(self) -> tuple[float, int, Number]:
         """Return what sorts those who wait."""

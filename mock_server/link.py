@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mock_server import own_user
 from mock_server.clock import ScaledClock, VirtualClock
 from mock_server.exchange import COPY, Answer, Request, ask
+from mock_server.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from mock_server.clock import Clock, Number
+
+
+_MANY_CALLS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,10 @@ class Welcome:
     number: Number | None
     hosts: tuple[str, ...]
     open_net: bool
+
+
+def _tell(sentence: str) -> None:
+    sys.stderr.write(f"xrt-mock: {sentence}\n")
 
 
 class LinkServer:
@@ -90,8 +98,13 @@ class LinkServer:
         self._owners: dict[Number, object] = {}
         self._pids: dict[object, int] = {}
         self._late: dict[Number, int] = {}
+        self._places: dict[Number, tuple[int, int]] = {}
+        self._dog = Watchdog(clock, self._places.get, _tell) if isinstance(clock, VirtualClock) else None
         self._closed = False
+        self._instant = (0.0, 0)
         threading.Thread(target=self._accept, daemon=True, name="xrt-mock link").start()
+        if self._dog is not None:
+            self._dog.start()
 
     def expect(self, number: Number) -> None:
         """Hold a place for a program that will be started now."""
@@ -109,9 +122,20 @@ class LinkServer:
         with self._lock:
             return set(self._pids.values())
 
+    def count(self, request: Request) -> None:
+        """Say so, once, if calls go on and on while nobody sleeps."""
+        now = self._clock.now()
+        at, calls = self._instant
+        self._instant = (now, calls + 1 if now == at else 1)
+        if self._instant[1] == _MANY_CALLS and isinstance(self._clock, VirtualClock):
+            where = f", the last at {request.where}" if request.where else ""
+            _tell(f"{_MANY_CALLS} calls at one instant of service time{where}; it moves on when the program sleeps")
+
     def close(self) -> None:
         """Take no more connections."""
         self._closed = True
+        if self._dog is not None:
+            self._dog.close()
         with contextlib.suppress(OSError):
             Client(self.address, authkey=self.key).close()  # so that accept() returns
         self._listener.close()
@@ -153,13 +177,14 @@ class _Desk:
         self._extra: dict[str, Any] = {}
         self._absence: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
-    def hello(self, number: Number | None, pid: int, first: bool) -> Welcome:
+    def hello(self, number: Number | None, pid: int, thread: int, first: bool) -> Welcome:
         server, clock = self._server, self._clock
         with server._lock:
             server._pids[self] = pid
         shared = isinstance(clock, VirtualClock)
         if shared and number is not None:
             self._number = self._place(number, first)
+            server._places[self._number] = (pid, thread)
             clock.attach(self._number)
         if number is not None:
             self._extra = {COPY: number[0]}
@@ -183,6 +208,7 @@ class _Desk:
     def ask(self, request: Request) -> Answer:
         if self._number is not None:
             self._clock.turn()
+        self._server.count(request)
         copy = self._extra.get(COPY, 0)
         request, user = own_user.outbound(request, copy)
         answer = ask(self._server._app, request, self._extra)
@@ -247,7 +273,7 @@ class Link:
 
     def _greet(self, number: Number | None, *, first: bool = False) -> Welcome:
         connection = Client(self._address, authkey=self._key)
-        connection.send(("hello", (number, os.getpid(), first)))
+        connection.send(("hello", (number, os.getpid(), threading.get_native_id(), first)))
         welcome: Welcome = connection.recv()[1]
         self._own.connection, self._own.number = connection, welcome.number
         self.now = max(self.now, welcome.now)

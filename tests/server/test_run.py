@@ -230,6 +230,22 @@ class TestSeveralAtOnce:
         assert run(tiny, ["sh", "-c", f"{' '.join(first)} && {' '.join(second)}"]) == 0
         assert tiny.calls == [(5, "first"), (10, "second")]
 
+    def test_one_that_waits_for_a_socket_holds_nobody_up(self, tiny, tmp_path, capfd):
+        text = """
+            import socket, threading
+            one, other = socket.socketpair()
+            def nap():
+                time.sleep(600)
+                call("slept")
+                other.send(b"x")
+            threading.Thread(target=nap).start()
+            one.recv(1)
+            call("received")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(600, "slept"), (600, "received")]
+        assert "program 0 waits for something other than service time" in capfd.readouterr().err
+
     def test_copies_go_in_the_order_of_their_numbers(self, tiny, tmp_path):
         text = """
             for _ in range(2):

@@ -1,0 +1,102 @@
+"""Who holds time up is excused or named."""
+
+import os
+import threading
+from typing import Any
+
+import pytest
+
+from mock_server.clock import VirtualClock
+from mock_server.watchdog import Watchdog, processor_time
+
+START = 1000.0
+
+
+class Scene:
+    """Party (0,) works, party (1,) sleeps for 60 s; the watchdog looks when told to."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock(START)
+        self.told: list[str] = []
+        self.used: Any = 7
+        self.dog = Watchdog(self.clock, lambda number: (1, number[0]), self.told.append, lambda _place: self.used)
+        self.clock.join((0,))
+        self.clock.join((1,))
+        self.sleeper = threading.Thread(target=self._sleep, daemon=True)
+        self.sleeper.start()
+        while self.clock.working() != [(0,)]:
+            pass
+
+    def _sleep(self) -> None:
+        self.clock.attach((1,))
+        self.clock.sleep(60)
+        self.clock.leave((1,))
+
+
+@pytest.fixture
+def scene():
+    return Scene()
+
+
+def test_one_who_uses_no_processor_time_is_excused_and_named(scene):
+    for real in (0.0, 0.1, 0.7):
+        scene.dog.look(real)
+    scene.sleeper.join(30)
+    assert scene.clock.now() == START + 60
+    assert scene.told[0].startswith("program 0 waits for something other than service time")
+
+
+def test_one_who_computes_is_waited_for(scene):
+    for tick in range(20):
+        scene.used = tick
+        scene.dog.look(tick / 10)
+    assert scene.clock.now() == START
+    assert scene.told == []
+
+
+def test_after_a_while_it_is_said_who_computes_but_once(scene):
+    for tick in range(100):
+        scene.used = tick
+        scene.dog.look(float(tick))
+    assert scene.told == ["service time has stood still for 30 s while program 0 worked without sleeping"]
+
+
+def test_one_of_whom_nothing_is_known_is_waited_for(scene):
+    scene.used = None
+    for tick in range(20):
+        scene.dog.look(tick / 10)
+    assert scene.clock.now() == START
+
+
+def test_patience_begins_anew_when_somebody_does_something(scene):
+    scene.dog.look(0.0)
+    scene.dog.look(0.4)
+    scene.clock.join((2,))
+    scene.clock.leave((2,))
+    scene.dog.look(0.8)
+    scene.dog.look(0.9)
+    assert scene.clock.now() == START
+
+
+def test_nobody_is_blamed_where_nobody_waits():
+    clock = VirtualClock(START)
+    clock.join((0,))
+    assert clock.working() == []
+
+
+def test_one_who_was_excused_counts_again_once_it_is_heard_of(scene):
+    scene.clock.excuse((0,))
+    scene.sleeper.join(30)
+    scene.clock.attach((0,))
+    scene.clock.turn()
+    assert scene.clock.working() == []
+    scene.clock.sleep(5)
+
+
+def test_processor_time_grows_with_work():
+    place = (os.getpid(), threading.get_native_id())
+    before = processor_time(place)
+    assert before is not None
+    while (processor_time(place) or 0) <= before:
+        sum(range(100_000))
+    assert processor_time((os.getpid(), 1 << 22)) is None
