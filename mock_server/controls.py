@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from .clock import ScaledClock, VirtualClock
 from .errors import Refusal
 from .faults import Fault, never_fired, which
 from .model import User
-from .scenario import ScenarioError, check_values
+from .scenario import ScenarioError, as_record, check_same, check_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,10 +44,13 @@ class Controls:
 
     def _register_scenario(self) -> None:
         """Put users and planned failures of the scenario where the service looks for them, once."""
+        given = self._stage.given
         with self._store.transaction() as facts:
-            if facts.meta("scenario") is not None:
+            kept = facts.meta("scenario")
+            facts.set_meta("scenario", json.dumps(as_record(given)))
+            if kept is not None:
+                check_same(json.loads(kept), given)
                 return
-            facts.set_meta("scenario", self._stage.given.name)
             for address in self._stage.given.users:
                 facts.save_user(User(address, self._jobs.link_token(address), self._clock.now()))
             for fault in self._stage.given.faults:
@@ -186,6 +190,7 @@ class Controls:
         try:
             with self._store.transaction() as facts:
                 facts.restore(tables)
+                facts.set_meta("scenario", json.dumps(as_record(self._stage.given)))
                 self._stage.refresh(facts)
         except ValueError as error:
             raise ControlError(f"this is not a state that was saved here: {error}") from error

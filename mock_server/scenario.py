@@ -130,6 +130,8 @@ class Scenario:
         What the sky and the archive hold.
     faults
         Failures that are planned.
+    text
+        The TOML file it was read from; None if it was not.
     """
 
     name: str = "calm"
@@ -141,6 +143,7 @@ class Scenario:
     users: tuple[str, ...] = ()
     world: World = field(default_factory=World)
     faults: tuple[Fault, ...] = ()
+    text: str | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def epochs(self) -> tuple[Epoch, ...]:
@@ -349,11 +352,54 @@ def load(which: str | Path) -> Scenario:
     else:
         raise ScenarioError(_unknown("scenario", str(which), names()))
     try:
-        return from_mapping(tomllib.loads(source.read_text(encoding="utf-8")), name)
+        return from_text(source.read_text(encoding="utf-8"), name)
     except OSError as error:
         raise ScenarioError(f"cannot read the scenario {source}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"{source}: not TOML: {error}") from error
+
+
+def from_text(text: str, name: str) -> Scenario:
+    """Read a scenario from the text of its TOML file."""
+    return replace(from_mapping(tomllib.loads(text), name), text=text)
+
+
+def as_record(scenario: Scenario) -> dict[str, Any]:
+    """Return what a database keeps of the scenario that is played on it, JSON-ready."""
+    return {"name": scenario.name, "seed": scenario.seed, "values": dict(scenario.values), "text": scenario.text}
+
+
+def from_record(record: Mapping[str, Any]) -> Scenario:
+    """Return the scenario that a database keeps.
+
+    Raises
+    ------
+    ScenarioError
+        If it was not read from a file, so that it has to be given again.
+    """
+    if "text" not in record:  # version 1 kept the name alone
+        return load(record["name"])
+    if record["text"] is None:
+        raise ScenarioError(f"the database plays the scenario {record['name']!r}, which must be given again")
+    found = from_text(record["text"], record["name"])
+    return replace(found, seed=record["seed"], values=record["values"])
+
+
+def check_same(record: Mapping[str, Any], scenario: Scenario) -> None:
+    """Raise :class:`ScenarioError` unless `scenario` is the one a database keeps; comments in its file do not count."""
+    given = as_record(scenario)
+    for key, words in (("name", "scenario"), ("seed", "seed"), ("values", "settings"), ("text", "text")):
+        kept = record.get(key, given[key])  # a database of version 1 knows the name alone
+        if key == "text" and kept and given["text"]:
+            same = tomllib.loads(kept) == tomllib.loads(given["text"])
+        else:
+            same = kept == given[key]
+        if not same:
+            told = f"the {words} {kept!r}" if key in ("name", "seed") else f"other {words} of {record['name']!r}"
+            raise ScenarioError(
+                f"the database plays {told}: leave --scenario and --seed out to go on with it, change settings with "
+                "`xrt-mock ctl set`, or start with a new --db file"
+            )
 
 
 def _folder() -> Path:

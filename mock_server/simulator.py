@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .app import create_app, simulation_of
-from .clock import VirtualClock
-from .scenario import Scenario, check_values, load
+from .clock import VirtualClock, parse_clock
+from .scenario import Scenario, check_values, from_record, load
 from .store import Store
 
 if TYPE_CHECKING:
@@ -32,9 +33,12 @@ class Simulator:
     Parameters
     ----------
     scenario
-        Name of a scenario, path of a TOML file, or a :class:`~mock_server.scenario.Scenario`.
+        Name of a scenario, path of a TOML file, or a :class:`~mock_server.scenario.Scenario`; default: the one the
+        database plays, else ``calm``. A database goes on with its own scenario alone.
     clock
-        Service time; default: virtual, beginning where the scenario says.
+        Service time: ``system``, ``virtual``, or a factor such as ``x60``, kept in the database if that is a file or
+        PostgreSQL; or any :class:`~mock_server.clock.Clock`, whose time is the caller's business. Default: the one the
+        database keeps, else virtual, beginning where the scenario says.
     seed
         Key of all chance; default: the scenario's.
     settings
@@ -57,8 +61,8 @@ class Simulator:
 
     def __init__(
         self,
-        scenario: str | Path | Scenario = "calm",
-        clock: Clock | None = None,
+        scenario: str | Path | Scenario | None = None,
+        clock: Clock | str | None = None,
         *,
         seed: int | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -68,12 +72,16 @@ class Simulator:
     ) -> None:
         if users not in ("open", "registered"):
             raise ValueError(f"users is {users!r}, but must be open or registered")
-        self.scenario = _prepared(scenario, seed, settings or {})
-        self.clock = clock or VirtualClock(self.scenario.start)
         self.store = Store(db)
-        self.app: Flask = create_app(
-            self.store, self.clock, self.scenario, base_url=base_url, open_to_all=users == "open"
-        )
+        try:
+            self.scenario = _prepared(self.store, scenario, seed, settings or {})
+            self.clock = _clock(self.store, clock, self.scenario.start)
+            self.app: Flask = create_app(
+                self.store, self.clock, self.scenario, base_url=base_url, open_to_all=users == "open"
+            )
+        except BaseException:
+            self.store.close()
+            raise
 
     @property
     def jobs(self) -> JobService:
@@ -119,8 +127,25 @@ class Simulator:
         self.close()
 
 
-def _prepared(which: str | Path | Scenario, seed: int | None, settings: Mapping[str, Any]) -> Scenario:
+def _prepared(
+    store: Store, which: str | Path | Scenario | None, seed: int | None, settings: Mapping[str, Any]
+) -> Scenario:
     check_values(settings)
-    scenario = which if isinstance(which, Scenario) else load(which)
+    with store.reading() as facts:
+        kept = facts.meta("scenario") if store.shared else None
+    if which is None and kept is not None:
+        scenario = from_record(json.loads(kept))
+    else:
+        scenario = which if isinstance(which, Scenario) else load(which or "calm")
     values = {**scenario.values, **settings}
     return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
+
+
+def _clock(store: Store, given: Clock | str | None, start: float) -> Clock:
+    if given is not None and not isinstance(given, str):
+        return given
+    if not store.shared:
+        return VirtualClock(start) if given is None else parse_clock(given, start)
+    from .stored_clock import open_clock  # noqa: PLC0415 - a store in memory has no use for it
+
+    return open_clock(store, given, start)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import weakref
 from collections import deque
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
@@ -20,17 +21,29 @@ from sqlalchemy.pool import StaticPool
 from . import tables as t
 from .journal import Entry, Journal
 from .model import Job, Rebin, User
+from .schema import SchemaError, bring_up_to_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _NEVER = t.NEVER
 _JOURNAL_BUFFER = 256
+_JOURNAL_WAITS_S = 2.0  # of real time, at most, before entries are written where others look
 _PG_LOCK = 7301
 
 
 class StoreError(ValueError):
     """The database cannot be used; the text says why and what to do."""
+
+
+class KeptClock(NamedTuple):
+    """Service time as the database keeps it: `base` [s] at the real time `real_at` [s]; virtual time is `base`."""
+
+    kind: str
+    factor: float
+    origin: float
+    base: float
+    real_at: float
 
 
 class Store:
@@ -57,23 +70,16 @@ class Store:
             weakref.WeakSet()
         )  # those of threads that ended go by themselves
         self._unwritten: deque[Entry] = deque()
+        self._flusher: threading.Timer | None = None
         try:
             self._prepare()
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, SchemaError) as error:
             self._engine.dispose()
-            raise StoreError(f"--db {url}: {error.orig}") from error
+            raise StoreError(f"--db {url}: {getattr(error, 'orig', error)}") from error
 
     def _prepare(self) -> None:
         with self.transaction() as facts:
-            t.metadata.create_all(facts.connection)
-            found = facts.meta("schema")
-            if found is None:
-                facts.set_meta("schema", str(t.SCHEMA_VERSION))
-            elif found != str(t.SCHEMA_VERSION):
-                raise StoreError(
-                    f"the database holds schema {found}, but this version of xrt-mock reads schema {t.SCHEMA_VERSION}: "
-                    "use the version that wrote it, or start with a new --db file"
-                )
+            bring_up_to_date(facts.connection, new=self._memory)
 
     @contextmanager
     def transaction(self) -> Iterator[Facts]:
@@ -107,6 +113,16 @@ class Store:
         """Add an entry to the journal; it reaches the database with the next writing call, or in batches."""
         self._unwritten.append(entry)
         if len(self._unwritten) >= _JOURNAL_BUFFER:
+            self.flush()
+        elif self.shared and self._flusher is None:
+            self._flusher = threading.Timer(_JOURNAL_WAITS_S, self.flush)
+            self._flusher.daemon = True
+            self._flusher.start()
+
+    def flush(self) -> None:
+        """Write what is pending in the journal."""
+        self._flusher = None
+        if self._unwritten:
             with self.transaction():
                 pass
 
@@ -123,17 +139,44 @@ class Store:
             self._write_journal(facts)
             return facts.entries(newest)
 
+    # service time, where several processes share it -----------------------------------------------------------
+
+    def begin_clock(self, kind: str, factor: float, start: float) -> KeptClock:
+        """Return the clock that is kept; if there is none, keep one that begins at `start` [s] or the last call."""
+        with self.transaction() as facts:
+            if facts.connection.execute(t.CLOCK).first() is None:
+                last = facts.connection.execute(sa.select(sa.func.max(t.journal.c.at))).scalar_one()
+                kept = KeptClock(kind, factor, start, max(start, last or start), time.time())
+                facts.connection.execute(t.clock.insert(), {"clock_id": 1, **kept._asdict()})
+        return self.clock()
+
+    def clock(self) -> KeptClock:
+        """Return the clock as it is kept now."""
+        with self.reading() as facts:
+            return KeptClock(*facts.connection.execute(t.CLOCK).one())
+
+    def advance_clock(self, seconds: float) -> float:
+        """Move the clock on and return its base [s]; a transaction that is going on keeps its time."""
+        with self.transaction() as facts:
+            facts.connection.execute(t.clock.update().values(base=t.clock.c.base + seconds))
+            return float(facts.connection.execute(t.CLOCK).one().base)
+
+    def set_clock(self, now: float) -> None:
+        """Move the clock on to `now` [s], if it is not there yet."""
+        with self.transaction() as facts:
+            facts.connection.execute(t.clock.update().where(t.clock.c.base < now).values(base=now))
+
     def clear(self) -> None:
-        """Forget everything but the schema; job numbers begin anew."""
+        """Forget everything but the schema and the time; job numbers begin anew."""
         self._unwritten.clear()
         with self.transaction() as facts:
             facts.clear()
 
     def close(self) -> None:
         """Write what is pending and let go of the database."""
-        if self._unwritten:
-            with self.transaction():
-                pass
+        if self._flusher is not None:
+            self._flusher.cancel()
+        self.flush()
         for connection in list(self._readers):
             connection.close()
         self._engine.dispose()
@@ -374,5 +417,5 @@ class Facts:
         if self.connection.dialect.name == "sqlite":
             self.connection.exec_driver_sql("DELETE FROM sqlite_sequence")
         else:
-            names = ", ".join(table.name for table in t.TABLES)
-            self.connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY")
+            for column in (t.rebins.c.rebin_id, t.changes.c.change_id, t.faults.c.fault_id, t.journal.c.seq):
+                self.connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ALTER {column.name} RESTART")

@@ -12,7 +12,7 @@ from .model import Build, Job, Product, StatusCode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = sa.MetaData()
 jobs = sa.Table(
@@ -106,7 +106,19 @@ journal = sa.Table(
 meta = sa.Table(
     "meta", metadata, sa.Column("name", sa.String(64), primary_key=True), sa.Column("value", sa.Text, nullable=False)
 )
+clock = sa.Table(
+    "clock",
+    metadata,
+    sa.Column("clock_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("factor", sa.Double, nullable=False),
+    sa.Column("origin", sa.Double, nullable=False),
+    sa.Column("base", sa.Double, nullable=False),
+    sa.Column("real_at", sa.Double, nullable=False),
+)
 TABLES = (builds, jobs, rebins, users, changes, faults, calls, journal, meta)
+"""What a saved state holds and a reset empties: all but the clock, for time goes on."""
+
 OF_THE_DATABASE = ("schema", "generation")
 """What `meta` says about the database itself: it outlives a reset and is not taken from elsewhere."""
 
@@ -141,6 +153,7 @@ LAST_START = sa.select(sa.func.max(builds.c.started_at)).where(builds.c.started_
 HELD = sa.select(builds.c.left_at).where(
     builds.c.left_at > sa.bindparam("moment"), builds.c.started_at < sa.bindparam("never")
 )
+CLOCK = sa.select(clock.c.kind, clock.c.factor, clock.c.origin, clock.c.base, clock.c.real_at)
 USER = sa.select(users).where(users.c.user_key == sa.bindparam("which"))
 
 

@@ -30,13 +30,13 @@ ROOMS = {
     "pure": """parameters parameter_rules parameter_table parameter_values python_names scenario simulation durations
         progress selection sky sources plan unknown field faults journal report""",
     "products": "products",
-    "store": "store tables",
+    "store": "store tables schema migrations",
     "wire": "wire",
     "service": "service contents controls stage",
     "transport": "transport_faults exchange callsite own_user",
     "views": "views",
-    "edge": """__init__ app server simulator intercept run guest link gates virtual_time import_hooks clock_lock
-        clock_selector pytest_plugin proxy sleep_command ctl commands cli""",
+    "edge": """__init__ app wsgi server serving stored_clock simulator intercept run guest link gates virtual_time
+        import_hooks clock_lock clock_selector watchdog pytest_plugin proxy sleep_command ctl commands cli""",
 }
 MAY_IMPORT = {
     "facts": "facts",
@@ -66,6 +66,7 @@ AT_THE_EDGE = {  # each foreign package is known to few
     "ctl": "click requests",
     "guest": "time_machine",
     "intercept": "requests urllib3",
+    "migrations": "alembic",
     "proxy": "requests trustme werkzeug",
     "pytest_plugin": "pytest",
     "server": "flask gevent",
