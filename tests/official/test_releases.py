@@ -30,7 +30,7 @@ def folder() -> Path:
 @pytest.fixture(params=RELEASES)
 def release(request, folder) -> Path:
     """Folder of one release, without what it depends on: that is installed already."""
-    target = folder / request.param
+    target: Path = folder / request.param
     if not target.exists():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target)]
         subprocess.run([*pip, f"swifttools=={request.param}"], check=True)
