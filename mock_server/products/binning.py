@@ -86,7 +86,7 @@ class Timeline:
         self.stop = np.array([piece.snapshot.stop for piece in self.pieces])
         frames = np.ceil((self.stop - self.start) / self.frame - 1e-3).astype(np.int64)
         self.first = np.concatenate([[0], np.cumsum(frames)])
-        self.exposed = np.concatenate([[0.0], np.cumsum(self.stop - self.start)])
+        self.length = self.stop - self.start
 
     @property
     def frames(self) -> int:
@@ -115,8 +115,14 @@ class Timeline:
 
     def exposure_before(self, frame: Ints) -> Floats:
         """Good time before each of these frames [s]."""
+        return self.integral_before(np.ones(len(self.pieces)), frame)
+
+    def integral_before(self, values: Floats, frame: Ints) -> Floats:
+        """Integrate what has one value in each piece over the good time before each of these frames."""
         k = np.clip(np.searchsorted(self.first, frame, side="right") - 1, 0, len(self.pieces) - 1)
-        return np.asarray(np.minimum(self.exposed[k] + (frame - self.first[k]) * self.frame, self.exposed[k + 1]))
+        whole = frame >= self.first[k + 1]
+        partial = np.where(whole, self.length[k], np.minimum((frame - self.first[k]) * self.frame, self.length[k]))
+        return np.asarray(_running(values * self.length)[k] + values[k] * partial)
 
     def opening(self, frame: Ints) -> Floats:
         """When each of these frames begins [s, MET]."""
@@ -178,11 +184,9 @@ class Band:
         self._variance = _running(alpha[back.piece] ** 2)
         self._by_counts = _running(corrections[source.piece])
         self._arrivals = _running(source.met - timeline.start[0])
-        exposures = timeline.stop - timeline.start
-        self._by_exposure = _running(corrections * exposures)
-        self._low = _running(systematic[:, 0] * exposures)
-        self._high = _running(systematic[:, 1] * exposures)
-        self._bad = _running(np.array([float(piece.bad) for piece in timeline.pieces]) * exposures)
+        self._corrections = corrections
+        self._down, self._up = systematic.T
+        self._bad = np.array([float(piece.bad) for piece in timeline.pieces])
 
     def before(self, frame: Ints) -> Floats:
         """Add up what lies before each of these frames, shape (5, n_frames).
@@ -197,13 +201,12 @@ class Band:
         """Add up all that a bin's rate is made of."""
         low, high = np.searchsorted(self.frames, bins.first), np.searchsorted(self.frames, bins.beyond)
         counts, background, variance, corrected, exposure = self.before(bins.beyond) - self.before(bins.first)
-        exposed = [self.timeline.exposure_before(edge) for edge in (bins.first, bins.beyond)]
 
-        def mean(running: Floats) -> Floats:
-            ends = [np.interp(edge, self.timeline.exposed, running) for edge in exposed]
-            return np.asarray((ends[1] - ends[0]) / exposure)
+        def mean(values: Floats) -> Floats:
+            ends = (self.timeline.integral_before(values, edge) for edge in (bins.first, bins.beyond))
+            return np.asarray(-np.subtract(*ends) / exposure)
 
-        by_exposure = mean(self._by_exposure)
+        by_exposure = mean(self._corrections)
         some = np.maximum(counts, 1)
         by_counts = np.where(counts > 0, corrected / some, by_exposure)
         arrival = self.timeline.start[0] + (self._arrivals[high] - self._arrivals[low]) / some
@@ -215,7 +218,7 @@ class Band:
             by_counts=by_counts,
             by_exposure=by_exposure,
             arrival=np.where(counts > 0, arrival, 0.5 * (bins.start + bins.stop)),
-            systematic=(mean(self._low), mean(self._high)),
+            systematic=(mean(self._down), mean(self._up)),
             bad=mean(self._bad) > 1e-9,
         )
 

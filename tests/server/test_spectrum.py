@@ -1,0 +1,312 @@
+"""Spectra: files that standard tools accept, fits, answers in both forms, and what there is when there is nothing."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from mock_server.model import Product
+from mock_server.products import extraction, fitting, instrument, spectrum
+from mock_server.products.spectrum import SpectrumProduct, as_1_8
+from mock_server.sky import Sky, World
+from tests.server.ordering import order_of, single
+
+SKY = Sky(3)
+BURST = "GRB 200416A"
+
+
+@cache
+def built(name: str = BURST, models: tuple[str, ...] = ("powerlaw",), **parameters: Any) -> SpectrumProduct:
+    order = order_of(SKY, Product.SPECTRUM, name, models=list(models), galactic=1, **parameters)
+    return spectrum.build(order, SKY)
+
+
+def members(product: SpectrumProduct, name: str = "interval0") -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(product.files[f"{name}.tar.gz"])) as archive:
+        return {m.name: archive.extractfile(m).read() for m in archive.getmembers()}  # type: ignore[union-attr]
+
+
+def opened(name: str, product: SpectrumProduct | None = None) -> fits.HDUList:
+    return fits.open(io.BytesIO(members(product or built())[name]))
+
+
+FILES = [f"interval0{mode}{end}" for mode in ("wt", "pc") for end in ("source.pi", "back.pi", ".pi", ".arf", ".rmf")]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_astropy_has_nothing_to_say_against_a_file(name):
+    with opened(name) as units:
+        units.verify("exception")
+        for unit in units:
+            _ = unit.data
+    assert len(members(built())[name]) % 2880 == 0
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_carry_the_keywords_of_their_format(name):
+    header = opened(name)[1].header
+    assert (header["HDUCLASS"], header["TELESCOP"], header["INSTRUME"]) == ("OGIP", "SWIFT", "XRT")
+    if name.endswith(".pi"):
+        for key in (
+            *("HDUCLAS1", "HDUCLAS2", "HDUCLAS3", "HDUVERS", "CHANTYPE", "DETCHANS", "POISSERR", "EXPOSURE"),
+            *("BACKFILE", "RESPFILE", "ANCRFILE", "CORRFILE", "CORRSCAL", "AREASCAL", "BACKSCAL", "TLMIN1", "TLMAX1"),
+            *("MJDREFI", "MJDREFF", "TIMESYS", "DATE-OBS", "DATE-END", "OBS_ID", "RA_OBJ", "CALDBVER"),
+        ):
+            assert key in header, f"{name} lacks {key}"
+
+
+def test_the_archive_of_a_slice_has_the_documented_members():
+    found = set(members(built()))
+    expected = {"README.txt", "interval0.areas", "GRB_info.txt", *FILES}
+    expected |= {f"interval0{mode}_pow_fit.fit" for mode in ("wt", "pc")}
+    expected |= {f"models/interval0{mode}_pow.xcm" for mode in ("wt", "pc")}
+    assert found == expected
+
+
+def test_all_files_of_a_product_are_there():
+    assert set(built().files) == {
+        *("interval0.tar.gz", "scripts/init.xcm", "scripts/plot.xcm", "donereg.txt"),
+        *("interval0wt_pow_plot.gif", "interval0pc_pow_plot.gif"),
+    }
+
+
+def test_a_spectrum_has_a_row_for_every_channel():
+    units = opened("interval0pcsource.pi")
+    header, data = units["SPECTRUM"].header, units["SPECTRUM"].data
+    bounds = opened("interval0pc.rmf")["EBOUNDS"].data
+    assert header["DETCHANS"] == len(data) == len(bounds) == 1024
+    assert (header["TLMIN1"], header["TLMAX1"]) == (data["CHANNEL"][0], data["CHANNEL"][-1]) == (0, 1023)
+    assert (bounds["E_MIN"][30], bounds["E_MAX"][999]) == pytest.approx((0.3, 10.0))
+
+
+def test_source_and_light_curve_have_the_same_counts():
+    obsid = single(SKY, "SIM-CONSTANT", 1)
+    chosen: dict[str, Any] = {
+        "specobs": "user",
+        "usespecobs": obsid,
+        "lcobs": "user",
+        "uselcobs": obsid,
+        "timeslice": "snapshot",
+    }
+    product = built("SIM-CONSTANT", **chosen)
+    scene = extraction.Scene.of(order_of(SKY, Product.LIGHT_CURVE, "SIM-CONSTANT", **chosen), SKY, "grades")
+    for interval, piece in zip(product.intervals, extraction.pieces(scene)["PC"], strict=True):
+        data = members(product, interval.name)[f"{interval.name}pcsource.pi"]
+        assert fits.open(io.BytesIO(data))["SPECTRUM"].data["COUNTS"].sum() == len(piece.source.met)
+
+
+def test_areas_are_in_the_ratio_of_the_regions():
+    source, back = (opened(f"interval0pc{part}.pi")["SPECTRUM"].header["BACKSCAL"] for part in ("source", "back"))
+    assert source / back == pytest.approx(built().intervals[0].modes["PC"].region.alpha)
+
+
+def test_grouping_loses_no_count():
+    plain = opened("interval0pcsource.pi")["SPECTRUM"].data
+    data = opened("interval0pc.pi")["SPECTRUM"].data
+    assert data["COUNTS"].tolist() == plain["COUNTS"].tolist()
+    assert (data["QUALITY"][:30] == 5).all()
+    assert set(data["QUALITY"][30:]) <= {0, 2}
+    starts = np.flatnonzero(data["GROUPING"] == 1)
+    assert set(data["GROUPING"]) == {1, -1}
+    groups = np.add.reduceat(data["COUNTS"], starts)
+    good = data["QUALITY"][starts] == 0
+    assert (groups[good & (starts >= 30)] >= 1).all()
+    assert groups[starts >= 30].sum() == plain["COUNTS"][30:].sum()
+
+
+def test_good_times_add_up_to_the_exposure():
+    units = opened("interval0pcsource.pi")
+    intervals = units["GTI"].data
+    assert np.sum(intervals["STOP"] - intervals["START"]) == pytest.approx(units["SPECTRUM"].header["EXPOSURE"])
+    assert units["SPECTRUM"].header["TSTART"] == intervals["START"][0]
+
+
+def test_files_of_a_slice_name_one_another():
+    header = opened("interval0pc.pi")["SPECTRUM"].header
+    links = (header["BACKFILE"], header["RESPFILE"], header["ANCRFILE"])
+    assert links == ("interval0pcback.pi", "interval0pc.rmf", "interval0pc.arf")
+    assert set(links) <= set(members(built()))
+
+
+def test_the_response_keeps_photons():
+    data = opened("interval0pc.rmf")["MATRIX"].data
+    inside = (data["ENERG_LO"] > 0.5) & (data["ENERG_HI"] < 9)
+    assert len(data) == 590
+    assert [row.sum() for row in data["MATRIX"][inside]] == pytest.approx([1.0] * inside.sum(), abs=0.01)
+    assert (data["F_CHAN"] + data["N_CHAN"] <= 1024).all()
+    assert [len(row) for row in data["MATRIX"]] == data["N_CHAN"].tolist()
+
+
+def test_areas_and_responses_share_their_energies():
+    area, response = opened("interval0pc.arf")["SPECRESP"].data, opened("interval0pc.rmf")["MATRIX"].data
+    assert area["ENERG_LO"].tolist() == response["ENERG_LO"].tolist()
+    assert 5 < area["SPECRESP"].max() < 138
+
+
+def test_who_fits_the_files_finds_the_same():
+    found = members(built())
+    data, back = (fits.open(io.BytesIO(found[f"interval0pc{part}.pi"]))["SPECTRUM"] for part in ("source", "back"))
+    area = fits.open(io.BytesIO(found["interval0pc.arf"]))["SPECRESP"].data["SPECRESP"].astype(float)
+    source, background = (unit.data["COUNTS"].astype(int) for unit in (data, back))
+    alpha = data.header["BACKSCAL"] / back.header["BACKSCAL"]
+    column = built().answer()["interval0"]["PC"]["PowerLaw"]["GalacticNH"]
+    result = fitting.fit(
+        fitting.data(source, background, alpha, area, data.header["EXPOSURE"]), "powerlaw", column, 0.0, 2.706
+    )
+    assert result is not None
+    told = built().answer()["interval0"]["PC"]["PowerLaw"]
+    assert result.parameter.value == pytest.approx(told["Gamma"], rel=1e-3)
+    assert result.observed.value == pytest.approx(told["ObsFlux"], rel=1e-3)
+
+
+def test_the_text_of_a_fit_reads_as_real_ones_do():
+    text = members(built())["interval0pc_pow_fit.fit"].decode()
+    lines = [re.split(r"[ ,()=:]+", line.strip(" )")) for line in text.splitlines()]
+    assert [words[0] for words in lines] == [
+        *("GalNH", "NH", "Gamma", "Obs", "Unabs", "C-stat", "Corrected", "Correction", "Exposure", "Chi-squared")
+    ]
+    best, low, high = (float(word) for word in lines[2][1:4])
+    told = built().answer()["interval0"]["PC"]["PowerLaw"]
+    assert (best, low, high) == pytest.approx(
+        (told["Gamma"], told["Gamma"] + told["GammaNeg"], told["Gamma"] + told["GammaPos"]), abs=2e-3
+    )
+    before = text[: text.index("Corrected count rate:")]
+    assert ":" not in before
+
+
+def test_a_redshift_adds_a_line_and_a_key():
+    product = built(specz=1, zval="0.347")
+    assert "\nz 0.347\n" in members(product)["interval0pc_pow_fit.fit"].decode()
+    assert product.answer()["interval0"]["PC"]["PowerLaw"]["Redshift_abs"] == 0.347
+    assert "zTBabs" in members(product)["models/interval0pc_pow.xcm"].decode()
+
+
+def test_the_answer_has_the_documented_structure():
+    answer = built().answer()
+    assert list(answer) == ["T0", "DeltaFitStat", "GalNH_unfitted", "rnames", "interval0"]
+    part = answer["interval0"]
+    assert part["DataFile"].endswith("/USERPROD_7/spec/interval0.tar.gz")
+    assert part["Modes"] == ["WT", "PC"]
+    assert 90 < part["Start"] < part["PC"]["MeanTime"] < part["Stop"]
+    model = part["PC"]["PowerLaw"]
+    assert model["Image"].endswith("/spec/interval0pc_pow_plot.gif")
+    numbers = {k: v for k, v in model.items() if k != "Image"}
+    assert all(isinstance(v, (int, float)) for v in numbers.values())
+    assert all(v < 0 for k, v in numbers.items() if k.endswith("Neg"))
+    assert all(v > 0 for k, v in numbers.items() if k.endswith("Pos"))
+    assert isinstance(model["Dof"], int)
+
+
+def test_every_model_asked_for_is_fitted():
+    product = built(models=("powerlaw", "apec", "blackbody"))
+    mode = product.answer()["interval0"]["PC"]
+    assert mode["Models"] == ["PowerLaw", "APEC", "Blackbody"]
+    assert {"Gamma"} <= set(mode["PowerLaw"])
+    assert {"kT", "kTPos", "kTNeg"} <= set(mode["APEC"]) & set(mode["Blackbody"])
+    assert mode["PowerLaw"]["Cstat"] < mode["Blackbody"]["Cstat"]  # it is a power law
+    assert {"interval0pc_apec_plot.gif", "interval0pc_bb_plot.gif"} <= set(product.files)
+
+
+def test_without_a_galactic_absorber_the_column_stands_apart():
+    order = order_of(SKY, Product.SPECTRUM, BURST, galactic=0)
+    answer = spectrum.build(order, SKY).answer()
+    assert "GalacticNH" not in answer["interval0"]["PC"]["PowerLaw"]
+    assert answer["GalNH_unfitted"] == pytest.approx(6.5378e20)
+
+
+def test_no_fit_is_made_if_none_is_wanted():
+    product = built(doNotFit=1)
+    assert product.answer()["interval0"]["PC"]["NOFIT"] == 1
+    assert "Models" not in product.answer()["interval0"]["PC"]
+    assert {"interval0pc_nofit_fit.fit", "interval0pc.pi"} <= set(members(product))
+    assert not [name for name in product.files if name.endswith(".gif")]
+
+
+def test_a_scenario_can_make_fits_fail():
+    sky = Sky(3, World(fit_fails=(BURST,)))
+    mode = spectrum.build(order_of(sky, Product.SPECTRUM, BURST), sky).answer()["interval0"]["PC"]
+    assert mode["Models"] == ["PowerLaw"]
+    assert mode["PowerLaw"] == {"NOFIT": 1}
+
+
+def test_too_few_counts_cannot_be_fitted():
+    counts = np.zeros(1024, dtype=int)
+    counts[[100, 200, 300, 400]] = 1
+    empty = np.zeros(1024, dtype=int)
+    few = fitting.data(counts, empty, 0.1, instrument.effective_area(), 1000.0)
+    assert fitting.fit(few, "powerlaw", None, 0.0, 2.706) is None
+
+
+def test_where_nothing_shines_there_is_no_spectrum():
+    product = built("SIM-NOTHING", specobs="all")
+    assert product.answer() == {"NoSpectrum": 1}
+    assert not [name for name in product.files if name.endswith(".tar.gz")]
+    assert as_1_8(product.answer()) == {"NoSpectrum": 1}
+
+
+def test_a_slice_without_data_says_so():
+    product = built(timeslice="user", rname1="early", gti1="0-2000", rname2="never", gti2="2000-2100", sinceT0=1)
+    answer = product.answer()
+    assert answer["rnames"] == ["early", "never"]
+    assert answer["never"] == {"Start": 2000.0, "Stop": 2100.0, "NOSPEC": 1}
+    assert "Modes" in answer["early"]
+    assert product.files["donereg.txt"].decode().split()[0::3] == ["early"]
+
+
+def test_slices_are_named_after_observations_and_snapshots():
+    chosen = ",".join(single(SKY, "SIM-CONSTANT", k) for k in (0, 1))
+    by_observation = built("SIM-CONSTANT", specobs="user", usespecobs=chosen, timeslice="obsid").answer()["rnames"]
+    assert by_observation == [f"Obs_{obsid}" for obsid in chosen.split(",")]
+    by_snapshot = built("SIM-CONSTANT", specobs="user", usespecobs=chosen, timeslice="snapshot").answer()["rnames"]
+    assert all(re.fullmatch(r"Obs_\d{11}_snap\d+", name) for name in by_snapshot)
+
+
+def test_a_stem_names_the_only_spectrum():
+    assert built(specstem="mine").answer()["rnames"] == ["mine"]
+    assert "minepc.pi" in members(built(specstem="mine"), "mine")
+
+
+def test_grades_lower_the_area_and_the_counts_alike():
+    every, some = (built(specgrades=grades).intervals[0].modes["PC"] for grades in ("all", "0"))
+    assert some.area.max() / every.area.max() == pytest.approx(0.8)
+    assert some.source.sum() / every.source.sum() == pytest.approx(0.8, abs=0.06)
+
+
+def test_the_errors_follow_the_change_of_the_statistic():
+    wide, narrow = (built(dchi=delta).answer()["interval0"]["PC"]["PowerLaw"] for delta in (2.706, 1.0))
+    assert wide["Gamma"] == narrow["Gamma"]
+    assert wide["GammaPos"] / narrow["GammaPos"] == pytest.approx(1.645, rel=0.1)
+
+
+def test_clients_of_1_9_get_the_flat_form():
+    answer = as_1_8(built().answer())
+    assert set(answer) == {"T0", "GalNH", "rnames", "interval0"}
+    part = answer["interval0"]
+    assert isinstance(part["start"], str)
+    assert (part["HaveWT"], part["HavePC"]) == (1, 1)
+    assert set(part["PC"]) == {
+        *("meantime", "nh", "nhpos", "nhneg", "gamma", "gammapos", "gammaneg", "obsFlux", "obsFluxpos", "obsFluxneg"),
+        *("unabsFlux", "unabsFluxpos", "unabsFluxneg", "cstat", "dof", "fitChi", "exposure"),
+    }
+
+
+def test_the_same_order_gives_the_same_bytes():
+    a, b = (spectrum.build(order_of(sky, Product.SPECTRUM, BURST), sky) for sky in (Sky(3), Sky(3)))
+    assert a.files == b.files
+    assert a.answer() == b.answer()
+
+
+def test_plots_are_pictures():
+    from PIL import Image
+
+    for name, data in built().files.items():
+        if name.endswith(".gif"):
+            with Image.open(io.BytesIO(data)) as picture:
+                assert (picture.format, picture.size) == ("GIF", (700, 500))
