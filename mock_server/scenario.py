@@ -355,7 +355,7 @@ def load(which: str | Path) -> Scenario:
         return from_text(source.read_text(encoding="utf-8"), name)
     except OSError as error:
         raise ScenarioError(f"cannot read the scenario {source}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{source}: not TOML: {error}") from error
 
 
