@@ -51,6 +51,11 @@ class ProductBuilder:
         """How many products, files, answers and archives were made so far; asking for a status makes none."""
         return self.memory.made + self._worked_on.made
 
+    def forget(self) -> None:
+        """Forget all contents, so that they are made anew; the count of what was made stays."""
+        self.memory.clear()
+        self._worked_on.clear()
+
     def files(self, order: Order) -> Mapping[str, bytes]:
         """Return the files of a product by their paths below its folder.
 

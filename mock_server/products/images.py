@@ -52,7 +52,7 @@ def files(order: Order, sky: Sky) -> Mapping[str, bytes]:
     for stem, vignetted in (("summed_ex", False), ("summed_vignet_ex", True)):
         exposure = skyview.in_full(view.exposure_map(vignetted=vignetted))
         made[f"{stem}.img.gz"] = gzipped(map_file(view, exposure))
-        made[f"{stem}.gif"] = picture(exposure, view, mark, stretch=1.0)
+        made[f"{stem}.gif"] = picture(exposure, view, mark, exposure=True)
     return made
 
 
@@ -110,13 +110,22 @@ def _header(view: SkyView) -> list[tuple[str, Any, str]]:
 
 
 def picture(
-    values: NDArray[Any], view: SkyView, mark: Position | None, *, stretch: float = 0.5, marks: Iterable[Position] = ()
+    values: NDArray[Any],
+    view: SkyView,
+    mark: Position | None,
+    *,
+    exposure: bool = False,
+    marks: Iterable[Position] = (),
 ) -> bytes:
-    """Draw the middle of an image as GIF: smoothed, stretched by a power, with circles around what is marked."""
+    """Draw the middle of an image, or of an exposure map, as GIF, with circles around what is marked.
+
+    Images are smoothed and stretched by a square root; `mark` and `marks` are positions [deg].
+    """
     edge = (SIDE - _CUT_OUT) // 2
-    cut = _smoothed(values[edge : edge + _CUT_OUT, edge : edge + _CUT_OUT].astype(np.float64))
-    top = max(float(np.quantile(cut, 0.9995)), 1e-9)
-    grey = np.clip(np.clip(cut / top, 0, 1) ** stretch * 255, 0, 255).astype(np.uint8)
+    cut = values[edge : edge + _CUT_OUT, edge : edge + _CUT_OUT].astype(np.float32)
+    cut = cut if exposure else _smoothed(cut)
+    shown = np.minimum(cut / max(_near_top(cut), 1e-9), 1.0)
+    grey = ((shown if exposure else np.sqrt(shown)) * 255).astype(np.uint8)
     drawn = Image.fromarray(np.ascontiguousarray(grey[::-1]))
     drawn.putpalette(_PALETTE)
     pen = ImageDraw.Draw(drawn)
@@ -129,13 +138,19 @@ def picture(
     return buffer.getvalue()
 
 
-def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _near_top(values: NDArray[np.float32]) -> float:
+    """Value that one pixel in two thousand exceeds: what is shown as the brightest."""
+    rank = values.size // 2000
+    return float(np.partition(values, -rank, axis=None)[-rank])
+
+
+def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean over a box of five pixels; the frame is continued outwards."""
-    half = _SMOOTHED // 2
-    for axis in (0, 1):
-        width = [(0, 0), (0, 0)]
-        width[axis] = (half + 1, half)
-        sums = np.cumsum(np.pad(values, width, mode="edge"), axis=axis)
-        count = values.shape[axis]
-        values = np.take(sums, np.arange(_SMOOTHED, _SMOOTHED + count), axis) - np.take(sums, np.arange(count), axis)
-    return values / _SMOOTHED**2
+    half, side = _SMOOTHED // 2, len(values)
+    for _ in range(2):  # along one axis, then, turned over, along the other
+        padded = np.pad(values, ((half, half), (0, 0)), mode="edge")
+        total = np.zeros_like(values)
+        for k in range(_SMOOTHED):
+            total += padded[k : k + side]
+        values = np.ascontiguousarray(total.T)
+    return values / np.float32(_SMOOTHED**2)

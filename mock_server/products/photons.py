@@ -386,10 +386,15 @@ def _field_events(look: _Look, sources: tuple[FieldSource, ...]) -> Events:
     return events.take(on_detector(events.x, events.y, roll(look.seed, look.observation.target, look.snapshot.start)))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _in_field(ra: float, dec: float, sources: tuple[FieldSource, ...]) -> tuple[Floats, Floats]:
     """Places relative to a pointing [arcsec], shape (n, 2), and rates behind the vignetting [count/s]."""
-    places = np.array([projected(ra, dec, s.ra, s.dec) for s in sources]).reshape(-1, 2)
+    theirs = np.radians(np.array([(s.ra, s.dec) for s in sources]).reshape(-1, 2))
+    turn, there, here = theirs[:, 0] - math.radians(ra), theirs[:, 1], math.radians(dec)
+    depth = math.sin(here) * np.sin(there) + math.cos(here) * np.cos(there) * np.cos(turn)
+    x = np.cos(there) * np.sin(turn) / depth
+    y = (math.cos(here) * np.sin(there) - math.sin(here) * np.cos(there) * np.cos(turn)) / depth
+    places = np.degrees(np.stack([x, y], axis=1)) * 3600
     return places, np.array([s.rate for s in sources]) * instrument.vignetting(np.hypot(*places.T) / 60)
 
 
