@@ -21,6 +21,7 @@ EVIDENCE = {
 _TITLES = {
     "choice": "What nobody has published, and what the project chose",
     "contradiction": "Where published sources disagree",
+    "client": "Where the official client and its documentation part",
 }
 
 
@@ -31,9 +32,9 @@ class Entry:
     Parameters
     ----------
     id
-        Short and stable: U for a choice, C for a contradiction.
+        Short and stable: U for a choice, C for a contradiction, J for the official client.
     kind
-        ``choice`` or ``contradiction``.
+        ``choice``, ``contradiction`` or ``client``.
     subject, rule
         What it is about, and what contract and simulator do.
     evidence

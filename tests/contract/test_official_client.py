@@ -1,0 +1,134 @@
+"""Where the official client and its documentation part: each case fed to release 4.0.5 as it is, and in the ledger."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+import pytest
+
+from contracts import documents
+from contracts.consumer import Answering
+from contracts.differences import ledger
+from tests.contract.clients import ACCEPTED, JOB_PARS, USER, built
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:distutils Version classes:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:DEPRECATION WARNING:UserWarning"),
+]
+REFUSAL = {"OK": 0, "ERROR": "no", "APIVersion": "1.12"}
+
+
+@pytest.fixture
+def official() -> Any:
+    from swifttools.ukssdc import xrt_prods
+
+    return xrt_prods
+
+
+@pytest.fixture
+def request_(official: Any) -> Any:
+    request = built(official.XRTProductRequest, silent=True)
+    with Answering(body=ACCEPTED):
+        assert request.submit(updateProds=False)
+    return request
+
+
+def statuses(**codes: Any) -> dict[str, Any]:
+    entry = {"statusText": "x", "progress": {"GotProgress": 0}}
+    return {
+        **{name: {"statusCode": code, **entry} for name, code in codes.items()},
+        "OK": 1,
+        "JobID": 803,
+        "APIVersion": "1.12",
+    }
+
+
+def every(code: Any) -> dict[str, Any]:
+    return statuses(**dict.fromkeys(("lc", "spec", "psf", "enh", "xastrom", "image", "sourceDet"), code))
+
+
+def by_address(part: str, body: Any) -> Answering:
+    """Answer `body` where the address has `part`, and that all is complete elsewhere."""
+    return Answering(choose=lambda r: (200, "text/html", body if part in str(r.url) else every(4)))
+
+
+def refused_count_is_minus_one(official: Any, _request: Any) -> None:
+    with Answering(body=REFUSAL):
+        assert official.countActiveJobs(USER) == -1
+
+
+def refused_list_is_none(official: Any, _request: Any) -> None:
+    with Answering(body=REFUSAL):
+        assert official.listOldJobs(USER) is None
+
+
+def refused_status_reads_as_not_complete(_official: Any, request: Any) -> None:
+    with Answering(body=REFUSAL):
+        assert request.complete is False
+
+
+def partial_cancel_returns_one(_official: Any, request: Any) -> None:
+    body = {"OK": 2, "JobID": 803, "APIVersion": "1.12", "status": {"lc": "x"}, "statusCodes": {"lc": 1}}
+    with Answering(body=body):
+        assert request.cancelProducts(["LightCurve"])[0] == 1
+
+
+def null_status_raises_type_error(_official: Any, request: Any) -> None:
+    with Answering(body=every(None)), pytest.raises(TypeError):
+        request.checkProductStatus()
+
+
+def page_with_200_raises_decode_error(official: Any, _request: Any) -> None:
+    with Answering(body="<html>maintenance</html>"), pytest.raises(json.JSONDecodeError):
+        official.countActiveJobs(USER)
+
+
+def missing_version_raises(official: Any, _request: Any) -> None:
+    with Answering(body={"OK": 1, "numJobs": 3}), pytest.raises(RuntimeError):
+        official.countActiveJobs(USER)
+
+
+def documented_lcobs_makes_it_warn(official: Any, _request: Any) -> None:
+    request = built(official.XRTProductRequest, silent=True)
+    body = {**ACCEPTED, "jobPars": {**JOB_PARS, "lcobs": 0}}
+    with Answering(body=body), warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert request.submit()
+    assert any("occured updating" in str(warning.message) for warning in told)
+
+
+def source_with_a_name_raises(_official: Any, request: Any) -> None:
+    body = documents.example("getSourceDetResults.ok.response.json") | {"OK": 1, "APIVersion": "1.12"}
+    body["Total"][0]["name"] = "2SXPS J0123"
+    with by_address("Source", body), pytest.raises(ValueError, match="2SXPS"):
+        request.retrieveSourceList(returnData=True)
+
+
+def refused_spectra_raise_key_error(_official: Any, request: Any) -> None:
+    with by_address("Spec", REFUSAL), pytest.raises(KeyError):
+        request.retrieveSpectralFits(returnData=True)
+
+
+CASES = {
+    "J1": refused_count_is_minus_one,
+    "J3": refused_list_is_none,
+    "J4": refused_status_reads_as_not_complete,
+    "J7": partial_cancel_returns_one,
+    "J9": null_status_raises_type_error,
+    "J11": page_with_200_raises_decode_error,
+    "J12": missing_version_raises,
+    "J15": documented_lcobs_makes_it_warn,
+    "J25": refused_spectra_raise_key_error,
+    "J29": source_with_a_name_raises,
+}
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_the_official_client_behaves_as_the_ledger_says(number: str, official: Any, request_: Any) -> None:
+    CASES[number](official, request_)
+
+
+def test_each_of_these_cases_is_in_the_ledger_and_the_other_way_round() -> None:
+    assert {entry.id for entry in ledger() if entry.kind == "client"} == set(CASES)
