@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import report
 from .clock import ScaledClock, VirtualClock
 from .errors import Refusal
-from .faults import Fault, never_fired, which
+from .faults import ANY, Fault, never_fired, which
 from .model import User
 from .scenario import ScenarioError, as_record, check_same, check_values
 
@@ -118,7 +118,7 @@ class Controls:
     def faults(self) -> list[dict[str, Any]]:
         """Return the planned failures, with how often each fired."""
         with self._store.reading() as facts:
-            return [rule | {"id": number, "fired": fired} for number, rule, fired in facts.faults()]
+            return [_told(rule, number, fired) for number, rule, fired in facts.faults()]
 
     def plan_fault(self, rule: Mapping[str, Any]) -> dict[str, Any]:
         """Plan a failure."""
@@ -129,7 +129,7 @@ class Controls:
         with self._store.transaction() as facts:
             number = facts.add_fault(kept)
             self._stage.refresh(facts)
-        return dict(kept) | {"id": number, "fired": 0}
+        return _told(kept, number, 0)
 
     def clear_faults(self) -> list[dict[str, Any]]:
         """Forget all planned failures."""
@@ -212,3 +212,8 @@ class Controls:
     def is_virtual(self) -> bool:
         """Whether time stands still until somebody moves it."""
         return isinstance(self._clock, VirtualClock)
+
+
+def _told(rule: Mapping[str, Any], number: int, fired: int) -> dict[str, Any]:
+    """Return a planned failure as the operator sees it: always with its operation."""
+    return {"id": number, "operation": ANY} | dict(rule) | {"fired": fired}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
@@ -33,6 +34,20 @@ def _number(body: dict[str, Any], key: str) -> float:
     return float(value)
 
 
+@control.before_request
+def _let_in() -> tuple[Response, int] | None:
+    """Ask for the token, if there is one; pages of other sites have no business here, token or not."""
+    if request.endpoint == "control.health":
+        return None
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        return jsonify(error="the control interface does not answer pages of other sites"), 401
+    token: str | None = current_app.extensions["xrt_mock"].token
+    given = request.headers.get("Authorization", "")
+    if token is None or hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        return None
+    return jsonify(error="the control interface needs its token: Authorization: Bearer TOKEN"), 401
+
+
 @control.errorhandler(ControlError)
 def _wrong(error: ControlError) -> tuple[Response, int]:
     return jsonify(error=str(error)), 400
@@ -40,7 +55,7 @@ def _wrong(error: ControlError) -> tuple[Response, int]:
 
 @control.errorhandler(413)
 def _too_large(_error: HTTPException) -> tuple[Response, int]:
-    return jsonify(error="the body is too large"), 413
+    return jsonify(error="the body is too large"), 400
 
 
 @control.get("/clock")
