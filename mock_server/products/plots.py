@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mock_server.products.fitting import Data
     from mock_server.products.instrument import Floats
 
-SIZE = (700, 500)
-_BOX = (80, 25, 680, 440)  # left, top, right, bottom of the frame
+SIZE = (560, 400)
+_BOX = (76, 25, 545, 345)  # left, top, right, bottom of the frame
 _WHITE, _BLACK, _BLUE, _RED, _GREEN = range(5)
 _PALETTE = (255, 255, 255, 0, 0, 0, 30, 70, 200, 200, 30, 30, 20, 130, 60)
 COLOURS = {"WT": _BLUE, "PC": _RED}

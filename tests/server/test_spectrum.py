@@ -309,4 +309,4 @@ def test_plots_are_pictures():
     for name, data in built().files.items():
         if name.endswith(".gif"):
             with Image.open(io.BytesIO(data)) as picture:
-                assert (picture.format, picture.size) == ("GIF", (700, 500))
+                assert (picture.format, picture.size) == ("GIF", (560, 400))
