@@ -71,8 +71,8 @@ class SharedClock(Clock, Protocol):
     def wake(self, number: Number, token: object) -> None:
         """Let a party go on that waits with this `token`."""
 
-    def away(self, until: float = math.inf) -> contextlib.AbstractContextManager[None]:
-        """Within, the calling party holds nobody up before `until` [s]."""
+    def away(self, until: float = math.inf, child: int | None = None) -> contextlib.AbstractContextManager[None]:
+        """Within, the calling party holds nobody up before `until` [s]; it may wait for the end of a `child` [pid]."""
         ...
 
 
@@ -258,7 +258,7 @@ class VirtualClock:
                 party.release()
 
     @contextlib.contextmanager
-    def away(self, until: float = math.inf) -> Iterator[None]:
+    def away(self, until: float = math.inf, child: int | None = None) -> Iterator[None]:  # noqa: ARG002 - a run uses it
         """Within, the calling party waits for something other than the clock, and holds nobody up before `until`."""
         party = self._acting.get(_thread.get_ident())
         if party is None:

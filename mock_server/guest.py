@@ -8,11 +8,14 @@ Kept light: a program pays for `requests` only if it uses it.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from mock_server.clock import Number
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 LINK, KEY, PARTY = "XRT_MOCK_LINK", "XRT_MOCK_KEY", "XRT_MOCK_PARTY"
 """Environment of a program in a run: where the run listens, the key to it, and the program's place on the clock."""
 
+_WAYS = {
+    *("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY"),
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PERL_LWP_SSL_CA_FILE", "NODE_EXTRA_CA_CERTS"),
+}
 _LOCAL_NAMES = {"", "localhost", "localhost.localdomain", "ip6-localhost", "0.0.0.0", "::"}  # noqa: S104 - this machine
 
 
@@ -45,6 +52,8 @@ def read(text: str) -> Number:
 
 def install() -> None:
     """Make this process a program of the run that its environment names."""
+    if any("multiprocessing.resource_tracker" in word for word in sys.orig_argv):
+        return  # a helper of Python's own, that neither asks nor sleeps
     _import_time_machine()
     from mock_server.import_hooks import when_imported
     from mock_server.link import Link, clock_of
@@ -57,6 +66,7 @@ def install() -> None:
     if link.welcome.number is not None:
         os.environ[PARTY] = spell(link.welcome.number)
         _follow_forks(link, life)
+        _follow_children(link, life)
 
     def answer(_adapters: ModuleType) -> None:
         from mock_server.intercept import Interception
@@ -95,6 +105,98 @@ def _follow_forks(link: Link, life: Any) -> None:
         announced.clear()
 
     os.register_at_fork(before=before, after_in_child=in_child, after_in_parent=in_parent)
+
+
+def _follow_children(link: Link, life: Any) -> None:
+    """Keep a place on the clock for each Python program that this one starts, so that time cannot pass it by."""
+    from mock_server.import_hooks import when_imported
+
+    places = _Places(link, life)
+    when_imported("subprocess", places.follow_popen)
+    when_imported("multiprocessing.popen_spawn_posix", places.follow_spawn)
+
+
+class _Places:
+    """Places for children, and the environment they need to take them."""
+
+    def __init__(self, link: Link, life: Any) -> None:
+        self._link, self._life = link, life
+        self._ours = {name: os.environ[name] for name in os.environ if name.startswith("XRT_MOCK_") or name in _WAYS}
+        self._start_up = os.environ["PYTHONPATH"].partition(os.pathsep)[0]
+
+    def environment(self, given: Mapping[str, str] | None) -> dict[str, str]:
+        """Return a child's environment, with what makes it a program of the run even if the parent left that out."""
+        env = {**self._ours, **(os.environ if given is None else given)}
+        path = env.get("PYTHONPATH", "")
+        if self._start_up not in path.split(os.pathsep):
+            env["PYTHONPATH"] = os.pathsep.join(filter(None, (self._start_up, path)))
+        return env
+
+    def start(self, start: Callable[[Number], int]) -> None:
+        """Announce a child and start it; `start` is given its place and returns its pid."""
+        number = self._life.next_child()
+        self._link.call("announce", number)
+        try:
+            pid = start(number)
+        except BaseException:
+            self._link.call("leave", number)
+            raise
+        self._link.call("born", number, pid)
+
+    def follow_popen(self, subprocess: Any) -> None:
+        """Announce what `subprocess` starts, if it is Python."""
+        original = subprocess.Popen.__init__
+
+        @functools.wraps(original)
+        def __init__(popen: Any, args: Any, *rest: Any, **kwargs: Any) -> None:  # noqa: N807
+            env = kwargs["env"] = self.environment(kwargs.get("env"))
+
+            def start(number: Number) -> int:
+                env[PARTY] = spell(number)
+                original(popen, args, *rest, **kwargs)
+                return int(popen.pid)
+
+            if self._link.acting() is not None and _is_python(args, kwargs):
+                self.start(start)
+            else:
+                original(popen, args, *rest, **kwargs)
+
+        subprocess.Popen.__init__ = __init__
+
+    def follow_spawn(self, popen_spawn: Any) -> None:
+        """Announce what `multiprocessing` starts anew."""
+        original = popen_spawn.Popen._launch
+
+        def _launch(popen: Any, process: Any) -> None:
+            mine = os.environ[PARTY]
+
+            def start(number: Number) -> int:
+                os.environ[PARTY] = spell(number)
+                original(popen, process)
+                return int(popen.pid)
+
+            try:
+                self.start(start)
+            finally:
+                os.environ[PARTY] = mine
+
+        popen_spawn.Popen._launch = _launch
+
+
+def _is_python(args: Any, options: Mapping[str, Any]) -> bool:
+    """Whether a child is a Python program, by its name or by the first line of its script."""
+    if options.get("shell") or isinstance(args, str | bytes | os.PathLike):
+        return False
+    import shutil
+
+    command = os.fsdecode(options.get("executable") or next(iter(args), ""))
+    found = shutil.which(command)
+    if found is None or os.path.basename(command).lower().startswith("python"):
+        return found is not None
+    with contextlib.suppress(OSError), open(found, "rb") as file:
+        first = file.readline(200)
+        return first.startswith(b"#!") and b"python" in first
+    return False
 
 
 def _guard(link: Link) -> None:

@@ -96,7 +96,7 @@ class LinkServer:
         self._lock = threading.Lock()
         self._expected: set[Number] = set()
         self._owners: dict[Number, object] = {}
-        self._pids: dict[object, int] = {}
+        self._pids: dict[_Desk, int] = {}
         self._late: dict[Number, int] = {}
         self._places: dict[Number, tuple[int, int]] = {}
         self._dog = Watchdog(clock, self._places.get, _tell) if isinstance(clock, VirtualClock) else None
@@ -175,10 +175,13 @@ class _Desk:
         self._clock: Any = server._clock
         self._number: Number | None = None
         self._extra: dict[str, Any] = {}
+        self._first = False
+        self._awaited: int | None = None
         self._absence: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
     def hello(self, number: Number | None, pid: int, thread: int, first: bool) -> Welcome:
         server, clock = self._server, self._clock
+        self._first = first
         with server._lock:
             server._pids[self] = pid
         shared = isinstance(clock, VirtualClock)
@@ -234,17 +237,26 @@ class _Desk:
     def wake(self, number: Number, token: object) -> None:
         self._clock.wake(number, token)
 
-    def away(self, until: float) -> None:
+    def born(self, number: Number, pid: int) -> None:
+        self._server._places.setdefault(number, (pid, pid))
+
+    def away(self, until: float, child: int | None) -> None:
+        self._awaited = child
         self._absence = self._clock.away(until)
         self._absence.__enter__()
 
     def back(self) -> None:
+        self._awaited = None
         self._absence.__exit__(None, None, None)
 
     def close(self) -> None:
         server = self._server
         with server._lock:
-            server._pids.pop(self, None)
+            pid = server._pids.pop(self, None)
+            if self._first:  # a program ends: who waits for that goes on now, before time does
+                for desk in server._pids:
+                    if desk._awaited == pid and desk._number is not None:
+                        self._clock.interrupt(desk._number)
             mine = self._number is not None and server._owners.get(self._number) is self
             if mine:
                 del server._owners[self._number]  # type: ignore[arg-type]  # just looked up
@@ -378,9 +390,9 @@ class LinkedClock:
         self._link.call("wake", number, token)
 
     @contextlib.contextmanager
-    def away(self, until: float = math.inf) -> Iterator[None]:
-        """Within, the calling party holds nobody up before `until` [s]."""
-        self._link.call("away", until)
+    def away(self, until: float = math.inf, child: int | None = None) -> Iterator[None]:
+        """Within, the calling party holds nobody up before `until` [s]; it may wait for the end of a `child` [pid]."""
+        self._link.call("away", until, child)
         try:
             yield
         finally:

@@ -46,6 +46,7 @@ _sleep, _monotonic, _monotonic_ns, _ctime, _asctime = (
     time.ctime,
     time.asctime,
 )
+_away = threading.local()  # whether the thread is away already: `Popen.communicate` calls `Popen.wait`
 _RESOLUTION = 1_000_000_000
 _UPTIME_S = 100_000.0  # monotonic clocks of machines have run for a while, and programs rely on it
 _LEFT_ALONE = {"_pytest", "pytest", "pluggy", "xdist", "execnet", "time_machine", "mock_server"}
@@ -143,9 +144,10 @@ def _patch(undo: contextlib.ExitStack) -> None:
     replace(threading, "_CRLock", None)  # the Python one is built on the plain lock
     for name, make in (("start", _start), ("join", _join), ("_bootstrap_inner", _bootstrap_inner)):
         replace(threading.Thread, name, make(getattr(threading.Thread, name)))
-    replace(threading, "_shutdown", _held_by_nobody(threading._shutdown))  # type: ignore[attr-defined]  # private
-    for name in ("waitpid", "wait", "system"):
+    replace(threading, "_shutdown", _shutdown(threading._shutdown))  # type: ignore[attr-defined]  # private
+    for name in ("wait", "system"):
         replace(os, name, _held_by_nobody(getattr(os, name)))
+    replace(os, "waitpid", _waitpid(os.waitpid))
     hooks: dict[str, Callable[[ModuleType], None]] = {
         "queue": lambda module: replace(module, "SimpleQueue", module._PySimpleQueue),
         "subprocess": lambda module: _patch_subprocess(replace, module),
@@ -256,16 +258,53 @@ def _join(original: Any) -> Any:
     return join
 
 
-def _held_by_nobody(original: Any) -> Any:
-    """Let a wait for something other than the clock hold nobody up."""
+def _held_by_nobody(original: Any, child_of: Callable[..., int | None] = lambda *_args: None) -> Any:
+    """Let a wait for something other than the clock hold nobody up.
+
+    `child_of` finds in the arguments which child process is waited for.
+    """
 
     @functools.wraps(original)
     def wait(*args: Any, **kwargs: Any) -> Any:
         current = _current()
-        if current is None or not current.shared or current.clock.acting() is None:
+        if current is None or not current.shared or current.clock.acting() is None or getattr(_away, "now", False):
             return original(*args, **kwargs)
-        with current.clock.away():
-            return original(*args, **kwargs)
+        _away.now = True
+        try:
+            with current.clock.away(child=child_of(*args)):
+                return original(*args, **kwargs)
+        finally:
+            _away.now = False
+
+    return wait
+
+
+def _shutdown(original: Any) -> Any:
+    waiting = _held_by_nobody(original)
+
+    def shutdown() -> None:
+        """Wait for the program's threads at its end, in their time."""
+        (waiting if threading.active_count() > 1 else original)()
+
+    return shutdown
+
+
+def _waitpid(original: Any) -> Any:
+    waiting = _held_by_nobody(original, lambda pid, *_: pid)
+
+    @functools.wraps(original)
+    def waitpid(pid: int, options: int) -> Any:
+        return (original if options & os.WNOHANG else waiting)(pid, options)
+
+    return waitpid
+
+
+def _unless_ended(original: Any) -> Any:
+    waiting = _held_by_nobody(original, lambda self, *_: self.pid)
+
+    @functools.wraps(original)
+    def wait(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return (waiting if self.poll() is None else original)(self, *args, **kwargs)
 
     return wait
 
@@ -273,7 +312,7 @@ def _held_by_nobody(original: Any) -> Any:
 def _patch_subprocess(replace: Callable[[Any, str, Any], None], subprocess: Any) -> None:
     replace(subprocess, "time", SimpleNamespace(sleep=_sleep))  # what a child does between the clock's ticks is real
     for name in ("wait", "communicate"):
-        replace(subprocess.Popen, name, _held_by_nobody(getattr(subprocess.Popen, name)))
+        replace(subprocess.Popen, name, _unless_ended(getattr(subprocess.Popen, name)))
 
 
 def _patch_asyncio(replace: Callable[[Any, str, Any], None], selector_events: Any) -> None:

@@ -23,16 +23,23 @@ _LOOK_EVERY_S, _IDLE_S, _STILL_S = 0.1, 0.5, 30.0  # real time
 
 
 def processor_time(place: Place) -> int | None:
-    """Return what a thread has used of the processor [ticks]; None if it has ended, or this machine does not tell.
+    """Return what a thread has used of the processor [ticks]; None where the machine does not tell.
 
     Parameters
     ----------
     place
         Process and native thread number.
+
+    Raises
+    ------
+    ProcessLookupError
+        If there is no such thread.
     """
     try:
         words = Path(f"/proc/{place[0]}/task/{place[1]}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    except OSError as error:
+        if Path("/proc/self/stat").exists():
+            raise ProcessLookupError(f"thread {place[1]} of process {place[0]} has ended") from error
         return None
     return int(words[11]) + int(words[12])  # utime and stime, proc(5)
 
@@ -87,7 +94,11 @@ class Watchdog:
             return
         for number in working:
             place = self._place_of(number)
-            used = self._use(place) if place else None
+            try:
+                used = self._use(place) if place else None
+            except ProcessLookupError:  # it ended without a word
+                self._clock.leave(number)
+                continue
             before, since = self._seen.setdefault(number, (used, real))
             if used != before or used is None:
                 self._seen[number] = (used, real)

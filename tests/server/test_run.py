@@ -224,6 +224,53 @@ class TestSeveralAtOnce:
         assert run(tiny, program(tmp_path, text)) == 0
         assert tiny.calls == [(50, "inner"), (50, "middle"), (50, "outer")]
 
+    @pytest.mark.parametrize(
+        "how", ["subprocess.Popen([sys.executable, *word])", "subprocess.Popen([word[0]], env={})"]
+    )
+    def test_children_start_at_the_time_they_are_started(self, tiny, tmp_path, how):
+        child = tmp_path / "child.py"
+        child.write_text(f"#!{sys.executable}\n{PREAMBLE}\ncall('start'); time.sleep(50); call('end')\n")
+        child.chmod(0o755)
+        text = f"""
+            import subprocess
+            word = [{str(child)!r}]
+            children = [{how} for _ in range(2)]
+            time.sleep(1000)
+            call("parent")
+            assert [child.wait() for child in children] == [0, 0]
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(0, "start"), (0, "start"), (50, "end"), (50, "end"), (1000, "parent")]
+
+    def test_spawned_processes_share_the_clock(self, tiny, tmp_path):
+        text = """
+            import multiprocessing
+            def worker(nap):
+                time.sleep(nap)
+                call(nap)
+            if __name__ == "__main__":
+                context = multiprocessing.get_context("spawn")
+                processes = [context.Process(target=worker, args=(nap,)) for nap in (10, 4)]
+                for process in processes: process.start()
+                time.sleep(7)
+                call("main")
+                for process in processes: process.join()
+                call("end")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(4, "4"), (7, "main"), (10, "10"), (10, "end")]
+
+    def test_who_waits_for_a_child_goes_on_when_it_ends(self, tiny, tmp_path):
+        child = program(tmp_path, "time.sleep(50)", "child.py")
+        text = f"""
+            import subprocess, threading
+            threading.Thread(target=time.sleep, args=(51,)).start()
+            subprocess.run({child!r}, check=True)
+            call("after the child")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(50, "after the child")]
+
     def test_a_shell_script_may_run_several_programs(self, tiny, tmp_path):
         first = program(tmp_path, "time.sleep(5); call('first')", "first.py")
         second = program(tmp_path, "time.sleep(5); call('second')", "second.py")

@@ -99,4 +99,19 @@ def test_processor_time_grows_with_work():
     assert before is not None
     while (processor_time(place) or 0) <= before:
         sum(range(100_000))
-    assert processor_time((os.getpid(), 1 << 22)) is None
+
+
+def test_a_thread_that_does_not_exist_has_no_processor_time():
+    with pytest.raises(ProcessLookupError, match="has ended"):
+        processor_time((os.getpid(), 1 << 22))
+
+
+def test_one_who_ended_without_a_word_holds_nobody_up(scene):
+    def ended(_place: Any) -> int:
+        raise ProcessLookupError
+
+    dog = Watchdog(scene.clock, lambda number: (1, number[0]), scene.told.append, ended)
+    dog.look(0.0)
+    dog.look(0.1)
+    scene.sleeper.join(30)
+    assert scene.clock.now() == START + 60
