@@ -45,9 +45,18 @@ class Simulation:
     jobs: JobService
     contents: Contents
     controls: Controls
+    token: str | None = None  # of the control interface; None: open
 
 
-def create_app(store: Store, clock: Clock, scenario: Scenario, *, base_url: str, open_to_all: bool = True) -> Flask:
+def create_app(
+    store: Store,
+    clock: Clock,
+    scenario: Scenario,
+    *,
+    base_url: str,
+    open_to_all: bool = True,
+    token: str | None = None,
+) -> Flask:
     """Return the simulator as a WSGI app.
 
     Parameters
@@ -60,13 +69,15 @@ def create_app(store: Store, clock: Clock, scenario: Scenario, *, base_url: str,
         Where the service's addresses begin, as told to callers.
     open_to_all
         Whether every well-formed address counts as registered.
+    token
+        What callers of the control interface must show; None: nothing.
     """
     app = Flask("mock_server")
     app.url_map.converters["job_id"] = _JobNumber
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     jobs = JobService(store, clock, Stage(store, scenario), base_url=base_url, open_to_all=open_to_all)
-    app.extensions["xrt_mock"] = Simulation(jobs, Contents(jobs), Controls(jobs))
+    app.extensions["xrt_mock"] = Simulation(jobs, Contents(jobs), Controls(jobs), token)
     for blueprint in (api, files, pages, control):
         app.register_blueprint(blueprint)
     app.before_request(_refuse_during_outage)

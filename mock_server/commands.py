@@ -48,40 +48,28 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
 @click.option("--db", default="sqlite://", show_default=True, help="Database, such as sqlite:///jobs.sqlite.")
-@click.option("--clock", default="system", show_default=True, help="system, virtual, or a factor such as x60.")
+@click.option("--clock", help="system (default), virtual, or a factor such as x60; a database keeps its own.")
 @click.option("--users", type=click.Choice(["open", "registered"]), default="open", show_default=True)
-@_SCENARIO
+@click.option("--scenario", help="Named scenario, or the path of a TOML file; default: calm. A database keeps its own.")
 @_SEED
-def serve(host: str, port: int, db: str, clock: str, users: str, scenario: str, seed: int | None) -> None:
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1), help="How many answer, on one --db.")
+@click.option("--token", envvar="XRT_MOCK_TOKEN", help="What callers of the control interface must show.")
+@click.option("--url", help="Where addresses in answers begin; default: where it listens.")
+def serve(host: str, port: int, url: str | None, **options: Any) -> None:
     r"""Answer as the service does, on HOST and PORT, until interrupted.
+
+    On a database file, or PostgreSQL, jobs, time and scenario outlive the server: the next one goes on with them.
 
     \b
     Example:
       xrt-mock serve --port 0 --clock virtual
       XRT_BASE_URL=http://127.0.0.1:8000 python my_pipeline.py
+      xrt-mock serve --db sqlite:///jobs.sqlite --processes 2
     """
-    from .clock import parse_clock
-    from .scenario import load
-    from .server import listen, wsgi_server
-    from .simulator import Simulator
+    from .serving import serve as answer
 
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        raise click.UsageError("--host must be a loopback address: the control interface has no lock yet")
-    played = load(scenario)
-    try:
-        listener = listen(host, port)
-    except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
-    name = f"[{host}]" if ":" in host else host
-    address = f"http://{name}:{listener.getsockname()[1]}"
-    with Simulator(
-        played, parse_clock(clock, played.start), seed=seed, db=db, users=users, base_url=address
-    ) as simulator:
-        click.echo(f"listening on {address}")
-        try:
-            wsgi_server(simulator, listener).serve_forever()
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
+    answer(host, port, lambda address: click.echo(f"listening on {address}"), base_url=url, **options)
+    click.echo("stopped", err=True)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

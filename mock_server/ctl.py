@@ -18,13 +18,16 @@ _TIMEOUT_S = 60.0
 class _Remote:
     """The control interface at an address."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None) -> None:
         self._url = f"{url.rstrip('/')}/_mock"
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Return the answer of one call, or end with what the simulator said."""
         try:
-            answer = requests.request(method, f"{self._url}/{path}", json=body, params=query, timeout=_TIMEOUT_S)
+            answer = requests.request(
+                method, f"{self._url}/{path}", json=body, params=query, headers=self._headers, timeout=_TIMEOUT_S
+            )
         except requests.RequestException as error:
             raise click.ClickException(
                 f"nobody answers at {self._url}; start a simulator with: xrt-mock serve"
@@ -41,8 +44,9 @@ class _Remote:
 
 @click.group()
 @click.option("--url", envvar="XRT_MOCK_URL", default="http://127.0.0.1:8000", show_default=True, help="The simulator.")
+@click.option("--token", envvar="XRT_MOCK_TOKEN", help="What the simulator's control interface wants to see.")
 @click.pass_context
-def ctl(context: click.Context, url: str) -> None:
+def ctl(context: click.Context, url: str, token: str | None) -> None:
     r"""Steer a running simulator; every answer is JSON.
 
     \b
@@ -51,7 +55,7 @@ def ctl(context: click.Context, url: str) -> None:
       xrt-mock ctl set limits.active_jobs=10 queue.slots=2
       xrt-mock ctl fault kind=status operation=getNumJobs status=503 times=2
     """
-    context.obj = _Remote(url)
+    context.obj = _Remote(url, token)
 
 
 @ctl.command()

@@ -7,6 +7,7 @@ answers and broken connections that the app asks for in its private header are p
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -98,9 +99,23 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def wsgi_server(simulator: Simulator, listener: socket.socket) -> WSGIServer:
-    """Return a server that answers on a listening socket once it is started."""
-    return WSGIServer(listener, TransportPlayer(simulator.app, simulator.clock), log=None, error_log=None)
+def wsgi_server(simulator: Simulator, listener: socket.socket, *, one_of_many: bool = False) -> WSGIServer:
+    """Return a server that answers on a listening socket once it is started; `one_of_many` leaves calls to others."""
+    player = TransportPlayer(simulator.app, simulator.clock)
+    environ = {"wsgi.multiprocess": True} if one_of_many else {}
+    return WSGIServer(listener, player, log=None, error_log=None, environ=environ)
+
+
+def answer_until_stopped(
+    simulator: Simulator, listener: socket.socket, ready: Callable[[], object], *, one_of_many: bool = False
+) -> None:
+    """Answer until the process is interrupted or terminated; calls that are being answered get a second to end."""
+    server = wsgi_server(simulator, listener, one_of_many=one_of_many)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, server.stop, 1)
+    server.start()
+    ready()
+    server.serve_forever()
 
 
 class MockServer:
@@ -135,7 +150,12 @@ class MockServer:
     """
 
     def __init__(
-        self, scenario: str | Path | Scenario = "calm", clock: Clock | None = None, *, port: int = 0, **options: Any
+        self,
+        scenario: str | Path | Scenario | None = None,
+        clock: Clock | str | None = None,
+        *,
+        port: int = 0,
+        **options: Any,
     ) -> None:
         self._listener = listen("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"

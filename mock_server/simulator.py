@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .app import create_app, simulation_of
-from .clock import VirtualClock, parse_clock
+from .clock import parse_clock
 from .scenario import Scenario, check_values, from_record, load
 from .store import Store
 
@@ -38,7 +38,7 @@ class Simulator:
     clock
         Service time: ``system``, ``virtual``, or a factor such as ``x60``, kept in the database if that is a file or
         PostgreSQL; or any :class:`~mock_server.clock.Clock`, whose time is the caller's business. Default: the one the
-        database keeps, else virtual, beginning where the scenario says.
+        database keeps, else `new_clock`. A virtual one begins where the scenario says.
     seed
         Key of all chance; default: the scenario's.
     settings
@@ -49,6 +49,10 @@ class Simulator:
         ``open``: every well-formed address counts as registered; ``registered``: only those that are.
     base_url
         Where the service's addresses begin, as told to callers.
+    token
+        What callers of the control interface must show; None: nothing.
+    new_clock
+        Clock where none is given and none is kept.
 
     Examples
     --------
@@ -69,15 +73,17 @@ class Simulator:
         db: str = "sqlite://",
         users: str = "open",
         base_url: str = SERVICE,
+        token: str | None = None,
+        new_clock: str = "virtual",
     ) -> None:
         if users not in ("open", "registered"):
             raise ValueError(f"users is {users!r}, but must be open or registered")
         self.store = Store(db)
         try:
             self.scenario = _prepared(self.store, scenario, seed, settings or {})
-            self.clock = _clock(self.store, clock, self.scenario.start)
+            self.clock = _clock(self.store, clock, new_clock, self.scenario.start)
             self.app: Flask = create_app(
-                self.store, self.clock, self.scenario, base_url=base_url, open_to_all=users == "open"
+                self.store, self.clock, self.scenario, base_url=base_url, open_to_all=users == "open", token=token
             )
         except BaseException:
             self.store.close()
@@ -141,11 +147,11 @@ def _prepared(
     return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
 
 
-def _clock(store: Store, given: Clock | str | None, start: float) -> Clock:
+def _clock(store: Store, given: Clock | str | None, new: str, start: float) -> Clock:
     if given is not None and not isinstance(given, str):
         return given
     if not store.shared:
-        return VirtualClock(start) if given is None else parse_clock(given, start)
+        return parse_clock(given or new, start)
     from .stored_clock import open_clock  # noqa: PLC0415 - a store in memory has no use for it
 
-    return open_clock(store, given, start)
+    return open_clock(store, given, new, start)

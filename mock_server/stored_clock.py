@@ -86,15 +86,17 @@ def _checked(seconds: float) -> float:
     return seconds
 
 
-def open_clock(store: Store, text: str | None, start: float) -> StoredScaledClock | StoredVirtualClock:
-    """Return the clock that a database keeps; one that keeps none begins the clock that `text` names.
+def open_clock(store: Store, text: str | None, new: str, start: float) -> StoredScaledClock | StoredVirtualClock:
+    """Return the clock that a database keeps; one that keeps none begins one.
 
     Parameters
     ----------
     store
         The database.
     text
-        ``system``, ``virtual``, or a factor such as ``x60``; None: the one that is kept, else virtual.
+        ``system``, ``virtual``, or a factor such as ``x60``; None: the one that is kept.
+    new
+        The same, for a database that keeps none.
     start
         Where a new virtual clock begins [s].
 
@@ -103,10 +105,10 @@ def open_clock(store: Store, text: str | None, start: float) -> StoredScaledCloc
     ClockError
         If the database keeps another one.
     """
-    wanted = None if text is None else parse_clock(text, start)
+    wanted = parse_clock(text or new, start)
     kind, factor = ("virtual", 1.0) if not isinstance(wanted, ScaledClock) else ("scaled", wanted.factor)
     kept = store.begin_clock(kind, factor, start if kind == "virtual" else time.time())
-    if wanted is not None and (kept.kind, kept.factor) != (kind, factor):
+    if text is not None and (kept.kind, kept.factor) != (kind, factor):
         raise ClockError(
             f"the database keeps a {described(kept.kind, kept.factor)} clock, not --clock {text}: leave --clock out to "
             "go on with it, or start with a new --db file"
