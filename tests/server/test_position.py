@@ -33,11 +33,11 @@ def offset(found: position.Position, sky: Sky, name: str) -> float:
 
 @pytest.fixture(scope="module")
 def trials() -> dict[Product, list[tuple[float, float]]]:
-    """Distances in units of the error, and errors, in 60 skies: standard in one observation, others of a burst."""
+    """Distances in units of the error, and errors: standard ones in one observation of 100 skies, the others of 40."""
     found: dict[Product, list[tuple[float, float]]] = {product: [] for product in PRODUCTS}
-    for seed in range(60):
+    for seed in range(100):
         sky = Sky(seed)
-        for product in PRODUCTS:
+        for product in PRODUCTS if seed < 40 else PRODUCTS[:1]:
             name, more = BURST, dict[str, Any]()
             if product is Product.STANDARD_POS:
                 name, more = "SIM-THERMAL", {"posobs": "user", "useposobs": single(sky, "SIM-THERMAL")}
@@ -50,7 +50,7 @@ def trials() -> dict[Product, list[tuple[float, float]]]:
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_ninety_per_cent_circles_hold_the_truth_that_often(trials, product):
     inside = [distance <= 1 for distance, _ in trials[product]]
-    assert len(inside) > 40
+    assert len(inside) > 30
     assert 0.84 <= sum(inside) / len(inside) <= 0.97
 
 
@@ -60,7 +60,7 @@ def test_enhanced_circles_are_smaller_than_standard_ones(trials):
 
 
 def test_some_sources_have_no_enhanced_position_for_no_visible_reason(trials):
-    assert 1 <= 60 - len(trials[Product.ENHANCED_POS]) <= 12
+    assert 1 <= 40 - len(trials[Product.ENHANCED_POS]) <= 10
 
 
 def test_astrometric_errors_are_of_the_published_size(trials):
