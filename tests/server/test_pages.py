@@ -1,0 +1,167 @@
+"""Pages for people, and for programs that read them: a job, its light curve, registration, errors."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from .conftest import IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
+
+DAY = 86400.0
+
+
+class Page(HTMLParser):
+    """Title, links and cells of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.title, self.links, self.cells = "", list[str](), dict[str, str]()
+        self._in = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self._in = attributes.get("id", "") if tag == "td" else tag
+        if tag == "a":
+            self.links.append(attributes["href"])
+
+    def handle_data(self, data):
+        if self._in == "title":
+            self.title += data
+        elif self._in.startswith("status-"):
+            self.cells[self._in.removeprefix("status-")] = data.strip()
+
+    def handle_endtag(self, tag):
+        self._in = ""
+
+
+def page(ask: Asker, path: str, status: int = 200) -> Page:
+    answer = ask.raw("GET", path)
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    return Page(answer.get_data(as_text=True))
+
+
+ADDRESSES = ["", "/", "/index.php"]
+
+
+@pytest.mark.parametrize("ending", ADDRESSES)
+def test_the_title_of_a_job_says_running_until_all_has_ended_and_then_complete(sim, ask, ending):
+    address = f"/user_objects/tprods/USERPROD_{ask.submit(POSITIONS)}{ending}"
+    ends_at = sim.jobs.old_job(ME, 1).ended_at
+    assert page(ask, address).title == "Job 1: RUNNING"
+    sim.clock.advance(ends_at - sim.clock.now() - 0.5)
+    assert page(ask, address).title == "Job 1: RUNNING"
+    sim.clock.advance(0.5)
+    assert page(ask, address).title == "Job 1: COMPLETE"
+
+
+def test_the_page_shows_the_status_of_each_product(sim, ask):
+    job_id = ask.submit(POSITIONS)
+    ask("canceljob.php", JobID=job_id, what="enh")
+    sim.clock.advance(10)
+    words = {"psf": "Running", "enh": "Cancelled at your request", "xastrom": "Waiting for the standard position"}
+    assert page(ask, f"/user_objects/tprods/USERPROD_{job_id}").cells == words
+
+
+def test_a_job_that_never_ends_has_a_page(sim, ask):
+    sim.controls.plan_fault({"kind": "stuck"})
+    job_id = ask.submit()
+    sim.clock.advance(DAY)
+    assert page(ask, f"/user_objects/tprods/USERPROD_{job_id}").title == "Job 1: RUNNING"
+
+
+def test_links_lead_to_archives_of_what_has_ended_and_are_gone_with_them(sim, ask):
+    job_id = ask.submit()
+    address = f"/user_objects/tprods/USERPROD_{job_id}"
+    assert page(ask, address).links == []
+    sim.clock.advance(3600)
+    links = page(ask, address).links
+    assert [link.rpartition("/")[2] for link in links] == ["image.zip", "image.tar", "image.tar.gz"]
+    assert all(ask.raw("GET", link).status_code == 200 for link in links)
+    sim.clock.advance(8 * DAY)
+    assert page(ask, address).links == []
+    assert b"no longer available" in ask.raw("GET", address).data
+
+
+def test_the_page_of_a_light_curve_links_to_its_archives(sim, ask):
+    job_id = ask.submit(LIGHT_CURVE)
+    sim.clock.advance(3600)
+    links = page(ask, f"/user_objects/tprods/USERPROD_{job_id}/lc/index.php").links
+    assert {link.rpartition("/")[2] for link in links} == {"lc.tar", "lc.tar.gz", "lc.zip"}
+    assert all(ask.raw("GET", link).status_code == 200 for link in links)
+
+
+def test_a_job_without_light_curve_or_with_an_expired_one_has_no_such_page(sim, ask):
+    ask.submit()
+    ask.submit(LIGHT_CURVE)
+    page(ask, "/user_objects/tprods/USERPROD_1/lc/index.php", 404)
+    sim.clock.advance(9 * DAY)
+    page(ask, "/user_objects/tprods/USERPROD_2/lc/index.php", 404)
+
+
+@pytest.mark.parametrize("ending", [*ADDRESSES, "/lc/index.php"])
+def test_a_job_that_does_not_exist_has_no_page(ask, ending):
+    assert page(ask, f"/user_objects/tprods/USERPROD_99{ending}", 404).title == "UKSSDC | 404 page not found"
+
+
+def test_names_are_shown_as_text_and_never_as_markup(ask):
+    name = "<script>alert(1)</script>\"'{{ 7 * 7 }}"
+    job_id = ask.submit(IMAGE, name=name)
+    text = ask.raw("GET", f"/user_objects/tprods/USERPROD_{job_id}").get_data(as_text=True)
+    assert "alert(1)" in text
+    assert "<script>alert" not in text
+    assert "49" not in re.findall(r"<h1>(.*)</h1>", text)[0]
+
+
+def test_the_page_keeps_itself_up_to_date_by_a_script(ask):
+    job_id = ask.submit()
+    assert b"statusCheck.js" in ask.raw("GET", f"/user_objects/tprods/USERPROD_{job_id}").data
+    answer = ask.raw("GET", "/user_objects/tprods/statusCheck.js")
+    assert (answer.status_code, answer.mimetype) == (200, "application/javascript")
+    assert b"checkProductStatus.php" in answer.data
+
+
+# registration ----------------------------------------------------------------------------------------------------
+
+
+def test_registration_goes_from_form_to_link_to_confirmed(make_sim):
+    ask = Asker(make_sim(users="registered"))
+    assert b'name="email"' in ask.raw("GET", "/user_objects/register.php").data
+    answer = ask.raw("POST", "/user_objects/register.php", data={"email": ME})
+    (link,) = Page(answer.get_data(as_text=True)).links
+    assert ask("getNumJobs.php")["OK"] == 0
+    assert b"is confirmed" in ask.raw("GET", link).data
+    assert ask("getNumJobs.php")["OK"] == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nobody", "a@b", "a@b.c d", "x" * 300 + "@example.org", "<b>@example", "\ud800"]
+)
+def test_what_is_no_address_is_asked_for_again(ask, address):
+    answer = ask.raw("POST", "/user_objects/register.php", data={"email": address.encode("utf-8", "surrogatepass")})
+    assert answer.status_code == 200
+    assert b"Please give a valid e-mail address" in answer.data
+
+
+@pytest.mark.parametrize("link", ["", "nonsense", "%00", "%ff"])
+def test_a_link_nobody_was_sent_confirms_nobody(make_sim, link):
+    ask = Asker(make_sim(users="registered"))
+    ask.raw("POST", "/user_objects/register.php", data={"email": ME})
+    answer = ask.raw("GET", f"/user_objects/register.php?confirm={link}")
+    assert (answer.status_code, b"not known" in answer.data) == (200, True)
+    assert ask("getNumJobs.php")["OK"] == 0
+
+
+def test_the_registration_form_does_not_mind_other_bodies(ask):
+    for label in ("application/json", "text/plain", "multipart/form-data; boundary=x"):
+        answer = ask.raw("POST", "/user_objects/register.php", data=b'{"email": 1}', content_type=label)
+        assert answer.status_code == 200
+
+
+def test_visits_are_in_the_journal_under_their_names(sim, ask):
+    for path in ("register.php", "tprods/USERPROD_1", "tprods/USERPROD_1/index.php", "tprods/statusCheck.js"):
+        ask.raw("GET", f"/user_objects/{path}")
+    ask.raw("POST", "/user_objects/register.php", data={"email": ME})
+    found = [(entry.operation, entry.outcome) for entry in sim.journal]
+    assert found == [("registerPage", "ok"), ("jobPage", "missing"), ("jobPage", "missing"), ("statusCheck", "ok"),
+                     ("register", "ok")]  # fmt: skip
