@@ -266,7 +266,7 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
 
 def _centroid_fails(scene: Scene, observation: Observation, whole: Snapshot) -> bool:
     chance_of_it = 0.3 if scene.source.plan.near_bad_column else CENTROID_FAILS[whole.mode]
-    return chance.uniform(scene.seed, "centroid", observation.obsid, whole.number, whole.mode) < chance_of_it
+    return chance.uniform(scene.seed, "centroid lost", observation.obsid, whole.number, whole.mode) < chance_of_it
 
 
 def _aim(scene: Scene, observation: Observation, whole: Snapshot, bad: bool) -> tuple[tuple[float, float], float]:
