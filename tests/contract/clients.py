@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from contracts import documents
+from contracts import checks, documents
 from contracts.consumer import Answering
 from xrt_client import RetryPolicy, Service, XRTProductRequest
 
@@ -36,7 +38,7 @@ def built(kind: Any = XRTProductRequest, **more: Any) -> Any:
     request.addSpectrum(hasRedshift=False)
     request.addStandardPos()
     request.addEnhancedPos()
-    request.addAstromPos(useAllObs=True)
+    request.addAstromPos(useAllObs=False)
     request.addImage()
     request.addSourceDet(whichData="all")
     return request
@@ -50,11 +52,37 @@ def submitted() -> XRTProductRequest:
     return request
 
 
+COMPLETE = {"statusCode": 4, "statusText": "Complete", "progress": {"GotProgress": 0}}
+USUAL: dict[str, Any] = {
+    "run_userobject": ACCEPTED,
+    "listOldJobs": {"OK": 1, "APIVersion": "1.12", "jobs": []},
+    "checkProductStatus": {**dict.fromkeys(checks.PRODUCTS, COMPLETE), "OK": 1, "JobID": 803, "APIVersion": "1.12"},
+    "main checkRebinStatus": {"OK": 1, "status": 4, "text": "Complete"},
+}
+"""What a client asks by the way, and a usual answer."""
+
+
 def accept(request: Any) -> tuple[int, str, Any]:
-    """Answer a list of jobs and a submission."""
-    if request.url.endswith("listOldJobs.php"):
-        return 200, "text/html", {"OK": 1, "APIVersion": "1.12", "jobs": []}
-    return 200, "text/html", ACCEPTED
+    """Answer what leads to a submission."""
+    return 200, "text/html", USUAL[asked(request)]
+
+
+def asked(request: Any) -> str:
+    """Return the operation that a client calls, with the function of main.php."""
+    parts = urlsplit(request.url)
+    operation = documents.operation_for(request.method, parts.path) or ""
+    return f"main {json.loads(request.body)['APIFunc']}" if operation == "main" else operation
+
+
+def answering(name: str, body: Any = None, status: int = 200, label: str = "text/html") -> Answering:
+    """Answer one kind of call with `body`, the others as usual."""
+    concerned = {CALLED.get(name, name)}
+
+    def choose(request: Any) -> tuple[int, str, Any]:
+        call = asked(request)
+        return (status, label, body) if call in concerned or call not in USUAL else (200, "text/html", USUAL[call])
+
+    return Answering(choose=choose)
 
 
 def _rebinned(call: Callable[[XRTProductRequest], Any]) -> Callable[[XRTProductRequest], Any]:
@@ -65,6 +93,12 @@ def _rebinned(call: Callable[[XRTProductRequest], Any]) -> Callable[[XRTProductR
     return later
 
 
+CALLED = {
+    "main rebin": "main rebinLightCurve",
+    "main status": "main checkRebinStatus",
+    "main cancel": "main cancelRebin",
+    "main curve": "main downloadLightCurve",
+}
 CALLS: dict[str, tuple[tuple[str, ...] | None, Callable[[Any], Any]]] = {
     "run_userobject": (None, lambda _request: built(service=service()).submit()),
     "canceljob": (None, lambda request: request.cancelProducts()),

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from contracts import consumer, documents
 from contracts.consumer import Answering, Recorder
 from mock_server import Simulator
-from tests.contract.clients import CALLS, USER, built, pairs, service, submitted
+from tests.contract.clients import CALLS, USER, answering, built, pairs, service, submitted
 from xrt_client import Service, XRTError, XRTProductRequest
 
-QUICK, LONG = 12, 1500
+QUICK, LONG = 6, 1500
 PAIRS = pairs()
 NAMES = [f"{name}: {variant}" for name, variant in PAIRS]
 FAILURES: dict[str, Any] = {
@@ -38,7 +38,7 @@ FAILURES: dict[str, Any] = {
 def feed(name: str, **answer: Any) -> Any:
     """Make a call that gets this answer; only what the client documents may be raised."""
     request = submitted()
-    with warnings.catch_warnings(), Answering(**answer):
+    with warnings.catch_warnings(), answering(name, **answer):
         warnings.simplefilter("ignore")  # the client may warn of what the service announces
         try:
             return CALLS[name][1](request)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import Phase, given, settings
 
-from contracts import coverage, documents, harness, probes
-from contracts.bodies import EVERYTHING, LIGHT_CURVE, OWNER
+from contracts import consumer, coverage, documents, harness, probes
+from contracts.bodies import EVERY_PARAMETER, EVERYTHING, LIGHT_CURVE, OWNER
+from contracts.consumer import Answering, Recorder
 from contracts.coverage import Cell, Coverage
 from mock_server import Simulator
+from tests.contract.clients import CALLS, accept, answering, built, pairs, service, submitted
+from xrt_client import RetryPolicy, Service, XRTError, XRTProductRequest, retrieve
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROOT = "/user_objects/"
 
@@ -80,6 +89,101 @@ def test_the_contract_has_cells_of_every_group():
 def test_every_cell_is_exercised_in_the_providers_direction(asked, group):
     gaps = [cell.name for cell in asked.gaps(["provider"]) if cell.group == group]
     assert not gaps, f"nobody asks the server about {gaps}: add a question to contracts/probes.py"
+
+
+NOT_THE_CLIENTS = {
+    "getXastromPos": "the address of releases before 3.0.0",
+    "jobPageIndex": "a page",
+    "jobPage": "a page",
+    "statusCheck": "a page's script",
+    "registerPage": "a page",
+    "register": "a page",
+    "downloadRebinnedFile": "saving the files of a rebinned curve is left to the caller",
+    "LightCurve19": "the form for api_version 1.9",
+    "LightCurve18": "the form for api_version 1.8",
+    "SpectraOld": "the form for api_version before 1.10",
+    "OtherFunction": "outside the contract",
+    "sinceT0": "the client sends SinceT0, as documented",
+    "posErr": "a spelling of the documentation; the client sends poserr",
+    "allowBayes": "a spelling of the documentation; the client sends allowB",
+    "getTarg": "a spelling of the documentation; the client sends getTargs",
+    "pcmaxGap": "a spelling of old clients",
+    "wtmaxGap": "a spelling of old clients",
+    "pcbintime": "a spelling of old clients",
+    "wtbintime": "a spelling of old clients",
+}
+"""Operations, forms and parameters that are no business of this client, and why."""
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory) -> Coverage:
+    """What the client is fed, and what it sends and gets in a life of its own."""
+    seen = Coverage()
+    watch = seen.watcher("consumer")
+    with Recorder(watch=watch):
+        for name, variant in pairs():
+            feed_some(name, variant)
+        everything = XRTProductRequest(OWNER, EVERY_PARAMETER, service=service())
+        with Answering(choose=accept):
+            assert everything.submit(updateProds=False), everything.submitError
+    with Simulator() as simulator, simulator.intercept(), Recorder(watch=watch):
+        live(simulator, tmp_path_factory.mktemp("files"))
+    with Simulator(settings={"outcomes.failed": 1.0}) as simulator, simulator.intercept(), Recorder(watch=watch):
+        request = built(service=Service(sleep=simulator.clock.sleep))
+        request.submit()
+        simulator.clock.advance(2e5)
+        assert request.complete
+    return seen
+
+
+def feed_some(name: str, variant: str) -> None:
+    @settings(max_examples=3, database=None, deadline=None, derandomize=True, phases=[Phase.generate])
+    @given(consumer.answers_of([variant]))
+    def feed(body: Any) -> None:
+        request = submitted()
+        with warnings.catch_warnings(), answering(name, body), suppress(XRTError):
+            warnings.simplefilter("ignore")
+            CALLS[name][1](request)
+
+    feed()
+
+
+def live(simulator: Simulator, folder: Path) -> None:
+    """Follow jobs closely, cancel at every stage, fetch and miss files."""
+    mine = Service(sleep=simulator.clock.sleep, now=simulator.clock.now, policy=RetryPolicy(attempts=1))
+    request = built(service=mine)
+    assert request.submit(), request.submitError
+    stages = {1: "Image", 2: "SourceDet", 3: "Spectrum"}
+    for _ in range(400):
+        codes = {name: entry["statusCode"] for name, entry in request.checkProductStatus().items()}
+        for stage, product in list(stages.items()):
+            if codes.get(product) == stage:
+                request.cancelProducts([product])
+                del stages[stage]
+        if request.complete:
+            break
+        simulator.clock.advance(5)
+    with suppress(XRTError):
+        request.cancelProducts(["LightCurve"])
+    request.downloadProducts(str(folder), format="zip")
+    request.retrieveSpectralFits()
+    curve = request.retrieveLightCurve(returnData=True)
+    retrieve.download(mine, next(iter(curve["URLs"].values())), folder / "curve.qdp")
+    for missing in (f"{request.URL}/lc/nothing.qdp", f"{request.URL}9/lc.zip"):
+        with suppress(XRTError):
+            retrieve.download(mine, missing, folder / "missing")
+
+
+@pytest.mark.parametrize("group", coverage.GROUPS)
+def test_every_cell_is_exercised_in_the_consumers_direction(read, group):
+    gaps = [cell.name for cell in read.gaps(["consumer"]) if cell.group == group]
+    gaps = [name for name in gaps if not set(name.replace(":", "").split()) & set(NOT_THE_CLIENTS)]
+    assert not gaps, f"the client never meets {gaps}: add a call to tests/contract/clients.py, or a reason above"
+
+
+def test_what_is_not_the_clients_business_is_in_the_contract_at_all():
+    names = " ".join(cell.name for cell in coverage.cells())
+    assert not [name for name in NOT_THE_CLIENTS if name not in names]
 
 
 def test_the_matrix_is_written_as_text_json_and_page(asked):
