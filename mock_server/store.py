@@ -418,4 +418,4 @@ class Facts:
             self.connection.exec_driver_sql("DELETE FROM sqlite_sequence")
         else:
             for column in (t.rebins.c.rebin_id, t.changes.c.change_id, t.faults.c.fault_id, t.journal.c.seq):
-                self.connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ALTER {column.name} RESTART")
+                self.connection.exec_driver_sql(f"ALTER SEQUENCE {column.table.name}_{column.name}_seq RESTART")
