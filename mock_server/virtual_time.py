@@ -10,8 +10,10 @@ locks, events, conditions, queues, pools, ``Thread.join``, timeouts    the plain
 waiting for child processes                                            holds nobody up; its timeouts are real
 =====================================================================  ========================================
 
-Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), waits inside C code, on sockets and
-on pipes, and locks made before. Such a wait counts as work: time stands still meanwhile.
+Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), timeouts of sockets and of child
+processes (they are real), locks made before, uvloop, gevent. Who waits for a socket, a pipe or the keyboard counts as
+working, and time stands still, until a watchdog sees that it uses no processor time (about half a second) and goes on
+without it; from then on the order of events is the machine's.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import time_machine
 
-from mock_server.clock import ScaledClock
+from mock_server.clock import ScaledClock, VirtualClock
 from mock_server.clock_lock import ClockLock
 from mock_server.clock_selector import ClockSelector
 from mock_server.import_hooks import forget, when_imported
+from mock_server.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +53,7 @@ _away = threading.local()  # whether the thread is away already: `Popen.communic
 _RESOLUTION = 1_000_000_000
 _UPTIME_S = 100_000.0  # monotonic clocks of machines have run for a while, and programs rely on it
 _LEFT_ALONE = {"_pytest", "pytest", "pluggy", "xdist", "execnet", "time_machine", "mock_server"}
-_OF_PYTHON = {"threading", "queue", "sched"}  # the modules of Python that keep a clock function by name
+_LEFT_ALONE |= sys.stdlib_module_names - {"time", "threading", "queue", "sched"}  # these keep clock functions by name
 
 
 class VirtualTime(contextlib.ContextDecorator):
@@ -75,6 +78,7 @@ class VirtualTime(contextlib.ContextDecorator):
         self.shared = hasattr(clock, "acting")
         self.number = number
         self._children: Counter[Number] = Counter()
+        self._places: dict[Number, tuple[int, int]] = {}
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> VirtualTime:
@@ -100,6 +104,10 @@ class VirtualTime(contextlib.ContextDecorator):
         self._children[parent] += 1
         return (*parent, self._children[parent])
 
+    def settled(self, number: Number) -> None:
+        """Note which thread acts for a party: the calling one."""
+        self._places[number] = (os.getpid(), threading.get_native_id())
+
     def _join(self) -> None:
         if self.clock.acting() is not None:  # this thread is a party already: we are nested
             return
@@ -109,7 +117,12 @@ class VirtualTime(contextlib.ContextDecorator):
         else:
             self.clock.join(number)
         self.clock.attach(number)
+        self.settled(number)
         self._undo.callback(self._part, number)
+        if isinstance(self.clock, VirtualClock):  # in a run, the run looks after it
+            dog = Watchdog(self.clock, self._places.get, _warn)
+            dog.start()
+            self._undo.callback(dog.close)
 
     def _part(self, number: Number) -> None:
         # whoever still waits is not set going by our leaving: with nobody to hold it back, time would race ahead
@@ -129,14 +142,17 @@ class VirtualTime(contextlib.ContextDecorator):
         ClockLock.scale = 1 / current.clock.factor if current and isinstance(current.clock, ScaledClock) else 1.0
 
 
+def _warn(sentence: str) -> None:
+    sys.stderr.write(f"xrt-mock: {sentence}\n")
+
+
 def _current() -> VirtualTime | None:
     return VirtualTime.stack[-1] if VirtualTime.stack else None
 
 
 def _patch(undo: contextlib.ExitStack) -> None:
     replace = functools.partial(_replace, undo)
-    for name, ours in (("sleep", sleep), ("monotonic", monotonic), ("monotonic_ns", monotonic_ns)):
-        _rebind(undo, getattr(time, name), ours)
+    _rebind(undo, {id(_sleep): sleep, id(_monotonic): monotonic, id(_monotonic_ns): monotonic_ns})
     replace(time, "ctime", lambda seconds=None: _ctime(time.time() if seconds is None else seconds))
     replace(time, "asctime", lambda t=None: _asctime(time.localtime() if t is None else t))
     replace(threading, "Lock", ClockLock)
@@ -163,15 +179,14 @@ def _replace(undo: contextlib.ExitStack, owner: Any, name: str, ours: Any) -> No
     setattr(owner, name, ours)
 
 
-def _rebind(undo: contextlib.ExitStack, original: Any, ours: Any) -> None:
-    """Replace a function of `time` wherever a module knows it by name."""
+def _rebind(undo: contextlib.ExitStack, ours: dict[int, Any]) -> None:
+    """Replace functions of `time`, given by identity, wherever a module knows them by name."""
     for module_name, module in list(sys.modules.items()):
-        package = module_name.partition(".")[0]
-        if package in _LEFT_ALONE or (package in sys.stdlib_module_names - _OF_PYTHON and package != "time"):
+        if module_name.partition(".")[0] in _LEFT_ALONE:
             continue
-        for name, value in list(getattr(module, "__dict__", {}).items()):
-            if value is original:
-                _replace(undo, module, name, ours)
+        names = getattr(module, "__dict__", {})
+        for name in [name for name, value in list(names.items()) if id(value) in ours]:
+            _replace(undo, module, name, ours[id(names[name])])
 
 
 def sleep(seconds: float) -> None:
@@ -202,7 +217,7 @@ def _start(original: Any) -> Any:
         if current is None or not current.shared or current.clock.acting() is None:
             original(self)
             return
-        self._xrt_mock = _Place(current.clock, current.next_child())
+        self._xrt_mock = _Place(current, current.next_child())
         try:
             original(self)
         except RuntimeError:  # started before, or no more threads to be had
@@ -215,11 +230,11 @@ def _start(original: Any) -> Any:
 class _Place:
     """A thread's place on the clock, taken before it exists, so that time cannot pass it by."""
 
-    def __init__(self, clock: Any, number: Number) -> None:
-        self.clock, self.number = clock, number
+    def __init__(self, life: VirtualTime, number: Number) -> None:
+        self.life, self.clock, self.number = life, life.clock, number
         self.running = ClockLock()
         self.running.acquire()
-        clock.join(number)
+        self.clock.join(number)
 
 
 def _bootstrap_inner(original: Any) -> Any:
@@ -229,6 +244,7 @@ def _bootstrap_inner(original: Any) -> Any:
             original(self)
             return
         place.clock.attach(place.number)
+        place.life.settled(place.number)
         run = self.run
 
         def run_in_turn() -> None:

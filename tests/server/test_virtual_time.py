@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import datetime
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -202,6 +203,16 @@ class TestThreads:
         first = story()
         assert len(first) == 80
         assert first == story() == story()
+
+    def test_one_that_waits_for_a_socket_is_gone_on_without(self, clock, capfd):
+        one, other = socket.socketpair()
+        thread = threading.Timer(600, other.send, [b"x"])
+        thread.start()
+        with one, other:
+            assert one.recv(1) == b"x"
+            thread.join()
+        assert clock.now() == START + 600
+        assert "waits for something other than service time" in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("inside")
