@@ -384,19 +384,18 @@ def by_time(timeline: Timeline, length: float, least_exposed: float) -> Bins:
     """
     origins = timeline.observations()
     length = max(length, timeline.frame)
-    rows: list[tuple[int, int, float, float]] = []
-    for k in range(len(timeline.pieces)):
-        origin = timeline.opening(origins[[np.searchsorted(origins, timeline.first[k], side="right") - 1]])[0]
-        rows += _cells(timeline, k, float(origin), length)
-    table = np.array(rows).reshape(-1, 4)
-    first, beyond = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    found = []
+    for k, first in enumerate(timeline.first[:-1]):
+        origin = timeline.opening(origins[[np.searchsorted(origins, first, side="right") - 1]])
+        found.append(_cells(timeline, k, float(origin[0]), length))
+    first, beyond, start, stop = (np.concatenate(column) for column in zip(*found, strict=True))
+    bins = Bins(first, beyond, start, stop, np.ones(len(first), bool))
     exposure = timeline.exposure_before(beyond) - timeline.exposure_before(first)
-    bins = Bins(first, beyond, table[:, 2], table[:, 3], np.ones(len(table), bool))
-    return bins.take(exposure >= least_exposed * (bins.stop - bins.start))
+    return bins.take(exposure >= least_exposed * (stop - start))
 
 
-def _cells(timeline: Timeline, k: int, origin: float, length: float) -> list[tuple[int, int, float, float]]:
-    """Cut one piece along the grid that begins at `origin`: frames and bounds."""
+def _cells(timeline: Timeline, k: int, origin: float, length: float) -> tuple[Ints, Ints, Floats, Floats]:
+    """Cut one piece along the grid that begins at `origin`: first frames, first ones beyond, bounds."""
     start, stop = float(timeline.start[k]), float(timeline.stop[k])
     before = float(timeline.stop[k - 1]) if k else -math.inf
     after = float(timeline.start[k + 1]) if k + 1 < len(timeline.pieces) else math.inf
@@ -405,10 +404,8 @@ def _cells(timeline: Timeline, k: int, origin: float, length: float) -> list[tup
     )
     edge = timeline.first[k] + np.round((np.clip(cells, start, stop) - start) / timeline.frame).astype(np.int64)
     edge[-1] = timeline.first[k + 1]
-    rows = []
-    for (a, b), (low, high) in zip(pairwise(edge.tolist()), pairwise(cells.tolist()), strict=True):
-        if a < b:
-            opens, closes = timeline.opening(np.array([a]))[0], timeline.closing(np.array([b]))[0]
-            keeps_low, keeps_high = low <= start and before <= low, high >= stop and after >= high
-            rows.append((a, b, low if keeps_low else float(opens), high if keeps_high else float(closes)))
-    return rows
+    some = edge[:-1] < edge[1:]
+    first, beyond, low, high = edge[:-1][some], edge[1:][some], cells[:-1][some], cells[1:][some]
+    opens = np.where((low <= start) & (before <= low), low, timeline.opening(first))
+    closes = np.where((high >= stop) & (after >= high), high, timeline.closing(beyond))
+    return first, beyond, opens, closes
