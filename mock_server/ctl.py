@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import click
-import requests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +23,8 @@ class _Remote:
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Return the answer of one call, or end with what the simulator said."""
+        import requests  # noqa: PLC0415 - `xrt-mock serve` loads this module, too
+
         try:
             answer = requests.request(
                 method, f"{self._url}/{path}", json=body, params=query, headers=self._headers, timeout=_TIMEOUT_S
@@ -166,14 +167,14 @@ def health(remote: _Remote) -> None:
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, Any]:
-    """Read ``name=value``; a value that is JSON is taken as such, anything else is a text."""
+    """Read ``name=value``; a value that is JSON is taken as such, anything else is a text, and so are versions."""
     pairs: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise click.UsageError(f"{text!r} must read NAME=VALUE, such as limits.active_jobs=10")
         try:
-            pairs[name] = json.loads(value)
+            pairs[name] = value if name.endswith("version") else json.loads(value)  # 1.10 is no number
         except ValueError:
             pairs[name] = value
     return pairs

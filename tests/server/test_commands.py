@@ -1,0 +1,167 @@
+"""``xrt-mock``: what it prints, what it says to those who err, and how it steers a running simulator."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner, Result
+
+from mock_server import MockServer
+from mock_server.commands import main
+from mock_server.scenario import names
+
+from .conftest import IMAGE, ME
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(*words: object, **more: str) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], **more)
+
+
+# words -----------------------------------------------------------------------------------------------------------
+
+
+def test_scenarios_are_listed_with_their_stories():
+    result = command("scenarios")
+    assert result.exit_code == 0
+    listed = dict(line.split(maxsplit=1) for line in result.output.splitlines())
+    assert sorted(listed) == names()
+    assert all(len(story) > 40 for story in listed.values())
+
+
+@pytest.mark.parametrize("of", [(), ("serve",), ("run",), ("scenarios",), ("ctl",), ("ctl", "advance")])
+def test_every_command_explains_itself(of):
+    result = command(*of, "--help")
+    assert result.exit_code == 0
+    assert "Usage: " in result.output
+
+
+def test_the_version_is_told():
+    assert re.fullmatch(r"xrt-mock, version \d+\.\d+\.\d+\S*\n", command("--version").output)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("serve", "--scenario", "clam"), "did you mean 'calm'?"),
+        (("serve", "--scenario", "no/such.toml"), "cannot read the scenario"),
+        (("serve", "--clock", "fast"), "must be system, virtual, or a factor such as x60"),
+        (("serve", "--clock", "x0"), "--clock"),
+        (("serve", "--clock", "xinf"), "--clock"),
+        (("serve", "--users", "all"), "'open', 'registered'"),
+        (("serve", "--db", "nonsense"), "--db nonsense"),
+        (("serve", "--db", "sqlite:////no/such/directory/x"), "unable to open database file"),
+        (("serve", "--host", "0.0.0.0"), "--token"),
+        (("serve", "--processes", 2), "--db"),
+        (("run", "--scenario", "clam", "--", "true"), "did you mean 'calm'?"),
+        (("run",), "Missing argument"),
+        (("nonsense",), "No such command 'nonsense'"),
+    ],
+)  # fmt: skip
+def test_whoever_errs_is_told_in_a_line_what_to_do(words, said):
+    result = command(*words, *(("--port", 0) if words[0] == "serve" else ()))
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+# serve -----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(*words: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Start `xrt-mock serve` on a free port; give its address."""
+    arguments = [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", *words]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            found = re.fullmatch(r"listening on (http://\S+)\n", process.stdout.readline())
+            assert found, process.communicate()
+            yield found[1], process
+        finally:
+            process.kill()
+
+
+def test_serve_tells_where_it_listens_answers_there_and_ends_when_interrupted():
+    with serving("--clock", "virtual") as (url, process):
+        answer = requests.post(f"{url}/user_objects/run_userobject.php", json=IMAGE, timeout=30).json()
+        assert answer["URL"] == f"{url}/user_objects/tprods/USERPROD_1"
+        moved = command("ctl", "--url", url, "advance", 3600)
+        assert json.loads(moved.output)["kind"] == "virtual"
+        assert requests.get(f"{answer['URL']}/image.zip", timeout=30).status_code == 200
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, "stopped\n")
+
+
+def test_a_database_outlives_the_server(tmp_path):
+    db = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    for number in (1, 2):
+        with serving("--db", db) as (url, process):
+            answer = requests.post(f"{url}/user_objects/run_userobject.php", json=IMAGE, timeout=30).json()
+            assert answer["JobID"] == str(number)
+            os.kill(process.pid, signal.SIGKILL)  # what was answered is stored
+
+
+# ctl -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[MockServer]:
+    with MockServer() as server:
+        yield server
+
+
+def ctl(server: MockServer, *words: object) -> Result:
+    return command("ctl", "--url", server.url, *words)
+
+
+def test_every_subcommand_of_ctl_prints_json(server, tmp_path):
+    state = tmp_path / "state.json"
+    requests.post(f"{server.url}/user_objects/run_userobject.php", json=IMAGE, timeout=30)
+    for words in (("clock",), ("advance", 10), ("scenario",), ("set", "limits.active_jobs=3", "api.version=2.0"),
+                  ("fault", "kind=reset", "operation=canceljob"), ("faults",), ("faults", "--clear"),
+                  ("journal", "--user", ME, "--limit", 1), ("report",), ("user", ME), ("health",),
+                  ("reset",)):  # fmt: skip
+        result = ctl(server, *words)
+        assert (result.exit_code, json.loads(result.output) is not None) == (0, True), words
+    assert ctl(server, "save", state).exit_code == 0
+    assert json.loads(ctl(server, "load", state).output)["now"] == server.simulator.clock.now()
+
+
+def test_settings_are_read_as_json_where_they_are_and_as_text_elsewhere(server):
+    ctl(server, "set", "limits.active_jobs=3", "api.version=1.10", "api.mirror_caller=true", "api.deprecation_type=API")
+    found = server.simulator.jobs.epoch()
+    assert (found["limits.active_jobs"], found["api.mirror_caller"], found["api.version"]) == (3, True, "1.10")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("set", "limits.active_job=3"), "did you mean 'limits.active_jobs'?"),
+        (("set", "limits.active_jobs"), "must read NAME=VALUE"),
+        (("fault", "kind=rest"), "did you mean 'reset'?"),
+        (("advance", "--", "-1"), "only moves forward"),
+        (("user", "nobody"), "valid e-mail address"),
+        (("load", __file__), "is not a state"),
+    ],
+)
+def test_a_wrong_wish_is_told_in_a_line(server, words, said):
+    result = ctl(server, *words)
+    assert result.exit_code != 0
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_where_nobody_answers_ctl_says_how_to_start_a_simulator():
+    result = command("ctl", "--url", "http://127.0.0.1:1", "health")
+    assert (result.exit_code, "xrt-mock serve" in result.output) == (1, True)
