@@ -132,17 +132,24 @@ class Sky:
         known = self._by_target(targets, position) or self._nearest(position)
         if known is not None:
             return known
-        drawn = unknown.anything(self.seed, targets, position)
+        drawn = unknown.anything(self.seed, self._not_elsewhere(targets, position), position)
         if t0 is None or abs(t0 - plan.begins_at(drawn, self.seed, drawn.targets[0])) < 1.0:
             return drawn
         return unknown.burst(self.seed, drawn.name, (drawn.ra, drawn.dec), drawn.targets, t0)
 
     def _by_target(self, targets: tuple[str, ...], position: Position | None) -> Source | None:
-        for target in targets:
-            source = self._targeted.get(target) or unknown.burst_from_target(self.seed, target)
-            if source is not None and (position is None or _apart(source, position) <= FIELD_DEG):
-                return source
-        return None
+        return next((s for t in self._not_elsewhere(targets, position) if (s := self._of_target(t)) is not None), None)
+
+    def _of_target(self, target: str) -> Source | None:
+        """Return the source a target is known to look at."""
+        return self._targeted.get(target) or unknown.burst_from_target(self.seed, target)
+
+    def _not_elsewhere(self, targets: tuple[str, ...], position: Position | None) -> tuple[str, ...]:
+        """Leave out targets that are known to look at another part of the sky."""
+        if position is None:
+            return targets
+        found = ((target, self._of_target(target)) for target in targets)
+        return tuple(t for t, source in found if source is None or _apart(source, position) <= FIELD_DEG)
 
     def _nearest(self, position: Position | None) -> Source | None:
         if position is None:
@@ -196,6 +203,8 @@ class Sky:
         """
         source = self.source(targets, position, t0)
         if self.world.forces("no_data", source.name, *source.aliases):
+            return ()
+        if targets and not self._not_elsewhere(targets, position):
             return ()
         year = utc_from_service(now).year
         state = tuple(self._reprocessings(now))

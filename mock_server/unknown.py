@@ -35,7 +35,7 @@ def burst_from_name(seed: int, key: str) -> Source | None:
 
 def burst_from_target(seed: int, target: str) -> Source | None:
     """Return the burst whose target ID encodes its day and letter; None for any other target."""
-    code = int(target) - _BURST_BLOCK
+    code = int(target) - _BURST_BLOCK if target.isdecimal() else -1
     if not 0 <= code < _BLOCK:
         return None
     days, letter = divmod(code, 26)

@@ -149,6 +149,20 @@ def test_an_unobserved_source_has_a_target_but_no_observation():
     assert SKY.observations(targets, position, NOW) == ()
 
 
+def test_a_target_that_looks_elsewhere_gives_no_data():
+    assert SKY.observations(("00966554",), (10.0, 10.0), NOW) == ()
+    together = SKY.observations(("00966554", "01140000"), (10.0, 10.0), NOW)
+    assert together == SKY.observations(("01140000",), (10.0, 10.0), NOW)
+
+
+@pytest.mark.parametrize("position", [(0.0, 90.0), (359.9999, -90.0), (0.0, 0.0)])
+def test_every_place_of_the_sky_has_a_target(position):
+    (target,) = SKY.targets("x", position, NOW)
+    assert target.isdecimal()
+    assert len(target) == 8
+    assert SKY.observations((target,), position, NOW) is not None
+
+
 # --- the observing plan
 
 
