@@ -10,6 +10,7 @@ import os
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -53,6 +54,7 @@ class Service:
         self.policy = policy or retry.RetryPolicy()
         self._sleep, self._now = sleep, now
         self.session = requests.Session()
+        self._environment: dict[tuple[str, ...], dict[str, Any]] = {}
         self.newest: dict[str, int] = {}  # by user: the most recent JobID we know of
 
     @property
@@ -91,8 +93,9 @@ class Service:
         key = f"{document.get('UserID', '')} {operation} {document.get('JobID', '')}"
 
         def once() -> Any:
+            request = requests.Request("POST", url, json=document)
             with translated(operation):
-                response = self.session.post(url, json=document, timeout=self.timeout_s)
+                response = self._send(request)
             check_status(operation, response)
             try:
                 return response.json()
@@ -100,6 +103,16 @@ class Service:
                 raise ContractBroken(operation, f"not JSON: {response.text[:80]!r}") from error
 
         return self.repeating(once, key) if repeat else once()
+
+    def _send(self, request: requests.Request, *, stream: bool = False) -> requests.Response:
+        """Send a request with the proxies and certificates the environment names; it is asked once for each host."""
+        host = urlsplit(request.url)[:2]
+        if host not in self._environment:
+            found = self.session.merge_environment_settings(request.url, {}, None, None, None)
+            self._environment[host] = dict(found)
+        options = {**self._environment[host], "stream": stream}
+        prepared = self.session.prepare_request(request)
+        return self.session.send(prepared, timeout=self.timeout_s, allow_redirects=True, **options)
 
     def repeating(self, call: Callable[[], Any], key: str) -> Any:
         """Return what `call` returns, trying again as the policy says."""
@@ -118,7 +131,7 @@ class Service:
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         """Give the opened answer to one GET; the body has not been read yet."""
         with translated(url):
-            response = self.session.get(url, headers=dict(headers), timeout=self.timeout_s, stream=True)
+            response = self._send(requests.Request("GET", url, headers=dict(headers)), stream=True)
         with contextlib.closing(response):
             yield response
 

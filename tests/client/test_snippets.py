@@ -76,7 +76,8 @@ MENDED = {
     "ReleaseNotes_v110.md": [("lc = myReq.", "lc = myOldReq.", "the request has to have a position")],
     "README.md": [
         ("(centroid=True, ...etc ...)", "(**globals_)", "etc."),
-        ("**somePars", "**light_curve", "etc."),
+        ("addLightCurve ( **somePars", "addLightCurve ( **light_curve", "etc."),
+        ("**somePars", "", "etc."),
         ("myReq.submit()", "assert myReq.submit(); myReq.wait()", "it takes its time"),
     ],
 }
@@ -122,7 +123,7 @@ def _here(code: str, out: Path) -> str:
     """Point a snippet at this client, this user and this folder."""
     code = re.sub(r"swifttools(\.ukssdc)?\.xrt_prods", "xrt_client", code)
     code = re.sub(r"YOUR_EMAIL_(HERE|ADDRESS)", ME, code)
-    return re.sub(r"(?<=['\"])/?(path/to/somewhere|my/safe/place|some/where|mydir|mylc\.png)", rf"{out}/\1", code)
+    return re.sub(r"(?<=['\"])/?(my/path|my/safe/place|some/where|mydir|mylc\.png)", rf"{out}/\1", code)
 
 
 @pytest.fixture
