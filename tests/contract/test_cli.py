@@ -1,0 +1,82 @@
+"""The commands of the kit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from contracts import documents
+from contracts.cli import _pacer, main
+
+
+def run(*arguments: str, answer: str = ""):
+    return CliRunner().invoke(main, arguments, input=answer)
+
+
+def silent(_environ, start_response):
+    """A server that answers everything in the same way, and wrongly."""
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [b'{"OK":1}']
+
+
+silent.wsgi_app = None  # type: ignore[attr-defined]  # told apart from a factory by the name that apps have
+
+
+def test_lint_finds_the_documents_in_order():
+    done = run("contract", "lint")
+    assert done.exit_code == 0, done.output
+    assert "in order" in done.output
+
+
+def test_diff_tells_whom_a_change_breaks(tmp_path):
+    text = documents.source("openapi/jobs.yaml")
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(text, encoding="utf-8")
+    changed = yaml.safe_load(text)
+    changed["components"]["schemas"]["UserQuery"]["required"].append("token")
+    new.write_text(json.dumps(changed), encoding="utf-8")
+    assert run("contract", "diff", str(old), str(old)).output == "nothing changed\n"
+    done = run("contract", "diff", str(old), str(new))
+    assert done.exit_code == 1
+    assert "breaks clients   getNumJobs request token: is mandatory now" in done.output
+
+
+def test_verify_tells_in_words_what_is_wrong_with_a_server():
+    done = run("verify", "tests.contract.test_cli:silent", "--questions-only")
+    assert done.exit_code == 1
+    assert '"numJobs" is a required property' in done.output
+    assert "not asked, for want of the control interface" in done.output
+
+
+def test_coverage_lists_what_was_not_exercised_and_writes_both_forms(tmp_path):
+    page, data = tmp_path / "matrix.html", tmp_path / "matrix.json"
+    done = run("contract", "coverage", "tests.contract.test_cli:silent", "--html", str(page), "--json", str(data))
+    assert done.exit_code == 0, done.output
+    assert "not exercised: answer getNumJobs: ActiveJobs" in done.output
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert json.loads(data.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("arguments", [(), ("--live",), ("--user", "me@example.org")])
+def test_the_real_service_is_not_called_without_both_consent_and_address(arguments):
+    done = run("verify", "https://www.swift.ac.uk", *arguments)
+    assert done.exit_code == 2
+    assert "is the real service" in done.output
+
+
+def test_the_real_service_is_not_called_without_a_yes():
+    done = run("verify", "https://www.swift.ac.uk", "--live", "--user", "me@example.org", answer="n\n")
+    assert done.exit_code == 1
+    assert "This will send 2 requests" in done.output
+    assert "getNumJobs.php" in done.output
+
+
+def test_calls_to_the_real_service_keep_their_distance():
+    slept: list[float] = []
+    wait = _pacer(12.0, slept.append)
+    for _ in range(3):
+        wait()
+    assert slept == [12.0, 12.0]

@@ -1,0 +1,75 @@
+"""Changes of the contract, and whom they break."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contracts import documents
+from contracts.compare import Change, changes, facts, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DOCUMENT = documents.load()
+
+
+def changed(edit: Callable[[dict[str, Any]], object]) -> list[Change]:
+    new = copy.deepcopy(DOCUMENT)
+    edit(new["components"]["schemas"])
+    return changes(DOCUMENT, new)
+
+
+def whom(edit: Callable[[dict[str, Any]], object]) -> set[str]:
+    return {change.breaks for change in changed(edit)}
+
+
+def test_nothing_changes_between_a_document_and_itself():
+    assert changes(DOCUMENT, copy.deepcopy(DOCUMENT)) == []
+    assert render([]) == "nothing changed"
+
+
+def test_words_for_people_are_no_change():
+    assert changed(lambda s: s["Refusal"].update(description="In other words.")) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "breaks"),
+    [
+        (lambda s: s["UserQuery"]["required"].append("api_name"), "clients"),
+        (lambda s: s["StatusQuery"]["required"].remove("what"), "servers"),
+        (lambda s: s["ActiveJobs"]["required"].remove("numJobs"), "clients"),
+        (lambda s: s["ActiveJobs"]["properties"].pop("numJobs"), "clients"),
+        (lambda s: s["ProductStatuses"]["required"].append("deprecationWarning"), "servers"),
+        (lambda s: s["Submission"]["properties"]["minsnr"].update({"x-default": 2.4}), "clients"),
+        (lambda s: s["Submission"]["properties"]["poserr"]["anyOf"][0].update(maximum=5), "clients"),
+        (lambda s: s["Submission"]["properties"]["poserr"]["anyOf"][0].update(maximum=7), "servers"),
+        (lambda s: s["Submission"]["properties"]["binMeth"]["anyOf"][0]["enum"].remove("obsid"), "clients"),
+        (lambda s: s["Submission"]["properties"]["binMeth"]["anyOf"][0]["enum"].append("orbit"), "servers"),
+        (lambda s: s["RebinStatus"]["properties"]["status"]["enum"].append(6), "clients"),
+        (lambda s: s["OldJob"]["properties"]["hasProd"].update(type="integer"), "both"),
+        (lambda s: s["ActiveJobs"]["properties"]["numJobs"].update(minimum=1), "servers"),
+    ],
+)
+def test_a_change_breaks_those_who_rely_on_it(edit, breaks):
+    assert breaks in whom(edit)
+
+
+def test_a_changed_default_is_told_with_both_values():
+    (change,) = changed(lambda s: s["Submission"]["properties"]["minsnr"].update({"x-default": 2.4}))
+    assert str(change) == "breaks clients   run_userobject request minsnr: the default was 1.5, is 2.4"
+
+
+def test_an_operation_that_is_gone_breaks_clients_and_a_new_one_servers():
+    new = copy.deepcopy(DOCUMENT)
+    new["paths"]["/user_objects/new.php"] = new["paths"].pop("/user_objects/listOldJobs.php")
+    new["paths"]["/user_objects/new.php"]["post"]["operationId"] = "newOne"
+    found = changes(DOCUMENT, new)
+    assert Change("clients", "listOldJobs", "the operation is gone (POST /user_objects/listOldJobs.php)") in found
+    assert Change("servers", "newOne", "there is a new operation (POST /user_objects/new.php)") in found
+
+
+def test_every_operation_states_facts():
+    assert {operation for operation, *_ in facts(DOCUMENT)} == set(documents.operations())
