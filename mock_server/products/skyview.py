@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,15 +152,24 @@ class SkyView:
 
     def exposure_map(self, *, vignetted: bool) -> NDArray[np.float32]:
         """Good time of each block of pixels [s], shape (100, 100); if `vignetted`, times the area that is left."""
+        return self._exposure_maps[vignetted]
+
+    @cached_property
+    def _exposure_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Exposure maps without and with vignetting."""
         edge = (np.arange(SIDE // BLOCK) + 0.5) * BLOCK + 0.5
         x, y = np.meshgrid((MIDDLE - edge) * PIXEL, (edge - MIDDLE) * PIXEL)
-        total = np.zeros(x.shape)
-        for observation, snapshot in self.looks:
+        plain, vignetted = np.zeros(x.shape), np.zeros(x.shape)
+        for observation, snapshots in groupby(self.looks, key=lambda look: look[0]):
             dx, dy = self.place((observation.ra, observation.dec))
-            roll = photons.roll(self.scene.seed, observation.target, snapshot.start)
-            seen = np.where(photons.on_detector(x - dx, y - dy, roll), snapshot.exposure, 0.0)
-            total += seen * instrument.vignetting(np.hypot(x - dx, y - dy) / 60) if vignetted else seen
-        return (np.round(total * 4) / 4).astype(np.float32)  # even numbers compress better
+            seen = np.zeros(x.shape)
+            for _, snapshot in snapshots:
+                roll = photons.roll(self.scene.seed, observation.target, snapshot.start)
+                seen += np.where(photons.on_detector(x - dx, y - dy, roll), snapshot.exposure, 0.0)
+            plain += seen
+            vignetted += seen * instrument.vignetting(np.hypot(x - dx, y - dy) / 60)
+        # even numbers compress better
+        return (np.round(plain * 4) / 4).astype(np.float32), (np.round(vignetted * 4) / 4).astype(np.float32)
 
 
 def image(found: Photons) -> NDArray[np.int32]:
