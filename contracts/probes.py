@@ -109,7 +109,8 @@ class Examination:
     @property
     def has_control(self) -> bool:
         """Whether the server has the simulator's control interface."""
-        return self.backend.call("GET", "/_mock/health").status == 200
+        body = self.backend.call("GET", "/_mock/health").body
+        return isinstance(body, dict) and body.get("status") == "ok"
 
 
 PROBES: dict[str, tuple[Callable[[Examination], None], bool, bool]] = {}
