@@ -358,15 +358,15 @@ _SCRIPTS = {
 
 
 def _readme(interval: Interval, model: Model) -> bytes:
-    stems = [f"{interval.name}{mode.lower()}" for mode in interval.modes]
+    rows = []
+    for stem in (f"{interval.name}{mode.lower()}" for mode in interval.modes):
+        rows.append((f"{stem}source.pi, {stem}back.pi", "counts in the source and in the background region"))
+        rows.append((f"{stem}.pi", "source counts, grouped to at least one count"))
+        rows.append((f"{stem}.arf, {stem}.rmf", "effective area, response"))
+    rows += [(f"{interval.name}.areas", "regions"), ("*_fit.fit, models/", "results of fits")]
+    width = max(len(name) for name, _ in rows) + 2
     lines = [f"Simulated spectra of the time slice {interval.name}: {', '.join(interval.modes)}.", ""]
-    for stem in stems:
-        lines += [
-            f"{stem}source.pi  {stem}back.pi   counts in the source and in the background region",
-            f"{stem}.pi                        source counts, grouped to at least one count",
-            f"{stem}.arf  {stem}.rmf           effective area, response",
-        ]
-    lines += [f"{interval.name}.areas                regions", "*_fit.fit, models/                results of fits"]
+    lines += [f"{name:{width}}{words}" for name, words in rows]
     if "apec" in model.models:
         lines += ["", "The thermal model is only apec-like: a continuum with a few lines, not plasma physics."]
     return ("\n".join(lines) + "\n").encode("ascii")
