@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 ME = "me@example.org"
 NOBODY_ELSE = "somebody.else@example.org"
-IMAGE = {"UserID": ME, "name": "GRB 200416A", "targ": "00966554", "RA": 335.6985, "Dec": -7.5179, "image": 1}
+IMAGE: dict[str, Any] = {
+    "UserID": ME,
+    "name": "GRB 200416A",
+    "targ": "00966554",
+    "RA": 335.6985,
+    "Dec": -7.5179,
+    "image": 1,
+}
 """The smallest submission there is: 9 observations, so 96 s under `EXACT`."""
 POSITIONS = IMAGE | {"image": 0, "doxastrom": 1, "doenh": 1}
 LIGHT_CURVE = IMAGE | {

@@ -1,6 +1,7 @@
 """The documented answers, asked in process: envelopes, refusals, versions, pages instead of answers."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,8 @@ def test_an_unreadable_user_is_no_user(ask, user):
 
 
 def test_falsy_users_are_not_taken_for_missing_ones(ask):
-    for user in (0, False, 0.0, [], {}):
+    falsy: list[Any] = [0, False, 0.0, [], {}]
+    for user in falsy:
         assert ask("run_userobject.php", IMAGE, UserID=user)["OK"] == 0
 
 

@@ -23,8 +23,8 @@ from .conftest import IMAGE, ME
 ROOT = Path(__file__).parents[2]
 
 
-def command(*words: object, **more: str) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words], **more)
+def command(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 # words -----------------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_whoever_errs_is_told_in_a_line_what_to_do(words, said):
 
 
 @contextmanager
-def serving(*words: str) -> Iterator[tuple[str, subprocess.Popen]]:
+def serving(*words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Start `xrt-mock serve` on a free port; give its address."""
     arguments = [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", *words]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:

@@ -3,6 +3,7 @@
 import io
 import tarfile
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from .conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker
 DAY = 86400.0
 LIGHT_CURVE_S = 94.0  # 40 s, and 6 s for each of 9 observations
 EVERYTHING = {"spec": 1, "specz": 0, "sourceDet": 1, "detobs": "all"} | POSITIONS | LIGHT_CURVE | {"image": 1}
-RETRIEVED = {
+RETRIEVED: dict[Product, Any] = {
     Product.LIGHT_CURVE: lambda contents, user, n: contents.light_curve(user, n, "no", "no"),
     Product.SPECTRUM: lambda contents, user, n: contents.spectra(user, n),
     Product.SOURCE_DET: lambda contents, user, n: contents.sources(user, n),

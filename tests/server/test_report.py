@@ -1,6 +1,7 @@
 """The courtesy report: what it counts, from when to when, and which line of the program it names."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def call(at: float, operation: str = "checkProductStatus", job_id: int | None = 
     return Entry(at=NOW + at, operation=operation, user="me@example.org", job_id=job_id, **more)  # type: ignore[arg-type]
 
 
-def told(jobs: list[Job], entries: list[Entry], at: float = 1000.0) -> dict:
+def told(jobs: list[Job], entries: list[Entry], at: float = 1000.0) -> dict[str, Any]:
     return report.courtesy(jobs, Journal(entries), Scenario(name="mine"), NOW + at)
 
 

@@ -53,7 +53,9 @@ def test_an_empty_scenario_has_the_built_in_values():
 def test_every_setting_takes_its_default_and_says_what_it_must_be(name):
     setting = SETTINGS[name]
     check_values({name: setting.default})
-    for wrong in (None, [], {}, "text" if not isinstance(setting.default, str) else 5, math.nan, math.inf, -1, 10**400):
+    other: Any = 5 if isinstance(setting.default, str) else "text"
+    many_wrong: list[Any] = [None, [], {}, other, math.nan, math.inf, -1, 10**400]
+    for wrong in many_wrong:
         with pytest.raises(ScenarioError, match=f"{name} is .*, but must be "):
             check_values({name: wrong})
     assert setting.meaning

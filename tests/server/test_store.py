@@ -5,6 +5,7 @@ import gc
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -36,7 +37,7 @@ JSON = st.recursive(
 )
 
 
-def job(number: int, *builds: Build, user: str = "Me@Example.org", **parameters: object) -> Job:
+def job(number: int, *builds: Build, user: str = "Me@Example.org", **parameters: Any) -> Job:
     return Job(number, user, "GK Per", 100.0 + number, parameters, builds or (BUILD,))
 
 
@@ -74,7 +75,7 @@ def test_a_job_comes_out_as_it_went_in(builds, user, name, parameters):
 
 
 def test_parameters_keep_their_order_and_types(store):
-    parameters = {"b": "1", "a": 1, "c": 1.0, "d": [1, "2"], "e": {"z": 1, "y": None}}
+    parameters: dict[str, Any] = {"b": "1", "a": 1, "c": 1.0, "d": [1, "2"], "e": {"z": 1, "y": None}}
     add(store, job(1, **parameters))
     with store.reading() as facts:
         assert json.dumps(facts.job(1).parameters) == json.dumps(parameters)
@@ -358,7 +359,9 @@ def test_a_state_survives_json_and_restoring(store):
         facts.restore(dumped)
     with other.reading() as facts:
         assert facts.all_jobs() == jobs
-        assert facts.rebin(1).ends_at == NEVER
+        rebin = facts.rebin(1)
+        assert rebin is not None
+        assert rebin.ends_at == NEVER
         assert {**facts.dump(), "meta": []} == {**dumped, "meta": []}
         assert facts.meta("scenario") == "never"
     other.close()
@@ -383,7 +386,7 @@ def test_numbers_begin_anew_after_clearing(store):
         assert facts.add_rebin(Rebin(0, 1, 1.0, 2.0, 3.0, {})).rebin_id == 1
 
 
-def spoilt(dumped: dict, table: str, **values: object) -> dict:
+def spoilt(dumped: dict[str, Any], table: str, **values: object) -> dict[str, Any]:
     return {**dumped, table: [{**row, **values} for row in dumped[table]]}
 
 
