@@ -199,7 +199,7 @@ class VirtualClock:
         """Return when no running party has a smaller number than the calling thread's; at once if it has none."""
         party = self._acting.get(_thread.get_ident())
         self.steps += 1
-        if party is None or len(self._parties) == 1:
+        if party is None:
             return
         with self._lock:
             party.until = None  # back, if it had been excused
@@ -235,12 +235,15 @@ class VirtualClock:
                     party.release()
 
     def working(self) -> list[Number]:
-        """Return the parties that hold others up: those that run while somebody waits."""
+        """Return the parties that run."""
         with self._lock:
             parties = self._parties.values()
-            if not any(party.blocked for party in parties):
-                return []
             return sorted(party.number for party in parties if party.until is None and not party.blocked)
+
+    def anybody_waits(self) -> bool:
+        """Whether some party waits for time to move or for its turn."""
+        with self._lock:
+            return any(party.blocked for party in self._parties.values())
 
     def excuse(self, number: Number) -> None:
         """Go on without a party that waits for something the clock does not know, until it is heard of again."""

@@ -10,10 +10,10 @@ locks, events, conditions, queues, pools, ``Thread.join``, timeouts    the plain
 waiting for child processes                                            holds nobody up; its timeouts are real
 =====================================================================  ========================================
 
-Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), timeouts of sockets and of child
-processes (they are real), locks made before, uvloop, gevent. Who waits for a socket, a pipe or the keyboard counts as
-working, and time stands still, until a watchdog sees that it uses no processor time (about half a second) and goes on
-without it; from then on the order of events is the machine's.
+Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), timeouts of sockets, pipes and
+child processes (they are real), locks made before, uvloop, gevent. Who waits for a socket, a pipe or the keyboard
+counts as working, and time stands still, until a watchdog sees that it uses no processor time (about half a second)
+and goes on without it; from then on the order of events is the machine's.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ _sleep, _monotonic, _monotonic_ns, _ctime, _asctime = (
     time.ctime,
     time.asctime,
 )
+# for modules that wait for children and pipes: what happens there between two ticks of the clock is real
+_real_time = SimpleNamespace(sleep=_sleep, monotonic=_monotonic, time=time.time)
 _away = threading.local()  # whether the thread is away already: `Popen.communicate` calls `Popen.wait`
+_readings = threading.local()  # when the thread last read its monotonic clock, and how often at that instant
+_MANY_READINGS = 1000
 _RESOLUTION = 1_000_000_000
 _UPTIME_S = 100_000.0  # monotonic clocks of machines have run for a while, and programs rely on it
 _LEFT_ALONE = {"_pytest", "pytest", "pluggy", "xdist", "execnet", "time_machine", "mock_server"}
@@ -167,6 +171,7 @@ def _patch(undo: contextlib.ExitStack) -> None:
     hooks: dict[str, Callable[[ModuleType], None]] = {
         "queue": lambda module: replace(module, "SimpleQueue", module._PySimpleQueue),
         "subprocess": lambda module: _patch_subprocess(replace, module),
+        "multiprocessing.connection": lambda module: replace(module, "time", _real_time),
         "asyncio.selector_events": lambda module: _patch_asyncio(replace, module),
     }
     for name, hook in hooks.items():
@@ -201,9 +206,19 @@ def sleep(seconds: float) -> None:
 
 
 def monotonic() -> float:
-    """Return service time, as `time.monotonic` would [s]."""
+    """Return service time, as `time.monotonic` would [s].
+
+    Some code waits until a deadline is not only reached but passed. So that this happens, the clock creeps on by a
+    microsecond a reading once it has been read many times at one instant.
+    """
     current = _current()
-    return current.clock.now() - current.clock.origin + _UPTIME_S if current else _monotonic()
+    if current is None:
+        return _monotonic()
+    now: float = current.clock.now()
+    readings = _readings.__dict__
+    count = readings["count"] = readings.get("count", 0) + 1 if readings.get("now") == now else 0
+    readings["now"] = now
+    return now - float(current.clock.origin) + _UPTIME_S + max(0, count - _MANY_READINGS) * 1e-6
 
 
 def monotonic_ns() -> int:
@@ -326,7 +341,7 @@ def _unless_ended(original: Any) -> Any:
 
 
 def _patch_subprocess(replace: Callable[[Any, str, Any], None], subprocess: Any) -> None:
-    replace(subprocess, "time", SimpleNamespace(sleep=_sleep))  # what a child does between the clock's ticks is real
+    replace(subprocess, "time", _real_time)
     for name in ("wait", "communicate"):
         replace(subprocess.Popen, name, _unless_ended(getattr(subprocess.Popen, name)))
 

@@ -92,6 +92,14 @@ class Watchdog:
             self._steps, self._since, self._told = self._clock.steps, real, False
             self._seen.clear()
             return
+        if self._clock.anybody_waits():
+            self._excuse_idle(working, real)
+        if real - self._since >= _STILL_S and not self._told:
+            self._told = True
+            names = ", ".join(map(name_of, working))
+            self._tell(f"service time has stood still for {_STILL_S:g} s while {names} worked without sleeping")
+
+    def _excuse_idle(self, working: list[Number], real: float) -> None:
         for number in working:
             place = self._place_of(number)
             try:
@@ -104,10 +112,6 @@ class Watchdog:
                 self._seen[number] = (used, real)
             elif real - since >= _IDLE_S:
                 self._excuse(number)
-        if real - self._since >= _STILL_S and not self._told:
-            self._told = True
-            names = ", ".join(map(name_of, working))
-            self._tell(f"service time has stood still for {_STILL_S:g} s while {names} worked without sleeping")
 
     def _excuse(self, number: Number) -> None:
         del self._seen[number]

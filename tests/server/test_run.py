@@ -242,6 +242,34 @@ class TestSeveralAtOnce:
         assert run(tiny, program(tmp_path, text)) == 0
         assert tiny.calls == [(0, "start"), (0, "start"), (50, "end"), (50, "end"), (1000, "parent")]
 
+    def test_a_pool_of_processes_takes_its_time(self, tiny, tmp_path):
+        text = """
+            import multiprocessing
+            def work(n):
+                time.sleep(10)
+                call("work")
+                return n
+            with multiprocessing.Pool(2) as pool:
+                assert pool.map(work, range(4), chunksize=1) == [0, 1, 2, 3]
+            call("end")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(10, "work"), (10, "work"), (20, "work"), (20, "work"), (20, "end")]
+
+    def test_an_event_loop_sleeps_on_the_shared_clock(self, tiny, tmp_path):
+        text = """
+            import asyncio
+            async def job(nap):
+                for _ in range(2):
+                    await asyncio.sleep(nap)
+                    await asyncio.to_thread(call, nap)
+            async def main():
+                await asyncio.gather(job(10), job(4))
+            asyncio.run(main())
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(4, "4"), (8, "4"), (10, "10"), (20, "10")]
+
     def test_spawned_processes_share_the_clock(self, tiny, tmp_path):
         text = """
             import multiprocessing

@@ -169,6 +169,13 @@ class TestThreads:
             assert clock.now() == START + 40
         assert clock.now() == START + 100
 
+    def test_the_end_of_as_completed_is_reached(self, clock):
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            future = pool.submit(time.sleep, 100)
+            with pytest.raises(TimeoutError):
+                list(concurrent.futures.as_completed([future], timeout=40))
+            assert clock.now() == START + 40
+
     def test_a_timer_fires_at_its_time(self, clock):
         fired = []
         timer = threading.Timer(90, lambda: fired.append(clock.now() - START))
