@@ -136,11 +136,6 @@ def race_of_processes(db: str, processes: int, limit: int, each: int) -> tuple[i
     return sum(taken for taken, _ in found), max(most for _, most in found)
 
 
-def test_4_processes_on_one_file_never_exceed_the_limit_by_one(tmp_path):
-    db = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    assert race_of_processes(db, 4, limit=10, each=10) == (10, 10)
-
-
 @pytest.mark.nightly
 @pytest.mark.parametrize("run", range(20))
 def test_the_limit_holds_again_and_again(make_sim, tmp_path, run):
