@@ -1,270 +1,27 @@
-"""Where bins begin and end. Work is done in frames counted through all snapshots of one mode, gaps left out.
-
-A bin never splits a frame; clock time comes back in only at the end.
-"""
+"""Where bins begin and end, in frames of a timeline. A bin never splits a frame."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_server.products import instrument
 from mock_server.products.statistics import signal_to_noise
-from mock_server.selection import SNAPSHOT_GAP_S
+from mock_server.products.timeline import Bins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from mock_server.products.extraction import Counts, Piece
     from mock_server.products.instrument import Floats
+    from mock_server.products.timeline import Band, Ints, Timeline
 
-    Ints = NDArray[np.int64]
     Fullness = Callable[[Floats], NDArray[np.bool_]]
-
-
-@dataclass(frozen=True)
-class Bins:
-    """Bins of one mode, each array of shape (n_bins,).
-
-    Parameters
-    ----------
-    first, beyond
-        First frame, and first one that no longer belongs.
-    start, stop
-        Bounds [s, MET].
-    full
-        Whether a bin has all it was made for; others are what was left.
-    """
-
-    first: Ints
-    beyond: Ints
-    start: Floats
-    stop: Floats
-    full: NDArray[np.bool_]
-
-    def take(self, which: NDArray[np.bool_]) -> Bins:
-        """Return some of them."""
-        return Bins(self.first[which], self.beyond[which], self.start[which], self.stop[which], self.full[which])
-
-
-@dataclass(frozen=True)
-class Located:
-    """Counts and where they lie, arrays of shape (n,) in order of time: arrival [s, MET], channel, piece, frame."""
-
-    met: Floats
-    channel: NDArray[np.int16]
-    piece: Ints
-    frame: Ints
-
-    def within(self, low: int, high: int) -> Located:
-        """Return those from channel `low` up to, but not including, `high`."""
-        which = (self.channel >= low) & (self.channel < high)
-        return Located(self.met[which], self.channel[which], self.piece[which], self.frame[which])
-
-
-class Timeline:
-    """The snapshots of one mode laid end to end.
-
-    Parameters
-    ----------
-    pieces
-        Extracted snapshots; time must not run backwards within an observation.
-    """
-
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        self.pieces = tuple(sorted(pieces, key=lambda piece: piece.snapshot.start))
-        self.frame = instrument.FRAME[self.pieces[0].snapshot.mode]
-        self.start = np.array([piece.snapshot.start for piece in self.pieces])
-        self.stop = np.array([piece.snapshot.stop for piece in self.pieces])
-        frames = np.ceil((self.stop - self.start) / self.frame - 1e-3).astype(np.int64)
-        self.first = np.concatenate([[0], np.cumsum(frames)])
-        self.length = self.stop - self.start
-
-    @property
-    def frames(self) -> int:
-        """Number of frames in all."""
-        return int(self.first[-1])
-
-    @cached_property
-    def source(self) -> Located:
-        """Counts of the source regions."""
-        return self._located([piece.source for piece in self.pieces])
-
-    @cached_property
-    def background(self) -> Located:
-        """Counts of the background regions."""
-        return self._located([piece.background for piece in self.pieces])
-
-    def _located(self, counts: Sequence[Counts]) -> Located:
-        met = np.concatenate([some.met for some in counts])
-        channel = np.concatenate([some.channel for some in counts])
-        piece = np.repeat(np.arange(len(counts)), [len(some.met) for some in counts])
-        number = np.floor((met - self.start[piece]) / self.frame).astype(np.int64)
-        last = self.first[piece + 1] - 1
-        order = np.argsort(met, kind="stable")  # the lists of one piece come one after the other
-        frame = np.minimum(self.first[piece] + np.maximum(number, 0), last)
-        return Located(met[order], channel[order], piece[order], frame[order])
-
-    def exposure_before(self, frame: Ints) -> Floats:
-        """Good time before each of these frames [s]."""
-        return self.integral_before(np.ones(len(self.pieces)), frame)
-
-    def integral_before(self, values: Floats, frame: Ints) -> Floats:
-        """Integrate what has one value in each piece over the good time before each of these frames."""
-        k = np.clip(np.searchsorted(self.first, frame, side="right") - 1, 0, len(self.pieces) - 1)
-        whole = frame >= self.first[k + 1]
-        partial = np.where(whole, self.length[k], np.minimum((frame - self.first[k]) * self.frame, self.length[k]))
-        return np.asarray(_running(values * self.length)[k] + values[k] * partial)
-
-    def opening(self, frame: Ints) -> Floats:
-        """When each of these frames begins [s, MET]."""
-        k = np.searchsorted(self.first, frame, side="right") - 1
-        return np.asarray(self.start[k] + (frame - self.first[k]) * self.frame)
-
-    def closing(self, beyond: Ints) -> Floats:
-        """When the frame before each of these ends [s, MET]."""
-        k = np.searchsorted(self.first, beyond, side="left") - 1
-        return np.asarray(np.minimum(self.start[k] + (beyond - self.first[k]) * self.frame, self.stop[k]))
-
-    @cached_property
-    def looks(self) -> Ints:
-        """First frames of the snapshots, gaps below 1000 s not counted, and the number of frames at the end."""
-        return self._split(lambda a, b: b.snapshot.start - a.snapshot.stop >= SNAPSHOT_GAP_S or not _same(a, b))
-
-    def observations(self) -> Ints:
-        """First frames of the observations, and the number of frames at the end."""
-        return self._split(lambda a, b: not _same(a, b))
-
-    def blocks(self, longest_gap: float) -> Ints:
-        """First frames after gaps that are longer than `longest_gap` [s], and the number of frames at the end."""
-        return self._split(lambda a, b: b.snapshot.start - a.snapshot.stop > longest_gap)
-
-    def _split(self, parts: Callable[[Piece, Piece], bool]) -> Ints:
-        between = [k for k, (a, b) in enumerate(pairwise(self.pieces), start=1) if parts(a, b)]
-        return np.asarray(self.first[[0, *between, len(self.pieces)]])
-
-    def bins(self, edges: Iterable[tuple[int, int, bool]]) -> Bins:
-        """Make bins of frames: first one, first one beyond, whether full."""
-        table = np.array([(a, b, full) for a, b, full in edges], dtype=np.int64).reshape(-1, 3)
-        first, beyond = table[:, 0], table[:, 1]
-        return Bins(first, beyond, self.opening(first), self.closing(beyond), table[:, 2].astype(bool))
-
-
-def _same(a: Piece, b: Piece) -> bool:
-    return a.observation.obsid == b.observation.obsid
-
-
-class Band:
-    """The counts of one energy band along a timeline, ready to be added up between any two frames.
-
-    Parameters
-    ----------
-    timeline
-        Where they lie.
-    low, high
-        First channel, and first one beyond.
-    """
-
-    def __init__(self, timeline: Timeline, low: int, high: int) -> None:
-        self.timeline = timeline
-        source, back = (some.within(low, high) for some in (timeline.source, timeline.background))
-        self.frames, self._back_frames = source.frame, back.frame
-        alpha = np.array([piece.region.alpha for piece in timeline.pieces])
-        corrections = np.array([piece.correction for piece in timeline.pieces])
-        systematic = np.array([piece.systematic for piece in timeline.pieces])
-        self._background = _running(alpha[back.piece])
-        self._variance = _running(alpha[back.piece] ** 2)
-        self._by_counts = _running(corrections[source.piece])
-        self._arrivals = _running(source.met - timeline.start[0])
-        self._corrections = corrections
-        self._down, self._up = systematic.T
-        self._bad = np.array([float(piece.bad) for piece in timeline.pieces])
-
-    def before(self, frame: Ints) -> Floats:
-        """Add up what lies before each of these frames, shape (5, n_frames).
-
-        Rows: counts, background expected among them, its variance, sum of the counts' corrections, good time [s].
-        """
-        counts, back = np.searchsorted(self.frames, frame), np.searchsorted(self._back_frames, frame)
-        exposure = self.timeline.exposure_before(frame)
-        return np.stack([counts, self._background[back], self._variance[back], self._by_counts[counts], exposure])
-
-    def add_up(self, bins: Bins) -> Sums:
-        """Add up all that a bin's rate is made of."""
-        low, high = np.searchsorted(self.frames, bins.first), np.searchsorted(self.frames, bins.beyond)
-        counts, background, variance, corrected, exposure = self.before(bins.beyond) - self.before(bins.first)
-
-        def mean(values: Floats) -> Floats:
-            ends = (self.timeline.integral_before(values, edge) for edge in (bins.first, bins.beyond))
-            return np.asarray(-np.subtract(*ends) / exposure)
-
-        by_exposure = mean(self._corrections)
-        some = np.maximum(counts, 1)
-        by_counts = np.where(counts > 0, corrected / some, by_exposure)
-        arrival = self.timeline.start[0] + (self._arrivals[high] - self._arrivals[low]) / some
-        return Sums(
-            counts=counts.astype(np.int64),
-            background=np.where(background > 1e-9, background, 0.0),
-            variance=np.where(variance > 1e-9, variance, 0.0),
-            exposure=exposure,
-            by_counts=by_counts,
-            by_exposure=by_exposure,
-            arrival=np.where(counts > 0, arrival, 0.5 * (bins.start + bins.stop)),
-            systematic=(mean(self._down), mean(self._up)),
-            bad=mean(self._bad) > 1e-9,
-        )
-
-
-@dataclass(frozen=True)
-class Sums:
-    """What was added up in each bin, arrays of shape (n_bins,).
-
-    Parameters
-    ----------
-    counts
-        Counts in the source region.
-    background, variance
-        What the background contributes to them, and the variance of that.
-    exposure
-        Good time [s].
-    by_counts, by_exposure
-        Mean correction factor, weighted by counts (by exposure if there are none) and by exposure.
-    arrival
-        Mean arrival [s, MET]; the middle of the bin if there are no counts.
-    systematic
-        Mean relative changes of the correction, down and up.
-    bad
-        Whether a snapshot without a centroid contributes.
-    """
-
-    counts: Ints
-    background: Floats
-    variance: Floats
-    exposure: Floats
-    by_counts: Floats
-    by_exposure: Floats
-    arrival: Floats
-    systematic: tuple[Floats, Floats]
-    bad: NDArray[np.bool_]
-
-    def at(self, instants: Floats) -> Sums:
-        """Return the same with other times [s, MET] in place of the mean arrivals."""
-        return replace(self, arrival=instants)
-
-
-def _running(values: Floats) -> Floats:
-    """Running sum that starts with 0."""
-    total = np.zeros(len(values) + 1)
-    np.cumsum(values, out=total[1:])
-    return total
 
 
 @dataclass(frozen=True)

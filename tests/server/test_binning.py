@@ -7,8 +7,9 @@ import pytest
 
 from mock_server.model import Observation, Snapshot
 from mock_server.products import binning
-from mock_server.products.binning import Band, CountsRule, Timeline
+from mock_server.products.binning import CountsRule
 from mock_server.products.extraction import Counts, Piece, Region, region
+from mock_server.products.timeline import Band, Bins, Timeline
 
 FRAME = 2.5073
 START = 5e8
@@ -39,7 +40,7 @@ def band(*pieces: Piece) -> Band:
     return Band(Timeline(pieces), 30, 1000)
 
 
-def edges(bins: binning.Bins) -> list[tuple[int, int, bool]]:
+def edges(bins: Bins) -> list[tuple[int, int, bool]]:
     return list(zip(bins.first.tolist(), bins.beyond.tolist(), bins.full.tolist(), strict=True))
 
 
