@@ -99,7 +99,8 @@ class LinkServer:
         self._pids: dict[_Desk, int] = {}
         self._late: dict[Number, int] = {}
         self._places: dict[Number, tuple[int, int]] = {}
-        self._dog = Watchdog(clock, self._places.get, _tell) if isinstance(clock, VirtualClock) else None
+        self._at_work: set[Number] = set()
+        self._dog = Watchdog(clock, self._place_of, _tell) if isinstance(clock, VirtualClock) else None
         self._closed = False
         self._instant = (0.0, 0)
         threading.Thread(target=self._accept, daemon=True, name="xrt-mock link").start()
@@ -121,6 +122,10 @@ class LinkServer:
         """Return the processes that are connected now."""
         with self._lock:
             return set(self._pids.values())
+
+    def _place_of(self, number: Number) -> tuple[int, int] | None:
+        """Return process and thread of a party; None while the simulator works for it."""
+        return None if number in self._at_work else self._places.get(number)
 
     def count(self, request: Request) -> None:
         """Say so, once, if calls go on and on while nobody sleeps."""
@@ -214,8 +219,20 @@ class _Desk:
         self._server.count(request)
         copy = self._extra.get(COPY, 0)
         request, user = own_user.outbound(request, copy)
-        answer = ask(self._server._app, request, self._extra)
+        with self._at_work():
+            answer = ask(self._server._app, request, self._extra)
         return answer if user is None else own_user.inbound(answer, user, copy)
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        if self._number is None:
+            yield
+            return
+        self._server._at_work.add(self._number)
+        try:
+            yield
+        finally:
+            self._server._at_work.discard(self._number)
 
     def announce(self, number: Number) -> None:
         with self._server._lock:

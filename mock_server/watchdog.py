@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     Place = tuple[int, int]
 
-_LOOK_EVERY_S, _IDLE_S, _STILL_S = 0.1, 0.5, 30.0  # real time
+_LOOK_EVERY_S, _IDLE_S, _STILL_S = 0.1, 1.0, 30.0  # real time
 
 
 def processor_time(place: Place) -> int | None:
-    """Return what a thread has used of the processor [ticks]; None where the machine does not tell.
+    """Return what a sleeping thread has used of the processor [ticks]; None if it is awake, or nothing tells.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def processor_time(place: Place) -> int | None:
         if Path("/proc/self/stat").exists():
             raise ProcessLookupError(f"thread {place[1]} of process {place[0]} has ended") from error
         return None
-    return int(words[11]) + int(words[12])  # utime and stime, proc(5)
+    state, *_, user, system = words[:13]  # as proc(5) has them, from its third field on
+    return int(user) + int(system) if state in "SZ" else None
 
 
 class Watchdog:
@@ -52,7 +53,7 @@ class Watchdog:
     clock
         What is looked after.
     place_of
-        Returns process and thread of a party, or None if that is not known.
+        Returns process and thread of a party, or None if that is not known or it is known to be at work.
     tell
         Is told in a sentence what holds time up.
     use

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask, request
 
+from mock_server import Simulator
 from mock_server.clock import ScaledClock, VirtualClock
 from mock_server.run import run
 from mock_server.transport_faults import HEADER
@@ -345,6 +346,27 @@ class TestSeveralAtOnce:
         tiny.app.add_url_rule("/user", view_func=user, methods=["POST"])
         assert run(tiny, program(tmp_path, text), copies=3) == 0
         assert users == ["me@x.org", "me+1@x.org", "me+2@x.org"]
+
+    def test_copies_of_a_throttled_program_give_the_same_story_every_time(self, tmp_path):
+        text = """
+            def ask(operation, **body):
+                url = f"https://www.swift.ac.uk/user_objects/{operation}.php"
+                return requests.post(url, json={"UserID": "me@example.org", **body}).json()
+            for n in range(2):
+                while ask("getNumJobs")["numJobs"] > 0:
+                    time.sleep(30)
+                answer = ask("run_userobject", name="GRB 060729", image=1, getCoords=1, getTargs=1, getT0=1, cent=0)
+                assert answer["OK"] == 1, answer
+        """
+
+        def story() -> tuple[str, dict[str, Any]]:
+            with Simulator() as simulator:
+                assert run(simulator, program(tmp_path, text), copies=6) == 0
+                return str(simulator.journal), simulator.report()
+
+        first = story()
+        assert first[1]["jobs"]["submitted"] == 12
+        assert first == story() == story()
 
     def test_one_that_is_killed_holds_nobody_up(self, tiny, tmp_path, capfd):
         text = """

@@ -39,7 +39,7 @@ def scene():
 
 
 def test_one_who_uses_no_processor_time_is_excused_and_named(scene):
-    for real in (0.0, 0.1, 0.7):
+    for real in (0.0, 0.1, 1.2):
         scene.dog.look(real)
     scene.sleeper.join(30)
     assert scene.clock.now() == START + 60
@@ -70,11 +70,11 @@ def test_one_of_whom_nothing_is_known_is_waited_for(scene):
 
 def test_patience_begins_anew_when_somebody_does_something(scene):
     scene.dog.look(0.0)
-    scene.dog.look(0.4)
+    scene.dog.look(0.9)
     scene.clock.join((2,))
     scene.clock.leave((2,))
-    scene.dog.look(0.8)
-    scene.dog.look(0.9)
+    scene.dog.look(1.2)
+    scene.dog.look(1.3)
     assert scene.clock.now() == START
 
 
@@ -97,12 +97,20 @@ def test_one_who_was_excused_counts_again_once_it_is_heard_of(scene):
     assert scene.clock.working() == [(0,)]
 
 
-def test_processor_time_grows_with_work():
-    place = (os.getpid(), threading.get_native_id())
-    before = processor_time(place)
-    assert before is not None
-    while (processor_time(place) or 0) <= before:
-        sum(range(100_000))
+def test_of_a_sleeping_thread_the_processor_time_is_told():
+    gate = threading.Lock()
+    gate.acquire()
+    sleeper = threading.Thread(target=gate.acquire, daemon=True)
+    sleeper.start()
+    place = (os.getpid(), sleeper.native_id or 0)
+    while processor_time(place) is None:
+        pass
+    gate.release()
+    sleeper.join()
+
+
+def test_of_a_thread_at_work_it_is_not():
+    assert processor_time((os.getpid(), threading.get_native_id())) is None
 
 
 def test_a_thread_that_does_not_exist_has_no_processor_time():
