@@ -43,7 +43,7 @@ class Exposure:
     """
 
     mode: str
-    intervals: Sequence[tuple[float, float]]
+    intervals: tuple[tuple[float, float], ...]
     source: tuple[str, float, float]
     obsid: str
     pointing: tuple[float, float]
@@ -167,10 +167,12 @@ def spectrum(
         ("AREASCAL", 1.0, "scale of area"),
         ("BACKSCAL", area, "[pixel] area of the region"),
     ]
-    return _written([(columns, cards + exposure.cards()), _good_times(exposure)])
+    return _empty_primary() + _extension(columns, cards + exposure.cards()) + _good_times(exposure)
 
 
-def _good_times(exposure: Exposure) -> tuple[list[fits.Column], list[Card]]:
+@lru_cache(maxsize=16)
+def _good_times(exposure: Exposure) -> bytes:
+    """Return the extension that the spectra of one exposure share."""
     intervals = np.array(exposure.intervals)
     columns = [fits.Column(name, "D", unit="s", array=intervals[:, k]) for k, name in enumerate(("START", "STOP"))]
     cards: list[Card] = [
@@ -179,7 +181,7 @@ def _good_times(exposure: Exposure) -> tuple[list[fits.Column], list[Card]]:
         ("HDUCLAS1", "GTI", "good times"),
         ("HDUCLAS2", "STANDARD", "format"),
     ]
-    return columns, cards + exposure.cards()
+    return _extension(columns, cards + exposure.cards())
 
 
 def area_file(exposure: Exposure, area: Floats) -> bytes:
@@ -193,7 +195,7 @@ def area_file(exposure: Exposure, area: Floats) -> bytes:
         ("HDUVERS", "1.1.0", "version of the format"),
         ("ARFVERSN", "1992a", "version of the format"),
     ]
-    return _written([(columns, cards + exposure.cards())])
+    return _empty_primary() + _extension(columns, cards + exposure.cards())
 
 
 def _energies() -> list[fits.Column]:
@@ -252,17 +254,24 @@ def response_file() -> bytes:
         ("TLMIN1", 0, "first channel"),
         ("TLMAX1", instrument.CHANNELS - 1, "last channel"),
     ]
-    return _written([(columns, shared + matrix_cards), (bounds, shared + bounds_cards)])
+    return _empty_primary() + _extension(columns, shared + matrix_cards) + _extension(bounds, shared + bounds_cards)
 
 
-def _written(tables: Sequence[tuple[list[fits.Column], Sequence[Card]]]) -> bytes:
-    """Write tables behind an empty primary array."""
-    units: list[Any] = [fits.PrimaryHDU()]
-    for columns, cards in tables:
-        header = fits.Header.fromstring("".join(_formatted(*card) for card in cards))
-        units.append(fits.BinTableHDU.from_columns(columns, header))
+def _extension(columns: list[fits.Column], cards: Sequence[Card]) -> bytes:
+    """Return one table as it stands in a file: a FITS file is its units in a row."""
+    header = fits.Header.fromstring("".join(_formatted(*card) for card in cards))
+    return _bytes(fits.BinTableHDU.from_columns(columns, header))[len(_empty_primary()) :]
+
+
+@lru_cache(maxsize=1)
+def _empty_primary() -> bytes:
+    return _bytes()
+
+
+def _bytes(*units: Any) -> bytes:
     stream = io.BytesIO()
-    fits.HDUList(units).writeto(stream, output_verify="ignore")  # verified in the tests: that takes a third of the time
+    files = fits.HDUList([fits.PrimaryHDU(), *units])
+    files.writeto(stream, output_verify="ignore")  # verified in the tests: that takes a third of the time
     return stream.getvalue()
 
 

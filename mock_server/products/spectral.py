@@ -144,7 +144,7 @@ class Mode:
         start = self.pieces[0].snapshot.start
         return ogip.Exposure(
             mode=self.mode,
-            intervals=[(piece.snapshot.start, piece.snapshot.stop) for piece in self.pieces],
+            intervals=tuple((piece.snapshot.start, piece.snapshot.stop) for piece in self.pieces),
             source=(source.name, *self.scene.position),
             obsid=first.obsid,
             pointing=(first.ra, first.dec),
