@@ -223,10 +223,10 @@ class JobService:
             now = self.clock.now()
             rows = facts.list_jobs(user)
         expires_at = self.stage.scenario().expires_at
-        sets = {text: frozenset(map(Product, text.split(","))) for text in {row.products for row in rows}}
+        sets = {text: frozenset(map(Product, text.split(","))) for text in {products for *_, products, _ in rows}}
         return [
-            Listed(row.job_id, row.name, row.submitted_at, sets[row.products], now < expires_at(row.active_until))
-            for row in rows
+            Listed(number, name, submitted_at, sets[products], now < expires_at(ended_at))
+            for number, name, submitted_at, products, ended_at in rows
         ]
 
     def old_job(self, user: str, job_id: int) -> Job:

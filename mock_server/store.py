@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 _NEVER = t.NEVER
 _JOURNAL_BUFFER = 256
 _JOURNAL_WAITS_S = 2.0  # of real time, at most, before entries are written where others look
-_PG_LOCK = 7301
+_BEGIN = {
+    "sqlite": ("BEGIN IMMEDIATE",),
+    "postgresql": ("BEGIN", "SELECT pg_advisory_xact_lock(7301)"),  # any number that is xrt-mock's alone
+}
 
 
 class StoreError(ValueError):
@@ -65,15 +68,13 @@ class Store:
         self.shared = not self._memory
         self._engine = _engine(url, self._memory)
         self._lock = threading.RLock() if self._memory else nullcontext()
-        self._kept: Any = _OneReader() if self._memory else threading.local()
-        self._readers: weakref.WeakSet[sa.Connection] = (
-            weakref.WeakSet()
-        )  # those of threads that ended go by themselves
+        self._kept: Any = _OneConnection() if self._memory else threading.local()
+        self._connections: weakref.WeakSet[sa.Connection] = weakref.WeakSet()  # those of threads that ended are gone
         self._unwritten: deque[Entry] = deque()
         self._flusher: threading.Timer | None = None
         try:
             self._prepare()
-        except (sa.exc.DBAPIError, SchemaError) as error:
+        except (sa.exc.DBAPIError, self._engine.dialect.loaded_dbapi.Error, SchemaError) as error:
             self._engine.dispose()
             raise StoreError(f"--db {url}: {getattr(error, 'orig', error)}") from error
 
@@ -84,30 +85,31 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Facts]:
         """Read and write as one whole; writers take turns. An exception leaves everything as it was."""
-        writer = self._engine.execution_options(xrt_write=True)
-        with self._lock, writer.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_LOCK})")
-            facts = Facts(connection)
-            yield facts
-            self._write_journal(facts)
+        with self._lock:
+            facts = self._facts()
+            facts.begin()
+            try:
+                yield facts
+                self._write_journal(facts)
+            except BaseException:
+                facts.end("ROLLBACK")
+                raise
+            facts.end("COMMIT")
 
     @contextmanager
     def reading(self) -> Iterator[Facts]:
-        """Look at what is committed; each question is answered by one statement."""
+        """Look at what is committed; each question is answered by one statement. Within a transaction, look by it."""
         with self._lock:
-            yield Facts(self._reader())
+            yield self._facts()
 
-    def _reader(self) -> sa.Connection:
-        """Return the connection that this thread reads by; in memory there is one, and readers take turns."""
-        connection: sa.Connection | None = getattr(self._kept, "connection", None)
-        if connection is None or connection.closed:
-            connection = self._engine.connect()
-            if connection.dialect.name != "sqlite":  # there, nothing is begun for a reader: see _begin_sqlite
-                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            self._kept.connection = connection
-            self._readers.add(connection)
-        return connection
+    def _facts(self) -> Facts:
+        """Return the facts as this thread's connection sees them; in memory there is one, and threads take turns."""
+        facts: Facts | None = getattr(self._kept, "facts", None)
+        if facts is None or facts.lost:
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")  # see Facts.begin
+            facts = self._kept.facts = Facts(connection)
+            self._connections.add(connection)
+        return facts
 
     def note(self, entry: Entry) -> None:
         """Add an entry to the journal; it reaches the database with the next writing call, or in batches."""
@@ -153,13 +155,13 @@ class Store:
     def clock(self) -> KeptClock:
         """Return the clock as it is kept now."""
         with self.reading() as facts:
-            return KeptClock(*facts.connection.execute(t.CLOCK).one())
+            return facts.clock()
 
     def advance_clock(self, seconds: float) -> float:
         """Move the clock on and return its base [s]; a transaction that is going on keeps its time."""
         with self.transaction() as facts:
             facts.connection.execute(t.clock.update().values(base=t.clock.c.base + seconds))
-            return float(facts.connection.execute(t.CLOCK).one().base)
+            return facts.clock().base
 
     def set_clock(self, now: float) -> None:
         """Move the clock on to `now` [s], if it is not there yet."""
@@ -177,15 +179,15 @@ class Store:
         if self._flusher is not None:
             self._flusher.cancel()
         self.flush()
-        for connection in list(self._readers):
+        for connection in list(self._connections):
             connection.close()
         self._engine.dispose()
 
 
-class _OneReader:
-    """Where a store in memory keeps its only reader; a database file has one for each thread."""
+class _OneConnection:
+    """Where a store in memory keeps its only connection; a database file has one for each thread."""
 
-    connection: sa.Connection | None = None
+    facts: Facts | None = None
 
 
 def _engine(url: str, memory: bool) -> sa.Engine:
@@ -201,19 +203,12 @@ def _engine(url: str, memory: bool) -> sa.Engine:
         raise StoreError(f"--db {url}: {error}") from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _set_up_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):  # survives kill -9, no power cut
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("xrt_write"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _number(inserted: sa.CursorResult[Any]) -> int:
@@ -222,58 +217,86 @@ def _number(inserted: sa.CursorResult[Any]) -> int:
 
 
 class Facts:
-    """The facts as one transaction sees them."""
+    """The facts as one connection sees them.
+
+    What is asked often goes straight to the driver, in the words that SQLAlchemy finds for it once: the way through
+    its layers would take longer than the database takes to answer.
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
+        self._words = t.words(connection.dialect)
+        self._driver: Any = connection.connection.driver_connection
+        self._begin = _BEGIN[connection.dialect.name]
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is of no use any more."""
+        return self.connection.closed or bool(getattr(self._driver, "closed", False))
+
+    def begin(self) -> None:
+        """Begin a transaction once no other writer is in one; the driver is in autocommit mode, and begins none."""
+        for statement in self._begin:
+            self._driver.execute(statement)
+
+    def end(self, how: str) -> None:
+        """End the transaction by ``COMMIT`` or ``ROLLBACK``."""
+        self._driver.execute(how)
+
+    def _ask(self, statement: t.Statement, **values: Any) -> Any:
+        """Return the driver's cursor on the answer to one of the statements of `tables`."""
+        return self._driver.execute(self._words[statement], values)
+
+    def _tell(self, statement: t.Statement, rows: list[dict[str, Any]]) -> None:
+        self._driver.cursor().executemany(self._words[statement], rows)
 
     # jobs ------------------------------------------------------------------------------------------------
 
     def next_job_id(self) -> int:
         """Return the number of the next job; writers take turns, so nobody else gets it."""
-        return int(self.connection.execute(t.NEXT_JOB_ID).scalar_one())
+        return int(self._ask(t.NEXT_JOB_ID).fetchone()[0])
 
     def add_job(self, job: Job) -> None:
         """Store a new job."""
-        self.connection.execute(t.INSERT_JOB, t.job_row(job))
-        self.connection.execute(t.INSERT_BUILDS, t.build_rows(job))
+        self._ask(t.INSERT_JOB, **t.job_row(job))
+        self._tell(t.INSERT_BUILDS, t.build_rows(job))
 
     def save_jobs(self, jobs: Iterable[Job]) -> None:
         """Replace the plans of jobs that are stored already."""
         for job in jobs:
-            self.connection.execute(t.UPDATE_JOB, {"which": job.job_id, "active_until": job.ended_at})
-            self.connection.execute(t.DELETE_BUILDS, {"which": job.job_id})
-            self.connection.execute(t.INSERT_BUILDS, t.build_rows(job))
+            self._ask(t.UPDATE_JOB, which=job.job_id, active_until=job.ended_at)
+            self._ask(t.DELETE_BUILDS, which=job.job_id)
+            self._tell(t.INSERT_BUILDS, t.build_rows(job))
 
     def job(self, job_id: int) -> Job | None:
         """Return a job, or None if there is none of that number."""
-        rows = self.connection.execute(t.JOB, {"which": job_id}).all()
+        rows = self._ask(t.JOB, which=job_id).fetchall()
         return t.jobs_from(rows)[0] if rows else None
 
     def unfinished(self, now: float) -> list[Job]:
         """Return the jobs with builds that have not ended by `now`, by job number."""
-        return t.jobs_from(self.connection.execute(t.UNFINISHED, {"now": now}).all())
+        return t.jobs_from(self._ask(t.UNFINISHED, now=now).fetchall())
 
     def all_jobs(self) -> list[Job]:
         """Return every job, by job number."""
-        return t.jobs_from(self.connection.execute(t.ALL_JOBS).all())
+        return t.jobs_from(self._ask(t.ALL_JOBS).fetchall())
 
     def count_active(self, user: str, now: float) -> int:
         """Return the number of a user's jobs with builds that have not ended by `now`."""
-        return int(self.connection.execute(t.COUNT, {"user_key": t.user_key(user), "now": now}).scalar_one())
+        return int(self._ask(t.COUNT, user_key=t.user_key(user), now=now).fetchone()[0])
 
-    def list_jobs(self, user: str) -> Sequence[Any]:
+    def list_jobs(self, user: str) -> Sequence[tuple[int, str, float, str, float]]:
         """Return number, name, submission, products and end of all jobs of a user, most recent first."""
-        return self.connection.execute(t.LIST, {"user_key": t.user_key(user)}).all()
+        return cast("list[tuple[int, str, float, str, float]]", self._ask(t.LIST, user_key=t.user_key(user)).fetchall())
 
     def last_start(self) -> float:
         """When the last build of the queue starts [s]; minus infinity if there is none."""
-        found = self.connection.execute(t.LAST_START, {"never": _NEVER}).scalar_one()
+        found = self._ask(t.LAST_START, never=_NEVER).fetchone()[0]
         return -_NEVER if found is None else float(found)
 
     def slots_held_after(self, moment: float) -> list[float]:
         """Ends of the builds that hold a slot after `moment`, at which the last of the queue has started [s]."""
-        return list(self.connection.execute(t.HELD, {"moment": moment, "never": _NEVER}).scalars())
+        return [end for (end,) in self._ask(t.HELD, moment=moment, never=_NEVER)]
 
     # rebins ----------------------------------------------------------------------------------------------
 
@@ -296,8 +319,8 @@ class Facts:
 
     def user(self, address: str) -> User | None:
         """Return who registered with an address, or None."""
-        row = self.connection.execute(t.USER, {"which": t.user_key(address)}).one_or_none()
-        return None if row is None else User(row.address, row.token, row.confirmed_at)
+        row = self._ask(t.USER, which=t.user_key(address)).fetchone()
+        return None if row is None else User(*row)
 
     def user_of_token(self, token: str) -> User | None:
         """Return whom a confirmation link belongs to, or None."""
@@ -359,7 +382,7 @@ class Facts:
 
     def add_entries(self, entries: Iterable[Entry]) -> None:
         """Append to the journal."""
-        self.connection.execute(t.journal.insert(), [entry.as_dict() for entry in entries])
+        self._tell(t.INSERT_ENTRY, [entry.as_dict() for entry in entries])
 
     def entries(self, newest: int | None = None) -> Journal:
         """Return the journal, or its `newest` entries, in the order of the calls."""
@@ -368,12 +391,17 @@ class Facts:
 
     def meta(self, name: str) -> str | None:
         """Return one remembered text, or None."""
-        return self.connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == name)).scalar_one_or_none()
+        row = self._ask(t.META, which=name).fetchone()
+        return None if row is None else str(row[0])
 
     def set_meta(self, name: str, value: str) -> None:
         """Remember a text under a name."""
         self.connection.execute(t.meta.delete().where(t.meta.c.name == name))
         self.connection.execute(t.meta.insert(), {"name": name, "value": value})
+
+    def clock(self) -> KeptClock:
+        """Return the clock that several processes share."""
+        return KeptClock(*self._ask(t.CLOCK).fetchone())
 
     def dump(self) -> dict[str, list[dict[str, Any]]]:
         """Return every row of every table as JSON-ready data; a moment that never comes is the text ``never``."""

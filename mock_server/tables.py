@@ -135,7 +135,7 @@ INSERT_BUILDS = builds.insert()
 UPDATE_JOB = (
     jobs.update().where(jobs.c.job_id == sa.bindparam("which")).values(active_until=sa.bindparam("active_until"))
 )
-NEXT_JOB_ID = sa.select(sa.func.coalesce(sa.func.max(jobs.c.job_id), 0) + 1)
+NEXT_JOB_ID = sa.select(sa.func.coalesce(sa.func.max(jobs.c.job_id), sa.literal_column("0")) + sa.literal_column("1"))
 DELETE_BUILDS = builds.delete().where(builds.c.job_id == sa.bindparam("which"))
 _WITH_BUILDS = sa.select(jobs, builds).join(builds, jobs.c.job_id == builds.c.job_id)
 _IN_ORDER = _WITH_BUILDS.order_by(jobs.c.job_id, builds.c.place)
@@ -154,7 +154,33 @@ HELD = sa.select(builds.c.left_at).where(
     builds.c.left_at > sa.bindparam("moment"), builds.c.started_at < sa.bindparam("never")
 )
 CLOCK = sa.select(clock.c.kind, clock.c.factor, clock.c.origin, clock.c.base, clock.c.real_at)
-USER = sa.select(users).where(users.c.user_key == sa.bindparam("which"))
+USER = sa.select(users.c.address, users.c.token, users.c.confirmed_at).where(users.c.user_key == sa.bindparam("which"))
+META = sa.select(meta.c.value).where(meta.c.name == sa.bindparam("which"))
+INSERT_ENTRY = (
+    journal.insert().values({c.name: sa.bindparam(c.name, type_=c.type) for c in journal.c if c.name != "seq"}).inline()
+)
+
+Statement = sa.Executable
+
+
+class Words(dict[Statement, str]):
+    """What statements are called by one kind of database, with named parameters; found when first asked for."""
+
+    def __init__(self, dialect: sa.Dialect) -> None:
+        super().__init__()
+        self._dialect = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else "pyformat")  # type: ignore[call-arg]
+
+    def __missing__(self, statement: Any) -> str:
+        words = self[statement] = str(statement.compile(dialect=self._dialect))
+        return words
+
+
+_WORDS: dict[str, Words] = {}
+
+
+def words(dialect: sa.Dialect) -> Words:
+    """Return the words of a kind of database."""
+    return _WORDS.setdefault(dialect.name, Words(dialect))
 
 
 def job_row(job: Job) -> dict[str, Any]:
@@ -189,18 +215,18 @@ def jobs_from(rows: Iterable[Any]) -> list[Job]:
     heads: dict[int, Any] = {}
     builds: dict[int, list[Build]] = {}
     for row in rows:
-        heads[row[0]] = row
+        heads[row[0]] = row[:_JOB_WIDTH]
         builds.setdefault(row[0], []).append(_build_from(row[_JOB_WIDTH:]))
     return [
         Job(
             job_id=number,
-            user=head.user_address,
-            name=head.name,
-            submitted_at=head.submitted_at,
-            parameters=json.loads(head.parameters),
+            user=user,
+            name=name,
+            submitted_at=submitted_at,
+            parameters=json.loads(parameters),
             builds=tuple(builds[number]),
         )
-        for number, head in heads.items()
+        for number, (_, _, user, name, submitted_at, _, _, parameters) in heads.items()
     ]
 
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -40,7 +41,7 @@ def race(url: str, user: str, threads: int) -> list[int]:
         callers = [Caller(url) for _ in range(threads)]
         for caller in callers:
             stack.callback(caller.close)
-        at_once([lambda caller=caller, place=place: submit(caller, place) for place, caller in enumerate(callers)])
+        at_once([partial(submit, caller, place) for place, caller in enumerate(callers)])
     return taken
 
 

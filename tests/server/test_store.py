@@ -135,7 +135,7 @@ def test_a_build_that_never_ends_stays_active(store):
 def test_a_list_is_newest_first_and_of_one_user(store):
     add(store, running(1, 10.0), running(2, 10.0, "other@example.org"), running(3, 10.0))
     with store.reading() as facts:
-        assert [row.job_id for row in facts.list_jobs("ME@example.org")] == [3, 1]
+        assert [row[0] for row in facts.list_jobs("ME@example.org")] == [3, 1]
 
 
 def test_the_queue_is_told_by_last_start_and_slots_held(store):
@@ -242,7 +242,7 @@ def test_readers_of_threads_that_ended_are_let_go(tmp_path):
         thread.start()
         thread.join()
     gc.collect()
-    assert len(store._readers) <= 1
+    assert len(store._connections) <= 1
     store.close()
 
 

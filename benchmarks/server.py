@@ -1,0 +1,277 @@
+"""What calls cost over HTTP, beside a bare Flask app on the same server: ratios of one run.
+
+    python benchmarks/server.py [PART ...]        parts: calls sizes processes start campaigns; default: all
+
+Load comes from `wrk` over 8 kept connections on loopback (``apt-get install wrk``). What is compared is measured in
+turns, several times, so that a machine that slows down slows everybody down; a figure is the median of these rounds.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+HERE = Path(__file__).parent
+CONNECTIONS, ROUNDS, SECONDS = 8, 5, 2
+USER = "me@example.org"
+SUBMISSION = {
+    "UserID": USER, "name": "GK Per", "RA": 52.8, "Dec": 43.9, "targ": "00030842", "getT0": 0, "cent": 1,
+    "poserr": 1, "sinceT0": 0, "api_name": "xrt_prods", "api_version": "1.12",
+}  # fmt: skip
+IMAGE = SUBMISSION | {"image": 1, "imen": "0.3-10"}
+POSITION = {"dopsf": 1, "doenh": 1, "doxastrom": 1}
+LIGHT_CURVE = {"lc": 1, "binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1}
+SIX = IMAGE | POSITION | LIGHT_CURVE | {"spec": 1, "specobs": "all", "timeslice": "single", "specz": 0, "hasz": 0}
+COUNT = {"UserID": USER, "api_name": "xrt_prods", "api_version": "1.12"}
+MANY = COUNT | {"UserID": "many@example.org"}
+TARGETS = {"getNumJobs": 0.70, "checkProductStatus": 0.50, "run_userobject": 0.35}
+
+
+class Load(NamedTuple):
+    """What `wrk` found: requests per second, and the time that 99 of 100 stay below [ms]."""
+
+    per_second: float
+    p99_ms: float
+
+
+class Server:
+    """A server in a process of its own."""
+
+    def __init__(self, *command: str) -> None:
+        self.began = time.perf_counter()
+        self.process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().split()[-1]
+
+    def ask(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Call an operation once."""
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=60)
+        connection.request("POST", f"/user_objects/{operation}.php", json.dumps(body))
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        connection.close()
+        if not answer["OK"]:
+            raise SystemExit(f"{operation} was refused: {answer}")
+        return answer
+
+    def memory_mib(self) -> float:
+        """Return the memory that the process holds [MiB]."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"VmRSS:\s+(\d+)", text)
+        return int(found[1]) / 1024 if found else float("nan")
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(60)
+
+
+@contextmanager
+def serving(*command: str) -> Iterator[Server]:
+    """Serve while the block runs."""
+    server = Server(*command)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def bare() -> tuple[str, ...]:
+    """Return the command of the bare app."""
+    return (str(HERE / "bare.py"),)
+
+
+def simulator(*options: str) -> tuple[str, ...]:
+    """Return the command of the simulator."""
+    return ("-m", "mock_server.cli", "serve", "--port", "0", *options)
+
+
+SCRIPT = """
+wrk.method = "POST"
+local number = 0
+local head, tail = %s, %s
+request = function()
+  number = number + 1
+  return wrk.format(nil, nil, nil, head .. number .. tail)
+end
+"""
+
+
+def load(server: Server, operation: str, body: Mapping[str, Any], seconds: int = SECONDS) -> Load:
+    """Ask as fast as answers come; a submission comes from another user each time."""
+    text = json.dumps(dict(body))
+    head, _, tail = text.partition(USER)
+    if operation == "run_userobject":
+        script = SCRIPT % (json.dumps(head + "u"), json.dumps("@example.org" + tail))
+    else:
+        script = f'wrk.method = "POST"\nwrk.body = {json.dumps(text)}\n'
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script)
+        file.flush()
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", file.name]
+        address = f"{server.url}/user_objects/{operation}.php"
+        told = subprocess.run([*command, address], capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in told or "Socket errors" in told:
+        raise SystemExit(f"{operation}: {told}")
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", told)
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", told)
+    if rate is None or p99 is None:
+        raise SystemExit(told)
+    return Load(float(rate[1]), float(p99[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[p99[2]])
+
+
+def in_turns(measures: Mapping[str, Callable[[], Load]], rounds: int = ROUNDS) -> dict[str, Load]:
+    """Measure each once in every round; return the medians."""
+    found: dict[str, list[Load]] = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name, measure in measures.items():
+            found[name].append(measure())
+    return {name: Load(*map(statistics.median, zip(*loads, strict=True))) for name, loads in found.items()}
+
+
+def calls_of(server: Server) -> dict[str, Callable[[], Load]]:
+    """Return the three common calls, after one job of six products has been submitted."""
+    job = server.ask("run_userobject", SIX)["JobID"]
+    status = COUNT | {"JobID": job, "what": "lc,spec,psf,enh,xastrom,image"}
+    return {
+        "getNumJobs": lambda: load(server, "getNumJobs", COUNT),
+        "checkProductStatus": lambda: load(server, "checkProductStatus", status),
+        "run_userobject": lambda: load(server, "run_userobject", IMAGE),
+    }
+
+
+def calls() -> None:
+    """Compare the common calls with the bare app, in memory and on a file."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        flask = stack.enter_context(serving(*bare()))
+        memory = stack.enter_context(serving(*simulator()))
+        on_file = stack.enter_context(serving(*simulator("--db", f"sqlite:///{folder}/jobs.sqlite")))
+        measures = {"bare": lambda: load(flask, "getNumJobs", COUNT)}
+        for where, server in (("memory", memory), ("file", on_file)):
+            measures |= {f"{call} {where}": measure for call, measure in calls_of(server).items()}
+        found = in_turns(measures)
+    print(f"bare Flask: {found['bare'].per_second:.0f} requests/s, p99 {found['bare'].p99_ms:.1f} ms")
+    for call, target in TARGETS.items():
+        for where in ("memory", "file"):
+            one = found[f"{call} {where}"]
+            share = one.per_second / found["bare"].per_second
+            print(
+                f"{call:20} {where:7} {one.per_second:6.0f}/s  p99 {one.p99_ms:5.1f} ms  {share:4.0%} of {target:.0%}"
+            )
+
+
+def filled(folder: str, number: int) -> str:
+    """Make a database file with so many jobs of other users, a thousand of them one user's; return its address."""
+    file = Path(folder) / f"{number}.sqlite"
+    db = f"sqlite:///{file}"
+    with serving(*simulator("--db", db)) as server:
+        server.ask("run_userobject", IMAGE)
+    connection = sqlite3.connect(file)
+    names = {table: _columns(connection, table) for table in ("jobs", "builds")}
+    series = f"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {number})"
+    user = f"CASE WHEN i < {number} - 1000 THEN 'u' || (i % 100000) ELSE 'many' END || '@example.org'"
+    changed = {"job_id": "i", "user_key": user, "user_address": user, "active_until": "submitted_at + 1"}
+    changed |= {"ends_at": "requested_at + 1", "left_at": "requested_at + 1"}
+    for table, columns in names.items():
+        values = ", ".join(changed.get(column, column) for column in columns)
+        connection.execute(f"INSERT INTO {table} {series} SELECT {values} FROM n, {table}")
+    connection.commit()
+    connection.close()
+    return db
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def sizes() -> None:
+    """Compare stores of 10, 10^4 and 10^6 jobs."""
+    numbers = (10, 10_000, 1_000_000)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        measures: dict[str, Callable[[], Load]] = {}
+        for number in numbers:
+            server = stack.enter_context(serving(*simulator("--db", filled(folder, number))))
+            measures |= {f"{call} {number}": measure for call, measure in calls_of(server).items()}
+            if number > 1000:
+                measures[f"listOldJobs {number}"] = lambda s=server: load(s, "listOldJobs", MANY)  # type: ignore[misc]
+        found = in_turns(measures)
+    for name, one in found.items():
+        call, number = name.split()
+        beside = found[f"{call} 10000"]
+        told = f"rate x{one.per_second / beside.per_second:.2f}, p99 x{one.p99_ms / beside.p99_ms:.2f} of those at 10^4"
+        print(f"{call:20} {number:>8} jobs {one.per_second:6.0f}/s  p99 {one.p99_ms:5.1f} ms  {told}")
+    ratio = found["getNumJobs 1000000"].per_second / found["listOldJobs 1000000"].per_second
+    print(f"a list of 1,000 jobs costs {ratio:.1f} counts (target 20)")
+
+
+def processes() -> None:
+    """Compare one process with two, on a file."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        measures: dict[str, Callable[[], Load]] = {}
+        for number in (1, 2):
+            options = ("--db", f"sqlite:///{folder}/{number}.sqlite", "--processes", str(number))
+            server = stack.enter_context(serving(*simulator(*options)))
+            measures[str(number)] = lambda s=server: load(s, "getNumJobs", COUNT)  # type: ignore[misc]
+        found = in_turns(measures)
+    one, two = found["1"].per_second, found["2"].per_second
+    print(
+        f"getNumJobs: one process {one:.0f}/s, two {two:.0f}/s: x{two / one:.2f} (target 1.6; the load needs a core)"
+    )
+
+
+def start() -> None:
+    """Compare cold start to the first answer, and idle memory."""
+    found: dict[str, list[tuple[float, float]]] = {"bare": [], "simulator": []}
+    for _ in range(9):
+        for name, command in (("bare", bare()), ("simulator", simulator())):
+            with serving(*command) as server:
+                server.ask("getNumJobs", COUNT)
+                found[name].append((time.perf_counter() - server.began, server.memory_mib()))
+    (t0, m0), (t1, m1) = (map(statistics.median, zip(*rows, strict=True)) for rows in found.values())
+    print(f"start to first answer: bare {t0:.2f} s, simulator {t1:.2f} s: x{t1 / t0:.2f} (target 2.5)")
+    print(f"idle memory: bare {m0:.0f} MiB, simulator {m1:.0f} MiB: x{m1 / m0:.2f} (target 2.5)")
+
+
+def campaigns() -> None:
+    """Compare the wall time for each job of virtual campaigns: five at a time, looked at every minute."""
+    from mock_server import Simulator  # noqa: PLC0415 - the other parts do not need it in this process
+
+    per_job: dict[int, float] = {}
+    for number in (100, 100, 1_000, 10_000):  # the first warms up
+        with Simulator(settings={"retention.days": 1}) as sim:
+            began, sent = time.perf_counter(), 0
+            client = sim.app.test_client()
+            while sent < number:
+                answer = client.post("/user_objects/getNumJobs.php", data=json.dumps(COUNT)).get_data()
+                for _ in range(min(5 - json.loads(answer)["numJobs"], number - sent)):
+                    client.post("/user_objects/run_userobject.php", data=json.dumps(IMAGE))
+                    sent += 1
+                sim.clock.sleep(60)
+            per_job[number] = (time.perf_counter() - began) / number
+    told = ", ".join(f"{number} jobs {1e3 * each:.2f} ms" for number, each in per_job.items())
+    spread = max(per_job.values()) / min(per_job.values())
+    print(f"virtual campaigns, wall time a job: {told}: within {spread - 1:.0%} (target 20 %)")
+
+
+PARTS = {"calls": calls, "sizes": sizes, "processes": processes, "start": start, "campaigns": campaigns}
+
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()
