@@ -198,6 +198,8 @@ class _Pool:
             case "lost":
                 cause = RemoteDisconnected("Remote end closed connection without response")
                 raise ProtocolError("Connection aborted.", cause)
+        for _ in transport_faults.drops(answer.body) if fault.dribble_s else ():
+            self._delay(request, fault.dribble_s / transport_faults.DROPS, timeout)
         if fault.cut_after is not None and not any(name.lower() == "content-length" for name, _ in headers):
             headers.append(("Content-Length", str(len(answer.body))))
         return _response(request, answer, headers, answer.body[: fault.cut_after])

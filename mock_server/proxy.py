@@ -25,6 +25,7 @@ from werkzeug.serving import DechunkedInput
 from mock_server import transport_faults
 from mock_server.exchange import Answer, Request, ask
 from mock_server.intercept import HOSTS
+from mock_server.transport_faults import TransportFault
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PERL_LWP_SSL_CA_FILE", "NODE_EXTRA_CA_CERTS")
 _OF_THE_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"}
 _CHUNK = 65536
+_SOUND = TransportFault()
 
 
 class Proxy:
@@ -200,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.broken:
             self._break()
             return
-        self._write(Answer(answer.status, answer.reason, headers, answer.body), fault.cut_after)
+        self._write(Answer(answer.status, answer.reason, headers, answer.body), fault)
 
     def _break(self) -> None:
         self.close_connection = True
@@ -208,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
-    def _write(self, answer: Answer, cut_after: int | None = None) -> None:
+    def _write(self, answer: Answer, fault: TransportFault = _SOUND) -> None:
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.headers:
             if name.lower() != "content-length" or self.command == "HEAD":
@@ -217,10 +219,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body[:cut_after])
-        self.wfile.flush()
-        if cut_after is not None and cut_after < len(answer.body):
+            self._pour(answer.body[: fault.cut_after], fault.dribble_s)
+        if fault.cut_after is not None and fault.cut_after < len(answer.body):
             self._break()
+
+    def _pour(self, body: bytes, seconds: float) -> None:
+        for drop in transport_faults.drops(body) if seconds else [body]:
+            if seconds:
+                self.server.clock.sleep(seconds / transport_faults.DROPS)
+            self.wfile.write(drop)
+            self.wfile.flush()
 
 
 def _forward(request: Request) -> Answer:

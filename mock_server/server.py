@@ -18,7 +18,7 @@ from gevent.pywsgi import WSGIServer
 
 from .clock import ScaledClock
 from .simulator import Simulator
-from .transport_faults import TransportFault, split
+from .transport_faults import DROPS, TransportFault, drops, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,7 +79,9 @@ class TransportPlayer:
             raise ConnectionBrokenError
         start()
         data = b"".join(body)
-        yield data[: fault.cut_after]
+        for drop in drops(data[: fault.cut_after]) if fault.dribble_s else [data[: fault.cut_after]]:
+            self._wait(fault.dribble_s / DROPS)
+            yield drop
         if fault.cut_after is not None and fault.cut_after < len(data):
             raise ConnectionBrokenError
 

@@ -103,7 +103,7 @@ def _shortened(response: Response, fault: Fault) -> None:
 _SPOILERS: dict[str, Callable[[Response, Fault], None]] = {
     "lost": _on_its_way(lambda _fault: TransportFault(broken="lost")),
     "latency": _on_its_way(lambda fault: TransportFault(delay_s=fault.seconds)),
-    "dribble": _on_its_way(lambda fault: TransportFault(delay_s=fault.seconds)),
+    "dribble": _on_its_way(lambda fault: TransportFault(dribble_s=fault.seconds)),
     "cut": _on_its_way(lambda fault: TransportFault(cut_after=fault.after_bytes)),
     "not-json": _not_json,
     "missing-key": _without_key,

@@ -172,6 +172,16 @@ class TestOnTheWay:
         assert answer.text == "0123456789"
         assert clock.now() == START + 30
 
+    def test_a_body_in_drops_takes_its_time_though_no_single_wait_is_long(self, clock):
+        began = clock.now()
+        answer = requests.get(f"{SERVICE}/fault/dribble:30", timeout=5)
+        assert answer.ok
+        assert clock.now() - began == pytest.approx(30, abs=3.1)
+
+    def test_a_drop_that_comes_too_late_is_a_read_timeout(self):
+        with pytest.raises(requests.ReadTimeout):
+            requests.get(f"{SERVICE}/fault/dribble:300", timeout=5)
+
     @pytest.mark.parametrize("timeout", [29.5, (3, 29.5)])
     def test_a_delay_past_the_timeout_is_a_read_timeout_after_the_timeout(self, clock, timeout):
         with pytest.raises(requests.ReadTimeout):

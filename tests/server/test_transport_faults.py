@@ -2,7 +2,7 @@
 
 import pytest
 
-from mock_server.transport_faults import HEADER, TransportFault, parse, split
+from mock_server.transport_faults import HEADER, TransportFault, drops, parse, split
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ from mock_server.transport_faults import HEADER, TransportFault, parse, split
         ("cut:0", TransportFault(cut_after=0)),
         ("delay:0.5", TransportFault(delay_s=0.5)),
         ("cut:10;delay:30", TransportFault(cut_after=10, delay_s=30)),
+        ("dribble:20", TransportFault(dribble_s=20)),
         ("", TransportFault()),
     ],
 )
@@ -23,7 +24,7 @@ def test_each_value_is_read_and_written_alike(value, fault):
 
 @pytest.mark.parametrize("value", ["explode", "cut:-1", "cut:", "delay:-1", "reset;explode"])
 def test_a_value_that_means_nothing_is_an_error(value):
-    with pytest.raises(ValueError, match="reset, lost, cut:N or delay:SECONDS" if "delay" not in value else "delay"):
+    with pytest.raises(ValueError, match="it may say reset" if "delay" not in value else "delay"):
         parse(value)
 
 
@@ -35,3 +36,11 @@ def test_the_header_is_taken_out_whatever_its_case():
 
 def test_without_it_nothing_changes():
     assert split([("A", "1")]) == ([("A", "1")], None)
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 1000])
+def test_drops_are_at_most_ten_and_make_the_body_again(size):
+    body = bytes(range(256)) * 4
+    pieces = drops(body[:size])
+    assert b"".join(pieces) == body[:size]
+    assert 1 <= len(pieces) <= 10
