@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.guest import KEY, LINK, PARTY, spell
 from mock_server.intercept import HOSTS
-from mock_server.link import LinkServer
+from mock_server.link_server import LinkServer
 from mock_server.proxy import Proxy
 
 if TYPE_CHECKING:
