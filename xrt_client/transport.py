@@ -52,7 +52,7 @@ class Service:
         self._base_url = base_url
         self.timeout_s = timeout_s
         self.policy = policy or retry.RetryPolicy()
-        self._sleep, self._now = sleep, now
+        self._sleep, self._now, self._ahead = sleep, now, 0.0
         self.session = requests.Session()
         self._environment: dict[tuple[str, ...], dict[str, Any]] = {}
         self.newest: dict[str, int] = {}  # by user: the most recent JobID we know of
@@ -64,11 +64,13 @@ class Service:
 
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass."""
+        before = self.now()
         (self._sleep or time.sleep)(seconds)
+        self._ahead += max(0.0, before + seconds - self.now())
 
     def now(self) -> float:
-        """Time [s]; only differences are used."""
-        return (self._now or time.time)()
+        """Time [s], of which only differences are used; what has been slept has passed, even if a test pretended."""
+        return (self._now or time.time)() + self._ahead
 
     def post(self, operation: str, document: Mapping[str, Any], *, repeat: bool = True, root: str = ROOT) -> Any:
         """Send one document and return the one that comes back, whatever it says.

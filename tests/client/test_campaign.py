@@ -424,7 +424,7 @@ def test_a_wrong_table_is_told_before_anything_is_sent(sim, tmp_path, capsys, ta
 
 
 def test_the_command_runs_a_campaign(sim, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("xrt_client.transport.time", _ClockOf(sim))
+    monkeypatch.setattr("time.sleep", sim.clock.sleep)
     (tmp_path / "a.csv").write_text("name,RA,Dec,targ,StandardPos.whichData\nA,10,20,00010001,all\n")
     out, summary = tmp_path / "data", tmp_path / "summary.json"
     arguments = ["campaign", str(tmp_path / "a.csv"), "--user", ME, "--out", str(out), "--json", str(summary)]
@@ -434,10 +434,3 @@ def test_the_command_runs_a_campaign(sim, tmp_path, capsys, monkeypatch):
     assert (out / "A" / "psf.tar.gz").exists()
     assert main(arguments) == 0, "a finished campaign can be run again and does nothing"
     assert sim.report()["jobs"]["submitted"] == 1
-
-
-class _ClockOf:
-    """The time module, on the simulator's clock."""
-
-    def __init__(self, sim: Simulator) -> None:
-        self.sleep, self.time = sim.clock.sleep, sim.clock.now
