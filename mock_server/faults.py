@@ -279,6 +279,7 @@ def _text(value: Any) -> bool:
 
 
 _PRODUCTS = tuple(product.value for product in Product)
+_LONGEST_S = 366 * DAY  # a wait moves service time on; the calendar has an end
 _VALID: dict[str, tuple[Callable[[Any], bool], str]] = {
     "operation": (lambda value: value in (ANY, *OPERATIONS), f"one of: {', '.join((ANY, *OPERATIONS))}"),
     "call": (_whole(1), "a whole number from 1"),
@@ -287,8 +288,8 @@ _VALID: dict[str, tuple[Callable[[Any], bool], str]] = {
     "from_at": (_number(0), "service time in seconds"),
     "until_at": (_number(0), "service time in seconds"),
     "status": (_whole(400, 599), "an HTTP status from 400 to 599"),
-    "retry_after_s": (_number(0), "seconds"),
-    "seconds": (_number(0), "seconds"),
+    "retry_after_s": (_number(0, _LONGEST_S), "seconds, at most a year"),
+    "seconds": (_number(0, _LONGEST_S), "seconds, at most a year"),
     "after_bytes": (_whole(0), "a whole number"),
     "key": (_text, "a key of the answer"),
     "text": (_text, "a text"),

@@ -62,6 +62,8 @@ def test_moving_time_passes_every_stage_that_is_due(ask):
         ("POST", "faults", {"kind": "nonsense"}),
         ("POST", "faults", {"kind": "reset", "operation": "nonsense"}),
         ("POST", "faults", {"kind": "latency", "seconds": -1}),
+        ("POST", "faults", {"kind": "latency", "seconds": 1e15}),
+        ("POST", "faults", {"kind": "status", "retry_after_s": 1e15}),
         ("POST", "faults", {"kind": ["reset"]}),
         ("POST", "faults", "reset"),
         ("POST", "users", {}),
