@@ -172,7 +172,7 @@ class Controls:
         with self._store.reading() as facts:
             jobs = facts.all_jobs()
         now = self._clock.now()
-        return report.courtesy(jobs, journal, self._stage.scenario(), now)
+        return report.courtesy(jobs, journal, self._stage.scenario(), now, self.never_fired())
 
     # the whole state ----------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from .model import StatusCode
 from .simulation import status_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from .faults import Fault
     from .journal import Entry, Journal
     from .model import Job
     from .scenario import Scenario
@@ -27,7 +28,9 @@ def iso(instant: float) -> str:
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def courtesy(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float) -> dict[str, Any]:
+def courtesy(
+    jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float, unmet: Iterable[Fault] = ()
+) -> dict[str, Any]:
     """Return the courtesy report as JSON-ready data.
 
     Parameters
@@ -40,6 +43,8 @@ def courtesy(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: flo
         The one that was played.
     now
         Service time at the end [s].
+    unmet
+        Planned failures that no call has met.
     """
     first = min((entry.at for entry in journal), default=now)
     return {
@@ -54,7 +59,9 @@ def courtesy(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: flo
         "polling": _polling(journal),
         "downloads": _downloads(jobs, journal, scenario, now),
         "refused": _refused(journal),
-        "duplicate_submissions": _duplicates(jobs),
+        "duplicate_submissions": _duplicates(jobs, journal),
+        "retries": _retries(journal),
+        "planned_failures_not_met": [fault.as_mapping() for fault in unmet],
     }
 
 
@@ -128,13 +135,16 @@ def _polling(journal: Journal) -> dict[str, Any]:
 
 def _downloads(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float) -> dict[str, Any]:
     got = {entry.job_id for entry in journal.where(operation=_DOWNLOADED, outcome="ok")}
+    submitted = _submitting_lines(journal)
     complete = [job for job in jobs if any(status_at(build, now) is StatusCode.COMPLETE for build in job.builds)]
-    lost = [job for job in complete if job.job_id not in got and now >= scenario.expires_at(job.ended_at)]
+    left = [job for job in complete if job.job_id not in got]
+    lost = [job for job in left if now >= scenario.expires_at(job.ended_at)]
     return {
         "files": journal.count(operation=_DOWNLOADED, outcome="ok"),
         "missing": journal.count(operation=_DOWNLOADED, outcome="missing"),
-        "jobs_never_downloaded": [job.job_id for job in complete if job.job_id not in got],
+        "jobs_never_downloaded": [job.job_id for job in left],
         "jobs_expired_before_download": [job.job_id for job in lost],
+        "where": sorted({submitted[job.job_id] for job in left if job.job_id in submitted}),
     }
 
 
@@ -146,13 +156,39 @@ def _refused(journal: Journal) -> list[dict[str, Any]]:
     ]
 
 
-def _duplicates(jobs: Sequence[Job]) -> list[list[int]]:
-    """Return the numbers of jobs that one user submitted with equal parameters."""
+def _submitting_lines(journal: Journal) -> dict[int, str]:
+    """Return the line that submitted each job, by its number, where it is known."""
+    return {e.job_id: e.where for e in journal.where(operation=_CREATED) if e.job_id is not None and e.where}
+
+
+def _duplicates(jobs: Sequence[Job], journal: Journal) -> list[dict[str, Any]]:
+    """Return the numbers of jobs that one user submitted with equal parameters, and the lines that did."""
     alike: dict[tuple[str, str], list[int]] = {}
     for job in jobs:
         parameters = {name: value for name, value in job.parameters.items() if name not in ("outdir", "UserID")}
         alike.setdefault((job.user.casefold(), repr(sorted(parameters.items(), key=str))), []).append(job.job_id)
-    return [numbers for numbers in alike.values() if len(numbers) > 1]
+    lines = _submitting_lines(journal)
+    return [
+        {"jobs": numbers, "where": sorted({lines[number] for number in numbers if number in lines})}
+        for numbers in alike.values()
+        if len(numbers) > 1
+    ]
+
+
+def _retries(journal: Journal) -> list[dict[str, Any]]:
+    """Return how often each line called again after a call of the same kind had failed, and after how long [s]."""
+    failed: dict[tuple[str, str, int | None], float] = {}
+    found: dict[tuple[str, str], list[float]] = {}
+    for entry in journal:
+        key = (entry.operation, entry.user.casefold(), entry.job_id if entry.operation != _CREATED else None)
+        if key in failed:
+            found.setdefault((entry.operation, entry.where), []).append(entry.at - failed.pop(key))
+        if entry.outcome in ("fault", "outage"):
+            failed[key] = entry.at
+    return [
+        {"operation": operation, "where": where or None, "times": len(waits), "shortest_s": round(min(waits), 3)}
+        for (operation, where), waits in sorted(found.items())
+    ]
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -167,9 +203,18 @@ def as_text(found: dict[str, Any]) -> str:
         f"jobs never downloaded {len(downloads['jobs_never_downloaded'])}",
     ]
     if polling["shortest_s"] is not None:
-        lines.append(f"polled every {polling['median_s']:g} s (shortest {polling['shortest_s']:g} s)")
-    if found["duplicate_submissions"]:
-        lines.append(f"submitted more than once: jobs {found['duplicate_submissions']}")
+        line = f" at {polling['where']}" if polling["where"] else ""
+        lines.append(f"polled every {polling['median_s']:g} s (shortest {polling['shortest_s']:g} s{line})")
+    lines += [f"never downloaded: jobs submitted at {line}" for line in downloads["where"]]
+    lines += [
+        f"submitted more than once: jobs {', '.join(map(str, twice['jobs']))} at {', '.join(twice['where']) or '?'}"
+        for twice in found["duplicate_submissions"]
+    ]
+    lines += [
+        f"called again after a failure: {retry['operation']} {retry['times']} times, at {retry['where'] or '?'}"
+        for retry in found["retries"]
+    ]
+    lines += [f"planned, but never met: {fault}" for fault in found["planned_failures_not_met"]]
     lines.append(f"simulated time {duration_text(found['simulated_s'])}")
     return "\n".join(lines)
 
