@@ -108,6 +108,7 @@ class Campaign:
         self._next_poll: dict[str, tuple[float, float]] = {}  # by source: when, and the pause before it
         self._troubles: dict[tuple[str, str], int] = {}
         self._refusals = 0
+        self._newest: int | None = None  # the most recent JobID; asked for once, then known from the answers
         self._count_at = self._query_at = 0.0
         self._answered_at = self._service.now()
         planned = _planned(requests or ())
@@ -210,17 +211,21 @@ class Campaign:
         """
         lost_after = entry.after if entry.stage == SUBMITTING else None
         known = {job for other in self.ledger.entries.values() for job in other.jobs}
+        if self._newest is None:
+            self._newest = jobs.most_recent(self._service, self.user)
         if lost_after is None:
-            after = jobs.newest(self._service, self.user)
-            self._note("submitting", entry.key, after=after)
+            self._note("submitting", entry.key, after=self._newest)
         try:
-            job = jobs.submit(self._service, self.user, entry.document, after=lost_after, known=known)
+            job = jobs.submit(
+                self._service, self.user, entry.document, newest=self._newest, after=lost_after, known=known
+            )
         except ServiceRejected as error:
             if not error.problems:
                 raise
             self._note("refused", entry.key, reason=str(error).strip())
             return False
         self._note("accepted", entry.key, job_id=job.job_id, url=job.url)
+        self._newest = max(self._newest, int(job.job_id))
         return True
 
     def _give_up(self, held: list[tuple[Entry, ServiceRejected]]) -> None:

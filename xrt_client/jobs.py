@@ -60,7 +60,6 @@ def list_old(service: Service, user: str) -> list[dict[str, Any]]:
     jobs = ask(service, LIST, {"UserID": user}, ("jobs",))["jobs"]
     if not isinstance(jobs, list):
         raise ContractBroken(LIST, "jobs is not a list", jobs)
-    service.newest[user] = max((int(job["JobID"]) for job in jobs), default=0)
     return jobs
 
 
@@ -116,6 +115,7 @@ def submit(
     user: str,
     document: Mapping[str, Any],
     *,
+    newest: int | None = None,
     after: int | None = None,
     known: Iterable[Any] = (),
 ) -> Accepted:
@@ -126,6 +126,8 @@ def submit(
 
     Parameters
     ----------
+    newest
+        The user's most recent JobID; asked for if not given, so that a job of this submission can be told from others.
     after
         The most recent JobID before an earlier attempt whose outcome is unknown: that job is looked for first.
     known
@@ -141,12 +143,12 @@ def submit(
     others = frozenset(str(job) for job in known)
     if after is not None and (found := _recover(Submission(service, user, document, after, others), "an earlier one")):
         return found
-    submission = Submission(service, user, document, newest(service, user), others)
+    newest = most_recent(service, user) if newest is None else newest
+    submission = Submission(service, user, document, newest, others)
     failures = 0
     while True:
         try:
             answer = ask(service, SUBMIT, document, ("URL", "JobID", "jobPars"), repeat=False)
-            service.newest[user] = int(answer["JobID"])
             return Accepted(answer["JobID"], str(answer["URL"]), answer["jobPars"])
         except (ServiceUnreachable, ContractBroken) as error:
             failures += 1
@@ -174,14 +176,12 @@ def _given_up(submission: Submission, error: ServiceUnreachable | ContractBroken
     return ServiceUnreachable(SUBMIT, f"no job has come of it so far: {error}", after=submission.after)
 
 
-def newest(service: Service, user: str) -> int:
-    """Return the user's most recent JobID; it is asked for once, and then known from the answers to submissions."""
-    if user not in service.newest:
-        try:
-            list_old(service, user)
-        except ServiceUnreachable as error:
-            raise ServiceUnreachable(SUBMIT, f"nothing was sent: {error}", maybe_done=False) from error
-    return service.newest[user]
+def most_recent(service: Service, user: str) -> int:
+    """Return the user's most recent JobID; 0 if there is none."""
+    try:
+        return max((int(job["JobID"]) for job in list_old(service, user)), default=0)
+    except ServiceUnreachable as error:
+        raise ServiceUnreachable(SUBMIT, f"nothing was sent: {error}", maybe_done=False) from error
 
 
 def look_again(submission: Submission) -> Accepted | None:
@@ -203,8 +203,6 @@ def find_lost(submission: Submission) -> Accepted | None:
     """
     service, user, document, after, known = submission
     jobs = list_old(service, user)
-    if service.newest[user] < after:  # jobs stay listed for ever (documented), so this is another service
-        after = 0
     new = [job for job in jobs if int(job["JobID"]) > after and str(job["JobID"]) not in known]
     fitting = [job["JobID"] for job in new if wire.may_be(document, job)]
     candidates = [old_parameters(service, user, job_id) for job_id in fitting]

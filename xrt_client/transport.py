@@ -55,7 +55,6 @@ class Service:
         self._sleep, self._now, self._ahead = sleep, now, 0.0
         self.session = requests.Session()
         self._environment: dict[tuple[str, ...], dict[str, Any]] = {}
-        self.newest: dict[str, int] = {}  # by user: the most recent JobID we know of
 
     @property
     def base_url(self) -> str:

@@ -245,21 +245,14 @@ def test_a_wrong_address_is_told_at_once(canned, grb):
     assert len(canned.asked(SUBMIT)) == 1
 
 
-def test_a_list_that_has_shrunk_belongs_to_another_service_so_its_numbers_begin_anew(canned, grb, service):
-    service.newest[ME] = 5000
-    canned.will(SUBMIT, DOWN)
-    canned.will("listOldJobs.php", job_list(listed(3)))
-    canned.will("getOldProduct.php", old_job(3))
-    assert grb.submit()
-    assert grb.JobID == 3
-
-
-def test_the_list_is_asked_for_once_and_not_before_every_submission(canned, service, grb):
-    canned.will(SUBMIT, accepted("951"), accepted("952"))
-    assert grb.submit()
+def test_the_list_is_asked_for_before_every_submission_so_that_no_old_job_is_taken_for_a_new_one(canned, service, grb):
+    canned.will(SUBMIT, accepted("951"), DOWN)
+    canned.will("listOldJobs.php", job_list(), job_list(listed(951)), job_list(listed(952), listed(951)))
+    canned.will("getOldProduct.php", old_job(952))
+    assert grb.submit(updateProds=False)
     again = XRTProductRequest(ME, JSONVals=grb.getJSONDict(), service=service)
     assert again.submit()
-    assert len(canned.asked("listOldJobs.php")) == 1
+    assert (grb.JobID, again.JobID) == ("951", 952)
 
 
 # ---- counting, listing, old jobs -------------------------------------------------------------------------------
