@@ -68,33 +68,26 @@ def test_a_single_look_has_no_interval():
     assert told([], [call(0)])["polling"] == {"calls": 1, "median_s": None, "shortest_s": None, "where": None}
 
 
-def test_jobs_never_downloaded_and_expired_before_are_told():
+def test_jobs_never_downloaded_and_expired_before_are_told_with_the_line_that_submitted_them():
     jobs = [job(1, 0, 10), job(2, 0, 10), job(3, 0, 9 * DAY)]
-    entries = [call(0, "run_userobject", 2, where="a.py:5"), call(20, "downloadProduct", 1)]
-    found = told(jobs, [*entries, call(21, "downloadProduct", 9, outcome="missing")], at=8 * DAY)
-    assert found["downloads"] == {
+    entries = [
+        call(0, "run_userobject", 2, where="a.py:2"),
+        call(20, "downloadProduct", 1),
+        call(21, "downloadProduct", 9, outcome="missing"),
+    ]
+    assert told(jobs, entries, at=8 * DAY)["downloads"] == {
         "files": 1,
         "missing": 1,
         "jobs_never_downloaded": [2],
         "jobs_expired_before_download": [2],
-        "where": ["a.py:5"],
+        "where": ["a.py:2"],
     }
 
 
-def test_equal_submissions_of_one_user_are_told_as_duplicates_with_the_lines_that_made_them():
+def test_equal_submissions_of_one_user_are_told_as_duplicates_with_their_lines():
     jobs = [job(1, 0, 10, n=5), job(2, 0, 10, n=5), job(3, 0, 10, n=6), job(4, 0, 10, n=5, user="o@example.org")]
-    entries = [call(n, "run_userobject", n, where="a.py:5") for n in (1, 2, 3)]
-    assert told(jobs, entries)["duplicate_submissions"] == [{"jobs": [1, 2], "where": ["a.py:5"]}]
-
-
-def test_a_call_that_follows_a_failed_one_is_told_as_a_retry():
-    entries = [
-        call(0, "getNumJobs", None, outcome="fault", where="a.py:1"),
-        call(2, "getNumJobs", None, where="a.py:1"),
-        call(3, "getNumJobs", None, where="a.py:1"),
-    ]
-    retry = {"operation": "getNumJobs", "where": "a.py:1", "times": 1, "shortest_s": 2.0}
-    assert told([], entries)["retries"] == [retry]
+    entries = [call(0, "run_userobject", number, where=f"a.py:{number}") for number in (2, 3)]
+    assert told(jobs, entries)["duplicate_submissions"] == [{"jobs": [1, 2], "where": ["a.py:2"]}]
 
 
 def test_refusals_are_gathered_by_words_and_line():
