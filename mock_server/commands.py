@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -79,11 +81,12 @@ def serve(host: str, port: int, url: str | None, **options: Any) -> None:
 @click.option(
     "--report",
     "reports",
-    type=(click.Choice(["text", "json"]), click.Path(path_type=Path, allow_dash=True)),
+    type=(click.Choice(["text", "json", "html", "junit"]), click.Path(path_type=Path, allow_dash=True)),
     multiple=True,
     metavar="FORMAT FILE",
-    help="Write the courtesy report: text or json; - is standard output.",
+    help="Write the courtesy report as text, json, html (with pictures) or junit; - is standard output.",
 )
+@click.option("--fail-on", default="", metavar="LIMITS", help="Fail past limits such as 'active>5,poll<10s,lost>0'.")
 @click.option("--allow-net", is_flag=True, help="Let the program reach other hosts than the service.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
@@ -91,30 +94,104 @@ def run(
     seed: int | None,
     copies: int,
     reports: tuple[tuple[str, Path], ...],
+    fail_on: str,
     allow_net: bool,
     command: tuple[str, ...],
 ) -> NoReturn:
     r"""Run an unmodified program against a simulator of its own, in virtual time.
 
-    Exit code: the program's.
+    Exit code: the program's; 1 if that is 0 and a limit of --fail-on was passed.
 
     \b
     Example:
-      xrt-mock run --scenario calm --report json report.json -- python my_pipeline.py
+      xrt-mock run --report html report.html --fail-on 'active>5' -- python my_pipeline.py
     """
-    from . import report
+    from . import gates, report
+    from .report_files import Material, render
     from .run import run as run_program
     from .simulator import Simulator
 
+    limits = gates.parse(fail_on)
     began = time.perf_counter()
     with Simulator(scenario, seed=seed) as simulator:
         code = run_program(simulator, command, copies=copies, allow_net=allow_net)
-        found = simulator.report()
+        found, controls = simulator.report(), simulator.controls
+        failed = gates.failures(limits, found)
+        material = Material(found, failed, [str(limit) for limit in limits], controls.jobs(), controls.journal())
     for form, file in reports:
-        _write(file, json.dumps(found, indent=2) + "\n" if form == "json" else report.as_text(found) + "\n")
-    click.echo(report.as_text(found), err=True)
+        _write(file, render(form, material))
+    click.echo("\n".join([report.as_text(found), *failed]), err=True)
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
-    sys.exit(code)
+    sys.exit(code or (1 if failed else 0))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; loopback only.")
+@click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--clock", default="system", show_default=True, help="system, virtual, or a factor such as x60.")
+@click.option(
+    "--ca", type=click.Path(path_type=Path), default="xrt-mock-ca.pem", show_default=True, help="Where the CA goes."
+)
+@_SCENARIO
+@_SEED
+def proxy(host: str, port: int, clock: str, ca: Path, scenario: str, seed: int | None) -> None:
+    r"""Answer for the service as an HTTPS proxy, to programs whose addresses are fixed: curl, IDL, Perl, R.
+
+    The certificate to trust is written to a file; nothing else is passed on to the network.
+
+    \b
+    Example:
+      xrt-mock proxy --port 8080 --clock x60
+      curl --proxy http://127.0.0.1:8080 --cacert xrt-mock-ca.pem https://www.swift.ac.uk/user_objects/register.php
+    """
+    from .clock import parse_clock
+    from .proxy import Proxy
+    from .scenario import load
+    from .simulator import Simulator
+
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        raise click.UsageError("--host must be a loopback address: the proxy asks nobody who he is")
+    played = load(scenario)
+    with Simulator(played, parse_clock(clock, played.start), seed=seed) as simulator:
+        try:
+            listening = Proxy(simulator.app, simulator.clock, host=host, port=port)
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
+        with listening:
+            ca.write_bytes(listening.ca_pem)
+            click.echo(f"listening on {listening.url}, certificate in {ca}")
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    click.echo("stopped", err=True)
+
+
+@main.command()
+@click.option("--sources", type=click.IntRange(1, 100_000), required=True, help="Number of sources, a job each.")
+@click.option("--products", default="lc,spec", show_default=True, help="Short names, separated by commas.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_SCENARIO
+def advise(sources: int, products: str, as_json: bool, scenario: str) -> None:
+    r"""Try throttles on a campaign in virtual time: total time against peak load, and a recommendation.
+
+    \b
+    Example:
+      xrt-mock advise --sources 500 --products lc,spec
+    """
+    from dataclasses import asdict
+
+    from . import advice
+    from .model import Product
+
+    known = {product.value: product for product in Product}
+    unknown = [name for name in products.split(",") if name not in known]
+    if unknown:
+        raise click.UsageError(f"there is no product {unknown[0]!r}; known: {', '.join(known)}")
+    total = sources * len(advice.THROTTLES)
+    with click.progressbar(length=total, label="submitting", file=sys.stderr) as bar:
+        trials = advice.advise(sources, [known[name] for name in products.split(",")], scenario, progress=bar.update)
+    best = advice.recommended(trials)
+    told = {"trials": [asdict(trial) for trial in trials], "recommended": best.throttle}
+    click.echo(json.dumps(told, indent=2) if as_json else advice.as_text(trials))
 
 
 @main.command()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .journal import Journal
+    from .model import Job
     from .service import JobService
 
 
@@ -166,13 +167,15 @@ class Controls:
         found = self._store.journal().where(**wanted)
         return found if newest is None else type(found)(found.entries[-newest:] if newest else ())
 
+    def jobs(self) -> list[Job]:
+        """Return every job there is, by number."""
+        with self._store.reading() as facts:
+            return facts.all_jobs()
+
     def report(self) -> dict[str, Any]:
         """Return how considerate the callers were, in service time alone."""
-        journal = self._store.journal()
-        with self._store.reading() as facts:
-            jobs = facts.all_jobs()
-        now = self._clock.now()
-        return report.courtesy(jobs, journal, self._stage.scenario(), now, self.never_fired())
+        now, scenario = self._clock.now(), self._stage.scenario()
+        return report.courtesy(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
 
     # the whole state ----------------------------------------------------------------------------------------
 

@@ -49,6 +49,9 @@ class Gate:
     comparison: str
     bound: float
 
+    def __str__(self) -> str:
+        return f"{self.quantity}{self.comparison}{self.bound:g}"
+
     def failure(self, report: Report) -> str | None:
         """Return what is wrong in a sentence, with the line of the program if known; None if all is well."""
         quantity = QUANTITIES[self.quantity]
@@ -57,7 +60,7 @@ class Gate:
             return None
         where = quantity.where(report)
         at = f", at {where}" if where else ""
-        return f"{quantity.meaning}: {value:g}{at} (fails if {self.quantity}{self.comparison}{self.bound:g})"
+        return f"{quantity.meaning}: {value:g}{at} (fails if {self})"
 
 
 def parse(text: str) -> list[Gate]:
