@@ -22,6 +22,10 @@ from .views.files import files
 from .views.pages import error_page, not_found, pages
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from flask.typing import ResponseReturnValue
     from werkzeug.exceptions import NotFound
 
     from .clock import Clock
@@ -29,13 +33,34 @@ if TYPE_CHECKING:
     from .store import Store
 
 MAX_BODY_BYTES = 1 << 20
-_SERVICE_HEADERS = {"Cache-Control": "no-store, no-cache, must-revalidate", "X-Content-Type-Options": "nosniff"}
+_SERVICE_HEADERS = (
+    ("Cache-Control", "no-store, no-cache, must-revalidate"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 
 class _JobNumber(IntegerConverter):
     """A number short enough to be that of a job; any other address leads nowhere."""
 
     regex = "[0-9]{1,15}"
+
+
+class _App(Flask):
+    """Flask without what the simulator has no use for: sessions, coroutines, hooks outside the control interface."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a view as it is: none is a coroutine."""
+        return func
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """Do what comes before a view."""
+        if request.environ["PATH_INFO"].startswith("/_mock"):
+            return super().preprocess_request()
+        return _refuse_during_outage()
+
+    def process_response(self, response: Response) -> Response:
+        """Do what comes after a view."""
+        return _note(response)
 
 
 @dataclass(frozen=True)
@@ -72,7 +97,7 @@ def create_app(
     token
         What callers of the control interface must show; None: nothing.
     """
-    app = Flask("mock_server")
+    app = _App("mock_server")
     app.url_map.converters["job_id"] = _JobNumber
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
@@ -80,9 +105,6 @@ def create_app(
     app.extensions["xrt_mock"] = Simulation(jobs, Contents(jobs), Controls(jobs), token)
     for blueprint in (api, files, pages, control):
         app.register_blueprint(blueprint)
-    app.before_request(_refuse_during_outage)
-    app.after_request(_note)
-    app.after_request(faulting.spoil)  # runs before _note: the last one registered is the first
     app.register_error_handler(404, _lost)
     app.register_error_handler(HTTPException, _http_failure)
     return app
@@ -95,7 +117,7 @@ def simulation_of(app: Flask) -> Simulation:
 
 
 def _refuse_during_outage() -> Response | None:
-    if request.path.startswith("/_mock") or simulation_of(current_app).jobs.epoch()["service.available"]:
+    if simulation_of(current_app).jobs.epoch()["service.available"]:
         return None
     g.operation, g.outcome = (request.endpoint or "unknown").rpartition(".")[2], "outage"
     return error_page(503, "503 service unavailable", "The service is down for maintenance. Please try again later.")
@@ -115,21 +137,25 @@ def _http_failure(error: HTTPException) -> Response:
 
 
 def _note(response: Response) -> Response:
-    """Write the call into the journal; the control interface leaves no trace."""
-    if request.path.startswith("/_mock"):
+    """Spoil the answer if that is planned, and note the call in the journal; the control interface leaves no trace."""
+    environ, noted = request.environ, vars(g)
+    if environ["PATH_INFO"].startswith("/_mock"):
         return response
+    if noted.get("fault") is not None:
+        faulting.spoil(response)
     jobs = simulation_of(current_app).jobs
-    response.headers.extend(_SERVICE_HEADERS)
+    for name, value in _SERVICE_HEADERS:
+        response.headers.add(name, value)
     jobs.store.note(
         Entry(
             at=jobs.clock.now(),
-            operation=g.get("operation", "unknown"),
-            user=g.get("user", ""),
-            job_id=g.get("job_id"),
-            outcome=g.get("outcome", "ok"),
+            operation=noted.get("operation", "unknown"),
+            user=noted.get("user", ""),
+            job_id=noted.get("job_id"),
+            outcome=noted.get("outcome", "ok"),
             status=response.status_code,
-            detail="; ".join(filter(None, (g.get("detail"), *g.get("hints", ())))),
-            where=request.environ.get(WHERE) or "",
+            detail="; ".join(filter(None, (noted.get("detail"), *noted.get("hints", ())))),
+            where=environ.get(WHERE) or "",
         )
     )
     return response

@@ -31,12 +31,16 @@ _MOST_BANDS = 20
 
 def clean(text: str) -> str:
     """Return `text` without control characters and those with a meaning to a shell (documented: ``&`` and ``;``)."""
+    if text.isprintable() and _CONTROL.isdisjoint(text):  # nearly always
+        return text.strip()
     return "".join(c for c in text if c not in _CONTROL and not unicodedata.category(c).startswith("C")).strip()
 
 
 def is_missing(value: Any) -> bool:
     """Whether a value counts as not supplied (assumed: null and empty do)."""
-    return value is None or value == [] or (isinstance(value, str) and not clean(value))
+    if isinstance(value, str):
+        return not (value[:1].isalnum() or clean(value))
+    return value is None or value == []
 
 
 def shown(value: Any, longest: int = 60) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .errors import ParametersRefused, Refusal
@@ -19,8 +20,6 @@ from .parameter_values import is_missing, read_value, shown, stored
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .parameter_table import Parameter
-
 OFFICIAL_CLIENT = "xrt_prods"
 WORKED_OUT = ("getCoords", "getTargs", "getT0")
 """Flags that ask the service to work a value out, in the order in which it does so (documented)."""
@@ -29,6 +28,7 @@ _SPELLINGS = {spelling: parameter for parameter in TABLE for spelling in (parame
 _TIMES = (Kind.DATA, Kind.RANGES)
 _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is documented, the values are assumed
 _GRADE_0 = ("grades", "specgrades")
+_NEEDED = tuple(p.name for p in TABLE if p.name in NEEDED)
 _BUILT_IN = {p.name: read_value(p, p.default) for p in TABLE if not is_missing(p.default)}
 _REPLAYED_IN_ORDER = ("specz", "zval", "galactic", "doNotFit")
 
@@ -78,15 +78,22 @@ class Submission:
             [s, Swift MET], and ``outdir`` if wanted. They take the place of given ones.
         """
         names = [name for name in self.given if name in self.values and name not in computed]
-        names += [p.name for p in TABLE if p.name in computed or self._has_default(p)]
+        told = _told_by_default(frozenset(self.products))
+        names += [
+            p.name
+            for p in TABLE
+            if p.name in computed or (p.name in told and p.name in self.values and p.name not in self.given)
+        ]
         return {
             name: _worked_out(name, computed[name]) if name in computed else stored(BY_NAME[name], self.values[name])
             for name in _in_replay_order(names)
         }
 
-    def _has_default(self, parameter: Parameter) -> bool:
-        known = parameter.name in self.values and parameter.name not in self.given
-        return known and parameter.group.concerns(self.products)
+
+@cache
+def _told_by_default(products: frozenset[Product]) -> frozenset[str]:
+    """Return the parameters whose defaults are told to a job for these products."""
+    return frozenset(p.name for p in TABLE if p.group.concerns(products))
 
 
 def read(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Submission:
@@ -113,7 +120,8 @@ def read(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Submission:
         raise Refusal("No products were requested.")
     _complete(values, defaults)
     situation = Situation(values, frozenset(products))
-    missing = [p.name for p in TABLE if p.name in NEEDED and p.name not in given | values and NEEDED[p.name](situation)]
+    unknown = [name for name in _NEEDED if name not in given and name not in values]
+    missing = [name for name in unknown if NEEDED[name](situation)]
     invalid = [*unread.values(), *broken_relations(situation, unread)]
     if missing or invalid:
         raise ParametersRefused(missing, invalid)

@@ -7,6 +7,7 @@ and the journal says so.
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .parameter_table import TABLE
@@ -70,6 +71,7 @@ def nearest_misses(raw: Mapping[str, Any]) -> list[str]:
     return [sentence for key in raw if key not in _KNOWN and (sentence := _nearest(key))]
 
 
+@lru_cache(1024)  # the same few keys come again and again
 def _nearest(key: str) -> str | None:
     if key in _WIRE_NAMES:
         return f"`{key}` is a python name; the service calls it `{_WIRE_NAMES[key]}`"

@@ -26,6 +26,7 @@ NEAR_DEG = 10 / 60  # a known source this near is the one meant
 _CALIBRATION = "20260105"  # the one in force before the first reprocessing
 _FIRST_REPROCESSING = datetime(2026, 7, 6, tzinfo=UTC).timestamp()
 _HALF_YEAR = 26 * 7 * DAY
+_KEPT = 64  # answers about the archive, for many submissions ask the same
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class Sky:
         self.seed = seed
         self.world = World() if world is None else world
         self.sources = tuple(_with_later_targets(source, self.world.targets) for source in self.world.sources)
+        self._archive: dict[Any, tuple[float, float, tuple[Observation, ...]]] = {}
         self._named = {key_of(name): source for source in self.sources for name in (source.name, *source.aliases)}
         self._targeted = {target: source for source in self.sources for target in source.targets}
 
@@ -201,6 +203,31 @@ class Sky:
         targets, position, t0
             As in the job: target IDs, position [deg, J2000], zero of time [s, MET].
         """
+        key = (targets, position, t0)
+        since, until, kept = self._archive.get(key, (0.0, 0.0, ()))
+        if since <= now < until:
+            return kept
+        found = self._observations(targets, position, now, t0)
+        if len(self._archive) >= _KEPT:
+            self._archive.clear()
+        self._archive[key] = (now, self._unchanged_until(targets, position, now, t0), found)
+        return found
+
+    def _unchanged_until(
+        self, targets: tuple[str, ...], position: Position | None, now: float, t0: float | None
+    ) -> float:
+        """Return until when the archive holds what it holds at `now` [s]; `now` itself while it is reprocessed."""
+        year = utc_from_service(now).year
+        begins = list(self._reprocessings(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()))
+        if any(begin <= now < begin + self.world.reprocessing_spread_d * DAY for begin, _ in begins):
+            return now
+        planned = plan.planned(self.source(targets, position, t0), self.seed, year)
+        moments = [datetime(year + 1, 1, 1, tzinfo=UTC).timestamp(), *(begin for begin, _ in begins)]
+        return min(moment for moment in (*moments, *(o.available_at for o in planned)) if moment > now)
+
+    def _observations(
+        self, targets: tuple[str, ...], position: Position | None, now: float, t0: float | None
+    ) -> tuple[Observation, ...]:
         source = self.source(targets, position, t0)
         if self.world.forces("no_data", source.name, *source.aliases):
             return ()

@@ -382,7 +382,7 @@ class Facts:
 
     def add_entries(self, entries: Iterable[Entry]) -> None:
         """Append to the journal."""
-        self._tell(t.INSERT_ENTRY, [entry.as_dict() for entry in entries])
+        self._tell(t.INSERT_ENTRY, [{name: getattr(entry, name) for name in Entry.__slots__} for entry in entries])
 
     def entries(self, newest: int | None = None) -> Journal:
         """Return the journal, or its `newest` entries, in the order of the calls."""
@@ -428,7 +428,7 @@ class Facts:
                 if rows[table.name]:
                     self.connection.execute(table.insert(), rows[table.name])
             self.all_jobs()
-        except (sa.exc.SQLAlchemyError, OverflowError) as error:
+        except (sa.exc.SQLAlchemyError, OverflowError, LookupError) as error:
             raise ValueError(str(error).splitlines()[0]) from error
         self._changed()
 

@@ -231,22 +231,24 @@ def jobs_from(rows: Iterable[Any]) -> list[Job]:
 
 
 _JOB_WIDTH = len(jobs.c)
+_PRODUCTS = {product.value: product for product in Product}
+_OUTCOMES = {code.value: code for code in StatusCode}
 
 
 def _build_from(row: Any) -> Build:
     _, _, product, requested, queued, started, running, ends, duration, outcome, cancelled, _, observations, items = row
     return Build(
-        product=Product(product),
+        product=_PRODUCTS[product],
         requested_at=requested,
         queued_at=queued,
         started_at=started,
         running_at=running,
         ends_at=ends,
         duration_s=duration,
-        outcome=StatusCode(outcome),
+        outcome=_OUTCOMES[outcome],
         cancelled_at=cancelled,
         observations=observations,
-        items=tuple(json.loads(items)),
+        items=tuple(json.loads(items)) if items != "[]" else (),
     )
 
 

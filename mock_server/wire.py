@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from . import parameters
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .service import Listed, ProductStatus
 
 LIMIT_OF_NAMES = 64
+_LONGEST_VERSION = 64
 _NEWEST = (1, 12)
 _STATUS_TEXTS = {
     StatusCode.CANCELLED: "Cancelled at your request",
@@ -61,7 +63,7 @@ def read_body(body: bytes) -> dict[str, Any]:
     """Return the JSON object that a body holds, whatever its label says (documented)."""
     try:
         text = body.decode("utf-8")
-        raw = json.loads(text, parse_constant=_refuse_constant)
+        raw = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(raw, ensure_ascii=False).encode()  # half of a surrogate pair is no text, and cannot be stored
     except (ValueError, RecursionError):
@@ -75,6 +77,10 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def read_caller(raw: Mapping[str, Any]) -> Caller:
     """Return who calls; a version that cannot be read counts as none (assumed)."""
     name, version = raw.get("api_name"), raw.get("api_version")
@@ -84,7 +90,12 @@ def read_caller(raw: Mapping[str, Any]) -> Caller:
 def _read_version(version: Any) -> tuple[int, ...] | None:
     if isinstance(version, bool) or not isinstance(version, str | int | float):
         return None
-    parts = str(version).strip().split(".")
+    return _version_numbers(str(version)[:_LONGEST_VERSION])
+
+
+@lru_cache(256)
+def _version_numbers(text: str) -> tuple[int, ...] | None:
+    parts = text.strip().split(".")
     if not 1 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts):
         return None
     return tuple(map(int, parts))
@@ -294,4 +305,4 @@ def main_refused(refusal: Refusal) -> dict[str, Any]:
 
 def as_text(answer: Mapping[str, Any]) -> str:
     """Return the body of an answer: one line of compact JSON (assumed)."""
-    return json.dumps(answer, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(answer)
