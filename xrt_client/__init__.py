@@ -1,5 +1,6 @@
 """A light client for the Swift-XRT product generator."""
 
+from .campaign import Campaign
 from .errors import (
     ContractBroken,
     ProductFailed,
@@ -16,6 +17,7 @@ from .retry import RetryPolicy
 from .transport import Service
 
 __all__ = [
+    "Campaign",
     "ContractBroken",
     "ProductFailed",
     "ProductRequest",
