@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .products.order import Order
     from .service import JobService
 
+_PICTURES = {Product.LIGHT_CURVE: "curve.gif", Product.SPECTRUM: "_plot.gif"}
+"""Endings of the files that are shown on the page of a job."""
+
 
 class Contents:
     """What callers retrieve from jobs that have ended; a refusal never loads what makes the contents.
@@ -97,6 +100,16 @@ class Contents:
                     return contents[inner]
                 break
         return self._rebinned_file(job_id, stem, inner)
+
+    def pictures(self, job_id: int) -> list[tuple[Product, str]]:
+        """Return which pictures the page of a job shows: product, and path below the job's address."""
+        return [
+            (order.product, f"{order.product.value}/{name}")
+            for order in self._ended_orders(job_id)
+            if order.product in _PICTURES and order.outcome is StatusCode.COMPLETE
+            for name in sorted(self._stage.builder.files(order))
+            if name.endswith(_PICTURES[order.product])
+        ]
 
     def _rebinned_file(self, job_id: int, stem: str, inner: str) -> bytes:
         found = re.fullmatch(r"rebin_(\d{1,9})/(.+)", inner)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, g, make_response, render_template, request
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
 
 from mock_server import wire
 from mock_server.errors import Refusal
@@ -15,42 +16,47 @@ if TYPE_CHECKING:
 
 pages = Blueprint("pages", __name__)
 
-_SCRIPT = """\
-document.querySelectorAll("[data-poll]").forEach(function (table) {
-  var job = JSON.parse(table.dataset.poll);
-  function look() {
-    fetch("/user_objects/checkProductStatus.php", { method: "POST", body: JSON.stringify(job) })
-      .then(function (answer) { return answer.json(); })
-      .then(function (answer) {
-        if (answer.OK !== 1) { return; }
-        job.what.split(",").forEach(function (name) {
-          var cell = document.getElementById("status-" + name);
-          if (cell && answer[name]) { cell.textContent = answer[name].statusText; }
-        });
-      });
-  }
-  setInterval(look, 10000);
-});
-"""
-
 
 @pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>", endpoint="jobPage")
 @pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/", endpoint="jobPage")
 @pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/index.php", endpoint="jobPage")
 def job_page(job_id: int) -> Response:
     """Show a job to whoever knows its address (documented)."""
-    sim: Simulation = current_app.extensions["xrt_mock"]
     g.operation, g.job_id = "jobPage", job_id
+    return _job_page(job_id)
+
+
+@pages.post("/user_objects/tprods/USERPROD_<job_id:job_id>/cancel", endpoint="cancelPage")
+def cancel_by_hand(job_id: int) -> Response:
+    """Cancel products with a button of the job page, and show the page again; the owner's address has to be given.
+
+    That the page can cancel: documented; how it asks: assumed.
+    """
+    sim: Simulation = current_app.extensions["xrt_mock"]
+    owner = request.form.get("UserID", "")[:320].strip()
+    g.operation, g.job_id, g.user = "cancelPage", job_id, owner
+    names = [name for name in request.form.get("what", "").split(",") if name]
+    try:
+        sim.jobs.cancel(owner, job_id, names)
+    except Refusal as refusal:
+        g.outcome, g.detail = "refused", str(refusal)
+        return _job_page(job_id, problem=str(refusal), owner=owner)
+    return make_response(redirect(f"/user_objects/tprods/USERPROD_{job_id}", 303))
+
+
+def _job_page(job_id: int, **shown: str) -> Response:
+    sim: Simulation = current_app.extensions["xrt_mock"]
     try:
         page = sim.jobs.page(job_id)
+        pictures = [] if page.expired else sim.contents.pictures(job_id)
     except Refusal as refusal:
         g.outcome, g.detail = "missing", str(refusal)
         return not_found()
     state = "COMPLETE" if page.now >= page.job.ended_at else "RUNNING"
     poll = {"UserID": page.job.user, "JobID": job_id, "what": ",".join(product.value for product in page.statuses)}
-    return make_response(
-        render_template("job.html", page=page, state=state, poll=poll, text=wire.status_text, date=wire.date_text)
-    )
+    unfinished = [product.value for product, status in page.statuses.items() if status.code and not status.code.ended]
+    told = {"page": page, "state": state, "poll": poll, "unfinished": unfinished, "pictures": pictures}
+    return make_response(render_template("job.html", **told, text=wire.status_text, date=wire.date_text, **shown))
 
 
 @pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/lc/index.php", endpoint="lightCurvePage")
@@ -72,7 +78,7 @@ def light_curve_page(job_id: int) -> Response:
 def status_script() -> Response:
     """Send the script that keeps the job page up to date."""
     g.operation = "statusCheck"
-    return Response(_SCRIPT, content_type="application/javascript; charset=UTF-8")
+    return script_file("statusCheck.js")
 
 
 @pages.get("/user_objects/register.php", endpoint="registerPage")
@@ -102,6 +108,12 @@ def register() -> Response:
         g.outcome, g.detail = "refused", str(refusal)
         return make_response(render_template("register.html", problem=str(refusal)))
     return make_response(render_template("register.html", pending=user))
+
+
+def script_file(name: str) -> Response:
+    """Return a script that comes with the package."""
+    text = (files("mock_server") / "static" / name).read_bytes()
+    return Response(text, content_type="application/javascript; charset=UTF-8")
 
 
 def not_found() -> Response:

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from .conftest import IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
+from .conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker
 
 DAY = 86400.0
 
@@ -119,6 +119,66 @@ def test_the_page_keeps_itself_up_to_date_by_a_script(ask):
     answer = ask.raw("GET", "/user_objects/tprods/statusCheck.js")
     assert (answer.status_code, answer.mimetype) == (200, "application/javascript")
     assert b"checkProductStatus.php" in answer.data
+
+
+def cancel(ask: Asker, job_id: int, **form: str):
+    return ask.raw("POST", f"/user_objects/tprods/USERPROD_{job_id}/cancel", data=form)
+
+
+def test_a_button_of_the_page_cancels_for_the_owner_and_leads_back_to_the_page(ask):
+    job_id = ask.submit(POSITIONS)
+    answer = cancel(ask, job_id, UserID=ME, what="enh")
+    assert (answer.status_code, answer.location) == (303, f"/user_objects/tprods/USERPROD_{job_id}")
+    assert page(ask, answer.location).cells["enh"] == "Cancelled at your request"
+    assert ask.codes(job_id, "psf") == [1]
+
+
+def test_all_that_is_unfinished_can_be_cancelled_at_once(ask):
+    job_id = ask.submit(POSITIONS)
+    form = ask.raw("GET", f"/user_objects/tprods/USERPROD_{job_id}").get_data(as_text=True)
+    (everything,) = re.findall(r'value="([^"]*)">Cancel all', form)
+    cancel(ask, job_id, UserID=ME, what=everything)
+    assert ask.codes(job_id, "psf,enh,xastrom") == [-4, -4, -4]
+
+
+def test_nobody_but_the_owner_cancels_and_the_page_says_so(ask):
+    job_id = ask.submit()
+    answer = cancel(ask, job_id, UserID=NOBODY_ELSE, what="image")
+    assert f"Job {job_id} is not owned by user {NOBODY_ELSE}" in answer.get_data(as_text=True)
+    assert ask.codes(job_id, "image") == [1]
+
+
+def test_a_job_that_does_not_exist_cannot_be_cancelled(ask):
+    assert cancel(ask, 99, UserID=ME, what="image").status_code == 404
+
+
+def test_the_buttons_are_gone_once_all_has_ended(sim, ask):
+    job_id = ask.submit()
+    address = f"/user_objects/tprods/USERPROD_{job_id}"
+    assert b"<button" in ask.raw("GET", address).data
+    sim.clock.advance(3600)
+    assert b"<button" not in ask.raw("GET", address).data
+
+
+def test_the_page_shows_steps_done_active_and_to_come(sim, ask):
+    job_id = ask.submit()
+    sim.clock.advance(60)
+    text = ask.raw("GET", f"/user_objects/tprods/USERPROD_{job_id}").get_data(as_text=True)
+    assert re.findall(r'<li class="(\w+)">', text) == ["done", "done", "active", "later"]
+    assert "Running for 00:00:55" in text
+
+
+def test_pictures_of_light_curve_and_spectrum_are_shown_while_they_are_kept(sim, ask):
+    job_id = ask.submit(LIGHT_CURVE | {"spec": 1, "specz": 0})
+    address = f"/user_objects/tprods/USERPROD_{job_id}"
+    pictures = r'<img src="([^"]+)"'
+    assert re.findall(pictures, ask.raw("GET", address).get_data(as_text=True)) == []
+    sim.clock.advance(12 * 3600)
+    found = re.findall(pictures, ask.raw("GET", address).get_data(as_text=True))
+    assert {path.split("/")[4] for path in found} == {"lc", "spec"}
+    assert all(ask.raw("GET", path).mimetype == "image/gif" for path in found)
+    sim.clock.advance(8 * DAY)
+    assert re.findall(pictures, ask.raw("GET", address).get_data(as_text=True)) == []
 
 
 # registration ----------------------------------------------------------------------------------------------------
