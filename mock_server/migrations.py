@@ -39,6 +39,10 @@ def _to_2(op: Operations) -> None:
         sa.Column("base", sa.Double, nullable=False),
         sa.Column("real_at", sa.Double, nullable=False),
     )
+    if op.get_bind().dialect.name == "postgresql":  # elsewhere an integer has room for any number
+        for table, column in (("journal", "job_id"), ("builds", "job_id"), ("jobs", "job_id"), ("rebins", "job_id")):
+            op.alter_column(table, column, type_=sa.BigInteger())
+        op.alter_column("rebins", "rebin_id", type_=sa.BigInteger())
     meta = sa.table("meta", sa.column("name"), sa.column("value"))
     name = op.get_bind().execute(sa.select(meta.c.value).where(meta.c.name == "scenario")).scalar_one_or_none()
     if name is not None:

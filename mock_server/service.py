@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .stage import Stage
     from .store import Facts, Store
 
-_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s]{1,64}@[^@\s.]{1,63}(\.[^@\s.]{1,63})+")
+_ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s\0&;<>]{1,64}@[^@\s\0.&;<>]{1,63}(\.[^@\s\0.&;<>]{1,63})+")
 _SCATTER_OF_POSITIONS = 2.0  # their documented durations scatter more than those of other products
 _NEEDS_PHOTON_COUNTING = frozenset(Product) - {Product.LIGHT_CURVE, Product.SPECTRUM}
 

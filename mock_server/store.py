@@ -211,6 +211,14 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _without_nul(entry: Entry) -> dict[str, Any]:
+    """Return the row of an entry; PostgreSQL has no text with NUL in it."""
+    row = {name: getattr(entry, name) for name in Entry.__slots__}
+    if "\0" in entry.user or "\0" in entry.detail:
+        row |= {name: row[name].replace("\0", "\N{REPLACEMENT CHARACTER}") for name in ("user", "detail")}
+    return row
+
+
 def _number(inserted: sa.CursorResult[Any]) -> int:
     """Number that the database gave to the one row just inserted."""
     return int(cast("Any", inserted.inserted_primary_key)[0])
@@ -382,7 +390,7 @@ class Facts:
 
     def add_entries(self, entries: Iterable[Entry]) -> None:
         """Append to the journal."""
-        self._tell(t.INSERT_ENTRY, [{name: getattr(entry, name) for name in Entry.__slots__} for entry in entries])
+        self._tell(t.INSERT_ENTRY, [_without_nul(entry) for entry in entries])
 
     def entries(self, newest: int | None = None) -> Journal:
         """Return the journal, or its `newest` entries, in the order of the calls."""

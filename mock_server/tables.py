@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 2
 
+NUMBER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+"""Of a job or rebinning: callers may ask for fifteen digits."""
+
 metadata = sa.MetaData()
 jobs = sa.Table(
     "jobs",
     metadata,
-    sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("job_id", NUMBER, primary_key=True, autoincrement=False),
     sa.Column("user_key", sa.String(320), nullable=False),
     sa.Column("user_address", sa.String(320), nullable=False),
     sa.Column("name", sa.Text, nullable=False),
@@ -33,7 +36,7 @@ jobs = sa.Table(
 builds = sa.Table(
     "builds",
     metadata,
-    sa.Column("job_id", sa.Integer, sa.ForeignKey("jobs.job_id"), primary_key=True),
+    sa.Column("job_id", NUMBER, sa.ForeignKey("jobs.job_id"), primary_key=True),
     sa.Column("place", sa.Integer, primary_key=True),
     sa.Column("product", sa.String(12), nullable=False),
     sa.Column("requested_at", sa.Double, nullable=False),
@@ -53,8 +56,8 @@ builds = sa.Table(
 rebins = sa.Table(
     "rebins",
     metadata,
-    sa.Column("rebin_id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("job_id", sa.Integer, nullable=False),
+    sa.Column("rebin_id", NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("job_id", NUMBER, nullable=False),
     sa.Column("requested_at", sa.Double, nullable=False),
     sa.Column("started_at", sa.Double, nullable=False),
     sa.Column("ends_at", sa.Double, nullable=False),
@@ -97,7 +100,7 @@ journal = sa.Table(
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("operation", sa.String(64), nullable=False),
     sa.Column("user", sa.String(320), nullable=False),
-    sa.Column("job_id", sa.Integer),
+    sa.Column("job_id", NUMBER),
     sa.Column("outcome", sa.String(32), nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
