@@ -40,7 +40,7 @@ def main() -> None:
 )
 @click.option("--user", help="Your own registered address; needed with --live.")
 def verify(target: str, examples: int, seed: int, questions_only: bool, live: bool, user: str | None) -> None:
-    r"""Check a server that claims to be the service: TARGET is a base URL, or module:app.
+    """Check a server that claims to be the service: TARGET is a base URL, or module:app.
 
     \b
     Examples:

@@ -7,36 +7,67 @@ import json
 import sys
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from .ctl import ctl
+from .load.command import load
 
 _SCENARIO = click.option(
     "--scenario", default="calm", show_default=True, help="Named scenario, or the path of a TOML file."
 )
 _SEED = click.option("--seed", type=int, help="Key of all chance; default: the scenario's.")
-_MISSING_SERVER = 'a part of the simulator is not installed ({}); mend it with: pip install "xrt-mock[server]"'
+_MISSING = '{} is not installed, which this command needs; mend it with: pip install "xrt-mock[{}]"'
+_EXTRAS = {"matplotlib": "analysis", "locust": "load", "yaml": "contracts", "jsonschema_rs": "contracts"}
+_EXTRAS |= dict.fromkeys(("hypothesis", "schemathesis", "openapi_spec_validator", "contracts"), "contracts")
+_OF_THE_KIT = ("contract", "verify")
 
 
 class _Command(click.Group):
-    """Turns what users can mend into one clear line, without a traceback."""
+    """Turns what users can mend into one clear line, and finds the commands of the contract kit."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_OF_THE_KIT])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _OF_THE_KIT:
+            return super().get_command(ctx, cmd_name)
+        try:
+            found: click.Command = getattr(import_module("contracts.cli"), cmd_name)
+        except ModuleNotFoundError as error:
+            return _not_installed(cmd_name, str(error.name))
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
-            raise click.ClickException(_MISSING_SERVER.format(error.name)) from error
+            raise click.ClickException(_missing(str(error.name))) from error
         except ValueError as error:
             raise click.UsageError(str(error)) from error
+
+
+def _missing(module: str) -> str:
+    package = module.partition(".")[0]
+    return _MISSING.format(package, _EXTRAS.get(package, "server"))
+
+
+def _not_installed(name: str, module: str) -> click.Command:
+    """Return a command that says what to install."""
+
+    def say() -> NoReturn:
+        raise click.ClickException(_missing(module))
+
+    return click.Command(name, callback=say, help=f"(not installed) {_missing(module)}", add_help_option=False)
 
 
 @click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="xrt-mock", prog_name="xrt-mock")
 def main() -> None:
-    r"""Simulate the Swift-XRT product generator.
+    """Simulate the Swift-XRT product generator.
 
     \b
     Examples:
@@ -58,7 +89,7 @@ def main() -> None:
 @click.option("--token", envvar="XRT_MOCK_TOKEN", help="What callers of the control interface must show.")
 @click.option("--url", help="Where addresses in answers begin; default: where it listens.")
 def serve(host: str, port: int, url: str | None, **options: Any) -> None:
-    r"""Answer as the service does, on HOST and PORT, until interrupted.
+    """Answer as the service does, on HOST and PORT, until interrupted.
 
     On a database file, or PostgreSQL, jobs, time and scenario outlive the server: the next one goes on with them.
 
@@ -98,7 +129,7 @@ def run(
     allow_net: bool,
     command: tuple[str, ...],
 ) -> NoReturn:
-    r"""Run an unmodified program against a simulator of its own, in virtual time.
+    """Run an unmodified program against a simulator of its own, in virtual time.
 
     Exit code: the program's; 1 if that is 0 and a limit of --fail-on was passed.
 
@@ -135,7 +166,7 @@ def run(
 @_SCENARIO
 @_SEED
 def proxy(host: str, port: int, clock: str, ca: Path, scenario: str, seed: int | None) -> None:
-    r"""Answer for the service as an HTTPS proxy, to programs whose addresses are fixed: curl, IDL, Perl, R.
+    """Answer for the service as an HTTPS proxy, to programs whose addresses are fixed: curl, IDL, Perl, R.
 
     The certificate to trust is written to a file; nothing else is passed on to the network.
 
@@ -171,7 +202,7 @@ def proxy(host: str, port: int, clock: str, ca: Path, scenario: str, seed: int |
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_SCENARIO
 def advise(sources: int, products: str, as_json: bool, scenario: str) -> None:
-    r"""Try throttles on a campaign in virtual time: total time against peak load, and a recommendation.
+    """Try throttles on a campaign in virtual time: total time against peak load, and a recommendation.
 
     \b
     Example:
@@ -204,6 +235,7 @@ def scenarios() -> None:
 
 
 main.add_command(ctl)
+main.add_command(load)
 
 
 def _write(file: Path, text: str) -> None:

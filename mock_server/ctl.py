@@ -48,7 +48,7 @@ class _Remote:
 @click.option("--token", envvar="XRT_MOCK_TOKEN", help="What the simulator's control interface wants to see.")
 @click.pass_context
 def ctl(context: click.Context, url: str, token: str | None) -> None:
-    r"""Steer a running simulator; every answer is JSON.
+    """Steer a running simulator; every answer is JSON.
 
     \b
     Examples:

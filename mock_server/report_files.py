@@ -79,17 +79,35 @@ def _junit(material: Material) -> str:
 
 def _html(material: Material) -> str:
     templates = Environment(loader=PackageLoader("mock_server"), autoescape=True)
+    scale = _Scale.of(material)
     pictures = [
-        ("Active jobs against time and limit", _picture(lambda axes: _draw_active(axes, material))),
-        ("Calls a minute, by operation", _picture(lambda axes: _draw_calls(axes, material.journal))),
-        ("Jobs from submission to end", _picture(lambda axes: _draw_jobs(axes, material.jobs))),
+        ("Active jobs against time and limit", _picture(lambda axes: _draw_active(axes, scale, material), scale)),
+        ("Calls a minute, by operation", _picture(lambda axes: _draw_calls(axes, scale, material.journal), scale)),
+        ("Jobs from submission to end", _picture(lambda axes: _draw_jobs(axes, scale, material.jobs), scale)),
     ]
     text = report.as_text(material.report)
     page = templates.get_template("report.html")
     return page.render(report=material.report, text=text, failures=material.failures, pictures=pictures)
 
 
-def _picture(draw: Callable[[Axes], None]) -> str:
+class _Scale(NamedTuple):
+    """Where the pictures begin in service time, and the unit they count in."""
+
+    start: float
+    unit_s: float
+    unit: str
+
+    @classmethod
+    def of(cls, material: Material) -> _Scale:
+        start = min((entry.at for entry in material.journal or ()), default=0.0)
+        long = material.report["simulated_s"] > 3 * 3600
+        return cls(start, 3600.0, "hours") if long else cls(start, 60.0, "minutes")
+
+    def __call__(self, moment: float) -> float:
+        return (moment - self.start) / self.unit_s
+
+
+def _picture(draw: Callable[[Axes], None], scale: _Scale) -> str:
     """Return an SVG drawing, the same for the same data."""
     import matplotlib  # noqa: PLC0415 - a second's import, for pages alone
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -98,53 +116,47 @@ def _picture(draw: Callable[[Axes], None]) -> str:
         figure = Figure(figsize=(8, 2.8), layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
-        axes.set_xlabel("hours since the first call")
+        axes.set_xlabel(f"{scale.unit} since the first call")
         axes.spines[["top", "right"]].set_visible(False)
         drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     return drawn.getvalue()[drawn.getvalue().index("<svg") :]
 
 
-def _hours(material_start: float, moment: float) -> float:
-    return (moment - material_start) / 3600
-
-
-def _start(journal: Journal | None) -> float:
-    return min((entry.at for entry in journal or ()), default=0.0)
-
-
-def _draw_active(axes: Axes, material: Material) -> None:
-    start, limit = _start(material.journal), material.report["active_jobs"]["limit"]
+def _draw_active(axes: Axes, scale: _Scale, material: Material) -> None:
+    limit, peak = material.report["active_jobs"]["limit"], material.report["active_jobs"]["peak"]
     steps = [step for step in report.active_steps(material.jobs) if step[0] < NEVER]
-    axes.step([_hours(start, at) for at, _ in steps], [n for _, n in steps], where="post", label="active jobs")
-    peak = material.report["active_jobs"]["peak"]
+    axes.step([scale(at) for at, _ in steps], [n for _, n in steps], where="post", label="active jobs of all users")
     if limit <= 3 * max(peak, 1):
-        axes.axhline(limit, color="tab:red", label=f"limit {limit}")
+        axes.axhline(limit, color="tab:red", label=f"limit for each user: {limit}")
     axes.axhline(5, color="tab:orange", linestyle="--", label="courtesy: about 5")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("jobs")
-    axes.legend(loc="upper right", frameon=False)
+    _legend(axes)
 
 
-def _draw_calls(axes: Axes, journal: Journal | None) -> None:
-    start = _start(journal)
+def _draw_calls(axes: Axes, scale: _Scale, journal: Journal | None) -> None:
     by_operation: dict[str, Counter[int]] = {}
     for entry in journal or ():
-        by_operation.setdefault(entry.operation, Counter())[int((entry.at - start) // _MINUTE)] += 1
+        by_operation.setdefault(entry.operation, Counter())[int((entry.at - scale.start) // _MINUTE)] += 1
     for operation, minutes in sorted(by_operation.items()):
-        axes.plot([m / 60 for m in sorted(minutes)], [minutes[m] for m in sorted(minutes)], ".", label=operation)
+        at = sorted(minutes)
+        axes.plot([m * _MINUTE / scale.unit_s for m in at], [minutes[m] for m in at], ".", label=operation)
     axes.set_ylabel("calls a minute")
     axes.set_ylim(bottom=0)
     if by_operation:
-        axes.legend(loc="upper right", frameon=False, fontsize=7)
+        _legend(axes)
 
 
-def _draw_jobs(axes: Axes, jobs: Sequence[Job]) -> None:
+def _draw_jobs(axes: Axes, scale: _Scale, jobs: Sequence[Job]) -> None:
     shown = [job for job in jobs if job.ended_at < NEVER][:_MOST_BARS]
-    start = min((job.submitted_at for job in shown), default=0.0)
-    for row, job in enumerate(shown):
-        left = [_hours(start, build.requested_at) for build in job.builds]
-        width = [_hours(build.requested_at, build.left_at) for build in job.builds]
-        axes.barh([row] * len(left), width, left=left, height=0.8, color="tab:blue", alpha=0.4)
-    axes.set_ylabel(f"first {_MOST_BARS} jobs" if len(jobs) > _MOST_BARS else "job")
+    for job in shown:
+        length = scale(job.ended_at) - scale(job.submitted_at)
+        axes.barh(job.job_id, length, left=scale(job.submitted_at), height=0.8, color="tab:blue", alpha=0.5)
+    axes.set_ylabel(f"job (first {_MOST_BARS})" if len(jobs) > _MOST_BARS else "job")
     axes.invert_yaxis()
+
+
+def _legend(axes: Axes) -> None:
+    """Put the legend beside the drawing, where it hides nothing."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8)

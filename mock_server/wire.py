@@ -254,7 +254,13 @@ def light_curve(tables: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         ((1, 9), as_1_8),
         ((1, 10), as_1_9),
     )
-    return _in_form(tables, forms, caller)
+    return tables_first(_in_form(tables, forms, caller))
+
+
+def tables_first(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Put OK behind the tables, before what is said of all of them (documented order)."""
+    ending = [name for name in ("OK", "Binning", "TimeFormat", "T0") if name in answer]
+    return {name: answer[name] for name in (*(n for n in answer if n not in ending), *ending)}
 
 
 def spectra(found: Mapping[str, Any], caller: Caller) -> dict[str, Any]:

@@ -28,7 +28,7 @@ PACKAGES = ("contracts", "mock_server", "xrt_client")
 ROOMS = {
     "facts": "model errors clock times chance coordinates",
     "pure": """parameters parameter_rules parameter_table parameter_values python_names scenario simulation durations
-        progress selection sky sources plan unknown field faults journal report""",
+        progress selection sky sources plan unknown field faults journal report overview""",
     "products": "products",
     "store": "store tables schema migrations",
     "wire": "wire",
@@ -67,6 +67,7 @@ AT_THE_EDGE = {  # each foreign package is known to few
     "ctl": "click requests",
     "guest": "time_machine",
     "intercept": "requests urllib3",
+    "load": "click locust",
     "migrations": "alembic",
     "proxy": "requests trustme werkzeug",
     "report_files": "jinja2 matplotlib",

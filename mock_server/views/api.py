@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, current_app, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from mock_server import wire
 from mock_server.errors import BodyRefused, Refusal
@@ -108,7 +108,7 @@ def _cancel_rebin(sim: Simulation, raw: Raw, _caller: Caller) -> dict[str, Any]:
 def _rebinned(sim: Simulation, raw: Raw, _caller: Caller) -> dict[str, Any]:
     nosys, incbad = wire.read_variant(raw, "nosys", "no"), wire.read_variant(raw, "incbad", "yes")
     tables = sim.contents.rebinned_light_curve(wire.read_number(raw, "objectID"), nosys, incbad)
-    return {"OK": 1} | dict(tables)
+    return wire.tables_first({"OK": 1} | dict(tables))
 
 
 _PATHS = {
@@ -187,6 +187,8 @@ def _body() -> dict[str, Any]:
         return wire.read_body(request.get_data(cache=False))
     except RequestEntityTooLarge:
         raise BodyRefused("The data supplied are too long.") from None  # answers are always status 200 (documented)
+    except BadRequest:
+        raise BodyRefused from None  # it ended early, or was no chunk
 
 
 def _job_id(raw: Raw, key: str = "JobID") -> int:

@@ -1,0 +1,52 @@
+"""The report as a file: complete, the same for the same run, and readable by what reads such files."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from mock_server import gates
+from mock_server.report_files import FORMATS, Material, render
+
+
+@pytest.fixture
+def material(sim, ask) -> Material:
+    for operation in ("getNumJobs", "listOldJobs"):
+        ask(f"{operation}.php")
+    sim.clock.advance(90)
+    ask("getNumJobs.php", UserID="<script>alert(1)</script>")
+    limits = gates.parse("refused>0,active>5")
+    report = sim.report() | {"jobs": sim.report()["jobs"] | {"submissions_refused": 2}}
+    failed = gates.failures(limits, report)
+    return Material(report, failed, [str(limit) for limit in limits], sim.controls.jobs(), sim.journal)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_material_gives_the_same_bytes(material, form):
+    assert render(form, material) == render(form, material)
+
+
+def test_json_is_the_report_itself(material):
+    assert json.loads(render("json", material)) == material.report
+
+
+def test_junit_has_a_case_for_each_gate_and_a_failure_for_each_that_was_passed(material):
+    suite = ElementTree.fromstring(render("junit", material))
+    assert suite.attrib["tests"] == "2"
+    failed = {case.attrib["name"] for case in suite.iter("testcase") if case.find("failure") is not None}
+    assert failed == {"refused>0"}
+
+
+def test_the_page_stands_alone_and_escapes_what_callers_sent(material):
+    page = render("html", material)
+    assert page.count("<svg") == 3
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert 'src="http' not in page
+    assert 'href="http' not in page
+
+
+def test_text_ends_with_the_limits_that_were_passed(material):
+    assert render("text", material).endswith("submissions refused: 2 (fails if refused>0)\n")
