@@ -16,7 +16,7 @@ _POLITE = 5  # active jobs (documented courtesy)
 _numbers = itertools.count(1)
 
 
-@events.test_start.add_listener
+@events.test_start.add_listener  # type: ignore[untyped-decorator]
 def spare_the_real_service(environment: Any, **_more: Any) -> None:
     """Stop before the first call that would go to the real service."""
     if "swift.ac.uk" in (environment.host or ""):
@@ -24,7 +24,7 @@ def spare_the_real_service(environment: Any, **_more: Any) -> None:
         raise SystemExit("xrt-mock load never loads the real service; give the address of a simulator")
 
 
-class _User(HttpUser):  # type: ignore[misc]
+class _User(HttpUser):
     """Somebody with an address and jobs of their own."""
 
     abstract = True
