@@ -18,6 +18,7 @@ from .stage import Stage
 from .views import faulting
 from .views.api import api
 from .views.control import control
+from .views.dashboard import dashboard
 from .views.files import files
 from .views.pages import error_page, not_found, pages
 
@@ -103,7 +104,7 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     jobs = JobService(store, clock, Stage(store, scenario), base_url=base_url, open_to_all=open_to_all)
     app.extensions["xrt_mock"] = Simulation(jobs, Contents(jobs), Controls(jobs), token)
-    for blueprint in (api, files, pages, control):
+    for blueprint in (api, files, pages, control, dashboard):
         app.register_blueprint(blueprint)
     app.register_error_handler(404, _lost)
     app.register_error_handler(HTTPException, _http_failure)

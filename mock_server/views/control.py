@@ -34,12 +34,17 @@ def _number(body: dict[str, Any], key: str) -> float:
     return float(value)
 
 
+def of_another_site() -> bool:
+    """Whether a page of another site makes the browser ask this."""
+    return request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+
+
 @control.before_request
 def _let_in() -> tuple[Response, int] | None:
     """Ask for the token, if there is one; pages of other sites have no business here, token or not."""
     if request.endpoint == "control.health":
         return None
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    if of_another_site():
         return jsonify(error="the control interface does not answer pages of other sites"), 401
     token: str | None = current_app.extensions["xrt_mock"].token
     given = request.headers.get("Authorization", "")
