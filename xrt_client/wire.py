@@ -287,7 +287,19 @@ def check_curves(operation: str, document: dict[str, Any]) -> dict[str, Any]:
             raise ContractBroken(operation, f"the dataset {name} is not a table", document)
         if any(len(row) != len(table["columns"]) for row in table["data"]):
             raise ContractBroken(operation, f"a row of {name} does not fit its columns", document)
+        numbers = [index for index, column in enumerate(table["columns"]) if column not in ("ObsID", "URL")]
+        if not all(_is_number(row[index]) for row in table["data"] for index in numbers):
+            raise ContractBroken(operation, f"a cell of {name} is not a number", document)
     return document
+
+
+def _is_number(cell: Any) -> bool:
+    """Whether a cell of a table can be read as a number; null, ``inf`` and ``nan`` can (client)."""
+    try:
+        float("nan" if cell is None else cell)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def which(name: str, value: str | bool) -> str:

@@ -13,6 +13,7 @@ from xrt_client import (
     ServiceRejected,
     ServiceUnreachable,
     XRTProductRequest,
+    wire,
 )
 
 from .conftest import ME, accepted, refused, statuses
@@ -405,3 +406,16 @@ def test_a_refused_rebinning_is_told_in_the_services_words(shared, done):
     shared["rebinLightCurve"] = [{"ERROR": 3, "ERRORTEXT": "No such light curve"}]
     with pytest.raises(ServiceRejected, match="No such light curve"):
         done.rebinLightCurve(binMeth="obsid")
+
+
+@pytest.mark.parametrize("cell", ["a lot", [], {}])
+def test_a_cell_that_is_not_a_number_breaks_the_contract(cell):
+    table = {"columns": ["Time", "ObsID"], "data": [["1.5", "00966554000"], [cell, "00966554000"]]}
+    with pytest.raises(ContractBroken, match="a cell of PC is not a number"):
+        wire.check_curves("getLCData", {"Datasets": ["PC"], "PCData": table})
+
+
+@pytest.mark.parametrize("cell", ["1e-5", "inf", "nan", None, 3])
+def test_cells_that_clients_read_as_numbers_are_taken(cell):
+    document = {"Datasets": ["PC"], "PCData": {"columns": ["Time"], "data": [[cell]]}}
+    assert wire.check_curves("getLCData", document) == document
