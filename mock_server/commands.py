@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import sys
 import threading
@@ -99,6 +100,7 @@ def serve(host: str, port: int, url: str | None, **options: Any) -> None:
       XRT_BASE_URL=http://127.0.0.1:8000 python my_pipeline.py
       xrt-mock serve --db sqlite:///jobs.sqlite --processes 2
     """
+    gc.disable()  # until it answers: looking for garbage would take a fifth of the start
     from .serving import serve as answer
 
     answer(host, port, lambda address: click.echo(f"listening on {address}"), base_url=url, **options)

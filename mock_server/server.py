@@ -7,6 +7,7 @@ answers and broken connections that the app asks for in its private header are p
 from __future__ import annotations
 
 import errno
+import gc
 import signal
 import socket
 import threading
@@ -116,6 +117,8 @@ def answer_until_stopped(
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, server.stop, 1)
     server.start()
+    gc.freeze()  # what is loaded stays for good
+    gc.enable()
     ready()
     server.serve_forever()
 
