@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 
-.PHONY: demo test clean
+.PHONY: demo test bench clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,11 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/tox
+
+# Calls beside a bare Flask app, growth, start, campaigns; needs wrk (apt-get install wrk). Figures: docs/reliability.md
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/inprocess.py
+	$(BIN)/python benchmarks/server.py
 
 clean:
 	rm -rf $(VENV) .tox build
