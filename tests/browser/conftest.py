@@ -1,0 +1,80 @@
+"""A real browser, and a simulator on a real address; axe and an HTML parser look at every page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mock_server import MockServer
+from tests.server.conftest import EXACT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page, Request
+
+WITHOUT = "NO BROWSER TESTS: pip install 'xrt-mock[browser]' and apt-get install chromium"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+WITHOUT_NETWORK = (
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+AXE = Path(__file__).with_name("axe.min.js")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser of this machine: its own path in XRT_MOCK_CHROMIUM, or the one that is installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason=WITHOUT)
+    path = os.environ.get("XRT_MOCK_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"{WITHOUT}: none of {', '.join(NAMES)} is here")
+    as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=[*WITHOUT_NETWORK, *as_root])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def server() -> Iterator[MockServer]:
+    with MockServer(clock="virtual", settings=EXACT) as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(chromium: Browser, server: MockServer) -> Iterator[Callable[..., Page]]:
+    """Open pages of the server; an error in a script, or an address that leads nowhere or elsewhere, fails the test."""
+    contexts, wrong = [], list[str]()
+
+    def look(asked: Request) -> None:
+        if not asked.url.startswith((server.url, "data:")):
+            wrong.append(f"{asked.url} is elsewhere")
+
+    def opened(path: str, **options: Any) -> Page:
+        contexts.append(chromium.new_context(base_url=server.url, **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: wrong.append(f"a script failed: {error}"))
+        page.on("request", look)
+        page.on("requestfailed", lambda asked: wrong.append(f"no answer from {asked.url}"))
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong

@@ -1,0 +1,252 @@
+"""What a person sees and does, in a real browser: watch a job, cancel it, register, and steer the simulator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from mock_server import MockServer
+from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
+
+from .conftest import AXE, WITHOUT
+
+if TYPE_CHECKING:
+    import html5lib
+    from playwright.sync_api import expect
+else:
+    html5lib = pytest.importorskip("html5lib", reason=WITHOUT)
+    expect = pytest.importorskip("playwright.sync_api", reason=WITHOUT).expect
+
+expect.set_options(timeout=60_000)  # contents of products take seconds when they are first made
+
+DAY = 86400.0
+POLL_MS = 10_000
+"""How often the page of a job looks again, as the browser counts."""
+
+
+@pytest.fixture
+def submit(server):
+    def submitted(body):
+        answer = requests.post(f"{server.url}/user_objects/run_userobject.php", json=body, timeout=60)
+        return answer.json()
+
+    return submitted
+
+
+@pytest.fixture
+def advance(server):
+    return server.simulator.controls.advance
+
+
+# the page of a job -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watch(open_page, advance):
+    """Open the page of a job with a clock of its own; service time and the page's move on together."""
+
+    def watched(url):
+        page = open_page("about:blank")
+        page.clock.install()
+        page.goto(url)
+
+        def later(seconds):
+            advance(seconds)
+            page.clock.run_for(POLL_MS)
+
+        return page, later
+
+    return watched
+
+
+def test_the_page_of_a_job_follows_the_clock_without_being_loaded_again(submit, watch):
+    page, later = watch(submit(IMAGE)["URL"])
+    page.evaluate("document.body.dataset.loaded = 'once'")
+    expect(page.locator("#status-image")).to_have_text("Requested")
+    later(10)
+    expect(page.locator("#status-image")).to_have_text("Running")
+    later(30)
+    expect(page.locator("#progress-image .active")).to_have_text("Merge event lists. active")
+    later(40)
+    expect(page.locator("#progress-image .active")).to_have_text("Creating images. active")
+    expect(page.locator("#progress-image")).to_contain_text("Running for 00:01:15")
+    assert page.evaluate("document.body.dataset.loaded") == "once"
+
+
+def test_files_and_pictures_come_to_the_page_by_themselves_at_the_end(submit, watch):
+    page, later = watch(submit(LIGHT_CURVE)["URL"])
+    later(3600)
+    expect(page).to_have_title("Job 1: COMPLETE")
+    expect(page.get_by_role("link", name="lc.tar.gz")).to_be_visible()
+    assert page.get_by_role("img").evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 100
+
+
+def test_an_address_that_is_being_typed_is_not_lost_when_a_product_ends(submit, watch):
+    page, later = watch(submit(POSITIONS)["URL"])
+    page.get_by_label("To cancel").fill(ME)
+    later(60)
+    expect(page.locator("#status-psf")).to_have_text("Complete")
+    expect(page.locator("#row-psf").get_by_role("button")).to_be_hidden()
+    expect(page.get_by_label("To cancel")).to_have_value(ME)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_cancelling_by_a_click_needs_the_owner_and_shows_on_the_page(submit, open_page, scripts):
+    page = open_page(submit(POSITIONS)["URL"], java_script_enabled=scripts)
+    page.get_by_label("To cancel").fill(NOBODY_ELSE)
+    page.get_by_role("button", name="Cancel the enhanced position").click()
+    expect(page.get_by_role("alert")).to_contain_text("not owned by user")
+    page.get_by_label("To cancel").fill(ME)
+    page.get_by_role("button", name="Cancel the enhanced position").click()
+    expect(page.locator("#status-enh")).to_have_text("Cancelled at your request")
+    expect(page.locator("#status-psf")).to_have_text("Requested")
+
+
+def test_the_enter_key_alone_cancels_nothing(submit, open_page, server):
+    page = open_page(submit(POSITIONS)["URL"])
+    page.get_by_label("To cancel").fill(ME)
+    page.keyboard.press("Enter")
+    assert server.simulator.journal.count(operation="cancelPage") == 0
+
+
+def test_a_job_can_be_cancelled_by_keys_alone(submit, open_page):
+    page = open_page(submit(IMAGE)["URL"])
+    page.keyboard.press("Tab")
+    page.keyboard.type(ME)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("Job 1: COMPLETE")
+
+
+def test_the_page_of_an_expired_job_says_so(submit, advance, open_page):
+    url = submit(IMAGE)["URL"]
+    advance(9 * DAY)
+    page = open_page(url)
+    expect(page.get_by_text("The products of this job are no longer available.")).to_be_visible()
+    assert page.get_by_role("link").count() == 0
+
+
+# registration ----------------------------------------------------------------------------------------------------
+
+
+def test_registering_works_without_scripts(open_page):
+    page = open_page("/user_objects/register.php", java_script_enabled=False)
+    page.get_by_label("E-mail address").fill(ME)
+    page.get_by_role("button", name="Register").click()
+    page.get_by_role("link", name=f"Confirm {ME}").click()
+    expect(page.get_by_text(f"{ME} is confirmed")).to_be_visible()
+
+
+# the dashboard ---------------------------------------------------------------------------------------------------
+
+
+def test_a_limit_changed_in_the_dashboard_refuses_the_next_submission(submit, open_page):
+    page = open_page("/_mock/")
+    page.get_by_label("limits.active_jobs").fill("1")
+    page.get_by_role("button", name="Change settings").click()
+    expect(page.get_by_label("limits.active_jobs")).to_have_value("1")
+    assert [submit(IMAGE)["OK"], submit(IMAGE)["OK"]] == [1, 0]
+
+
+def test_the_dashboard_moves_time_to_the_next_change(submit, open_page):
+    submit(IMAGE)
+    page = open_page("/_mock/")
+    page.get_by_role("button", name="To the next change").click()
+    expect(page.locator(".gantt")).to_contain_text("Running")
+    page.get_by_role("button", name="+ 1 hour").click()
+    expect(page.locator(".gantt")).to_contain_text("Complete")
+
+
+def test_the_dashboard_follows_what_happens_and_leaves_alone_what_is_typed(submit, open_page):
+    page = open_page("/_mock/")
+    expect(page.locator("#live-jobs")).to_have_text("No jobs yet.")
+    page.get_by_label("limits.active_jobs").fill("7")
+    submit(IMAGE | {"name": "Cyg X-1"})
+    expect(page.locator("#live-jobs")).to_contain_text("Cyg X-1")
+    expect(page.locator("#live-journal")).to_contain_text("run_userobject")
+    expect(page.get_by_label("limits.active_jobs")).to_have_value("7")
+
+
+def test_the_journal_stays_filtered_while_the_dashboard_follows(submit, open_page):
+    page = open_page("/_mock/?outcome=refused")
+    submit(IMAGE)
+    expect(page.locator("#live-jobs")).to_contain_text("GRB 200416A")
+    expect(page.locator("#live-journal")).to_contain_text("0 calls")
+
+
+def test_a_mistake_in_the_dashboard_is_explained(open_page):
+    page = open_page("/_mock/")
+    page.get_by_label("queue.slots").fill("-1")
+    page.get_by_role("button", name="Change settings").click()
+    expect(page.get_by_role("alert")).to_contain_text("queue.slots is -1, but must be a whole number")
+
+
+# every page ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stories(submit, advance, server):
+    """Bring the simulator to where each page is as full as it gets, and return its address."""
+
+    def told(story):
+        sim = server.simulator
+        job = submit(POSITIONS | {"lc": 1, **LIGHT_CURVE, "spec": 1, "specz": 0})["URL"]
+        submit(IMAGE)
+        sim.controls.plan_fault({"kind": "refuse", "operation": "getNumJobs", "times": 2})
+        advance({"running": 70, "complete": DAY, "light curve": DAY, "expired": 9 * DAY}.get(story, 2))
+        if story in ("dashboard", "running"):
+            advance(20)
+        return {
+            "dashboard": "/_mock/",
+            "a mistake in the dashboard": "/_mock/",
+            "registration": "/user_objects/register.php",
+            "a link that is not known": "/user_objects/register.php?confirm=x",
+            "not found": "/nowhere",
+            "light curve": f"{job}/lc/index.php",
+        }.get(story, job)
+
+    return told
+
+
+STORIES = ["requested", "running", "complete", "expired", "light curve", "registration", "a link that is not known",
+           "not found", "dashboard"]  # fmt: skip
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": {"width": 360, "height": 740}},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("story", STORIES)
+def test_axe_finds_nothing_to_complain_of_and_nothing_runs_over_the_edge(stories, open_page, story, look):
+    page = open_page(stories(story), **LOOKS[look])
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run().then(result => result.violations.map(v => [v.id, v.help, v.nodes[0].html]))")
+    assert found == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+        "the page is wider than the window"
+    )
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_every_page_is_html_without_errors(stories, server, story):
+    address = stories(story)
+    answer = requests.get(address if "://" in address else server.url + address, timeout=60)
+    html5lib.HTMLParser(strict=True).parse(answer.text)
+
+
+def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
+    with MockServer(clock="virtual", token="secret") as server:
+        page = chromium.new_page(base_url=server.url)
+        page.goto("/_mock/")
+        page.add_script_tag(path=AXE)
+        assert page.evaluate("axe.run().then(result => result.violations.map(v => v.id))") == []
+        page.get_by_label("Token").fill("secret")
+        page.get_by_role("button", name="Enter").click()
+        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+        page.get_by_role("button", name="+ 1 day").click()
+        expect(page.locator("#live-time")).to_contain_text("2026-03-03")
+        page.close()
