@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, g, request
@@ -98,12 +100,21 @@ def create_app(
     token
         What callers of the control interface must show; None: nothing.
     """
+    app = copy(_routed())
+    for registry in ("before_request_funcs", "after_request_funcs", "view_functions", "config"):
+        setattr(app, registry, deepcopy(getattr(app, registry)))  # what is hung on this app is no other's
+    jobs = JobService(store, clock, Stage(store, scenario), base_url=base_url, open_to_all=open_to_all)
+    app.extensions = {"xrt_mock": Simulation(jobs, Contents(jobs), Controls(jobs), token)}
+    return app
+
+
+@cache
+def _routed() -> Flask:
+    """Return an app with all routes and no simulation: werkzeug compiles each rule, so this is done once."""
     app = _App("mock_server")
     app.url_map.converters["job_id"] = _JobNumber
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
-    jobs = JobService(store, clock, Stage(store, scenario), base_url=base_url, open_to_all=open_to_all)
-    app.extensions["xrt_mock"] = Simulation(jobs, Contents(jobs), Controls(jobs), token)
     for blueprint in (api, files, pages, control, dashboard):
         app.register_blueprint(blueprint)
     app.register_error_handler(404, _lost)

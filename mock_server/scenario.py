@@ -11,7 +11,7 @@ import tomllib
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -359,6 +359,7 @@ def load(which: str | Path) -> Scenario:
         raise ScenarioError(f"{source}: not TOML: {error}") from error
 
 
+@lru_cache(maxsize=32)
 def from_text(text: str, name: str) -> Scenario:
     """Read a scenario from the text of its TOML file."""
     return replace(from_mapping(tomllib.loads(text), name), text=text)

@@ -273,6 +273,7 @@ def builtin() -> Mapping[str, Mapping[str, Any]]:
 def catalogue(overrides: tuple[Mapping[str, Any], ...] = ()) -> tuple[Source, ...]:
     """Return all named sources: the built-in ones, changed or added to by `overrides` (by name, key by key)."""
     entries: dict[str, Mapping[str, Any]] = dict(builtin())
+    changed: dict[str, Source] = {}
     for override in overrides:
         name = override.get("name")
         if not isinstance(name, str) or not key_of(name):
@@ -280,7 +281,13 @@ def catalogue(overrides: tuple[Mapping[str, Any], ...] = ()) -> tuple[Source, ..
         key = next((k for k, e in entries.items() if key_of(name) in _keys(e)), key_of(name))
         old = entries.get(key, {"name": name})
         entries[key] = _merged(old, override) | {"name": old["name"]}
-    return tuple(from_mapping(Source, entry, f"source {entry['name']}") for entry in entries.values())
+        changed[key] = from_mapping(Source, entries[key], f"source {old['name']}")
+    return tuple((_builtin_sources() | changed).values())
+
+
+@lru_cache(maxsize=1)
+def _builtin_sources() -> dict[str, Source]:
+    return {key: from_mapping(Source, entry, f"source {entry['name']}") for key, entry in builtin().items()}
 
 
 def _keys(entry: Mapping[str, Any]) -> set[str]:

@@ -13,10 +13,11 @@ import weakref
 from collections import deque
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import sqlalchemy as sa
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool
 
 from . import tables as t
 from .journal import Entry, Journal
@@ -181,7 +182,8 @@ class Store:
         self.flush()
         for connection in list(self._connections):
             connection.close()
-        self._engine.dispose()
+        if self.shared:
+            self._engine.dispose()
 
 
 class _OneConnection:
@@ -193,8 +195,8 @@ class _OneConnection:
 def _engine(url: str, memory: bool) -> sa.Engine:
     try:
         if memory:
-            engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
-        elif url.startswith("sqlite"):
+            return _memory_engine()
+        if url.startswith("sqlite"):
             options = {"check_same_thread": False, "timeout": 60}
             engine = sa.create_engine(url, connect_args=options, max_overflow=-1)  # as many as there are threads
         else:
@@ -203,6 +205,14 @@ def _engine(url: str, memory: bool) -> sa.Engine:
         raise StoreError(f"--db {url}: {error}") from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+@cache
+def _memory_engine() -> sa.Engine:
+    """Return the engine of all databases in memory: each connection is one; statements are worded once for all."""
+    engine = sa.create_engine("sqlite://", poolclass=NullPool, connect_args={"check_same_thread": False})
+    sa.event.listen(engine, "connect", _set_up_sqlite)
     return engine
 
 

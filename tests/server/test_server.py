@@ -213,7 +213,7 @@ def bug() -> None:
 def test_an_exception_nobody_foresaw_is_a_500_and_is_raised_again_at_the_end(answers_keep_the_contract):
     def use() -> None:
         with MockServer() as server:
-            server.simulator.app.before_request(bug)
+            server.simulator.app.view_functions["api.getNumJobs"] = bug
             assert post(server).status_code == 500
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
@@ -224,7 +224,7 @@ def test_an_exception_nobody_foresaw_is_a_500_and_is_raised_again_at_the_end(ans
 def test_an_error_of_the_test_itself_goes_before_one_of_the_server(answers_keep_the_contract):
     def use() -> None:
         with MockServer() as server:
-            server.simulator.app.before_request(bug)
+            server.simulator.app.view_functions["api.getNumJobs"] = bug
             post(server)
             raise ImATeapot
 
