@@ -1,0 +1,167 @@
+"""The documentation's pages say what is true: every block of code in them is run, in the order of the page."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from mock_server import Simulator
+from mock_server.virtual_time import VirtualTime
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+RUN_ELSEWHERE = {"client.md": "tests/client/test_page.py"}
+PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
+NOT_CODE = ("{toctree}", "{eval-rst}", "{include}")
+BLOCK = re.compile(r"^```(?P<kind>\S+)[^\n]*\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
+CODE_BLOCK = re.compile(r"^```\{code-block\} (\w+)\n:caption: (\S+)\n\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+class File(NamedTuple):
+    """A block with a caption: a file the reader saves under that name."""
+
+    language: str
+    name: str
+    text: str
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def files(name: str) -> list[File]:
+    return [File(*found) for found in CODE_BLOCK.findall(page(name))]
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return [found["text"] for found in BLOCK.finditer(page(name)) if found["kind"] == language]
+
+
+def with_blocks(language: str) -> list[str]:
+    return [name for name in PAGES if blocks(name, language) and name not in RUN_ELSEWHERE]
+
+
+def test_every_block_is_of_a_kind_that_is_run():
+    for name in PAGES:
+        known = {"python", "console", "{code-block}", *NOT_CODE}
+        found = {block["kind"] for block in BLOCK.finditer(page(name))}
+        assert found <= known, (
+            f"{name} has blocks {found - known}: run them in {Path(__file__).name}, or say it otherwise"
+        )
+        languages = {file.language for file in files(name)}
+        assert languages <= {"python", "toml", "yaml", "text"}, f"{name} has files in {languages}"
+        assert len(files(name)) == page(name).count("```{code-block}"), f"a block of {name} has no caption"
+
+
+@pytest.mark.parametrize("name", with_blocks("python"))
+def test_the_python_of_a_page_runs_from_its_first_block_to_its_last(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scene: dict[str, object] = {"__name__": "page"}
+    with Simulator() as sim, sim.intercept(), VirtualTime(sim.clock):
+        for block in blocks(name, "python"):
+            exec(compile(block, name, "exec"), scene)
+
+
+@pytest.mark.parametrize("name", with_blocks("console"))
+def test_the_commands_of_a_page_work_with_the_files_of_the_page(name, tmp_path):
+    save_files(name, tmp_path)
+    typed = [line.removeprefix("$ ") for block in blocks(name, "console") for line in block.splitlines()]
+    assert all(line.startswith("$ ") for block in blocks(name, "console") for line in block.splitlines())
+    for command in typed:
+        if command.startswith("pip install"):
+            check_install(shlex.split(command)[2:])
+    run([command for command in typed if not installs(command)], tmp_path)
+
+
+def save_files(name: str, folder: Path) -> None:
+    for file in files(name):
+        (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file.name).write_text(file.text, encoding="utf-8")
+
+
+def installs(command: str) -> bool:
+    """Whether a command makes the environment, which the tests have already."""
+    return command.startswith(("pip install", "python -m venv", ". venv"))
+
+
+def check_install(wanted: list[str]) -> None:
+    """What a page installs beside the project has to be a dependency of these tests; extras have to exist."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    there = {re.split(r"[\[<>=]", requirement)[0] for extra in extras.values() for requirement in extra}
+    for requirement in wanted:
+        name, _, extra = requirement.rstrip("]").partition("[")
+        assert re.split(r"[<>=]", name)[0] in there | {project["name"]}, f"nothing here tries {requirement}"
+        assert not extra or extra in extras, f"there is no extra {extra}"
+
+
+def run(commands: list[str], folder: Path) -> None:
+    """Run commands as one shell does; a server in the background is waited for, and ended at the end."""
+    port = str(free_port())  # the documented one may be taken on this machine
+    lines = ["set -e", f"xrt-mock() {{ {shlex.quote(sys.executable)} -m mock_server.cli \"$@\"; }}",
+             f"python() {{ {shlex.quote(sys.executable)} \"$@\"; }}",
+             f"pytest() {{ {shlex.quote(sys.executable)} -m pytest -p no:cacheprovider \"$@\"; }}"]  # fmt: skip
+    for command in commands:
+        if command.endswith("&"):
+            lines += [f"{command[:-1]} > server.log &", "until grep -q listening server.log; do kill -0 $!; done"]
+        else:
+            lines.append(command)
+    script = "\n".join(lines).replace("8000", port)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("XRT_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    with subprocess.Popen(
+        ["bash", "-c", script], cwd=folder, env=environment | {"PATH": path}, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as shell:  # fmt: skip
+        try:
+            status = shell.wait(300)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # nothing may be left in the background
+                os.killpg(shell.pid, signal.SIGTERM)
+        said = shell.communicate()[0]
+    assert status == 0, f"{script}\nended with {status}:\n{said}"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("pipeline", [".github/workflows/test.yml", ".gitlab-ci.yml"])
+def test_the_pipelines_of_the_page_do_what_can_be_done_here(pipeline, tmp_path):
+    save_files("ci.md", tmp_path)
+    (job,) = (
+        (found := yaml.safe_load((tmp_path / pipeline).read_text(encoding="utf-8"))).get("jobs") or found
+    ).values()
+    steps = job.get("script") or [step["run"] for step in job["steps"] if "run" in step]
+    assert steps[0] == "pip install -r requirements-test.txt"
+    check_install((tmp_path / "requirements-test.txt").read_text(encoding="utf-8").split())
+    run(steps[1:], tmp_path)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_to_files_that_exist(name):
+    if "{include}" in page(name):
+        return
+    targets = re.findall(r"\]\(([^)#:]+)\)", page(name))
+    missing = [
+        target for target in targets if not any(((DOCS / name).parent / f"{target}{e}").exists() for e in ("", ".md"))
+    ]
+    assert not missing, f"{name} points at {missing}, which are not there"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = {f"{line}.md" for line in page("index.md").splitlines() if (DOCS / f"{line}.md").is_file()}
+    assert listed == set(PAGES) - {"index.md"}
