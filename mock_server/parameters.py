@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .errors import ParametersRefused, Refusal
@@ -85,7 +85,7 @@ class Submission:
             if p.name in computed or (p.name in told and p.name in self.values and p.name not in self.given)
         ]
         return {
-            name: _worked_out(name, computed[name]) if name in computed else stored(BY_NAME[name], self.values[name])
+            name: _worked_out(name, computed[name]) if name in computed else _stored(name, self.values[name])
             for name in _in_replay_order(names)
         }
 
@@ -149,10 +149,38 @@ def _read_all(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
         if t0 is None and values.get("getT0"):
             t0 = 0.0  # to be worked out; until then any will do to check how ranges are written
         try:
-            values[name] = read_value(BY_NAME[name], given[name], relative=relative, t0=t0)
+            values[name] = _read(name, given[name], relative, t0)
         except ValueError as problem:
             unread[name] = f"{name} is {shown(given[name])}, but {problem}"
     return values, unread
+
+
+_SHORT = 64
+_PLAIN_TYPES = frozenset((str, int, float, bool))
+
+
+def _read(name: str, value: Any, relative: bool, t0: float | None) -> Any:
+    """Read a value; most of those in a submission were in others before."""
+    if type(value) is str and len(value) <= _SHORT:
+        return _read_text(name, value, relative, t0)
+    return read_value(BY_NAME[name], value, relative=relative, t0=t0)
+
+
+@lru_cache(4096)
+def _read_text(name: str, value: str, relative: bool, t0: float | None) -> Any:
+    return read_value(BY_NAME[name], value, relative=relative, t0=t0)
+
+
+def _stored(name: str, value: Any) -> Any:
+    """Return the stored form of a value; most are the same in all submissions."""
+    if type(value) in _PLAIN_TYPES and (type(value) is not str or len(value) <= _SHORT):
+        return _stored_plain(name, value)
+    return stored(BY_NAME[name], value)
+
+
+@lru_cache(4096, typed=True)
+def _stored_plain(name: str, value: str | float) -> Any:
+    return stored(BY_NAME[name], value)
 
 
 def _products(values: dict[str, Any]) -> tuple[Product, ...]:
