@@ -211,10 +211,10 @@ def sizes() -> None:
                 measures[f"listOldJobs {number}"] = lambda s=server: load(s, "listOldJobs", MANY)  # type: ignore[misc]
         found = in_turns(measures)
     for name, one in found.items():
-        call, number = name.split()
+        call, size = name.split()
         beside = found[f"{call} 10000"]
         told = f"rate x{one.per_second / beside.per_second:.2f}, p99 x{one.p99_ms / beside.p99_ms:.2f} of those at 10^4"
-        print(f"{call:20} {number:>8} jobs {one.per_second:6.0f}/s  p99 {one.p99_ms:5.1f} ms  {told}")
+        print(f"{call:20} {size:>8} jobs {one.per_second:6.0f}/s  p99 {one.p99_ms:5.1f} ms  {told}")
     ratio = found["getNumJobs 1000000"].per_second / found["listOldJobs 1000000"].per_second
     print(f"a list of 1,000 jobs costs {ratio:.1f} counts (target 20)")
 
@@ -230,9 +230,7 @@ def processes() -> None:
             measures[str(number)] = lambda s=server: load(s, "getNumJobs", COUNT)  # type: ignore[misc]
         found = in_turns(measures)
     one, two = found["1"].per_second, found["2"].per_second
-    print(
-        f"getNumJobs: one process {one:.0f}/s, two {two:.0f}/s: x{two / one:.2f} (target 1.6; the load needs a core)"
-    )
+    print(f"getNumJobs: one process {one:.0f}/s, two {two:.0f}/s: x{two / one:.2f} (target 1.6; the load needs a core)")
 
 
 def start() -> None:

@@ -35,9 +35,9 @@ ROOMS = {
     "service": "service contents controls stage",
     "transport": "transport_faults exchange callsite own_user",
     "views": "views",
-    "edge": """__init__ app wsgi server serving stored_clock simulator advice report_files intercept run guest link link_server gates
-        virtual_time import_hooks clock_lock clock_selector watchdog pytest_plugin proxy sleep_command ctl load commands
-        cli""",
+    "edge": """__init__ app wsgi server serving stored_clock simulator advice report_files intercept
+        run guest link link_server gates virtual_time import_hooks clock_lock clock_selector watchdog pytest_plugin proxy
+        sleep_command ctl load commands cli""",
 }
 MAY_IMPORT = {
     "facts": "facts",

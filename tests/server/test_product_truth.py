@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,9 +15,12 @@ from mock_server.sky import Sky, World
 from mock_server.sources import catalogue
 from tests.server.ordering import NOW, order_of, single, source_of
 
+if TYPE_CHECKING:
+    from mock_server.products.curves import Curve
+
 
 @cache
-def curve(name: str, seed: int = 5, mode: str = "PC", **parameters: Any) -> lightcurve.Curve:
+def curve(name: str, seed: int = 5, mode: str = "PC", **parameters: Any) -> Curve:
     sky = Sky(seed)
     return lightcurve.build(order_of(sky, Product.LIGHT_CURVE, name, **parameters), sky).curves[mode]
 
@@ -27,8 +30,9 @@ def first(sky: Sky, name: str, count: int) -> dict[str, Any]:
     return {"lcobs": "user", "uselcobs": ",".join(single(sky, name, k) for k in range(count))}
 
 
-def error(found: lightcurve.Curve) -> np.ndarray[Any, Any]:
-    return 0.5 * (found.rates.above - found.rates.below)
+def error(found: Curve) -> np.ndarray[Any, Any]:
+    half: np.ndarray[Any, Any] = 0.5 * (found.rates.above - found.rates.below)
+    return half
 
 
 def slope_of(seed: int) -> tuple[float, float]:

@@ -206,7 +206,7 @@ def test_the_private_header_never_travels(server):
 # beginning and end -----------------------------------------------------------------------------------------------
 
 
-def bug() -> None:
+def bug() -> str:
     raise ZeroDivisionError("a bug")
 
 

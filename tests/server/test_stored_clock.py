@@ -8,7 +8,7 @@ import pytest
 from mock_server import Simulator, stored_clock
 from mock_server.clock import VirtualClock
 from mock_server.scenario import ScenarioError, load
-from mock_server.stored_clock import ClockError
+from mock_server.stored_clock import ClockError, StoredVirtualClock
 
 CALM = load("calm")
 
@@ -101,6 +101,7 @@ def test_time_in_a_database_only_moves_forward(db, seconds):
 
 def test_parties_share_a_clock_that_is_kept(db):
     with Simulator(db=db) as sim:
+        assert isinstance(sim.clock, StoredVirtualClock)
         sim.clock.join((0,))
         sim.clock.attach((0,))
         sim.clock.sleep(60)
