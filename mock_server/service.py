@@ -21,7 +21,7 @@ from .simulation import NEVER, Queue, Rules, Wish
 from .tables import user_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from .clock import Clock
     from .faults import Fault
@@ -222,10 +222,10 @@ class JobService:
             self._require_user(facts, user)
             now = self.clock.now()
             rows = facts.list_jobs(user)
-        expires_at = self.stage.scenario().expires_at
+        has_products = _keeper(self.stage.scenario(), now)
         sets = {text: frozenset(map(Product, text.split(","))) for text in {products for *_, products, _ in rows}}
         return [
-            Listed(number, name, submitted_at, sets[products], now < expires_at(ended_at))
+            Listed(number, name, submitted_at, sets[products], has_products(ended_at))
             for number, name, submitted_at, products, ended_at in rows
         ]
 
@@ -286,6 +286,25 @@ class JobService:
         if user_key(job.user) != user_key(user):
             raise JobRefused(f"Job {job_id} is not owned by user {user}")
         return job
+
+
+def _keeper(scenario: Scenario, now: float) -> Callable[[float], bool]:
+    """Return whether products of a job that ended at a given moment are kept at `now`.
+
+    What ended later is never removed earlier, so in a long list few moments have to be worked out.
+    """
+    gone, kept = -NEVER, NEVER
+
+    def has_products(ended_at: float) -> bool:
+        nonlocal gone, kept
+        if gone < ended_at < kept:
+            if now < scenario.expires_at(ended_at):
+                kept = ended_at
+            else:
+                gone = ended_at
+        return ended_at >= kept
+
+    return has_products
 
 
 def _rules(epoch: Epoch) -> Rules:

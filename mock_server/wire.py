@@ -216,16 +216,24 @@ def listed(jobs: Iterable[Listed]) -> dict[str, Any]:
 
 
 def _listed(job: Listed) -> dict[str, Any]:
-    entry: dict[str, Any] = {"JobID": job.job_id, "Name": job.name, "DateSubmitted": date_text(job.submitted_at)}
-    for product in _LISTED:
-        entry[product.long_name] = product in job.products
-    entry["hasProd"] = job.has_products
-    return entry
+    head = {"JobID": job.job_id, "Name": job.name, "DateSubmitted": date_text(job.submitted_at)}
+    return {**head, **_held(job.products), "hasProd": job.has_products}
+
+
+@lru_cache(128)  # as many sets as seven products have
+def _held(products: frozenset[Product]) -> dict[str, bool]:
+    """Tell of each product that the list knows whether it is among these."""
+    return {product.long_name: product in products for product in _LISTED}
 
 
 def date_text(instant: float) -> str:
     """Return service time as ``YYYY-MM-DD hh:mm:ss`` UTC."""
-    return datetime.fromtimestamp(math.floor(instant), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return _second_text(math.floor(instant))
+
+
+@lru_cache(4096)
+def _second_text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat(" ")[:19]
 
 
 def old_parameters(job: Job, url: str, caller: Caller) -> dict[str, Any]:
