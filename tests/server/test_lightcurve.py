@@ -396,3 +396,20 @@ def test_old_forms_of_no_light_curve_are_empty():
     nothing = {"NOLC": 1, "Datasets": []}
     assert as_1_9(nothing) == {"datasets": []}
     assert as_1_8(nothing) == {"hasWT": 0, "hasWTUL": 0, "hasPC": 0, "hasPCUL": 0}
+
+
+def test_every_qdp_file_of_a_curve_in_counts_is_read_by_astropy(tmp_path):
+    """By its QDP reader, or, for limits, whose SNR is ``inf`` (documented), by its reader of plain tables."""
+    from astropy.io import ascii as plain
+    from astropy.table import Table
+
+    names = [name for name in with_limits().files if name.endswith(".qdp")]
+    assert len(names) > 8
+    for name in names:
+        text = with_limits().files[name].decode()
+        if "UL" in name:
+            assert len(plain.read(text, header_start=2, data_start=3)), name
+        else:
+            path = tmp_path / name
+            path.write_text(text, encoding="ascii")
+            assert len(Table.read(path, format="ascii.qdp", table_id=0)), name
