@@ -2,6 +2,10 @@
 
 from importlib import metadata
 
+from contracts import documents
+from mock_server.faults import KINDS
+from mock_server.scenario import SETTINGS
+
 project = "xrt-mock"
 author = copyright = "the xrt-mock developers"  # noqa: A001 - Sphinx's name
 release = metadata.version("xrt-mock")
@@ -9,8 +13,35 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpy
 html_theme = "furo"
 html_title = f"xrt-mock {release}"
 exclude_patterns = ["build"]
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["substitution"]
 myst_heading_anchors = 2
 numpydoc_show_class_members = False
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
+
+
+def table(*rows: tuple[object, ...]) -> str:
+    """Return a table in Markdown; the first row is its head."""
+    head, *body = (f"| {' | '.join(str(cell) for cell in row)} |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def operations(document: str) -> str:
+    """Return the operations of an OpenAPI document."""
+    found = documents.operations(document).values()
+    rows = [(f"`{o.method} {o.path}`", f"`{o.id}`", o.definition.get("summary", "")) for o in found]
+    return table(("call", "name", "what it does"), *rows)
+
+
+myst_substitutions = {
+    "jobs_operations": operations("jobs"),
+    "control_operations": operations("control"),
+    "settings": table(
+        ("setting", "built in", "may be", "meaning"),
+        *((f"`{name}`", f"`{s.default!r}`", s.must_be, s.meaning) for name, s in SETTINGS.items()),
+    ),
+    "faults": table(
+        ("kind", "what happens", "arguments", "work done"),
+        *((f"`{n}`", k.meaning, ", ".join(k.arguments), "yes" if k.work_done else "no") for n, k in KINDS.items()),
+    ),
+}

@@ -163,5 +163,6 @@ def test_links_lead_to_files_that_exist(name):
 
 
 def test_every_page_is_in_the_table_of_contents():
-    listed = {f"{line}.md" for line in page("index.md").splitlines() if (DOCS / f"{line}.md").is_file()}
+    entries = re.findall(r"^(?:.* <)?([\w/-]+)>?$", page("index.md"), re.MULTILINE)
+    listed = {f"{entry}.md" for entry in entries if (DOCS / f"{entry}.md").is_file()}
     assert listed == set(PAGES) - {"index.md"}
