@@ -169,6 +169,15 @@ def test_the_dashboard_follows_what_happens_and_leaves_alone_what_is_typed(submi
     expect(page.get_by_label("limits.active_jobs")).to_have_value("7")
 
 
+def test_a_link_that_has_the_focus_keeps_it_while_the_dashboard_follows(submit, open_page):
+    submit(IMAGE)
+    page = open_page("/_mock/")
+    page.locator("#job-1").focus()
+    submit(IMAGE | {"name": "Cyg X-1"})
+    expect(page.locator("#live-jobs")).to_contain_text("Cyg X-1")
+    expect(page.locator("#job-1")).to_be_focused()
+
+
 def test_the_journal_stays_filtered_while_the_dashboard_follows(submit, open_page):
     page = open_page("/_mock/?outcome=refused")
     submit(IMAGE)
