@@ -30,6 +30,11 @@ WITHOUT_NETWORK = (
 AXE = Path(__file__).with_name("axe.min.js")
 
 
+def browser_options() -> list[str]:
+    """How the browser is started: for root only without its sandbox."""
+    return [*WITHOUT_NETWORK, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -43,9 +48,8 @@ def chromium() -> Iterator[Browser]:
     path = os.environ.get("XRT_MOCK_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip(f"{WITHOUT}: none of {', '.join(NAMES)} is here")
-    as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=[*WITHOUT_NETWORK, *as_root])
+        browser = started.chromium.launch(executable_path=path, args=browser_options())
         yield browser
         browser.close()
 

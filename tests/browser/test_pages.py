@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from mock_server import MockServer
+from mock_server.report_files import Material, render
 from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
 
 from .conftest import AXE, WITHOUT
@@ -259,3 +260,20 @@ def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
         page.get_by_role("button", name="+ 1 day").click()
         expect(page.locator("#live-time")).to_contain_text("2026-03-03")
         page.close()
+
+
+def test_the_written_courtesy_report_is_as_clean(chromium, server, submit, advance, tmp_path):
+    submit(IMAGE)
+    submit({})
+    advance(3600)
+    sim = server.simulator
+    with sim.store.reading() as facts:
+        jobs = facts.all_jobs()
+    text = render("html", Material(sim.report(), ["a limit was passed"], jobs=jobs, journal=sim.journal))
+    html5lib.HTMLParser(strict=True).parse(text)
+    (tmp_path / "report.html").write_text(text, encoding="utf-8")
+    page = chromium.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    page.add_script_tag(path=AXE)
+    assert page.evaluate("axe.run().then(result => result.violations.map(v => v.id))") == []
+    page.close()
