@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,14 @@ WITHOUT_NETWORK = (
     "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-AXE = Path(__file__).with_name("axe.min.js")
+
+
+def axe_script() -> Path:
+    """The checker of accessibility, as the package ships it."""
+    package = find_spec("axe_playwright_python")
+    if package is None or package.origin is None:
+        pytest.skip(WITHOUT)
+    return Path(package.origin).with_name("axe.min.js")
 
 
 def browser_options() -> list[str]:

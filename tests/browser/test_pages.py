@@ -11,7 +11,7 @@ from mock_server import MockServer
 from mock_server.report_files import Material, render
 from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
 
-from .conftest import AXE, WITHOUT
+from .conftest import WITHOUT, axe_script
 
 if TYPE_CHECKING:
     import html5lib
@@ -233,7 +233,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("story", STORIES)
 def test_axe_finds_nothing_to_complain_of_and_nothing_runs_over_the_edge(stories, open_page, story, look):
     page = open_page(stories(story), **LOOKS[look])
-    page.add_script_tag(path=AXE)
+    page.add_script_tag(path=axe_script())
     found = page.evaluate("axe.run().then(result => result.violations.map(v => [v.id, v.help, v.nodes[0].html]))")
     assert found == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
@@ -252,7 +252,7 @@ def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
     with MockServer(clock="virtual", token="secret") as server:
         page = chromium.new_page(base_url=server.url)
         page.goto("/_mock/")
-        page.add_script_tag(path=AXE)
+        page.add_script_tag(path=axe_script())
         assert page.evaluate("axe.run().then(result => result.violations.map(v => v.id))") == []
         page.get_by_label("Token").fill("secret")
         page.get_by_role("button", name="Enter").click()
@@ -274,6 +274,6 @@ def test_the_written_courtesy_report_is_as_clean(chromium, server, submit, advan
     (tmp_path / "report.html").write_text(text, encoding="utf-8")
     page = chromium.new_page()
     page.goto((tmp_path / "report.html").as_uri())
-    page.add_script_tag(path=AXE)
+    page.add_script_tag(path=axe_script())
     assert page.evaluate("axe.run().then(result => result.violations.map(v => v.id))") == []
     page.close()
