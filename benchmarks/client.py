@@ -175,7 +175,7 @@ def campaign(sources: int = 500, deaths: int = 20) -> None:
     from tests.client.test_campaign import run_with_deaths, simulator  # noqa: PLC0415 - the tests' own machinery
 
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as out, simulator("flaky", {"outcomes.failed": 0.0}).intercept() as sim:
+    with tempfile.TemporaryDirectory() as out, simulator("flaky").intercept() as sim:
         sim.controls.plan_fault({"kind": "lost", "operation": "run_userobject", "probability": 0.1})
         summary = run_with_deaths(sim, sources, deaths, Path(out)).summary()
         report = sim.report()

@@ -249,7 +249,7 @@ def run_with_deaths(
 @pytest.mark.spoils_answers("answers get lost, cut and garbled on purpose")
 @pytest.mark.parametrize("seed", range(4))
 def test_a_campaign_killed_at_random_moments_makes_every_product_once(tmp_path, seed):
-    with simulator("flaky", {"outcomes.failed": 0.0}).intercept() as sim:
+    with simulator("flaky").intercept() as sim:
         sim.controls.plan_fault({"kind": "lost", "operation": "run_userobject", "probability": 0.1})
         campaign = run_with_deaths(sim, 40, 12, tmp_path, seed)
         report = sim.report()
