@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -15,10 +16,13 @@ from tests.server.conftest import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from playwright.sync_api import Browser, Page, Request
 
-WITHOUT = "NO BROWSER TESTS: pip install 'xrt-mock[browser]' and apt-get install chromium"
+WITHOUT = "NO BROWSER TESTS, for want of {}: pip install 'xrt-mock[browser]' and apt-get install chromium"
+EXPECTED = ("CI", "XRT_MOCK_CHROMIUM")
+"""Where one of these is set, a browser has to be there: what is missing is a failure then, not a skip."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WITHOUT_NETWORK = (
     "--disable-gpu",
@@ -30,12 +34,34 @@ WITHOUT_NETWORK = (
 )
 
 
+def do_without(what: str) -> NoReturn:
+    """Skip, or fail where a browser is expected."""
+    named = [name for name in EXPECTED if os.environ.get(name)]
+    if named:
+        raise RuntimeError(f"{' and '.join(named)} is set, so these tests have to run. {WITHOUT.format(what)}")
+    pytest.skip(WITHOUT.format(what), allow_module_level=True)
+
+
+def needed(module: str) -> ModuleType:
+    """A module of the extra `browser`."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError:
+        do_without(module)
+
+
 def axe_script() -> Path:
     """The checker of accessibility, as the package ships it."""
     package = find_spec("axe_playwright_python")
     if package is None or package.origin is None:
-        pytest.skip(WITHOUT)
+        do_without("axe-playwright-python")
     return Path(package.origin).with_name("axe.min.js")
+
+
+def browser_path() -> str:
+    """The browser of this machine: its own path in XRT_MOCK_CHROMIUM, or the one that is installed."""
+    path = os.environ.get("XRT_MOCK_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    return path or do_without(" or ".join(NAMES))
 
 
 def browser_options() -> list[str]:
@@ -49,13 +75,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not longer: its event loop would still run in the tests that come after these
 def chromium() -> Iterator[Browser]:
-    """The browser of this machine: its own path in XRT_MOCK_CHROMIUM, or the one that is installed."""
-    playwright = pytest.importorskip("playwright.sync_api", reason=WITHOUT)
-    path = os.environ.get("XRT_MOCK_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"{WITHOUT}: none of {', '.join(NAMES)} is here")
+    """A browser for all tests of this folder."""
+    playwright = needed("playwright.sync_api")
+    path = browser_path()
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=browser_options())
         yield browser

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +9,7 @@ import requests
 from playwright.sync_api import sync_playwright
 
 from mock_server import MockServer
-from tests.browser.conftest import NAMES, browser_options
+from tests.browser.conftest import browser_options, browser_path
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -26,9 +24,8 @@ FULL = JOB | {"doenh": 1, "spec": 1, "specz": 0}
 
 def main() -> None:
     """Play a short story and take pictures on the way."""
-    path = os.environ.get("XRT_MOCK_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)))
     with MockServer(clock="virtual") as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=browser_options())
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=browser_options())
         light, dark = (
             browser.new_page(base_url=server.url, color_scheme=colours, viewport={"width": 1000, "height": 700})
             for colours in ("light", "dark")

@@ -11,14 +11,14 @@ from mock_server import MockServer
 from mock_server.report_files import Material, render
 from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
 
-from .conftest import WITHOUT, axe_script
+from .conftest import axe_script, needed
 
 if TYPE_CHECKING:
     import html5lib
     from playwright.sync_api import expect
 else:
-    html5lib = pytest.importorskip("html5lib", reason=WITHOUT)
-    expect = pytest.importorskip("playwright.sync_api", reason=WITHOUT).expect
+    html5lib = needed("html5lib")
+    expect = needed("playwright.sync_api").expect
 
 expect.set_options(timeout=60_000)  # contents of products take seconds when they are first made
 
