@@ -15,6 +15,7 @@ from multiprocessing.connection import Client
 from typing import TYPE_CHECKING, Any
 
 from mock_server.clock import ScaledClock
+from mock_server.patience import patient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +105,7 @@ class Link:
         connection = self._own.connection
         try:
             connection.send((operation, arguments))
+            patient(connection)
             now, result = connection.recv()
         except (EOFError, OSError) as error:
             self.drop()

@@ -36,8 +36,8 @@ ROOMS = {
     "transport": "transport_faults exchange callsite own_user",
     "views": "views",
     "edge": """__init__ app wsgi server serving stored_clock simulator advice report_files intercept
-        run guest link link_server gates virtual_time import_hooks clock_lock clock_selector watchdog pytest_plugin
-        proxy sleep_command ctl load commands cli""",
+        run guest link link_server patience gates virtual_time import_hooks clock_lock clock_selector watchdog
+        pytest_plugin proxy sleep_command ctl load commands cli""",
 }
 MAY_IMPORT = {
     "facts": "facts",

@@ -1,6 +1,5 @@
 """Unmodified programs in a run: answered by the simulator, in service time, cut off from the network."""
 
-import contextlib
 import os
 import signal
 import sys
@@ -458,12 +457,49 @@ class TestTheEnd:
 
         def tell() -> None:
             wait_until(lambda: bool(tiny.calls))
-            for _ in range(5):  # one that comes just before a thread blocks is seen with the next: people press again
-                os.kill(os.getpid(), signal.SIGINT)
-                with contextlib.suppress(AssertionError):
-                    wait_until(lambda: len(tiny.calls) > 1, 4.0)
-                    return
+            os.kill(os.getpid(), signal.SIGINT)
 
         threading.Thread(target=tell, daemon=True).start()
         assert run(tiny, program(tmp_path, text)) == 6
         assert tiny.calls == [(0, "ready"), (0, "clean up")]
+
+    def test_a_signal_that_the_kernel_gave_to_another_thread_ends_a_sleep_too(self, tiny, tmp_path):
+        # So does one that comes just before the main thread blocks: nothing interrupts its wait either
+        text = """
+            import signal, threading
+            def press():
+                until = time.perf_counter() + 0.5
+                while time.perf_counter() < until:
+                    pass
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+                until = time.perf_counter() + 25
+                while time.perf_counter() < until:
+                    pass
+                os._exit(7)  # the signal was not seen
+            threading.Thread(target=press, daemon=True).start()
+            try:
+                time.sleep(3600)
+            except KeyboardInterrupt:
+                sys.exit(6)
+        """
+        assert run(tiny, program(tmp_path, text)) == 6, "see mock_server/patience.py"
+
+    def test_a_signal_during_a_sleep_reaches_the_event_loop_that_asked_for_it(self, tiny, tmp_path):
+        text = """
+            import asyncio, signal, threading
+            def press():
+                until = time.perf_counter() + 0.5
+                while time.perf_counter() < until:
+                    pass
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            async def main():
+                called = asyncio.Event()
+                asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, called.set)
+                threading.Thread(target=press, daemon=True).start()
+                time.sleep(60)  # blocks the loop, as careless programs do
+                await asyncio.wait_for(called.wait(), 60)
+                call("called")
+            asyncio.run(main())
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert tiny.calls == [(60, "called")]
