@@ -7,11 +7,14 @@ shows in the status - are judged by `checks` and `history`.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import schemathesis
+from hypothesis.errors import HypothesisWarning
 from schemathesis import engine
 from schemathesis.engine import events
 
@@ -159,8 +162,11 @@ def run(
 
     registered = schemathesis.check(look)
     try:
-        for event in engine.from_schema(schema).execute():
-            _take(event, verdict)
+        with warnings.catch_warnings():
+            # long answers make long notes; that costs time, and says nothing about the server
+            warnings.filterwarnings("ignore", "Generating overly large repr", HypothesisWarning)
+            for event in engine.from_schema(schema).execute():
+                _take(event, verdict)
     finally:
         schemathesis.checks.CHECKS.unregister(registered.__name__)
     return verdict
@@ -187,6 +193,7 @@ def _schema(app: Any, url: str | None, seed: int, examples: int, phases: set[str
     if url is not None:
         schema.config.update(base_url=url)
     schema.hook("map_case")(_relabel)
+    schema.hook("map_case")(_quoted)
     return schema
 
 
@@ -194,6 +201,14 @@ def _relabel(_context: Any, case: Case[Any]) -> Case[Any]:
     """Put the label of the documented curl call on about half of the JSON bodies; the service must not care."""
     if case.method.upper() == "POST" and case.media_type == harness.JSON and len(repr(case.body)) % 2:
         case.headers["Content-Type"] = harness.FORM
+    return case
+
+
+def _quoted(_context: Any, case: Case[Any]) -> Case[Any]:
+    """Write a list in a path with its question marks quoted, so that it stays a path."""
+    for name, value in case.path_parameters.items():
+        if isinstance(value, list | dict):
+            case.path_parameters[name] = quote(str(value), safe="")
     return case
 
 
