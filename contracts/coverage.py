@@ -154,14 +154,19 @@ class Coverage:
     def as_html(self) -> str:
         """Return the matrix as a page."""
         who = sorted(self.counts)
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in ("group", "name", *who))
+        head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in ("group", "name", *who))
         lines = [_html_row(row, who) for row in self.matrix()]
-        style = "td{padding:0 1em}.gap{background:#fbb}"
+        style = (
+            ":root{color-scheme:light dark;font-family:system-ui,sans-serif}main{overflow-x:auto;padding:0 1rem}"
+            "th,td{text-align:left;padding:0 1rem 0 0}.gap{background:#fbb;color:#000}"
+        )
         return (
-            f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Contract coverage</title>"
-            f"<style>{style}</style></head>\n<body><table>\n<tr>{head}</tr>\n"
+            "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Contract coverage</title>"
+            "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+            f"<style>{style}</style></head>\n<body><main tabindex='0'><h1>Contract coverage</h1>"
+            f"<p>How often each part was exercised; never: marked.</p>\n<table>\n<tr>{head}</tr>\n"
             + "\n".join(lines)
-            + "\n</table></body></html>\n"
+            + "\n</table></main></body></html>\n"
         )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from contracts.coverage import Coverage
+from contracts.harness import WsgiBackend
 from mock_server import MockServer
 from mock_server.report_files import Material, render
 from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
@@ -195,6 +197,29 @@ def test_a_mistake_in_the_dashboard_is_explained(open_page):
 
 # every page ------------------------------------------------------------------------------------------------------
 
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": {"width": 360, "height": 740}},
+}
+AT = {"queued": 10, "running": 90, "complete": DAY, "light curve": DAY, "expired": 9 * DAY}
+"""After how many seconds the page of a job shows what a story tells."""
+ADDRESSES = {
+    "dashboard": "/_mock/",
+    "registration": "/user_objects/register.php",
+    "a link that is not known": "/user_objects/register.php?confirm=x",
+    "not found": "/nowhere",
+}
+ADDED = {"light curve": "/lc/index.php"}
+STORIES = ["requested", *AT, *ADDRESSES, "out of service"]
+FORMS: dict[str, tuple[str, dict[str, str]]] = {
+    "confirmation": ("/user_objects/register.php", {"email": ME}),
+    "no address": ("/user_objects/register.php", {"email": "nobody"}),
+    "cancelled by another": ("/user_objects/tprods/USERPROD_1/cancel", {"UserID": NOBODY_ELSE}),
+    "a mistake in the dashboard": ("/_mock/do/settings", {"queue.slots": "-1"}),
+    "a wrong token": ("/_mock/do/enter", {"token": "x"}),
+}
+
 
 @pytest.fixture
 def stories(submit, advance, server):
@@ -205,55 +230,52 @@ def stories(submit, advance, server):
         job = submit(POSITIONS | {"lc": 1, **LIGHT_CURVE, "spec": 1, "specz": 0})["URL"]
         submit(IMAGE)
         sim.controls.plan_fault({"kind": "refuse", "operation": "getNumJobs", "times": 2})
-        advance({"running": 70, "complete": DAY, "light curve": DAY, "expired": 9 * DAY}.get(story, 2))
-        if story in ("dashboard", "running"):
-            advance(20)
-        return {
-            "dashboard": "/_mock/",
-            "a mistake in the dashboard": "/_mock/",
-            "registration": "/user_objects/register.php",
-            "a link that is not known": "/user_objects/register.php?confirm=x",
-            "not found": "/nowhere",
-            "light curve": f"{job}/lc/index.php",
-        }.get(story, job)
+        advance(AT.get(story, 2))
+        sim.change({"service.available": story != "out of service"})
+        return server.url + ADDRESSES[story] if story in ADDRESSES else job + ADDED.get(story, "")
 
     return told
 
 
-STORIES = ["requested", "running", "complete", "expired", "light curve", "registration", "a link that is not known",
-           "not found", "dashboard"]  # fmt: skip
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 360, "height": 740}},
-}
-
-
-@pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("story", STORIES)
-def test_axe_finds_nothing_to_complain_of_and_nothing_runs_over_the_edge(stories, open_page, story, look):
-    page = open_page(stories(story), **LOOKS[look])
+def complaints(page):
+    """What axe finds wrong with a page."""
     page.add_script_tag(path=axe_script())
-    found = page.evaluate("axe.run().then(result => result.violations.map(v => [v.id, v.help, v.nodes[0].html]))")
-    assert found == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
-        "the page is wider than the window"
-    )
+    return page.evaluate("axe.run().then(result => result.violations.map(v => [v.id, v.help, v.nodes[0].html]))")
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_every_page_is_html_without_errors(stories, server, story):
+def test_axe_finds_nothing_to_complain_of_and_nothing_runs_over_the_edge(stories, open_page, story):
     address = stories(story)
-    answer = requests.get(address if "://" in address else server.url + address, timeout=60)
-    html5lib.HTMLParser(strict=True).parse(answer.text)
+    for look, options in LOOKS.items():
+        page = open_page(address, **options)
+        assert complaints(page) == [], look
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+            f"the page is wider than the window: {look}"
+        )
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_every_page_is_html_without_errors(stories, story):
+    html5lib.HTMLParser(strict=True).parse(requests.get(stories(story), timeout=60).text)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_answers_a_form_is_as_clean(stories, open_page, server, form):
+    stories(form)
+    path, fields = FORMS[form]
+    text = requests.post(server.url + path, data=fields, timeout=60).text
+    html5lib.HTMLParser(strict=True).parse(text)
+    page = open_page("about:blank")
+    page.set_content(text)
+    assert complaints(page) == []
 
 
 def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
     with MockServer(clock="virtual", token="secret") as server:
+        html5lib.HTMLParser(strict=True).parse(requests.get(f"{server.url}/_mock/", timeout=60).text)
         page = chromium.new_page(base_url=server.url)
         page.goto("/_mock/")
-        page.add_script_tag(path=axe_script())
-        assert page.evaluate("axe.run().then(result => result.violations.map(v => v.id))") == []
+        assert complaints(page) == []
         page.get_by_label("Token").fill("secret")
         page.get_by_role("button", name="Enter").click()
         expect(page.get_by_role("heading", name="Settings")).to_be_visible()
@@ -262,18 +284,25 @@ def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
         page.close()
 
 
-def test_the_written_courtesy_report_is_as_clean(chromium, server, submit, advance, tmp_path):
+def courtesy_report(sim):
+    with sim.store.reading() as facts:
+        jobs = facts.all_jobs()
+    return render("html", Material(sim.report(), ["a limit was passed"], jobs=jobs, journal=sim.journal))
+
+
+def coverage_matrix(sim):
+    seen = Coverage()
+    seen.see("service", WsgiBackend(sim.app).call("POST", "/user_objects/getNumJobs.php", {"UserID": ME}))
+    return seen.as_html()
+
+
+@pytest.mark.parametrize("written", [courtesy_report, coverage_matrix])
+def test_pages_that_are_written_to_files_are_as_clean(open_page, server, submit, advance, written):
     submit(IMAGE)
     submit({})
     advance(3600)
-    sim = server.simulator
-    with sim.store.reading() as facts:
-        jobs = facts.all_jobs()
-    text = render("html", Material(sim.report(), ["a limit was passed"], jobs=jobs, journal=sim.journal))
+    text = written(server.simulator)
     html5lib.HTMLParser(strict=True).parse(text)
-    (tmp_path / "report.html").write_text(text, encoding="utf-8")
-    page = chromium.new_page()
-    page.goto((tmp_path / "report.html").as_uri())
-    page.add_script_tag(path=axe_script())
-    assert page.evaluate("axe.run().then(result => result.violations.map(v => v.id))") == []
-    page.close()
+    page = open_page("about:blank")
+    page.set_content(text)
+    assert complaints(page) == []
