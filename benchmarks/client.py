@@ -1,6 +1,6 @@
-"""This client beside the official one: import, a status call over loopback, a large download, and a long campaign.
+"""This client beside the official one: import, a status call over loopback, and a large download.
 
-    python benchmarks/client.py [--campaign]
+    python benchmarks/client.py
 
 Each figure is taken in fresh processes on one machine, in turns, so that both meet the same load. The server is a
 process of its own that keeps connections open, as the real one does. Nothing leaves this machine.
@@ -18,7 +18,6 @@ import sys
 import tarfile
 import tempfile
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -169,25 +168,8 @@ def downloads(port: int, folder: Path) -> None:
         print(f"download of {size:3} MiB: {text}")
 
 
-def campaign(sources: int = 500, deaths: int = 20) -> None:
-    """Run a long campaign on a bad line, in a process that dies again and again."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.client.test_campaign import run_with_deaths, simulator  # noqa: PLC0415 - the tests' own machinery
-
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as out, simulator("flaky").intercept() as sim:
-        sim.controls.plan_fault({"kind": "lost", "operation": "run_userobject", "probability": 0.1})
-        summary = run_with_deaths(sim, sources, deaths, Path(out)).summary()
-        report = sim.report()
-    print(f"campaign of {sources} sources, killed {deaths} times, one answer in ten lost on submission:")
-    print(f"  {report['jobs']['submitted']} jobs, {summary.products} products saved, {summary.done} sources done")
-    print(f"  peak of active jobs: {report['active_jobs']['peak']} (allowed: 5)")
-    print(f"  {report['simulated_s'] / 86400:.1f} days of service in {time.perf_counter() - began:.0f} s")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--campaign", action="store_true", help="the long campaign too (minutes)")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -204,8 +186,6 @@ def main() -> None:
                 downloads(port, Path(name))
             finally:
                 server.terminate()
-    if options.campaign:
-        campaign()
 
 
 if __name__ == "__main__":
