@@ -10,7 +10,8 @@ if find_spec("click") is None:  # only the client is installed
 
     def main() -> NoReturn:
         """Say what is missing."""
-        sys.exit('xrt-mock: the simulator is not installed; mend it with: pip install "xrt-mock[server]"')
+        print('xrt-mock: the simulator is not installed; mend it with: pip install "xrt-mock[server]"', file=sys.stderr)
+        sys.exit(2)
 
 else:
     from .commands import main

@@ -93,7 +93,7 @@ def save_files(name: str, folder: Path) -> None:
 
 def installs(command: str) -> bool:
     """Whether a command makes the environment, which the tests have already."""
-    return command.startswith(("pip install", "python -m venv", ". venv"))
+    return command.startswith(("pip install", "python3 -m venv", ". venv"))
 
 
 def check_install(wanted: list[str]) -> None:
