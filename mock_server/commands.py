@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import sys
 import threading
 import time
@@ -13,18 +14,38 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from .ctl import ctl
 from .load.command import load
 
+
+def _scenarios(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Complete the name of a scenario, or else of a file."""
+    from .scenario import names
+
+    return [CompletionItem(n) for n in names() if n.startswith(typed)] or [CompletionItem(typed, type="file")]
+
+
 _SCENARIO = click.option(
-    "--scenario", default="calm", show_default=True, help="Named scenario, or the path of a TOML file."
+    "--scenario",
+    default="calm",
+    show_default=True,
+    shell_complete=_scenarios,
+    help="Named scenario, or the path of a TOML file.",
 )
+_PORT = click.IntRange(0, 65535)
 _SEED = click.option("--seed", type=int, help="Key of all chance; default: the scenario's.")
 _MISSING = '{} is not installed, which this command needs; mend it with: pip install "xrt-mock[{}]"'
 _EXTRAS = {"matplotlib": "analysis", "locust": "load", "yaml": "contracts", "jsonschema_rs": "contracts"}
 _EXTRAS |= dict.fromkeys(("hypothesis", "schemathesis", "openapi_spec_validator", "contracts"), "contracts")
 _OF_THE_KIT = ("contract", "verify")
+
+
+class _NothingDone(click.ClickException):
+    """What has to be mended before anything can be done."""
+
+    exit_code = 2
 
 
 class _Command(click.Group):
@@ -46,7 +67,7 @@ class _Command(click.Group):
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
-            raise click.ClickException(_missing(str(error.name))) from error
+            raise _NothingDone(_missing(str(error.name))) from error
         except ValueError as error:
             raise click.UsageError(str(error)) from error
 
@@ -60,14 +81,15 @@ def _not_installed(name: str, module: str) -> click.Command:
     """Return a command that says what to install."""
 
     def say() -> NoReturn:
-        raise click.ClickException(_missing(module))
+        raise _NothingDone(_missing(module))
 
     return click.Command(name, callback=say, help=f"(not installed) {_missing(module)}", add_help_option=False)
 
 
 @click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="xrt-mock", prog_name="xrt-mock")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Simulate the Swift-XRT product generator.
 
     \b
@@ -76,15 +98,23 @@ def main() -> None:
       xrt-mock run --report text - -- python my_pipeline.py
       xrt-mock scenarios
     """
+    if os.environ.get("NO_COLOR"):
+        context.color = False  # elsewhere colours are left out where no terminal is
 
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--port", default=8000, show_default=True, type=_PORT, help="Port; 0 takes a free one.")
 @click.option("--db", default="sqlite://", show_default=True, help="Database, such as sqlite:///jobs.sqlite.")
 @click.option("--clock", help="system (default), virtual, or a factor such as x60; a database keeps its own.")
-@click.option("--users", type=click.Choice(["open", "registered"]), default="open", show_default=True)
-@click.option("--scenario", help="Named scenario, or the path of a TOML file; default: calm. A database keeps its own.")
+@click.option(
+    "--users", type=click.Choice(["open", "registered"]), default="open", show_default=True, help="Who may submit."
+)
+@click.option(
+    "--scenario",
+    shell_complete=_scenarios,
+    help="Named scenario, or the path of a TOML file; default: calm. A database keeps its own.",
+)
 @_SEED
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1), help="How many answer, on one --db.")
 @click.option("--token", envvar="XRT_MOCK_TOKEN", help="What callers of the control interface must show.")
@@ -95,7 +125,7 @@ def serve(host: str, port: int, url: str | None, **options: Any) -> None:
     On a database file, or PostgreSQL, jobs, time and scenario outlive the server: the next one goes on with them.
 
     \b
-    Example:
+    Examples:
       xrt-mock serve --port 0 --clock virtual
       XRT_BASE_URL=http://127.0.0.1:8000 python my_pipeline.py
       xrt-mock serve --db sqlite:///jobs.sqlite --processes 2
@@ -136,8 +166,9 @@ def run(
     Exit code: the program's; 1 if that is 0 and a limit of --fail-on was passed.
 
     \b
-    Example:
-      xrt-mock run --report html report.html --fail-on 'active>5' -- python my_pipeline.py
+    Examples:
+      xrt-mock run --report html report.html -- python my_pipeline.py
+      xrt-mock run --fail-on 'active>5' --report json - -- python my_pipeline.py
     """
     from . import gates, report
     from .report_files import Material, render
@@ -145,6 +176,8 @@ def run(
     from .simulator import Simulator
 
     limits = gates.parse(fail_on)
+    for _, file in reports:
+        _folder_of(file)
     began = time.perf_counter()
     with Simulator(scenario, seed=seed) as simulator:
         code = run_program(simulator, command, copies=copies, allow_net=allow_net)
@@ -153,14 +186,16 @@ def run(
         material = Material(found, failed, [str(limit) for limit in limits], controls.jobs(), controls.journal())
     for form, file in reports:
         _write(file, render(form, material))
-    click.echo("\n".join([report.as_text(found), *failed]), err=True)
+    click.echo(report.as_text(found), err=True)
+    for words in failed:
+        click.secho(words, fg="red", err=True)
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
     sys.exit(code or (1 if failed else 0))
 
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; loopback only.")
-@click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--port", default=8080, show_default=True, type=_PORT, help="Port; 0 takes a free one.")
 @click.option("--clock", default="system", show_default=True, help="system, virtual, or a factor such as x60.")
 @click.option(
     "--ca", type=click.Path(path_type=Path), default="xrt-mock-ca.pem", show_default=True, help="Where the CA goes."
@@ -175,7 +210,8 @@ def proxy(host: str, port: int, clock: str, ca: Path, scenario: str, seed: int |
     \b
     Example:
       xrt-mock proxy --port 8080 --clock x60
-      curl --proxy http://127.0.0.1:8080 --cacert xrt-mock-ca.pem https://www.swift.ac.uk/user_objects/register.php
+      curl --proxy http://127.0.0.1:8080 --cacert xrt-mock-ca.pem \\
+        https://www.swift.ac.uk/user_objects/register.php
     """
     from .clock import parse_clock
     from .proxy import Proxy
@@ -184,12 +220,13 @@ def proxy(host: str, port: int, clock: str, ca: Path, scenario: str, seed: int |
 
     if host not in ("127.0.0.1", "::1", "localhost"):
         raise click.UsageError("--host must be a loopback address: the proxy asks nobody who he is")
+    _folder_of(ca)
     played = load(scenario)
     with Simulator(played, parse_clock(clock, played.start), seed=seed) as simulator:
         try:
             listening = Proxy(simulator.app, simulator.clock, host=host, port=port)
         except OSError as error:
-            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
+            raise _NothingDone(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
         with listening:
             ca.write_bytes(listening.ca_pem)
             click.echo(f"listening on {listening.url}, certificate in {ca}")
@@ -228,16 +265,34 @@ def advise(sources: int, products: str, as_json: bool, scenario: str) -> None:
 
 
 @main.command()
-def scenarios() -> None:
-    """List the scenarios that come with the package."""
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def scenarios(as_json: bool) -> None:
+    """List the scenarios that come with the package.
+
+    \b
+    Examples:
+      xrt-mock scenarios
+      xrt-mock run --scenario busy-week -- python my_pipeline.py
+    """
+    from .report import iso
     from .scenario import load, names
 
-    for name in names():
-        click.echo(f"{name:20} {load(name).description}")
+    found = [load(name) for name in names()]
+    if as_json:
+        told = [{"name": s.name, "description": s.description, "seed": s.seed, "start": iso(s.start)} for s in found]
+        click.echo(json.dumps(told, indent=2))
+    else:
+        click.echo("\n".join(f"{s.name:20} {s.description}" for s in found))
 
 
 main.add_command(ctl)
 main.add_command(load)
+
+
+def _folder_of(file: Path) -> None:
+    """Refuse what could not be written in the end, before anything begins."""
+    if not file.parent.is_dir():
+        raise click.UsageError(f"{file} cannot be written: there is no folder {file.parent}; make it first")
 
 
 def _write(file: Path, text: str) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _TIMEOUT_S = 60.0
+_NO_SIMULATOR = "is this the address that `xrt-mock serve` told, without a path?"
 
 
 class _Remote:
@@ -35,12 +36,29 @@ class _Remote:
             ) from error
         found = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
         if answer.status_code != requests.codes.ok:
-            raise click.ClickException(found.get("error", f"{self._url}/{path} answered {answer.status_code}"))
+            raise click.ClickException(
+                found.get("error", f"{self._url}/{path} answered {answer.status_code}: {_NO_SIMULATOR}")
+            )
         return found
 
     def show(self, method: str, path: str, body: Any = None, **query: Any) -> None:
         """Print the answer of one call."""
         click.echo(json.dumps(self.ask(method, path, body, **query), indent=2))
+
+
+def _settings(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """Complete the name of a setting."""
+    from .scenario import SETTINGS  # noqa: PLC0415 - see above
+
+    return [f"{name}=" for name in SETTINGS if name.startswith(typed)]
+
+
+def _rules(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """Complete the kind of a fault and its operation."""
+    from .faults import KINDS, OPERATIONS  # noqa: PLC0415 - see above
+
+    known = [*(f"kind={kind}" for kind in KINDS), *(f"operation={name}" for name in OPERATIONS)]
+    return [words for words in known if words.startswith(typed)]
 
 
 @click.group()
@@ -62,7 +80,12 @@ def ctl(context: click.Context, url: str, token: str | None) -> None:
 @ctl.command()
 @click.pass_obj
 def clock(remote: _Remote) -> None:
-    """Tell service time."""
+    """Tell service time.
+
+    \b
+    Example:
+      xrt-mock ctl clock
+    """
     remote.show("GET", "clock")
 
 
@@ -70,30 +93,51 @@ def clock(remote: _Remote) -> None:
 @click.argument("seconds", type=float)
 @click.pass_obj
 def advance(remote: _Remote, seconds: float) -> None:
-    """Move service time on by SECONDS."""
+    """Move service time on by SECONDS.
+
+    \b
+    Example:
+      xrt-mock ctl advance 3600
+    """
     remote.show("POST", "clock/advance", {"seconds": seconds})
 
 
 @ctl.command()
 @click.pass_obj
 def scenario(remote: _Remote) -> None:
-    """Tell the settings in force."""
+    """Tell the settings in force.
+
+    \b
+    Example:
+      xrt-mock ctl scenario
+    """
     remote.show("GET", "scenario")
 
 
 @ctl.command("set")
-@click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE...")
+@click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE...", shell_complete=_settings)
 @click.pass_obj
 def change(remote: _Remote, settings: Sequence[str]) -> None:
-    """Change settings from now on."""
+    """Change settings from now on.
+
+    \b
+    Examples:
+      xrt-mock ctl set limits.active_jobs=10 queue.slots=2
+      xrt-mock ctl set service.available=false
+    """
     remote.show("PATCH", "scenario", _pairs(settings))
 
 
 @ctl.command()
-@click.argument("rule", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.argument("rule", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=_rules)
 @click.pass_obj
 def fault(remote: _Remote, rule: Sequence[str]) -> None:
-    """Plan a failure."""
+    """Plan a failure.
+
+    \b
+    Example:
+      xrt-mock ctl fault kind=status operation=getNumJobs status=503 times=2
+    """
     remote.show("POST", "faults", _pairs(rule))
 
 
@@ -101,7 +145,13 @@ def fault(remote: _Remote, rule: Sequence[str]) -> None:
 @click.option("--clear", is_flag=True, help="Forget them all.")
 @click.pass_obj
 def faults(remote: _Remote, clear: bool) -> None:
-    """Tell the planned failures, and how often each fired."""
+    """Tell the planned failures, and how often each fired.
+
+    \b
+    Examples:
+      xrt-mock ctl faults
+      xrt-mock ctl faults --clear
+    """
     remote.show("DELETE" if clear else "GET", "faults")
 
 
@@ -112,14 +162,24 @@ def faults(remote: _Remote, clear: bool) -> None:
 @click.option("--limit", type=int, help="Only the newest so many.")
 @click.pass_obj
 def journal(remote: _Remote, /, **wanted: Any) -> None:
-    """Tell the calls so far."""
+    """Tell the calls so far.
+
+    \b
+    Example:
+      xrt-mock ctl journal --operation run_userobject --limit 10
+    """
     remote.show("GET", "journal", **{name: value for name, value in wanted.items() if value is not None})
 
 
 @ctl.command()
 @click.pass_obj
 def report(remote: _Remote) -> None:
-    """Tell how considerate the callers were."""
+    """Tell how considerate the callers were.
+
+    \b
+    Example:
+      xrt-mock ctl report
+    """
     remote.show("GET", "report")
 
 
@@ -127,7 +187,12 @@ def report(remote: _Remote) -> None:
 @click.argument("address")
 @click.pass_obj
 def user(remote: _Remote, address: str) -> None:
-    """Register and confirm an e-mail ADDRESS."""
+    """Register and confirm an e-mail ADDRESS.
+
+    \b
+    Example:
+      xrt-mock ctl user me@example.org
+    """
     remote.show("POST", "users", {"email": address})
 
 
@@ -135,7 +200,12 @@ def user(remote: _Remote, address: str) -> None:
 @click.argument("file", type=click.File("w", encoding="utf-8"))
 @click.pass_obj
 def save(remote: _Remote, file: TextIO) -> None:
-    """Write the whole state to FILE as readable text."""
+    """Write the whole state to FILE as readable text.
+
+    \b
+    Example:
+      xrt-mock ctl save monday.json
+    """
     json.dump(remote.ask("GET", "state"), file, indent=1)
     file.write("\n")
 
@@ -144,7 +214,12 @@ def save(remote: _Remote, file: TextIO) -> None:
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @click.pass_obj
 def load(remote: _Remote, file: TextIO) -> None:
-    """Put back the state saved in FILE; several simulators can branch from one file."""
+    """Put back the state saved in FILE; several simulators can branch from one file.
+
+    \b
+    Example:
+      xrt-mock ctl load monday.json
+    """
     try:
         state = json.load(file)
     except ValueError as error:
@@ -155,14 +230,25 @@ def load(remote: _Remote, file: TextIO) -> None:
 @ctl.command()
 @click.pass_obj
 def reset(remote: _Remote) -> None:
-    """Forget all jobs, changes, calls and users."""
+    """Forget all jobs, changes, calls and users.
+
+    \b
+    Example:
+      xrt-mock ctl reset
+    """
     remote.show("POST", "reset")
 
 
 @ctl.command()
 @click.pass_obj
 def health(remote: _Remote) -> None:
-    """Tell whether the simulator answers."""
+    """Tell whether the simulator answers.
+
+    \b
+    Examples:
+      xrt-mock ctl health
+      xrt-mock ctl --url http://127.0.0.1:8001 health
+    """
     remote.show("GET", "health")
 
 

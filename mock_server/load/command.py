@@ -24,8 +24,10 @@ def load(url: str, options: tuple[str, ...]) -> NoReturn:
     together with Locust's --master and --worker.
 
     \b
-    Example:
-      xrt-mock load http://127.0.0.1:8000 --headless -u 100 -r 20 -t 60s Throttled Campaign
+    Examples:
+      xrt-mock load http://127.0.0.1:8000 -u 100 -r 20 -t 60s --headless
+      xrt-mock load http://127.0.0.1:8000 -u 20 -t 60s --headless Throttled
+      xrt-mock load http://127.0.0.1:8000 -t 9s --headless --only-summary --json
     """
     if "swift.ac.uk" in (urlsplit(url).hostname or url):
         raise click.UsageError("the real service is never loaded; give the address of a simulator")
