@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 from urllib.parse import urlsplit
 
+import hypothesis.strategies as st
 import requests
 import schemathesis
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -222,17 +223,34 @@ def answers(operation_id: str, variant: str | None = None) -> SearchStrategy[Any
     variant
         Name of one kind of answer; default: any of them.
     """
-    names = [variant] if variant else list(answer_variants(operation_id))
-    strategies = [_strategy(name) for name in names]
-    return strategies[0] if len(strategies) == 1 else strategies[0] | answers_of(names[1:])
+    return answers_of([variant] if variant else list(answer_variants(operation_id)))
 
 
 def answers_of(variants: list[str]) -> SearchStrategy[Any]:
-    """Return a strategy for several kinds of answer."""
-    found = _strategy(variants[0])
-    for name in variants[1:]:
-        found |= _strategy(name)
-    return found
+    """Return a strategy for several kinds of answer: as the schemas have them, and with lists that :func:`agree`."""
+    return st.one_of([made for name in variants for made in (_strategy(name), _strategy(name).map(agree))])
+
+
+def agree(answer: Any) -> Any:
+    """Return an answer whose lists name the tables that stand beside them, which schemas alone cannot demand.
+
+    Without this, a client would hardly ever meet a table that is both named and there.
+    """
+    if not isinstance(answer, dict):
+        return answer
+    agreed = {key: agree(value) for key, value in answer.items()}
+    tables = [key.removesuffix("Data") for key in agreed if key.endswith("Data")]
+    parts = [key for key, value in agreed.items() if key and isinstance(value, dict) and key != "deprecationWarning"]
+    for key, names in {
+        "Datasets": tables,
+        "datasets": tables,
+        "rnames": parts,
+        "Modes": parts,
+        "Models": parts,
+    }.items():
+        if names and key in agreed:
+            agreed[key] = names
+    return agreed
 
 
 @cache

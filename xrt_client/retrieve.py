@@ -53,7 +53,7 @@ def spectra(service: Service, user: str, job_id: Any) -> dict[str, Any]:
     answer = ask(service, SPECTRUM, {"UserID": user, "JobID": job_id})
     if "rnames" not in answer and "NoSpectrum" not in answer:
         raise ContractBroken(SPECTRUM, "neither rnames nor NoSpectrum", answer)
-    return answer
+    return wire.check_spectra(SPECTRUM, answer)
 
 
 # ---- files -----------------------------------------------------------------------------------------------------

@@ -293,6 +293,24 @@ def check_curves(operation: str, document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def check_spectra(operation: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a spectra answer if every interval, mode and model it names is there; raise if not."""
+    for interval in _named(operation, document, "rnames"):
+        for mode in _named(operation, interval, "Modes"):
+            _named(operation, mode, "Models")
+    return document
+
+
+def _named(operation: str, holder: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the tables that a list names, which stand beside it."""
+    names = holder.get(key, [])
+    if not isinstance(names, list):
+        raise ContractBroken(operation, f"{key} is not a list", holder)
+    if missing := [name for name in names if not isinstance(holder.get(str(name)), dict)]:
+        raise ContractBroken(operation, f"{key} names {missing[0]}, which is not there", holder)
+    return [holder[str(name)] for name in names]
+
+
 def _is_number(cell: Any) -> bool:
     """Whether a cell of a table can be read as a number; null, ``inf`` and ``nan`` can (client)."""
     try:

@@ -228,6 +228,22 @@ def test_refused_spectra_are_told_as_documented(canned, done):
         done.saveSpectralData()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"OK": 1, "rnames": ["late"]},
+        {"OK": 1, "rnames": "late"},
+        {"OK": 1, "rnames": [["late"]]},
+        {"OK": 1, "rnames": ["late"], "late": {"Modes": ["PC"]}},
+        {"OK": 1, "rnames": ["late"], "late": {"Modes": ["PC"], "PC": {"Models": ["APEC"], "APEC": 3}}},
+    ],
+)
+def test_a_name_without_its_table_breaks_the_contract(canned, done, answer):
+    canned.will(SPECTRUM, answer)
+    with pytest.raises(ContractBroken, match=r"rnames|Modes|Models"):
+        done.retrieveSpectralFits()
+
+
 def test_an_answer_that_is_no_spectrum_breaks_the_contract(canned, done):
     canned.will(SPECTRUM, {"OK": 1})
     with pytest.raises(ContractBroken):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from contracts import checks, documents
 from contracts.consumer import Answering
-from xrt_client import RetryPolicy, Service, XRTProductRequest
+from xrt_client import RetryPolicy, Service, XRTProductRequest, retrieve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,12 +86,32 @@ def answering(name: str, body: Any = None, status: int = 200, label: str = "text
     return Answering(choose=choose)
 
 
-def _rebinned(call: Callable[[XRTProductRequest], Any]) -> Callable[[XRTProductRequest], Any]:
-    def later(request: XRTProductRequest) -> Any:
-        request._rebin_id = 1518
+def another(request: Any) -> Any:
+    """Return an empty request of the same client."""
+    if isinstance(request, XRTProductRequest):
+        return XRTProductRequest(USER, service=request.service)
+    return type(request)(USER, silent=True)
+
+
+def _built_alike(request: Any) -> Any:
+    more: dict[str, Any] = {"service": request.service} if isinstance(request, XRTProductRequest) else {"silent": True}
+    return built(type(request), **more)
+
+
+def _rebinned(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def later(request: Any) -> Any:
+        setattr(request, "_rebin_id" if isinstance(request, XRTProductRequest) else "_rebinID", 1518)
         return call(request)
 
     return later
+
+
+def _read_spectra(request: Any) -> Any:
+    """Fetch spectra and, as far as there is a way without writing files, look for what is behind them."""
+    found = request.retrieveSpectralFits(returnData=True)
+    if isinstance(request, XRTProductRequest):
+        list(retrieve.spectrum_files(found, Path(), "", "all", own_folders=True))
+    return found
 
 
 CALLED = {
@@ -100,18 +121,18 @@ CALLED = {
     "main curve": "main downloadLightCurve",
 }
 CALLS: dict[str, tuple[tuple[str, ...] | None, Callable[[Any], Any]]] = {
-    "run_userobject": (None, lambda _request: built(service=service()).submit()),
+    "run_userobject": (None, lambda request: _built_alike(request).submit()),
     "canceljob": (None, lambda request: request.cancelProducts()),
     "checkProductStatus": (None, lambda request: (request.checkProductStatus(), request.complete)),
     "getNumJobs": (None, lambda request: request.countActiveJobs()),
     "listOldJobs": (None, lambda request: request.listOldJobs()),
-    "getOldProduct": (None, lambda request: XRTProductRequest(USER, service=request.service).copyOldJob(803)),
+    "getOldProduct": (None, lambda request: another(request).copyOldJob(803)),
     "getPSFPos": (None, lambda request: request.retrieveStandardPos()),
     "getEnhPos": (None, lambda request: request.retrieveEnhancedPos()),
     "getAstromPos": (None, lambda request: request.retrieveAstromPos()),
     "getSourceDetResults": (None, lambda request: request.retrieveSourceList()),
     "getLCData": (("LightCurve", "Refusal"), lambda request: request.retrieveLightCurve(returnData=True)),
-    "getSpecData": (("Spectra", "NoSpectra", "Refusal"), lambda request: request.retrieveSpectralFits()),
+    "getSpecData": (("Spectra", "NoSpectra", "Refusal"), _read_spectra),
     "main rebin": (("RebinAccepted", "SharedFailure"), lambda request: request.rebinLightCurve(binMeth="snapshot")),
     "main status": (("RebinStatus", "SharedFailure"), _rebinned(lambda request: request.checkRebinStatus())),
     "main cancel": (("RebinCancelled", "SharedFailure"), _rebinned(lambda request: request.cancelRebin())),
@@ -120,7 +141,8 @@ CALLS: dict[str, tuple[tuple[str, ...] | None, Callable[[Any], Any]]] = {
         _rebinned(lambda request: request.getRebinnedLightCurve(returnData=True)),
     ),
 }
-"""By operation (and function of main.php): the answers its callers may get, None for all; and the call."""
+"""By operation (and function of main.php): the answers its callers may get, None for all; and the call, as both clients
+have it."""
 
 
 def pairs() -> list[tuple[str, str]]:

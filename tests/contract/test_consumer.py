@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import warnings
 from typing import Any
 
 import pytest
 import requests
-from hypothesis import HealthCheck, Phase, given, settings
 
-from contracts import consumer, documents
+from contracts import documents
 from contracts.consumer import Answering, Recorder
 from mock_server import Simulator
-from tests.contract.clients import CALLS, USER, answering, built, pairs, service, submitted
+from tests.contract import fuzzing
+from tests.contract.clients import CALLS, USER, built, pairs, service
 from xrt_client import Service, XRTError, XRTProductRequest
 
-QUICK, LONG = 6, 1500
+QUICK = 6
+NIGHTLY_ANSWERS = 50_000
+"""Least number of generated answers in a night."""
+LONG, LONG_FOR_LARGE = (
+    1500,
+    {"SourceList": 250, "RebinnedLightCurve": 250, "LightCurve": 500, "SubmissionAccepted": 700},
+)
+"""Answers of each kind in a night; the kinds whose every answer is a long table take their share of time with fewer."""
 PAIRS = pairs()
 NAMES = [f"{name}: {variant}" for name, variant in PAIRS]
 FAILURES: dict[str, Any] = {
@@ -35,58 +42,38 @@ FAILURES: dict[str, Any] = {
 }
 
 
-def feed(name: str, **answer: Any) -> Any:
-    """Make a call that gets this answer; only what the client documents may be raised."""
-    request = submitted()
-    with warnings.catch_warnings(), answering(name, **answer):
-        warnings.simplefilter("ignore")  # the client may warn of what the service announces
-        try:
-            return CALLS[name][1](request)
-        except XRTError as error:
-            return error
-
-
-def fuzz(name: str, variant: str, examples: int) -> int:
-    fed = 0
-
-    @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
-    )
-    @given(consumer.answers_of([variant]))
-    def play(body: Any) -> None:
-        nonlocal fed
-        fed += 1
-        feed(name, body=body)
-
-    play()
-    return fed
+@pytest.fixture(scope="module")
+def client():
+    return fuzzing.own_client()
 
 
 @pytest.mark.parametrize(("name", "variant"), PAIRS, ids=NAMES)
-def test_every_documented_answer_is_read_or_refused_with_a_documented_exception(name, variant):
-    assert fuzz(name, variant, QUICK) > 0
+def test_every_documented_answer_is_read_or_refused_with_a_documented_exception(client, name, variant):
+    assert fuzzing.fuzz(client, name, variant, QUICK) > 0
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(("name", "variant"), PAIRS, ids=NAMES)
-def test_thousands_of_documented_answers_are_read_or_refused(name, variant):
-    assert fuzz(name, variant, LONG) > 0
+def test_fifty_thousand_documented_answers_are_read_or_refused(capsys):
+    client = fuzzing.own_client()
+    for name, variant in PAIRS:
+        fuzzing.fuzz(client, name, variant, LONG_FOR_LARGE.get(variant, LONG), watch=True)
+    for name, (failure, answer) in itertools.product(CALLS, FAILURES.items()):
+        client.watch(name, failure, **answer)
+    with capsys.disabled():
+        print(f"\n{client.report()}")
+    assert not client.surprises, client.report()
+    assert sum(client.fed.values()) >= NIGHTLY_ANSWERS, client.fed
 
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("name", CALLS)
-def test_every_failure_of_the_network_is_told_with_a_documented_exception(name, failure):
-    outcome = feed(name, **FAILURES[failure])
+def test_every_failure_of_the_network_is_told_with_a_documented_exception(client, name, failure):
+    outcome = client.feed(name, **FAILURES[failure])
     assert isinstance(outcome, XRTError) or outcome is not None or name == "getOldProduct"
 
 
-def test_a_documented_answer_is_read_and_not_only_survived():
-    found = feed("getPSFPos", body=documents.example("getPSFPos.ok.derived.response.json"))
+def test_a_documented_answer_is_read_and_not_only_survived(client):
+    found = client.feed("getPSFPos", body=documents.example("getPSFPos.ok.derived.response.json"))
     assert found["GotPos"]
     assert float(found["RA"]) == 335.6985
 

@@ -1,0 +1,148 @@
+"""Clients under generated answers: everything that the contract allows, fed to one call after another."""
+
+from __future__ import annotations
+
+import copy
+import signal
+import warnings
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+
+from contracts import consumer
+from contracts.consumer import Answering
+from tests.contract.clients import CALLS, accept, answering, built, submitted
+from xrt_client import XRTError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE_S = 20.0
+"""Longest time that one call may take [s]; a client that waits for ever is stopped there."""
+
+
+class HangError(BaseException):
+    """A call did not return in time. No `Exception`, since clients catch those."""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Stop whatever runs longer."""
+
+    def stop(_signal: int, _frame: Any) -> None:
+        raise HangError(f"no end after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@dataclass
+class Subject:
+    """A client that is fed.
+
+    Parameters
+    ----------
+    request
+        One that was submitted, as far as it knows. Every call gets a copy, so that no answer outlives its call.
+    meant
+        Exceptions that it raises on purpose.
+    fed
+        Answers it got, by call.
+    surprises
+        Exceptions that it did not mean, by call, kind of answer and type; with one example each.
+    """
+
+    request: Any
+    meant: tuple[type[Exception], ...]
+    fed: Counter[str] = field(default_factory=Counter)
+    surprises: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    example_of: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def feed(self, name: str, **answer: Any) -> Any:
+        """Make a call that gets this answer; returns what it returns, or the exception that it means."""
+        shared = getattr(self.request, "service", None)
+        request = copy.deepcopy(self.request, {id(shared): shared})
+        self.fed[name] += 1
+        with warnings.catch_warnings(), answering(name, **answer):
+            warnings.simplefilter("ignore")  # a client may warn of what the service announces
+            try:
+                return CALLS[name][1](request)
+            except self.meant as error:
+                return error
+
+    def watch(self, name: str, variant: str, **answer: Any) -> None:
+        """Make a call that gets this answer, and take note of exceptions that are not meant."""
+        try:
+            with at_most(PATIENCE_S):
+                self.feed(name, **answer)
+        except (Exception, HangError) as error:
+            key = (name, variant, type(error).__name__)
+            self.surprises[key] += 1
+            told = f"{error} after {answer!r}"
+            if len(told) < len(self.example_of.get(key, told + " ")):
+                self.example_of[key] = told
+
+    def report(self) -> str:
+        """Return what it raised, for people."""
+        lines = [f"{sum(self.fed.values())} answers fed"]
+        for (name, variant, kind), count in sorted(self.surprises.items()):
+            lines.append(f"{name}: {variant}: {kind} {count} times: {self.example_of[name, variant, kind][:300]}")
+        return "\n".join(lines)
+
+
+def own_client() -> Subject:
+    """Return this project's client."""
+    return Subject(submitted(), (XRTError,))
+
+
+def official_client() -> Subject:
+    """Return the official client; its documentation names RuntimeError for what it refuses."""
+    from swifttools.ukssdc.xrt_prods import XRTProductRequest as Official
+
+    request = built(Official, silent=True)
+    with Answering(choose=accept):
+        assert request.submit(updateProds=False)
+    return Subject(request, (RuntimeError,))
+
+
+def fuzz(subject: Subject, name: str, variant: str, examples: int, *, watch: bool = False) -> int:
+    """Feed one call with generated answers of one kind; returns how many there were.
+
+    Parameters
+    ----------
+    subject
+        Who is fed.
+    name, variant
+        The call, and the kind of answer.
+    examples
+        How many answers; fewer where the contract allows no more.
+    watch
+        Whether exceptions that are not meant are taken note of, not passed on.
+    """
+    before = subject.fed[name]
+
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(consumer.answers_of([variant]))
+    def play(body: Any) -> None:
+        if watch:
+            subject.watch(name, variant, body=body)
+        else:
+            subject.feed(name, body=body)
+
+    play()
+    return subject.fed[name] - before
