@@ -5,27 +5,49 @@ They are subcommands of ``xrt-mock``; ``python -m contracts`` offers them alone.
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
+import sys
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+import requests
 import yaml
 
 from . import compare, documents, lint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from .checks import Finding
+    from .harness import Backend
 
 REAL_HOST = "www.swift.ac.uk"
+_FILE = click.File("w", encoding="utf-8")  # opened at once: what cannot be written is said before anything is asked
 LIVE_PAUSE_S = 12.0
 """Between two calls to the real service: it asks for at most one status query in 10 s (documented)."""
 
 
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Check servers and clients against the contract of the XRT product generator."""
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Check servers and clients against the contract of the XRT product generator.
+
+    \b
+    Example:
+      python -m contracts verify http://127.0.0.1:8000
+    """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
 
 
 @main.command()
@@ -39,8 +61,13 @@ def main() -> None:
     "--live", is_flag=True, help="The target is the real service: read only, one call in 12 s, after a question."
 )
 @click.option("--user", help="Your own registered address; needed with --live.")
-def verify(target: str, examples: int, seed: int, questions_only: bool, live: bool, user: str | None) -> None:
+@_JSON
+def verify(
+    target: str, examples: int, seed: int, questions_only: bool, live: bool, user: str | None, as_json: bool
+) -> None:
     """Check a server that claims to be the service: TARGET is a base URL, or module:app.
+
+    Exit code: 0 if nothing was found, 1 if something was, 2 if nothing could be asked.
 
     \b
     Examples:
@@ -52,22 +79,88 @@ def verify(target: str, examples: int, seed: int, questions_only: bool, live: bo
         return
     from . import harness, probes, provider  # noqa: PLC0415 - they load schemathesis
 
-    exam, asked = probes.examine(target), provider.Verdict()
+    backend = _backend(target)
+    with _calling(target, "questions") as count:
+        exam, asked = probes.examine(backend, watch=count), provider.Verdict()
     for finding in exam.findings:
         asked.add(finding)
-    found = asked.findings.values()
-    click.echo(f"{sum(exam.asked.values())} questions to {len(exam.asked)} operations: {len(found)} kinds of findings")
-    click.echo(harness.first_lines(found, most=60))
-    if exam.left_out:
+    told: dict[str, Any] = {
+        "questions": sum(exam.asked.values()),
+        "operations": len(exam.asked),
+        "findings": [_plain(finding) for finding in asked.findings.values()],
+        "not_asked": exam.left_out,
+    }
+    if not as_json:
+        _tell(f"{told['questions']} questions to {told['operations']} operations", list(asked.findings.values()))
+    if exam.left_out and not as_json:
         click.echo(f"not asked, for want of the control interface: {', '.join(exam.left_out)}")
-    failed = bool(found)
+    failed = bool(asked.findings)
     if not questions_only:
-        backend = harness.backend(target)
         app = backend.app if isinstance(backend, harness.WsgiBackend) else None
-        verdict = provider.run(app, url=None if app else target, seed=seed, examples=examples)
-        click.echo(str(verdict))
+        with _calling(target, "generated") as count:
+            verdict = provider.run(app, url=None if app else target, seed=seed, examples=examples, watch=count)
         failed = failed or not verdict.ok
+        told["generated"] = {
+            "calls": sum(verdict.cases.values()),
+            "findings": [_plain(finding) for finding in verdict.findings.values()],
+            "warnings": verdict.warnings,
+        }
+        if not as_json:
+            click.secho(str(verdict), fg=None if verdict.ok else "red")
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
     raise SystemExit(1 if failed else 0)
+
+
+class _NobodyAnswers(click.ClickException):
+    """There is no server to ask."""
+
+    exit_code = 2
+
+
+def _backend(target: str) -> Backend:
+    """Return the server at an address, or in a module that the folder we are in may hold."""
+    from . import harness  # noqa: PLC0415 - it loads werkzeug
+
+    sys.path.insert(0, os.getcwd())
+    try:
+        return harness.backend(target)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise click.UsageError(
+            f"{target} cannot be loaded: {error}; write the base URL of a server, or module:app"
+        ) from error
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def _calling(target: str, label: str) -> Iterator[Callable[[object], None]]:
+    """Count calls on a terminal, and nowhere else; say what to do if nobody answers."""
+    shown, numbers = sys.stderr.isatty(), itertools.count(1)
+
+    def count(_exchange: object) -> None:
+        if shown:
+            click.echo(f"\r{label}: {next(numbers)} calls", nl=False, err=True)
+
+    try:
+        yield count
+    except requests.ConnectionError as error:
+        raise _NobodyAnswers(f"nobody answers at {target}; start a server there, such as: xrt-mock serve") from error
+    finally:
+        if shown:
+            click.echo(err=True)
+
+
+def _plain(finding: Finding) -> dict[str, str]:
+    return {"rule": finding.rule, "operation": finding.operation, "words": finding.words}
+
+
+def _tell(head: str, found: list[Finding]) -> None:
+    """Print what was found: green if nothing."""
+    from . import harness  # noqa: PLC0415 - it loads werkzeug
+
+    click.secho(f"{head}: {len(found)} kinds of findings", fg="red" if found else "green")
+    click.echo(harness.first_lines(found, most=60))
 
 
 def _verify_live(target: str, *, live: bool, user: str | None) -> None:
@@ -105,41 +198,90 @@ def _pacer(pause_s: float, sleep: Callable[[float], Any] = time.sleep) -> Callab
 
 @main.group()
 def contract() -> None:
-    """Look at the contract itself."""
+    """Look at the contract itself.
+
+    \b
+    Examples:
+      xrt-mock contract lint
+      xrt-mock contract diff old.yaml new.yaml
+      xrt-mock contract coverage http://127.0.0.1:8000 --html matrix.html
+    """
 
 
 @contract.command("lint")
-def lint_command() -> None:
-    """Say what is not in order in the documents and the evidence ledger."""
+@_JSON
+def lint_command(as_json: bool) -> None:
+    """Say what is not in order in the documents and the evidence ledger.
+
+    Exit code: 0 if all is in order, 1 if not.
+
+    \b
+    Example:
+      xrt-mock contract lint
+    """
     found = lint.problems()
-    click.echo("\n".join(found) if found else "The documents are in order.")
+    if as_json:
+        click.echo(json.dumps({"problems": found}, indent=2))
+    else:
+        click.secho("\n".join(found) if found else "The documents are in order.", fg="red" if found else "green")
     raise SystemExit(1 if found else 0)
 
 
 @contract.command("diff")
 @click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def diff_command(old: Path, new: Path) -> None:
-    """Say what changed between two documents, and whom it breaks. Exit code 1 if it breaks anybody."""
-    found = compare.changes(*(yaml.safe_load(path.read_text(encoding="utf-8")) for path in (old, new)))
-    click.echo(compare.render(found))
-    raise SystemExit(1 if any(change.breaks != "nobody" for change in found) else 0)
+@_JSON
+def diff_command(old: Path, new: Path, as_json: bool) -> None:
+    """Say what changed between two documents, and whom it breaks.
+
+    Exit code: 0 if it breaks nobody, 1 if it does.
+
+    \b
+    Example:
+      xrt-mock contract diff old.yaml new.yaml
+    """
+    found = compare.changes(_document(old), _document(new))
+    broken = sorted({change.breaks for change in found} - {"nobody"})
+    if as_json:
+        click.echo(json.dumps({"breaks": broken, "changes": [asdict(change) for change in found]}, indent=2))
+    else:
+        click.echo(compare.render(found))
+    raise SystemExit(1 if broken else 0)
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{file} is neither YAML nor JSON: {error}") from error
+    if not isinstance(found, dict) or "paths" not in found:
+        raise click.UsageError(f"{file} is no OpenAPI document: it has no `paths`")
+    return found
 
 
 @contract.command("coverage")
 @click.argument("target")
-@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write the matrix as a page.")
-@click.option("--json", "data", type=click.Path(dir_okay=False, path_type=Path), help="Write the matrix as JSON.")
-def coverage_command(target: str, page: Path | None, data: Path | None) -> None:
-    """Ask TARGET the fixed questions and show how much of the contract they touch."""
+@click.option("--html", "page", type=_FILE, metavar="FILE", help="Write the matrix as a page.")
+@click.option("--json", "data", type=_FILE, metavar="FILE", help="Write the matrix as JSON; - prints only that.")
+def coverage_command(target: str, page: TextIO | None, data: TextIO | None) -> None:
+    """Ask TARGET the fixed questions and show how much of the contract they touch.
+
+    \b
+    Examples:
+      xrt-mock contract coverage http://127.0.0.1:8000 --html matrix.html
+      xrt-mock contract coverage mypackage.fake:app --json -
+    """
     from . import coverage, probes  # noqa: PLC0415 - loaded when needed
 
-    seen = coverage.Coverage()
-    probes.examine(target, watch=seen.watcher("provider"))
-    click.echo(seen.as_text())
-    for cell in seen.gaps(["provider"]):
-        click.echo(f"not exercised: {cell.group} {cell.name}")
+    seen, backend = coverage.Coverage(), _backend(target)
+    with _calling(target, "questions") as count:
+        watch = seen.watcher("provider")
+        probes.examine(backend, watch=lambda exchange: (watch(exchange), count(exchange)))
+    if data is None or data.name != "<stdout>":
+        click.echo(seen.as_text())
+        for cell in seen.gaps(["provider"]):
+            click.echo(f"not exercised: {cell.group} {cell.name}")
     if page is not None:
-        page.write_text(seen.as_html(), encoding="utf-8")
+        page.write(seen.as_html())
     if data is not None:
-        data.write_text(seen.as_json(), encoding="utf-8")
+        data.write(seen.as_json())

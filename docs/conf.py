@@ -2,7 +2,10 @@
 
 from importlib import metadata
 
+import click
+
 from contracts import documents
+from mock_server.commands import main
 from mock_server.faults import KINDS
 from mock_server.scenario import SETTINGS
 
@@ -33,7 +36,18 @@ def operations(document: str) -> str:
     return table(("call", "name", "what it does"), *rows)
 
 
+def command_line(command: click.Command = main, words: str = "xrt-mock") -> str:
+    """Return the help of a command and of all below it."""
+    context = click.Context(command, info_name=words, max_content_width=80)
+    parts = [f"### `{words}`\n\n```text\n{command.get_help(context)}\n```\n"]
+    if isinstance(command, click.Group):
+        below = ((name, command.get_command(context, name)) for name in command.list_commands(context))
+        parts += [command_line(found, f"{words} {name}") for name, found in below if found is not None]
+    return "\n".join(parts)
+
+
 myst_substitutions = {
+    "command_line": command_line(),
     "jobs_operations": operations("jobs"),
     "control_operations": operations("control"),
     "settings": table(

@@ -20,6 +20,7 @@ import argparse
 import csv
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 all done, 1 not all, 2 wrong input, 130 interrupted."""
     options = _parser().parse_args(arguments)
     try:
+        _check_outputs(options)
         requests = [request_of(source, options.user) for source in read_sources(Path(options.sources), options.set)]
         with _Progress(len(requests)) as progress:
             campaign = Campaign(
@@ -55,7 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 on_event=progress,
             )
             summary = campaign.run()
-    except (RequestInvalid, OSError, ValueError) as error:
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"xrt-client: {told}; see xrt-client campaign --help", file=sys.stderr)
+        return 2
+    except (RequestInvalid, ValueError) as error:
         print(f"xrt-client: {error}", file=sys.stderr)
         return 2
     except XRTError as error:
@@ -64,18 +70,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted; run the same command again to continue.", file=sys.stderr)
         return 130
-    print(summary)
-    if options.json:
-        Path(options.json).write_text(summary.as_json() + "\n")
+    if options.json == "-":
+        print(summary.as_json())
+    else:
+        print(summary)
+    if options.json not in (None, "-"):
+        Path(options.json).write_text(summary.as_json() + "\n", encoding="utf-8")
     if options.plot:
         summary.plot(options.plot)
     return 0 if summary.done == summary.sources else 1
 
 
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse what could not be written in the end, before anything is sent."""
+    for file in (options.json, options.plot):
+        if file and not Path(file).parent.is_dir():
+            raise ValueError(f"{file} cannot be written: there is no folder {Path(file).parent}; make it first")
+    if options.plot and find_spec("matplotlib") is None:
+        raise ValueError("--plot needs matplotlib; mend it with: pip install 'xrt-mock[analysis]'")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="xrt-client", description="Make Swift-XRT products.")
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="xrt-client",
+        description="Make Swift-XRT products.",
+        epilog="example:\n  xrt-client campaign sources.csv --user me@example.org",
+        formatter_class=raw,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    campaign = commands.add_parser("campaign", help="make products of many sources, a few at a time")
+    campaign = commands.add_parser(
+        "campaign",
+        help="make products of many sources, a few at a time",
+        description="Make products of many sources, a few at a time; run again to go on.",
+        epilog="examples:\n  xrt-client campaign sources.csv --user me@example.org\n"
+        "  xrt-client campaign sources.toml --user me@example.org --json - --hours 8\n\n"
+        "exit code: 0 all done, 1 not all, 2 wrong input, 130 interrupted",
+        formatter_class=raw,
+    )
     add = campaign.add_argument
     add("sources", metavar="SOURCES", help="CSV or TOML file of sources and products")
     add("--user", required=True, metavar="EMAIL", help="your registered address")
@@ -87,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--retries", type=int, default=1, metavar="N", help="how often failed products are tried again (default: 1)")
     add("--hours", type=float, metavar="H", help="stop after this time; run again to continue")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of all sources")
-    add("--json", metavar="FILE", help="write the summary as JSON")
+    add("--json", metavar="FILE", help="write the summary as JSON; - prints only that")
     add("--plot", metavar="FILE", help="draw active jobs against time (needs the analysis extra)")
     return parser
 

@@ -18,7 +18,7 @@ _USERS = Path(__file__).with_name("users.py")
 @click.argument("url")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def load(url: str, options: tuple[str, ...]) -> NoReturn:
-    r"""Load the simulator at URL with Locust; OPTIONS are Locust's own.
+    """Load the simulator at URL with Locust; OPTIONS are Locust's own.
 
     The users are Throttled, ManyJobs, Impatient and Campaign; name some to have those alone. Several machines load
     together with Locust's --master and --worker.

@@ -1,0 +1,225 @@
+"""The commands as people expect them: help in one screen, completion, colours, JSON, exit codes, errors that help."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from mock_server.commands import main
+from mock_server.scenario import names
+from tests.test_docs import page
+from xrt_client import campaign_cli
+
+XRT_MOCK = [sys.executable, "-c", "from mock_server.cli import main; main(prog_name='xrt-mock')"]
+LINES, COLUMNS = 40, 80
+
+
+def commands(command=main, words=()):
+    yield words
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from commands(command.get_command(context, name), (*words, name))
+
+
+def asked(*words, **environment):
+    return CliRunner().invoke(main, [str(word) for word in words], env=environment, prog_name="xrt-mock")
+
+
+# help ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_the_help_of_a_command_has_an_example_and_fits_one_screen(words, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    check_screen(asked(*words, "--help").output, f"xrt-mock {' '.join(words)}")
+
+
+@pytest.mark.parametrize("words", [(), ("campaign",)])
+def test_the_help_of_the_client_does_so_too(words, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    with pytest.raises(SystemExit, match="0"):
+        campaign_cli.main([*words, "--help"])
+    check_screen(capsys.readouterr().out, f"xrt-client {' '.join(words)}")
+
+
+def check_screen(said, command):
+    assert len(said.splitlines()) <= LINES
+    assert max(map(len, said.splitlines())) <= COLUMNS
+    example = re.search(r"examples?:\n((?: +.*\n)+)", said, re.IGNORECASE)
+    assert example, f"{command} --help lacks an example"
+    assert command.split()[0] in example[1] or "python -m contracts" in example[1]
+
+
+def test_the_page_of_the_command_line_has_every_command():
+    assert "{{ command_line }}" in page("reference/command-line.md")
+
+
+# completion ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script(shell):
+    said = subprocess.run(XRT_MOCK, env=os.environ | {"_XRT_MOCK_COMPLETE": f"{shell}_source"}, capture_output=True,
+                          text=True, check=True).stdout  # fmt: skip
+    assert f"_XRT_MOCK_COMPLETE={shell}_complete" in said
+    assert f"_XRT_MOCK_COMPLETE={shell}_source xrt-mock" in page("reference/command-line.md")
+
+
+def completed(*words):
+    typed = " ".join(("xrt-mock", *words))
+    said = asked(_XRT_MOCK_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=str(len(words))).output
+    return [line.partition(",")[2] for line in said.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("r",), ["run"]),
+        (("contract", "d"), ["diff"]),
+        (("run", "--scenario", "b"), ["busy-week"]),
+        (("serve", "--scenario", "t"), ["tightening-limit"]),
+        (("ctl", "set", "limits."), ["limits.active_jobs="]),
+        (("ctl", "fault", "kind=los"), ["kind=lost"]),
+    ],
+)
+def test_tab_completes_commands_scenarios_settings_and_faults(words, offered):
+    assert completed(*words) == offered
+
+
+def test_tab_offers_every_scenario_and_else_files():
+    assert completed("advise", "--scenario", "") == names()
+    said = asked(_XRT_MOCK_COMPLETE="bash_complete", COMP_WORDS="xrt-mock run --scenario ./m", COMP_CWORD="3").output
+    assert said.startswith("file,")
+
+
+# colours ---------------------------------------------------------------------------------------------------------
+
+
+def on_a_terminal(*words, **environment):
+    inside, outside = pty.openpty()
+    shown = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    try:
+        subprocess.run([*XRT_MOCK, *words], stdout=outside, env=shown | environment, check=True)
+        return os.read(inside, 10_000).decode()
+    finally:
+        os.close(inside)
+        os.close(outside)
+
+
+def test_colours_are_shown_on_a_terminal_alone_and_there_not_against_the_wish():
+    assert "\x1b[32m" in on_a_terminal("contract", "lint")
+    assert "\x1b" not in on_a_terminal("contract", "lint", NO_COLOR="1")
+    assert "\x1b" not in asked("contract", "lint").output
+
+
+# JSON ------------------------------------------------------------------------------------------------------------
+
+WRONG_SERVER = "tests.contract.test_cli:silent"
+OPENAPI = str(Path(campaign_cli.__file__).parents[1] / "contracts" / "openapi" / "jobs.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        (("advise", "--sources", 2, "--products", "image", "--json"), {"trials", "recommended"}),
+        (("verify", WRONG_SERVER, "--questions-only", "--json"), {"questions", "operations", "findings", "not_asked"}),
+        (("contract", "lint", "--json"), {"problems"}),
+        (("contract", "diff", OPENAPI, OPENAPI, "--json"), {"breaks", "changes"}),
+    ],
+    ids=lambda words: str(words[0]) if isinstance(words, tuple) else "",
+)
+def test_what_prints_figures_prints_json_alone_if_asked_to(words, keys):
+    assert set(json.loads(asked(*words).stdout)) == keys
+
+
+def test_lists_are_json_lists():
+    assert [found["name"] for found in json.loads(asked("scenarios", "--json").stdout)] == names()
+    matrix = json.loads(asked("contract", "coverage", WRONG_SERVER, "--json", "-").stdout)
+    assert {"group", "name", "provider"} <= set(matrix[0])
+
+
+def test_the_report_of_a_run_can_be_all_of_its_output():
+    done = subprocess.run([*XRT_MOCK, "run", "--report", "json", "-", "--", "true"], capture_output=True, check=True)
+    assert json.loads(done.stdout)["jobs"]["submitted"] == 0
+
+
+# exit codes, and errors that say what to do next -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("scenarios",), 0, "calm"),
+        (("contract", "lint"), 0, "in order"),
+        (("verify", WRONG_SERVER, "--questions-only"), 1, "kinds of findings"),
+        (("ctl", "--url", "http://127.0.0.1:1", "clock"), 1, "start a simulator with: xrt-mock serve"),
+        (("verify", "http://127.0.0.1:1"), 2, "start a server there, such as: xrt-mock serve"),
+        (("contract", "coverage", "http://127.0.0.1:1"), 2, "start a server there, such as: xrt-mock serve"),
+        (("verify", "no_such_module:app"), 2, "base URL of a server, or module:app"),
+        (("verify", "json:app"), 2, "base URL of a server, or module:app"),
+        (("verify", "fake"), 2, "neither a URL nor"),
+        (("contract", "diff", __file__, __file__), 2, "neither YAML nor JSON"),
+        (("contract", "diff", "CITATION.cff", "CITATION.cff"), 2, "no OpenAPI document"),
+        (("run", "--report", "html", "/no/such/folder/report.html", "--", "true"), 2, "make it first"),
+        (("run", "--fail-on", "nonsense", "--", "true"), 2, "write one of active"),
+        (("proxy", "--ca", "/no/such/folder/ca.pem"), 2, "make it first"),
+        (("serve", "--port", 99999), 2, "0<=x<=65535"),
+        (("servve",), 2, "Did you mean 'serve'?"),
+    ],
+)  # fmt: skip
+def test_a_command_ends_with_the_documented_code_and_says_what_to_do(words, code, said, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    done = asked(*words)
+    assert (done.exit_code, said in done.output) == (code, True), done.output
+    assert f"| {code} |" in page("reference/command-line.md")
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "locust"])
+def test_a_missing_package_is_named_with_what_installs_it(module, monkeypatch):
+    @main.command("needy")
+    def needy():
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    try:
+        done = asked("needy")
+    finally:
+        del main.commands["needy"]
+    assert (done.exit_code, 'pip install "xrt-mock[' in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(("ends", "code"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137), ("pass", 0)])
+def test_a_program_that_is_run_keeps_its_exit_code(ends, code):
+    program = [sys.executable, "-c", f"import os, sys; {ends}"]
+    assert subprocess.run([*XRT_MOCK, "run", "--", *program], capture_output=True, check=False).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nowhere.csv",), "nowhere.csv: No such file"),
+        (("sources.csv", "--json", "/no/such/folder/x.json"), "make it first"),
+        (("sources.csv", "--set", "nonsense"), "write NAME=VALUE"),
+    ],
+)
+def test_the_client_says_what_is_wrong_before_anything_is_sent(words, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("sources.csv").write_text("name\nGK Per\n", encoding="utf-8")
+    assert campaign_cli.main(["campaign", *words, "--user", "me@example.org"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_client_prints_its_summary_as_json_alone_if_asked_to(tmp_path, monkeypatch, capsys, xrt_mock):
+    monkeypatch.chdir(tmp_path)
+    Path("sources.csv").write_text("name,Image.energies\nGK Per,0.3-10\n", encoding="utf-8")
+    assert campaign_cli.main(["campaign", "sources.csv", "--user", "me@example.org", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["done"] == 1
