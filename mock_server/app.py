@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, MapAdapter
+from werkzeug.sansio.utils import get_host
 
 from .contents import Contents
 from .controls import Controls
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from flask import Request
     from flask.typing import ResponseReturnValue
     from werkzeug.exceptions import NotFound
 
@@ -40,6 +42,9 @@ _SERVICE_HEADERS = (
     ("Cache-Control", "no-store, no-cache, must-revalidate"),
     ("X-Content-Type-Options", "nosniff"),
 )
+
+
+_host = lru_cache(64)(get_host)
 
 
 class _JobNumber(IntegerConverter):
@@ -55,15 +60,24 @@ class _App(Flask):
         """Return a view as it is: none is a coroutine."""
         return func
 
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what finds the view; there is one host, under whatever name."""
+        if request is None:
+            return None
+        environ, scheme = request.environ, request.scheme
+        host = _host(scheme, environ.get("HTTP_HOST"), request.server)
+        query = environ.get("QUERY_STRING", "")
+        return MapAdapter(self.url_map, host, request.root_path, "", scheme, request.path, request.method, query)
+
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Do what comes before a view."""
         if request.environ["PATH_INFO"].startswith("/_mock"):
             return super().preprocess_request()
-        return _refuse_during_outage()
+        return None if simulation_of(self).jobs.epoch()["service.available"] else _refuse_during_outage()
 
     def process_response(self, response: Response) -> Response:
         """Do what comes after a view."""
-        return _note(response)
+        return _note(simulation_of(self).jobs, response)
 
 
 @dataclass(frozen=True)
@@ -128,9 +142,7 @@ def simulation_of(app: Flask) -> Simulation:
     return found
 
 
-def _refuse_during_outage() -> Response | None:
-    if simulation_of(current_app).jobs.epoch()["service.available"]:
-        return None
+def _refuse_during_outage() -> Response:
     g.operation, g.outcome = (request.endpoint or "unknown").rpartition(".")[2], "outage"
     return error_page(503, "503 service unavailable", "The service is down for maintenance. Please try again later.")
 
@@ -148,14 +160,13 @@ def _http_failure(error: HTTPException) -> Response:
     return page
 
 
-def _note(response: Response) -> Response:
+def _note(jobs: JobService, response: Response) -> Response:
     """Spoil the answer if that is planned, and note the call in the journal; the control interface leaves no trace."""
     environ, noted = request.environ, vars(g)
     if environ["PATH_INFO"].startswith("/_mock"):
         return response
     if noted.get("fault") is not None:
         faulting.spoil(response)
-    jobs = simulation_of(current_app).jobs
     for name, value in _SERVICE_HEADERS:
         response.headers.add(name, value)
     jobs.store.note(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One call.
 
     Parameters
@@ -44,7 +42,7 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as JSON-ready data."""
-        return asdict(self)
+        return self._asdict()
 
 
 class Journal:
@@ -82,9 +80,9 @@ def matching(entries: Iterable[Entry], **wanted: Any) -> list[Entry]:
     TypeError
         If a name is not a field of :class:`Entry`.
     """
-    unknown = sorted(set(wanted) - set(Entry.__slots__))
+    unknown = sorted(set(wanted) - set(Entry._fields))
     if unknown:
-        raise TypeError(f"a journal entry has no field {unknown[0]!r}; it has {', '.join(Entry.__slots__)}")
+        raise TypeError(f"a journal entry has no field {unknown[0]!r}; it has {', '.join(Entry._fields)}")
     return [e for e in entries if all(_same(getattr(e, name), value) for name, value in wanted.items())]
 
 

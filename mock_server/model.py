@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,10 @@ class Product(Enum):
     ASTROM_POS = "xastrom"
     IMAGE = "image"
     SOURCE_DET = "sourceDet"
+
+    __hash__ = (
+        object.__hash__
+    )  # each is one object; that of Enum is a function in Python, and these are asked for often
 
     @property
     def long_name(self) -> str:
@@ -98,8 +102,7 @@ class CancelCode(IntEnum):
     OUTCOME_UNKNOWN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(NamedTuple):
     """The plan of one product: when it is queued, starts and ends, and how.
 
     Parameters

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .errors import ParametersRefused, Refusal
@@ -77,12 +77,12 @@ class Submission:
             What the service worked out, by wire name: ``RA`` and ``Dec`` [deg], ``targ`` (target IDs), ``Tstart``
             [s, Swift MET], and ``outdir`` if wanted. They take the place of given ones.
         """
-        names = [name for name in self.given if name in self.values and name not in computed]
-        told = _told_by_default(frozenset(self.products))
+        values, given = self.values, set(self.given)
+        names = [name for name in self.given if name in values and name not in computed]
         names += [
-            p.name
-            for p in TABLE
-            if p.name in computed or (p.name in told and p.name in self.values and p.name not in self.given)
+            name
+            for name in _told(self.products, tuple(computed))
+            if name in computed or (name in values and name not in given)
         ]
         return {
             name: _worked_out(name, computed[name]) if name in computed else _stored(name, self.values[name])
@@ -90,10 +90,11 @@ class Submission:
         }
 
 
-@cache
-def _told_by_default(products: frozenset[Product]) -> frozenset[str]:
-    """Return the parameters whose defaults are told to a job for these products."""
-    return frozenset(p.name for p in TABLE if p.group.concerns(products))
+@lru_cache(1024)
+def _told(products: tuple[Product, ...], computed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a job for these products is told beside what was given: worked-out values, and defaults."""
+    wanted = frozenset(products)
+    return tuple(p.name for p in TABLE if p.name in computed or p.group.concerns(wanted))
 
 
 def read(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Submission:
@@ -118,10 +119,10 @@ def read(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Submission:
     products = _products(values)
     if not products and not unread:
         raise Refusal("No products were requested.")
-    _complete(values, defaults)
+    values = _completed(values, defaults)
     situation = Situation(values, frozenset(products))
-    unknown = [name for name in _NEEDED if name not in given and name not in values]
-    missing = [name for name in unknown if NEEDED[name](situation)]
+    unknown = NEEDED.keys() - given.keys() - values.keys()
+    missing = sorted((name for name in unknown if NEEDED[name](situation)), key=_NEEDED.index)
     invalid = [*unread.values(), *broken_relations(situation, unread)]
     if missing or invalid:
         raise ParametersRefused(missing, invalid)
@@ -161,13 +162,13 @@ _PLAIN_TYPES = frozenset((str, int, float, bool))
 
 def _read(name: str, value: Any, relative: bool, t0: float | None) -> Any:
     """Read a value; most of those in a submission were in others before."""
-    if type(value) is str and len(value) <= _SHORT:
-        return _read_text(name, value, relative, t0)
+    if type(value) in _PLAIN_TYPES and (type(value) is not str or len(value) <= _SHORT):
+        return _read_plain(name, value, relative, t0)
     return read_value(BY_NAME[name], value, relative=relative, t0=t0)
 
 
-@lru_cache(4096)
-def _read_text(name: str, value: str, relative: bool, t0: float | None) -> Any:
+@lru_cache(4096, typed=True)
+def _read_plain(name: str, value: str | float, relative: bool, t0: float | None) -> Any:
     return read_value(BY_NAME[name], value, relative=relative, t0=t0)
 
 
@@ -189,8 +190,8 @@ def _products(values: dict[str, Any]) -> tuple[Product, ...]:
     return tuple(product for product in Product if values.get(product.flag))
 
 
-def _complete(values: dict[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Add the defaults in force, and what the switches set."""
+def _completed(values: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with the defaults in force, and what the switches set."""
     in_force = dict(_BUILT_IN)
     if values.get("binMeth") == "time":
         in_force["hrbin"] = True  # documented answers without time binning hold 0, the reference page says 1
@@ -198,8 +199,7 @@ def _complete(values: dict[str, Any], defaults: Mapping[str, Any]) -> None:
     if values.get("sss"):
         in_force |= _SUPER_SOFT
         values |= dict.fromkeys(_GRADE_0, "0")
-    for name, default in in_force.items():
-        values.setdefault(name, default)
+    return in_force | values
 
 
 def _in_replay_order(names: list[str]) -> list[str]:

@@ -78,7 +78,7 @@ def selected(
     without a snapshot are left out. An empty result means the product cannot be made.
     """
     if product not in (Product.LIGHT_CURVE, Product.SPECTRUM):
-        observations = _kept(replace(o, snapshots=_in_pc(o)) for o in observations)
+        observations = _kept(map(_in_pc, observations))
     which, use, hours = _KEYS[product]
     if product is Product.ASTROM_POS and flag(parameters, "allxastrom"):
         return tuple(observations)
@@ -91,8 +91,10 @@ def selected(
             return tuple(observations)
 
 
-def _in_pc(observation: Observation) -> tuple[Snapshot, ...]:
-    return tuple(s for s in observation.snapshots if s.mode == "PC")
+def _in_pc(observation: Observation) -> Observation:
+    if all(s.mode == "PC" for s in observation.snapshots):
+        return observation
+    return replace(observation, snapshots=tuple(s for s in observation.snapshots if s.mode == "PC"))
 
 
 def _has_own_slices(product: Product, parameters: Mapping[str, Any]) -> bool:

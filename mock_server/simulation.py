@@ -144,9 +144,9 @@ def _placed(build: Build, forerunner: Build | None, grid_s: float, queue: Queue,
     """Give a build its place in the queue; internal errors never get that far."""
     if build.outcome in _OUT_OF_THE_QUEUE:
         left_at = build.requested_at if build.outcome is StatusCode.NOT_REQUESTED else build.queued_at
-        return replace(build, ends_at=left_at)
+        return build._replace(ends_at=left_at)
     started_at = min(queue.start_after(build.queued_at, grid_s), at_latest)
-    build = _run(replace(build, started_at=started_at), forerunner)
+    build = _run(build._replace(started_at=started_at), forerunner)
     queue.take(started_at, build.ends_at)
     return build
 
@@ -157,11 +157,11 @@ def _run(build: Build, forerunner: Build | None) -> Build:
     One that waits for the standard position fails with it (assumed).
     """
     if forerunner is None:
-        return replace(build, running_at=build.started_at, ends_at=build.started_at + build.duration_s)
+        return build._replace(running_at=build.started_at, ends_at=build.started_at + build.duration_s)
     running_at = max(build.started_at, forerunner.left_at)
     if forerunner.outcome is StatusCode.COMPLETE and forerunner.cancelled_at is None:
-        return replace(build, running_at=running_at, ends_at=running_at + build.duration_s)
-    return replace(build, running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
+        return build._replace(running_at=running_at, ends_at=running_at + build.duration_s)
+    return build._replace(running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
 
 
 def _forerunner(builds: Iterable[Build]) -> Build | None:
@@ -183,12 +183,11 @@ def status_at(build: Build, now: float) -> StatusCode:
     """
     if now >= build.left_at:
         return build.outcome if build.cancelled_at is None else StatusCode.CANCELLED
-    stages = (
-        (build.queued_at, StatusCode.REQUESTED),
-        (build.started_at, StatusCode.QUEUED),
-        (build.running_at, StatusCode.WAITING),
-    )
-    return next((stage for until, stage in stages if now < until), StatusCode.RUNNING)
+    if now >= build.running_at:
+        return StatusCode.RUNNING
+    if now >= build.started_at:
+        return StatusCode.WAITING
+    return StatusCode.QUEUED if now >= build.queued_at else StatusCode.REQUESTED
 
 
 def cancel(job: Job, products: Collection[Product], now: float) -> tuple[Job, dict[Product, CancelCode]]:
@@ -210,8 +209,8 @@ def cancel(job: Job, products: Collection[Product], now: float) -> tuple[Job, di
 def _cancelled(build: Build, now: float) -> Build:
     """A build that had not left the queue never will; one that had gives its slot back at once."""
     if build.started_at > now:
-        return replace(build, cancelled_at=now, started_at=NEVER, running_at=NEVER, ends_at=NEVER)
-    return replace(build, cancelled_at=now)
+        return build._replace(cancelled_at=now, started_at=NEVER, running_at=NEVER, ends_at=NEVER)
+    return build._replace(cancelled_at=now)
 
 
 def replan(

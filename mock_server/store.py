@@ -25,7 +25,8 @@ from .model import Job, Rebin, User
 from .schema import SchemaError, bring_up_to_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 _NEVER = t.NEVER
 _JOURNAL_BUFFER = 256
@@ -69,6 +70,7 @@ class Store:
         self.shared = not self._memory
         self._engine = _engine(url, self._memory)
         self._lock = threading.RLock() if self._memory else nullcontext()
+        self._reading = _Reading(self._lock, self._facts)
         self._kept: Any = _OneConnection() if self._memory else threading.local()
         self._connections: weakref.WeakSet[sa.Connection] = weakref.WeakSet()  # those of threads that ended are gone
         self._unwritten: deque[Entry] = deque()
@@ -97,11 +99,9 @@ class Store:
                 raise
             facts.end("COMMIT")
 
-    @contextmanager
-    def reading(self) -> Iterator[Facts]:
+    def reading(self) -> _Reading:
         """Look at what is committed; each question is answered by one statement. Within a transaction, look by it."""
-        with self._lock:
-            yield self._facts()
+        return self._reading
 
     def _facts(self) -> Facts:
         """Return the facts as this thread's connection sees them; in memory there is one, and threads take turns."""
@@ -186,6 +186,20 @@ class Store:
             self._engine.dispose()
 
 
+class _Reading:
+    """The context in which committed facts are looked at: it has nothing to begin and nothing to end but the lock."""
+
+    def __init__(self, lock: AbstractContextManager[Any], facts: Callable[[], Facts]) -> None:
+        self._lock, self._facts = lock, facts
+
+    def __enter__(self) -> Facts:
+        self._lock.__enter__()
+        return self._facts()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.__exit__(None, None, None)
+
+
 class _OneConnection:
     """Where a store in memory keeps its only connection; a database file has one for each thread."""
 
@@ -223,7 +237,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 def _without_nul(entry: Entry) -> dict[str, Any]:
     """Return the row of an entry; PostgreSQL has no text with NUL in it."""
-    row = {name: getattr(entry, name) for name in Entry.__slots__}
+    row = entry._asdict()
     if "\0" in entry.user or "\0" in entry.detail:
         row |= {name: row[name].replace("\0", "\N{REPLACEMENT CHARACTER}") for name in ("user", "detail")}
     return row

@@ -213,7 +213,7 @@ def build_rows(job: Job) -> list[dict[str, Any]]:
     return [
         {name: getattr(build, name) for name in _PLAIN}
         | {"job_id": job.job_id, "place": place, "product": build.product.value, "outcome": int(build.outcome)}
-        | {"observations": build.observations, "items": json.dumps(build.items)}
+        | {"observations": build.observations, "items": json.dumps(build.items) if build.items else "[]"}
         for place, build in enumerate(job.builds)
     ]
 

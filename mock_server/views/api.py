@@ -16,6 +16,9 @@ from . import faulting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from wsgiref.types import WSGIEnvironment
+
+    from werkzeug.datastructures import Headers
 
     from mock_server.app import Simulation
 
@@ -29,6 +32,17 @@ _KNOWS_DEPRECATION = (1, 10)
 _NEWEST = (1, 12)
 
 
+_HEADERS = (("Content-Type", "text/html; charset=UTF-8"),)
+
+
+class _Whole(Response):
+    """An answer whose body and headers are known as they are: nothing is left to be found out when it is sent."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002 - werkzeug's signature
+        """Return the headers; that of the length came with the body."""
+        return self.headers
+
+
 class _Path(NamedTuple):
     """Where an operation lives; `main` operations share one address and an envelope of their own."""
 
@@ -37,9 +51,10 @@ class _Path(NamedTuple):
 
 
 def _submit(sim: Simulation, raw: Raw, caller: Caller) -> dict[str, Any]:
-    g.hints = nearest_misses(raw)
-    job = sim.jobs.submit(raw, g.get("fault"))
-    g.job_id = job.job_id
+    noted = vars(g)
+    noted["hints"] = nearest_misses(raw)
+    job = sim.jobs.submit(raw, noted.get("fault"))
+    noted["job_id"] = job.job_id
     return wire.submitted(job, sim.jobs.job_url(job.job_id), caller)
 
 
@@ -139,12 +154,13 @@ OPERATIONS = (*(path.operation for path in _PATHS.values()), *_MAIN)
 def _view(path: _Path) -> Callable[[], Response]:
     def view() -> Response:
         sim: Simulation = current_app.extensions["xrt_mock"]
-        g.operation = path.operation
+        noted = vars(g)  # for the journal
+        noted["operation"] = path.operation
         caller = Caller()
         try:
             raw = _body()
             caller = wire.read_caller(raw)
-            g.user = str(raw.get("UserID") or "")[:320]
+            noted["user"] = str(raw.get("UserID") or "")[:320]
             faulting.meet(sim, path.operation)
             answer = path.answer(sim, raw, caller)
         except Refusal as refusal:
@@ -206,7 +222,7 @@ def _noted(refusal: Refusal) -> Refusal:
 
 def reply(answer: Mapping[str, Any]) -> Response:
     """Return the HTTP answer that carries a JSON object."""
-    return Response(wire.as_text(answer), content_type="text/html; charset=UTF-8")
+    return _Whole(wire.as_text(answer), headers=_HEADERS)
 
 
 for _address, _path in _PATHS.items():

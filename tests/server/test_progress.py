@@ -144,7 +144,7 @@ def test_what_does_not_run_has_no_progress():
     build = running(Product.IMAGE)
     for now in (0.0, 9.999, 110.0, 1e9):
         assert progress_at(build, {}, now) == {"GotProgress": 0}
-    assert progress_at(replace(build, cancelled_at=50.0), {}, 50.0) == {"GotProgress": 0}
+    assert progress_at(build._replace(cancelled_at=50.0), {}, 50.0) == {"GotProgress": 0}
 
 
 def test_a_product_that_waits_for_the_position_has_no_progress():

@@ -83,7 +83,7 @@ def test_parameters_keep_their_order_and_types(store):
 
 def test_a_saved_plan_takes_the_place_of_the_old_one(store):
     add(store, job(1, BUILD), job(2, BUILD))
-    changed = dataclasses.replace(BUILD, ends_at=77.0, cancelled_at=None)
+    changed = BUILD._replace(ends_at=77.0, cancelled_at=None)
     with store.transaction() as facts:
         facts.save_jobs([dataclasses.replace(facts.job(1), builds=(changed,))])
     with store.reading() as facts:
