@@ -189,7 +189,10 @@ def _targets(file: Path, folder: Path, names: Iterable[str], *, clobber: bool) -
 
 def file_name(url: str) -> str:
     """Return the last part of an address, which names a file."""
-    name = PurePosixPath(urlsplit(url).path).name
+    try:
+        name = PurePosixPath(urlsplit(url).path).name
+    except ValueError as error:
+        raise ContractBroken(url, f"this is no address: {error}") from error
     if not name or name in (".", ".."):
         raise ContractBroken(url, "this address names no file")
     return name

@@ -221,6 +221,14 @@ def test_no_spectrum_is_an_answer_too(canned, done, answer):
     assert done.saveSpectralData() == []
 
 
+def test_an_address_that_is_none_breaks_the_contract(canned, done):
+    late = {**SPECTRA["late"], "DataFile": "https://[broken/late.tar.gz"}
+    canned.will(SPECTRUM, {**SPECTRA, "rnames": ["late"], "late": late})
+    done.retrieveSpectralFits()
+    with pytest.raises(ContractBroken, match="no address"):
+        done.saveSpectralData()
+
+
 def test_refused_spectra_are_told_as_documented(canned, done):
     canned.will(SPECTRUM, refused("The spectrum is not complete"))
     assert done.retrieveSpectralFits() == {"ERROR": True, "Reason": "The spectrum is not complete"}

@@ -11,13 +11,22 @@ import pytest
 from contracts import documents
 from contracts.consumer import Answering
 from contracts.differences import ledger
-from tests.contract.clients import ACCEPTED, JOB_PARS, USER, built
+from tests.contract import fuzzing
+from tests.contract.clients import ACCEPTED, JOB_PARS, USER, built, pairs
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:distutils Version classes:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:DEPRECATION WARNING:UserWarning"),
 ]
 REFUSAL = {"OK": 0, "ERROR": "no", "APIVersion": "1.12"}
+SPECTRA = {
+    "OK": 1,
+    "APIVersion": "1.12",
+    "T0": 608713541.952,
+    "DeltaFitStat": 2.706,
+    "GalNH_unfitted": 1e20,
+    "rnames": ["late"],
+}
 
 
 @pytest.fixture
@@ -111,6 +120,42 @@ def refused_spectra_raise_key_error(_official: Any, request: Any) -> None:
         request.retrieveSpectralFits(returnData=True)
 
 
+def interval_without_spectrum_raises_key_error(_official: Any, request: Any) -> None:
+    interval = {"DataFile": "https://www.swift.ac.uk/a/b.tar.gz", "Start": 1, "Stop": 2, "NOSPEC": 1}
+    with by_address("Spec", {**SPECTRA, "late": interval}), pytest.raises(KeyError, match="Modes"):
+        request.retrieveSpectralFits(returnData=True)
+
+
+def missing_interval_raises_key_error(_official: Any, request: Any) -> None:
+    with by_address("Spec", SPECTRA), pytest.raises(KeyError, match="late"):
+        request.retrieveSpectralFits(returnData=True)
+
+
+def cancel_rebin_raises_attribute_error(_official: Any, request: Any) -> None:
+    with Answering(body={"OK": 1}) as answering, pytest.raises(AttributeError):
+        request.cancelRebin()
+    assert not answering.requests
+
+
+def rebinned_curve_without_datasets_raises_value_error(_official: Any, request: Any) -> None:
+    curve = {"OK": 1, "Binning": "Time", "TimeFormat": "MET", "Datasets": []}
+    request._rebinID = 1518
+    answering = Answering(
+        choose=lambda r: (
+            200,
+            "text/html",
+            curve if b"downloadLightCurve" in r.body else {"OK": 1, "status": 4, "text": "Complete"},
+        )
+    )
+    with answering, pytest.raises(ValueError, match="Datasets"):
+        request.getRebinnedLightCurve(returnData=True)
+
+
+def tiny_version_raises_value_error(official: Any, _request: Any) -> None:
+    with Answering(body={"OK": 1, "numJobs": 3, "APIVersion": 5e-324}), pytest.raises(ValueError, match="version"):
+        official.countActiveJobs(USER)
+
+
 CASES = {
     "J1": refused_count_is_minus_one,
     "J3": refused_list_is_none,
@@ -122,6 +167,11 @@ CASES = {
     "J15": documented_lcobs_makes_it_warn,
     "J25": refused_spectra_raise_key_error,
     "J29": source_with_a_name_raises,
+    "J31": interval_without_spectrum_raises_key_error,
+    "J32": missing_interval_raises_key_error,
+    "J33": cancel_rebin_raises_attribute_error,
+    "J34": rebinned_curve_without_datasets_raises_value_error,
+    "J35": tiny_version_raises_value_error,
 }
 
 
@@ -132,3 +182,27 @@ def test_the_official_client_behaves_as_the_ledger_says(number: str, official: A
 
 def test_each_of_these_cases_is_in_the_ledger_and_the_other_way_round() -> None:
     assert {entry.id for entry in ledger() if entry.kind == "client"} == set(CASES)
+
+
+NIGHTLY_ANSWERS = 5_000
+SURPRISES = {
+    ("getSpecData", "Refusal", "KeyError"): "J25",
+    ("getSpecData", "NoSpectra", "KeyError"): "J25",
+    ("getSpecData", "Spectra", "KeyError"): "J31, J32",
+    ("main cancel", "RebinCancelled", "AttributeError"): "J33",
+    ("main cancel", "SharedFailure", "AttributeError"): "J33",
+    ("main curve", "RebinnedLightCurve", "ValueError"): "J34",
+}
+"""What generated answers make the official client raise beside RuntimeError: call, kind of answer, exception; where it
+is told in the ledger."""
+
+
+@pytest.mark.nightly
+def test_what_thousands_of_documented_answers_make_the_official_client_raise_is_in_the_ledger(capsys) -> None:
+    client = fuzzing.official_client()
+    for name, variant in pairs():
+        fuzzing.fuzz(client, name, variant, 130, watch=True)
+    with capsys.disabled():
+        print(f"\nofficial client: {client.report()}")
+    assert set(client.surprises) == set(SURPRISES), client.report()
+    assert sum(client.fed.values()) >= NIGHTLY_ANSWERS
