@@ -1,7 +1,6 @@
 """Progress of a running product: documented labels, one active step at most, never back."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +147,7 @@ def test_what_does_not_run_has_no_progress():
 
 
 def test_a_product_that_waits_for_the_position_has_no_progress():
-    waiting = replace(running(Product.ASTROM_POS), running_at=60.0, ends_at=160.0)
+    waiting = running(Product.ASTROM_POS)._replace(running_at=60.0, ends_at=160.0)
     assert progress_at(waiting, {}, 59.0) == {"GotProgress": 0}
     assert progress_at(waiting, {}, 62.0)["TimeRunning"] == "00:00:02"
 
