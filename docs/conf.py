@@ -12,12 +12,15 @@ from mock_server.scenario import SETTINGS
 project = "xrt-mock"
 author = copyright = "the xrt-mock developers"  # noqa: A001 - Sphinx's name
 release = metadata.version("xrt-mock")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc"]
 html_theme = "furo"
 html_title = f"xrt-mock {release}"
 exclude_patterns = ["build"]
 myst_enable_extensions = ["substitution"]
 myst_heading_anchors = 2
+nb_execution_mode = "force"  # the pictures of the tutorial are made by every build, so that they are true
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
 numpydoc_show_class_members = False
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"

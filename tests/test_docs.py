@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -100,6 +101,14 @@ def test_the_documentation_builds_without_a_warning(tmp_path):
     build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(tmp_path)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"pip install 'xrt-mock[docs]', or mend:\n{done.stderr}"
+    tutorial = (tmp_path / "tutorial.html").read_text(encoding="utf-8")
+    assert tutorial.count("<img alt=") == 2, "the light curve and the image of the tutorial are not shown"
+
+
+def test_the_notebook_is_kept_without_results():
+    """The build runs it; what is kept would sooner or later be something else."""
+    cells = json.loads((DOCS / "tutorial.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
 
 
 def save_files(name: str, folder: Path) -> None:

@@ -30,10 +30,10 @@ EXTRAS = {
     "postgres": ["import psycopg"],
     "load": ["import locust"],
     "browser": ["import playwright.sync_api, html5lib, axe_playwright_python"],
-    "docs": ["import sphinx, myst_parser, numpydoc, furo"],
+    "docs": ["import sphinx, myst_nb, numpydoc, furo"],
     "packaging": ["import build, twine, check_wheel_contents, pipx"],
     "dev": ["import swifttools.ukssdc.xrt_prods, gunicorn, mypy.api, fitsio, xdist, tox"],
-    "all": ["import mock_server.serving, contracts.provider, xrt_client.analysis, psycopg, locust"],
+    "all": ["import mock_server.serving, contracts.provider, xrt_client.analysis, psycopg", "import locust"],
 }
 COMMANDS = {
     "": ["xrt-client --help"],
@@ -150,4 +150,4 @@ def test_a_new_user_comes_to_a_green_test_by_the_quick_start_alone(wheel, tmp_pa
     script = "\n".join(commands)
     assert script.count("xrt-mock[server]") == 1
     said = sh(script.replace("xrt-mock[server]", wanted(wheel, "server")), tmp_path)
-    assert re.search(r"^=+ 1 passed in ", said, re.MULTILINE)
+    assert re.search(r"^=+ 1 passed", said, re.MULTILINE)
