@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
@@ -26,8 +25,7 @@ _PORTS = {"http": "80", "https": "443"}
 _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request as it would leave the caller's machine."""
 
     method: str
@@ -37,8 +35,7 @@ class Request:
     where: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer as the app gave it; `headers` in its order, the private ones included."""
 
     status: int

@@ -6,7 +6,6 @@ Pure. Copy 0 keeps its address; copy 2 of ``me@example.org`` is ``me+2@example.o
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def outbound(request: Request, copy: int) -> tuple[Request, str | None]:
     user = body.get(_KEY) if isinstance(body, dict) else None
     if not isinstance(user, str) or address_of(user, copy) == user:
         return request, None
-    return replace(request, body=json.dumps({**body, _KEY: address_of(user, copy)}).encode()), user
+    return request._replace(body=json.dumps({**body, _KEY: address_of(user, copy)}).encode()), user
 
 
 def inbound(answer: Answer, user: str, copy: int) -> Answer:
@@ -41,4 +40,4 @@ def inbound(answer: Answer, user: str, copy: int) -> Answer:
     if body is answer.body or body == answer.body:
         return answer
     headers = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
-    return replace(answer, body=body, headers=[*headers, ("Content-Length", str(len(body)))])
+    return answer._replace(body=body, headers=[*headers, ("Content-Length", str(len(body)))])
