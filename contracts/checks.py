@@ -74,7 +74,8 @@ class Finding:
     exchange: str = ""
 
     def __str__(self) -> str:
-        return f"{self.operation}: {self.words} [{self.rule}]" + (f"\n    {self.exchange}" if self.exchange else "")
+        where = f"{self.operation}: " if self.operation else ""
+        return f"{where}{self.words} [{self.rule}]" + (f"\n    {self.exchange}" if self.exchange else "")
 
 
 RULES: list[Callable[[str, Exchange], Iterator[str]]] = []

@@ -67,6 +67,7 @@ def verify(
 ) -> None:
     """Check a server that claims to be the service: TARGET is a base URL, or module:app.
 
+    What users of the server would notice comes first, in short; then every finding with its call.
     Exit code: 0 if nothing was found, 1 if something was, 2 if nothing could be asked.
 
     \b
@@ -87,15 +88,17 @@ def verify(
     told: dict[str, Any] = {
         "questions": sum(exam.asked.values()),
         "operations": len(exam.asked),
+        "in_short": probes.everyday.in_short(exam.findings),
         "findings": [_plain(finding) for finding in asked.findings.values()],
         "not_asked": exam.left_out,
     }
     if not as_json:
+        _tell_in_short(told["in_short"], left_out=len(exam.left_out))
         _tell(f"{told['questions']} questions to {told['operations']} operations", list(asked.findings.values()))
     if exam.left_out and not as_json:
         click.echo(f"not asked, for want of the control interface: {', '.join(exam.left_out)}")
     failed = bool(asked.findings)
-    if not questions_only:
+    if not questions_only and not exam.silent:
         app = backend.app if isinstance(backend, harness.WsgiBackend) else None
         with _calling(target, "generated") as count:
             verdict = provider.run(app, url=None if app else target, seed=seed, examples=examples, watch=count)
@@ -153,6 +156,15 @@ def _calling(target: str, label: str) -> Iterator[Callable[[object], None]]:
 
 def _plain(finding: Finding) -> dict[str, str]:
     return {"rule": finding.rule, "operation": finding.operation, "words": finding.words}
+
+
+def _tell_in_short(sentences: list[str], *, left_out: int) -> None:
+    """Say what users of the server would notice, and what nobody looked for."""
+    if sentences and left_out:
+        reason = "the control interface, with which a server's clock is moved, is not there"
+        sentences = [*sentences, f"How jobs get on with time was not looked at: {reason}."]
+    if sentences:
+        click.echo("In short:\n" + "\n".join(f"  * {sentence}" for sentence in sentences) + "\n")
 
 
 def _tell(head: str, found: list[Finding]) -> None:

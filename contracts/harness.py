@@ -105,12 +105,12 @@ class HttpBackend:
     base_url
         Without trailing slash.
     timeout_s
-        How long one answer may take [s].
+        How long a server may be silent [s]; then :class:`OSError` is raised, as it is without a connection.
     before
         Called before each request; a limiter of the rate goes here.
     """
 
-    def __init__(self, base_url: str, timeout_s: float = 60.0, before: Callable[[], None] | None = None) -> None:
+    def __init__(self, base_url: str, timeout_s: float = 30.0, before: Callable[[], None] | None = None) -> None:
         self.base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._before = before
@@ -209,10 +209,11 @@ def exchange(
 
 def answer_of(content: bytes, label: str) -> Any:
     """Decode an answer as a client does: JSON if it is some, whatever its label; bytes where it is no text."""
-    if not label.startswith("text/") and label not in {JSON, "application/javascript"}:
+    is_json = label == JSON or label.endswith("+json")
+    if not label.startswith("text/") and label != "application/javascript" and not is_json:
         return content
     text = content.decode("utf-8", errors="replace")
-    if text.lstrip()[:1] in {"{", "["} or label == JSON:
+    if text.lstrip()[:1] in {"{", "["} or is_json:
         try:
             return json.loads(text)
         except ValueError:

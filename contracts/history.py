@@ -135,7 +135,7 @@ class History:
         try:
             words = list(handler(exchange))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            words = [f"the answer cannot be followed: {error!r}"]
+            words = [f"the answer lacks what the next calls need: {error!r}"]
         return [Finding("history", operation, text, str(exchange)) for text in words]
 
     def time_moved(self) -> None:

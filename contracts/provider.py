@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 TITLE = documents.load()["info"]["title"]
 _UNUSED = ("negative_data_rejection", "positive_data_acceptance", "unsupported_method", "allow_header_conformance")
 """Checks that read the HTTP status of a refusal, which is 200 here; rules of `checks` take their place."""
+_SAID_BY_OURS = {
+    "content_type_conformance": "answer_is_documented",
+    "response_schema_conformance": "answer_is_documented",
+    "status_code_conformance": "answer_is_documented",
+    "not_a_server_error": "server_does_not_fail",
+}
+"""Checks of schemathesis, and the rule of `checks` that says the same in other words."""
 _USERS = ("user@example.org", "second@example.org")  # the first is that of the documented examples
 _NAMES = ("GRB 200416A", "FO Aqr", "GK Per")
 
@@ -78,6 +85,12 @@ class Verdict:
     operations: Counter[str] = field(default_factory=Counter)
     findings: dict[tuple[str, str, str], Finding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    def drop_repetitions(self) -> None:
+        """Leave out what schemathesis found where a rule of `checks` says the same in plainer words."""
+        said = {(rule, operation) for rule, operation, _words in self.findings}
+        for key in [key for key in self.findings if (_SAID_BY_OURS.get(key[0]), _operation_id(key[1])) in said]:
+            del self.findings[key]
 
     def add(self, finding: Finding) -> None:
         """Keep a finding, unless one of its kind is there already."""
@@ -169,6 +182,7 @@ def run(
                 _take(event, verdict)
     finally:
         schemathesis.checks.CHECKS.unregister(registered.__name__)
+    verdict.drop_repetitions()
     return verdict
 
 
@@ -244,6 +258,12 @@ def _take(event: Any, verdict: Verdict) -> None:
             raise event.exception
         case _:
             pass
+
+
+def _operation_id(label: str) -> str | None:
+    """Return the operation that schemathesis calls by method and path."""
+    method, _, path = label.partition(" ")
+    return next((op.id for op in documents.operations().values() if (op.method, op.path) == (method, path)), None)
 
 
 def _kind(words: str) -> str:

@@ -48,6 +48,8 @@ def test_verify_tells_in_words_what_is_wrong_with_a_server():
     done = run("verify", "tests.contract.test_cli:silent", "--questions-only")
     assert done.exit_code == 1
     assert '"numJobs" is a required property' in done.output
+    assert "It gives jobs no number" in done.output
+    assert "How jobs get on with time was not looked at" in done.output
     assert "not asked, for want of the control interface" in done.output
 
 

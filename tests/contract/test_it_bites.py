@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
+import requests
 
-from contracts import probes
+from contracts import harness, probes
 from mock_server import Simulator
 from tests.contract.broken import BREAKAGES, Broken
 
@@ -35,3 +37,25 @@ def test_a_broken_server_is_caught(app, words):
     breakage = BREAKAGES[words]
     exam = probes.examine(Broken(app, breakage), probes=breakage.probes, stop_early=True)
     assert exam.findings, f"nobody noticed that {words}; sharpen {breakage.probes} or a rule in contracts/checks.py"
+
+
+class FallsSilent:
+    """A server that answers some calls, and then listens without a word."""
+
+    def __init__(self, app: Any, answers: int) -> None:
+        self._inner, self._answers, self.calls = harness.backend(app), answers, 0
+
+    def call(self, *arguments: Any, **named: Any) -> harness.Exchange:
+        self.calls += 1
+        if self.calls > self._answers:
+            raise requests.ReadTimeout("no word for 30 s")
+        return self._inner.call(*arguments, **named)
+
+
+@pytest.mark.parametrize("answers", [0, 10])
+def test_a_server_that_falls_silent_is_not_waited_for_again(app, answers):
+    server = FallsSilent(app, answers)
+    exam = probes.examine(server)
+    assert exam.silent
+    assert server.calls == answers + 1
+    assert "It gives no answer: no word for 30 s" in exam.findings[-1].words

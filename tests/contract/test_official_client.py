@@ -144,7 +144,7 @@ def rebinned_curve_without_datasets_raises_value_error(_official: Any, request: 
         choose=lambda r: (
             200,
             "text/html",
-            curve if b"downloadLightCurve" in r.body else {"OK": 1, "status": 4, "text": "Complete"},
+            curve if "downloadLightCurve" in str(r.body) else {"OK": 1, "status": 4, "text": "Complete"},
         )
     )
     with answering, pytest.raises(ValueError, match="Datasets"):

@@ -1,0 +1,175 @@
+"""Questions about what finished jobs have: results, files, archives, rebinned curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import harness
+from ..bodies import BASE, EVERYTHING, IMAGE, LIGHT_CURVE
+from ..checks import PRODUCTS, succeeded
+from ..history import official
+from .asking import HOUR, ROOT, probe
+from .living import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..harness import Exchange
+from .asking import Examination
+
+
+@probe()
+def results_are_refused_before_the_end(exam: Examination) -> None:
+    """And so are those of products outside the job; files do not exist yet."""
+    job = exam.submit(EVERYTHING)
+    image_alone = exam.submit(IMAGE)
+    for name, body in list(naming(job))[3:]:
+        exam.refusal(exam.ask(name, body), f"{name} before the end")
+        exam.refusal(exam.ask(name, JobID=image_alone), f"{name} of a product outside the job")
+    for stem in (*PRODUCTS, "all"):
+        made = exam.get(f"{ROOT}tprods/USERPROD_{job}/{stem}.zip")
+        exam.expect(made.status == 404, f"{stem}.zip was there before the end", made)
+
+
+@probe(control=True, contents=True)
+def finished_products_have_results_in_every_callers_form(exam: Examination) -> None:
+    """Positions, sources, light curves and spectra, for each generation of clients."""
+    job = exam.submit(EVERYTHING)
+    exam.advance(48 * HOUR)
+    exam.statuses(job)
+    for name in ("PSFPos", "EnhPos", "EnhPos", "XastromPos", "AstromPos", "SourceDetResults"):
+        made = exam.ask(f"tprods/get{name}", JobID=job)
+        exam.expect(succeeded(made), f"get{name} of a finished product was refused", made)
+    exam.ask("tprods/getPSFPos", JobID=str(job))
+    for version in (None, "1.8", "1.9", "1.10", "1.12", 1.5, "nonsense"):
+        for name in ("LCData", "SpecData"):
+            request = {"JobID": job} if version is None else official({"JobID": job}, version)  # type: ignore[arg-type]
+            made = exam.ask(f"tprods/get{name}", request)
+            exam.expect(succeeded(made), f"get{name} of a finished product was refused", made)
+    for nosys in ("no", "yes", "both"):
+        for incbad in ("no", "yes", "both"):
+            exam.ask("tprods/getLCData", JobID=job, nosys=nosys, incbad=incbad)
+    exam.refusal(exam.ask("tprods/getLCData", JobID=job, nosys="perhaps"), "nosys 'perhaps'")
+
+
+@probe(control=True, contents=True)
+def files_addressed_inside_answers_are_there(exam: Examination) -> None:
+    """Every URL of a light curve and of spectra."""
+    job = exam.submit({**LIGHT_CURVE, "spec": 1, "specz": 0})
+    exam.advance(48 * HOUR)
+    answers = [exam.ask(f"tprods/get{name}", JobID=job).body for name in ("LCData", "SpecData")]
+    _fetch_all(exam, answers)
+    base = f"{ROOT}tprods/USERPROD_{job}"
+    for path in (
+        f"{base}/lc/nothing.qdp",
+        f"{base}/lc/rebin_987654/PCCURVE.qdp",
+        f"{ROOT}tprods/USERPROD_987654/index.php",
+    ):
+        made = exam.get(path)
+        exam.expect(made.status == 404, f"{path} is there", made)
+
+
+def _fetch_all(exam: Examination, answers: Any) -> None:
+    for url in sorted(set(_addresses(answers))):
+        made = exam.get(harness.path_of(url))
+        exam.expect(made.status == 200 and made.content, f"{url} is not there", made)
+
+
+def _addresses(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in {"URL", "DataFile", "Image"} and isinstance(value, str):
+                yield value
+            yield from _addresses(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _addresses(item)
+
+
+@probe(control=True, contents=True)
+def archives_hold_what_was_asked_for_until_they_expire(exam: Examination) -> None:
+    """In three formats; also of cancelled products; then 404, while parameters and statuses stay."""
+    request = {**BASE, "image": 1, "dopsf": 1, "spec": 1, "specz": 0}
+    job = exam.submit(request)
+    exam.ask("canceljob", JobID=job, what="spec")
+    exam.advance(48 * HOUR)
+    exam.statuses(job)
+    exam.ask("listOldJobs")
+    base = f"{ROOT}tprods/USERPROD_{job}"
+    for stem in ("image", "psf", "spec", "all"):
+        for ending in ("zip", "tar", "tar.gz"):
+            made = exam.get(f"{base}/{stem}.{ending}")
+            exam.expect(made.status == 200, f"{stem}.{ending} is missing after the end", made)
+            again = exam.get(f"{base}/{stem}.{ending}")
+            exam.expect(made.content == again.content, f"{stem}.{ending} is not the same twice", made)
+    exam.expect(exam.get(f"{base}/lc.zip").status == 404, "there is an archive of a product nobody asked for")
+    exam.advance(30 * 24 * HOUR)
+    entry = exam.ask("listOldJobs").body["jobs"][0]
+    exam.expect(entry["hasProd"] is False, "hasProd is still true after a month")
+    made = exam.get(f"{base}/image.zip")
+    exam.expect(made.status == 404, "an archive outlived its time", made)
+    exam.refusal(exam.ask("tprods/getPSFPos", JobID=job), "a result that has expired")
+    exam.expect(succeeded(exam.ask("getOldProduct", oldJob=job)), "the parameters of an expired job are gone")
+    exam.statuses(job)
+
+
+@probe(control=True, contents=True)
+def light_curves_can_be_rebinned(exam: Examination) -> None:
+    """By functions with rules of their own: a failure has no key OK."""
+    job = exam.submit(LIGHT_CURVE)
+    exam.advance(48 * HOUR)
+    exam.statuses(job)
+
+    def main(function: str, **body: Any) -> Exchange:
+        return exam.call("/API/main.php", {"APIFunc": function, "APIVersion": "1.0.5", **body})
+
+    made = main("rebinLightCurve", type="UOB_LC", objectID=str(job), binMeth="obsid", timeFormat="MJD")
+    exam.expect(succeeded(made), "rebinning a finished light curve was refused", made)
+    number = int(made.body.get("JobID", 0))
+    for _ in range(60):
+        state = main("checkRebinStatus", JobID=number)
+        if state.body.get("status") == 4:
+            break
+        exam.advance(10)
+    exam.expect(state.body.get("status") == 4, "a rebinning did not end", state)
+    curve = main("downloadLightCurve", type="REBIN_LC", objectID=number)
+    exam.expect(succeeded(curve), "a rebinned light curve cannot be had", curve)
+    _fetch_all(exam, [curve.body])
+    for nosys in ("yes", "both"):
+        main("downloadLightCurve", type="REBIN_LC", objectID=number, incbad="no", nosys=nosys)
+    other = main("rebinLightCurve", type="UOB_LC", objectID=job, binMeth="snapshot")
+    cancelled = main("cancelRebin", JobID=int(other.body["JobID"]))
+    exam.expect(succeeded(cancelled), "a rebinning cannot be cancelled", cancelled)
+    state = main("checkRebinStatus", JobID=int(other.body["JobID"]))
+    exam.expect(state.body.get("status") == -4, "a cancelled rebinning is not -4", state)
+    _fails(exam, main("cancelRebin", JobID=number), "cancelling a finished rebinning")
+
+
+@probe()
+def shared_functions_fail_without_ok(exam: Examination) -> None:
+    """The presence of OK means success to the client, whatever its value."""
+    job = exam.submit(LIGHT_CURVE)
+    for body, words in (
+        ({"APIFunc": "checkRebinStatus", "APIVersion": "1.0.5", "JobID": 987654}, "an unknown rebinning"),
+        ({"APIFunc": "cancelRebin", "APIVersion": "1.0.5", "JobID": 987654}, "cancelling an unknown rebinning"),
+        ({"APIFunc": "getObsByTarg", "APIVersion": "1.0.5"}, "a function outside the contract"),
+        ({"APIFunc": "nonsense", "APIVersion": "1.0.5"}, "an unknown function"),
+        ({"APIVersion": "1.0.5"}, "no function"),
+        ("{", "a body that is not JSON"),
+        (
+            {
+                "APIFunc": "rebinLightCurve",
+                "APIVersion": "1.0.5",
+                "type": "UOB_LC",
+                "objectID": job,
+                "binMeth": "obsid",
+            },
+            "rebinning a light curve that is not finished",
+        ),
+    ):
+        _fails(exam, exam.call("/API/main.php", body), words)
+
+
+def _fails(exam: Examination, made: Exchange, words: str) -> None:
+    failed = isinstance(made.body, dict) and "ERROR" in made.body and "OK" not in made.body
+    exam.expect(failed, f"{words} did not fail as main.php fails", made)
