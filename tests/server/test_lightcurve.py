@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import replace
 from functools import cache
@@ -398,18 +399,22 @@ def test_old_forms_of_no_light_curve_are_empty():
     assert as_1_8(nothing) == {"hasWT": 0, "hasWTUL": 0, "hasPC": 0, "hasPCUL": 0}
 
 
-def test_every_qdp_file_of_a_curve_in_counts_is_read_by_astropy(tmp_path):
-    """By its QDP reader, or, for limits, whose SNR is ``inf`` (documented), by its reader of plain tables."""
-    from astropy.io import ascii as plain
+@pytest.mark.parametrize("binning", ["counts", "observation"])
+def test_every_qdp_file_is_read_by_astropy(binning, tmp_path):
+    """By its QDP reader; where that stops at what real files hold (``inf``, marks), by its reader of plain tables."""
     from astropy.table import Table
 
-    names = [name for name in with_limits().files if name.endswith(".qdp")]
-    assert len(names) > 8
-    for name in names:
-        text = with_limits().files[name].decode()
-        if "UL" in name:
-            assert len(plain.read(text, header_start=2, data_start=3)), name
-        else:
+    files = {"counts": with_limits(), "observation": built(binMeth="obsid")}[binning].files
+    texts = {name: content.decode() for name, content in files.items() if name.endswith(".qdp")}
+    assert len(texts) > 8
+    marked = {name for name, text in texts.items() if "::ObsID=" in text}
+    assert bool(marked) == (binning == "observation")
+    assert "curve.qdp" not in marked, "the main file is readable whatever the binning"
+    for name, text in texts.items():
+        if "UL" in name or name in marked:
+            rows = [line for line in text.splitlines() if line[:1] in "-0123456789"]
+            assert len(Table.read(rows, format="ascii.no_header", delimiter="\t")) == len(rows) > 0, name
+        if "UL" not in name:  # and by the QDP reader, where the marks are taken away
             path = tmp_path / name
-            path.write_text(text, encoding="ascii")
+            path.write_text(re.sub(r"\t!?::ObsID=\d+", "", text), encoding="ascii")
             assert len(Table.read(path, format="ascii.qdp", table_id=0)), name
