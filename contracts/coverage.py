@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
     from .harness import Exchange
 
-GROUPS = ("operation", "request", "parameter", "answer", "status code", "change of status", "cancel code")
+GROUPS = (
+    "operation",
+    "request",
+    "parameter",
+    "answer",
+    "HTTP failure",
+    "status code",
+    "change of status",
+    "cancel code",
+)
+SERVER_FAILED, PAGE_INSTEAD = "5XX", "a page with HTTP 200"
+BROKEN, SILENT, CUT = "connection broken", "no answer in time", "body cut short"
+"""Ways to fail; the first is documented, two more end without an answer, and the last with a part of one."""
 CHANGES = ("1>2", "2>3", "3>4", "1>-4", "2>-4", "3>-4")
 """Changes of status that every service shows sooner or later; the others need failures."""
 OUTSIDE = {
@@ -47,6 +59,7 @@ def cells() -> list[Cell]:
         if op.request_content() and op.id != "register":
             found |= dict.fromkeys(Cell("request", f"{op.id}: {name}") for name in op.variants("request"))
         found |= dict.fromkeys(Cell("answer", f"{op.id}: {name}") for name in _answers(op))
+        found |= dict.fromkeys(Cell("HTTP failure", f"{op.id}: {name}") for name in failures(op))
     for name, schema in documents.load()["components"]["schemas"]["Submission"]["properties"].items():
         if "server" not in schema.get("x-product", ()):
             found[Cell("parameter", name)] = None
@@ -62,6 +75,14 @@ def _answers(op: documents.Operation) -> Iterable[str]:
         if status.isdigit():
             variants = op.variants("response", int(status))
             yield from variants if "text/html" in (op.response_for(int(status)) or {}).get("content", {}) else [status]
+
+
+def failures(op: documents.Operation) -> tuple[str, ...]:
+    """Return the ways in which an operation can fail below its own words; pages are for people, who see it."""
+    if "pages" in op.definition["tags"]:
+        return (SERVER_FAILED,)
+    on_the_way = (SERVER_FAILED, BROKEN, SILENT, CUT)
+    return (*on_the_way, PAGE_INSTEAD) if op.request_content() else on_the_way
 
 
 class Coverage:
@@ -81,9 +102,17 @@ class Coverage:
         if operation is not None and operation in documents.operations():
             self.counts[who].update(self._cells_of(who, operation, exchange))
 
+    def fail(self, who: str, operation: str, failure: str) -> None:
+        """Count one call that got no whole answer, and so made no exchange."""
+        self.counts[who][Cell("HTTP failure", f"{operation}: {failure}")] += 1
+
     def _cells_of(self, who: str, operation: str, exchange: Exchange) -> Iterable[Cell]:
         yield Cell("operation", operation)
         request, body = exchange.request, exchange.body
+        if exchange.status >= 500:
+            yield Cell("HTTP failure", f"{operation}: {SERVER_FAILED}")
+        if exchange.status == 200 and exchange.request and isinstance(body, str) and body.lstrip().startswith("<"):
+            yield Cell("HTTP failure", f"{operation}: {PAGE_INSTEAD}")
         if exchange.request_is_json and documents.operation(operation).request_content():
             with suppress(ContractViolation):
                 yield Cell("request", f"{operation}: {documents.check_request(operation, request)}")

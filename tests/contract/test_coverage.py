@@ -15,6 +15,7 @@ from contracts.bodies import EVERY_PARAMETER, EVERYTHING, LIGHT_CURVE, OWNER
 from contracts.consumer import Answering, Recorder
 from contracts.coverage import Cell, Coverage
 from mock_server import Simulator
+from tests.contract import failing
 from tests.contract.clients import CALLS, accept, answering, built, pairs, service, submitted
 from xrt_client import RetryPolicy, Service, XRTError, XRTProductRequest, retrieve
 
@@ -34,9 +35,10 @@ def asked() -> Coverage:
     with Simulator() as simulator:
         empty_and_catalogued(harness.Watched(harness.backend(simulator.app), watch), simulator)
     with Simulator(settings={"outcomes.failed": 1.0}) as simulator:
-        failing(harness.Watched(harness.backend(simulator.app), watch), simulator)
+        failing_products(harness.Watched(harness.backend(simulator.app), watch), simulator)
     with Simulator(settings={"outcomes.not_queued": 0.5, "outcomes.not_requested": 0.5}) as simulator:
-        failing(harness.Watched(harness.backend(simulator.app), watch), simulator)
+        failing_products(harness.Watched(harness.backend(simulator.app), watch), simulator)
+    failing.provider(seen)
     return seen
 
 
@@ -72,7 +74,7 @@ def empty_and_catalogued(service: Any, simulator: Simulator) -> None:
     results(service, simulator, known, "PSFPos", "XastromPos", "AstromPos")
 
 
-def failing(service: Any, simulator: Simulator) -> None:
+def failing_products(service: Any, simulator: Simulator) -> None:
     made = [service.call("POST", f"{ROOT}run_userobject.php", EVERYTHING) for _ in range(3)]
     for _ in range(2):
         for answer in made:
@@ -133,6 +135,7 @@ def read(tmp_path_factory) -> Coverage:
         request.submit()
         simulator.clock.advance(2e5)
         assert request.complete
+    failing.consumer(seen, tmp_path_factory.mktemp("failed"))
     return seen
 
 
