@@ -178,7 +178,7 @@ def test_a_light_curve_is_plotted_with_labels_from_the_request(canned, done, tmp
 
 SPECTRUM = "tprods/getSpecData.php"
 FIT = {"Models": ["PowerLaw"], "PowerLaw": {"Gamma": 1.7, "Image": URL + "spec/interval0pc_plot.gif"}}
-SPECTRA = {
+SPECTRA: dict[str, Any] = {
     "OK": 1,
     "T0": 608713541.952,
     "rnames": ["interval0", "late", "gap"],
