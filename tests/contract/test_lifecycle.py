@@ -2,21 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from contracts import harness, lifecycle
-from mock_server import Simulator
+from mock_server import MockServer, Simulator
 from tests.contract.broken import BREAKAGES, Broken
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-def play(app: Any, scenarios: int, steps: int, *, contents: bool = True) -> None:
-    machine = lifecycle.machine(lambda: harness.backend(app), contents=contents)
+    from contracts.harness import Backend
+
+SERVICE = "https://www.swift.ac.uk"
+
+
+@contextmanager
+def in_process() -> Iterator[Backend]:
+    with Simulator() as simulator:
+        yield harness.backend(simulator.app)
+
+
+@contextmanager
+def intercepted() -> Iterator[Backend]:
+    with Simulator() as simulator, simulator.intercept():
+        yield Steered(harness.backend(SERVICE), simulator)
+
+
+@contextmanager
+def over_http() -> Iterator[Backend]:
+    with MockServer() as server:
+        yield harness.backend(server.url)
+
+
+class Steered:
+    """The service where only it is intercepted: its clock and scenario are moved in process."""
+
+    def __init__(self, service: Backend, simulator: Simulator) -> None:
+        self._service, self._control = service, harness.backend(simulator.app)
+
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> harness.Exchange:
+        """Send one call."""
+        to = self._control if path.startswith("/_mock") else self._service
+        return to.call(method, path, body, **more)
+
+
+WAYS_IN = {"WSGI": in_process, "intercept": intercepted, "HTTP": over_http}
+NIGHTLY_LIVES = {"WSGI": 300, "intercept": 100, "HTTP": 100}
+
+
+def play(backend: Callable[[], Backend], scenarios: int, steps: int, *, contents: bool = True) -> int:
+    """Play lives of jobs against the model; returns how many calls were judged."""
+    calls = 0
+
+    def count(_exchange: object) -> None:
+        nonlocal calls
+        calls += 1
+
     run_state_machine_as_test(
-        machine,
+        lifecycle.machine(backend, contents=contents, watch=count),
         settings=settings(
             max_examples=scenarios,
             stateful_step_count=steps,
@@ -27,6 +75,7 @@ def play(app: Any, scenarios: int, steps: int, *, contents: bool = True) -> None
             phases=[Phase.generate],
         ),
     )
+    return calls
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +84,26 @@ def simulator():
         yield simulator
 
 
-def test_random_lives_of_jobs_agree_with_the_model(simulator):
-    play(simulator.app, scenarios=15, steps=30, contents=False)
+@pytest.mark.parametrize("way_in", WAYS_IN)
+def test_random_lives_of_jobs_agree_with_the_model(way_in):
+    with WAYS_IN[way_in]() as backend:
+        play(lambda: backend, scenarios=10, steps=30, contents=False)
 
 
-def test_random_results_and_archives_agree_with_the_model(simulator):
-    play(simulator.app, scenarios=5, steps=25)
+@pytest.mark.parametrize("way_in", WAYS_IN)
+def test_random_results_and_archives_agree_with_the_model(way_in):
+    with WAYS_IN[way_in]() as backend:
+        play(lambda: backend, scenarios=3, steps=25)
 
 
 @pytest.mark.nightly
-def test_many_random_lives_of_jobs_agree_with_the_model(simulator):
-    play(simulator.app, scenarios=1500, steps=60)
+@pytest.mark.parametrize("way_in", WAYS_IN)
+def test_many_random_lives_of_jobs_agree_with_the_model(way_in, capsys):
+    lives = NIGHTLY_LIVES[way_in]
+    with WAYS_IN[way_in]() as backend:
+        calls = play(lambda: backend, scenarios=lives, steps=60)
+    with capsys.disabled():
+        print(f"\n{lives} random lives over {way_in}, {calls} calls: all agree with the model")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +118,7 @@ def test_many_random_lives_of_jobs_agree_with_the_model(simulator):
 @pytest.mark.spoils_answers("the server is broken on purpose")
 def test_the_model_notices_a_broken_server(simulator, words):
     with pytest.raises((AssertionError, BaseExceptionGroup)):
-        play(Broken(simulator.app, BREAKAGES[words]), scenarios=30, steps=30, contents=False)
+        play(lambda: harness.backend(Broken(simulator.app, BREAKAGES[words])), scenarios=30, steps=30, contents=False)
 
 
 def test_every_link_starts_and_ends_at_a_documented_operation():
