@@ -83,13 +83,15 @@ def matching(entries: Iterable[Entry], **wanted: Any) -> list[Entry]:
     unknown = sorted(set(wanted) - set(Entry._fields))
     if unknown:
         raise TypeError(f"a journal entry has no field {unknown[0]!r}; it has {', '.join(Entry._fields)}")
-    return [e for e in entries if all(_same(getattr(e, name), value) for name, value in wanted.items())]
-
-
-def _same(found: Any, wanted: Any) -> bool:
-    if isinstance(found, str) and isinstance(wanted, str):
-        return found.casefold() == wanted.casefold()
-    return bool(found == wanted)
+    found = list(entries)
+    for name, value in wanted.items():
+        place = Entry._fields.index(name)
+        if isinstance(value, str):
+            folded = value.casefold()
+            found = [e for e in found if e[place] == value or str(e[place]).casefold() == folded]
+        else:
+            found = [e for e in found if e[place] == value]
+    return found
 
 
 def describe(entry: Entry) -> str:

@@ -30,6 +30,7 @@ class Served:
         line = self._process.stdout.readline()
         assert line.startswith("listening on "), f"the server did not start: {line!r}"
         self.url = line.split()[-1]
+        self.pid = self._process.pid
 
     def __enter__(self) -> Served:
         return self
