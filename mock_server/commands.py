@@ -118,6 +118,9 @@ def main(context: click.Context) -> None:
 @_SEED
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1), help="How many answer, on one --db.")
 @click.option("--token", envvar="XRT_MOCK_TOKEN", help="What callers of the control interface must show.")
+@click.option(
+    "--keep-calls", default=100_000, show_default=True, type=click.IntRange(100), help="Calls the journal goes back."
+)
 @click.option("--url", help="Where addresses in answers begin; default: where it listens.")
 def serve(host: str, port: int, url: str | None, **options: Any) -> None:
     """Answer as the service does, on HOST and PORT, until interrupted.

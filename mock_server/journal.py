@@ -46,10 +46,19 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """Entries in the order of the calls, with questions a test asks of them."""
+    """Entries in the order of the calls, with questions a test asks of them.
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    Parameters
+    ----------
+    entries
+        The calls that are kept.
+    forgotten
+        How many calls there were before them.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = (), forgotten: int = 0) -> None:
         self.entries = tuple(entries)
+        self.forgotten = forgotten
 
     def where(self, **wanted: Any) -> Journal:
         """Entries whose fields equal all of `wanted`; addresses are compared without case."""

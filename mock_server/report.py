@@ -53,6 +53,7 @@ def courtesy(
         "began": iso(first),
         "ended": iso(now),
         "simulated_s": round(now - first, 3),
+        "calls_forgotten": journal.forgotten,
         "calls": dict(sorted(Counter(entry.operation for entry in journal).items())),
         "jobs": _jobs(jobs, journal, now),
         "active_jobs": _peak(jobs, journal) | {"limit": scenario.at(now)["limits.active_jobs"]},
@@ -215,6 +216,8 @@ def as_text(found: dict[str, Any]) -> str:
         for retry in found["retries"]
     ]
     lines += [f"planned, but never met: {fault}" for fault in found["planned_failures_not_met"]]
+    if found["calls_forgotten"]:
+        lines.append(f"all this is of the newest calls: the {found['calls_forgotten']} before them are forgotten")
     lines.append(f"simulated time {duration_text(found['simulated_s'])}")
     return "\n".join(lines)
 

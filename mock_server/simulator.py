@@ -53,6 +53,8 @@ class Simulator:
         What callers of the control interface must show; None: nothing.
     new_clock
         Clock where none is given and none is kept.
+    keep_calls
+        How many calls the journal, and with it the report, goes back; None: all.
 
     Examples
     --------
@@ -75,10 +77,11 @@ class Simulator:
         base_url: str = SERVICE,
         token: str | None = None,
         new_clock: str = "virtual",
+        keep_calls: int | None = None,
     ) -> None:
         if users not in ("open", "registered"):
             raise ValueError(f"users is {users!r}, but must be open or registered")
-        self.store = Store(db)
+        self.store = Store(db, keep_calls)
         try:
             self.scenario = _prepared(self.store, scenario, seed, settings or {})
             self.clock = _clock(self.store, clock, new_clock, self.scenario.start)

@@ -58,6 +58,8 @@ class Store:
     ----------
     url
         ``sqlite://`` (in memory), ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
+    keep_calls
+        How many calls the journal keeps, the newest, at least; it never holds a tenth more. None: all.
 
     Attributes
     ----------
@@ -65,7 +67,7 @@ class Store:
         Whether other processes may write to the same database.
     """
 
-    def __init__(self, url: str = "sqlite://") -> None:
+    def __init__(self, url: str = "sqlite://", keep_calls: int | None = None) -> None:
         self._memory = url in ("sqlite://", "sqlite:///:memory:")
         self.shared = not self._memory
         self._engine = _engine(url, self._memory)
@@ -74,6 +76,7 @@ class Store:
         self._kept: Any = _OneConnection() if self._memory else threading.local()
         self._connections: weakref.WeakSet[sa.Connection] = weakref.WeakSet()  # those of threads that ended are gone
         self._unwritten: deque[Entry] = deque()
+        self._keep_calls, self._untrimmed = keep_calls, 0
         self._flusher: threading.Timer | None = None
         try:
             self._prepare()
@@ -135,6 +138,10 @@ class Store:
             entries.append(self._unwritten.popleft())
         if entries:
             facts.add_entries(entries)
+        self._untrimmed += len(entries)
+        if self._keep_calls is not None and self._untrimmed > self._keep_calls // 10:
+            facts.forget_entries(self._keep_calls)
+            self._untrimmed = 0
 
     def journal(self, newest: int | None = None) -> Journal:
         """Return the journal in the order of the calls, or its `newest` entries."""
@@ -416,10 +423,15 @@ class Facts:
         """Append to the journal."""
         self._tell(t.INSERT_ENTRY, [_without_nul(entry) for entry in entries])
 
+    def forget_entries(self, keep: int) -> None:
+        """Remove all of the journal but its `keep` newest entries."""
+        newest = sa.select(sa.func.max(t.journal.c.seq)).scalar_subquery()
+        self.connection.execute(t.journal.delete().where(t.journal.c.seq <= newest - keep))
+
     def entries(self, newest: int | None = None) -> Journal:
         """Return the journal, or its `newest` entries, in the order of the calls."""
         rows = self.connection.execute(sa.select(t.journal).order_by(t.journal.c.seq.desc()).limit(newest)).all()
-        return Journal(Entry(*row[1:]) for row in reversed(rows))
+        return Journal((Entry(*row[1:]) for row in reversed(rows)), forgotten=rows[-1].seq - 1 if rows else 0)
 
     def meta(self, name: str) -> str | None:
         """Return one remembered text, or None."""

@@ -2,8 +2,8 @@
 
 Environment variables say what ``xrt-mock serve`` takes as options: ``XRT_MOCK_DB`` (a file or PostgreSQL, for several
 processes share it), ``XRT_MOCK_SCENARIO``, ``XRT_MOCK_SEED``, ``XRT_MOCK_CLOCK``, ``XRT_MOCK_USERS``, ``XRT_MOCK_URL``
-(where addresses in answers begin) and ``XRT_MOCK_TOKEN``. Without a token the control interface is closed: who can
-reach the server is not known here.
+(where addresses in answers begin), ``XRT_MOCK_KEEP_CALLS`` (how far the journal goes back) and ``XRT_MOCK_TOKEN``.
+Without a token the control interface is closed: who can reach the server is not known here.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def simulator_from(environment: Mapping[str, str]) -> Simulator:
         db=environment.get("XRT_MOCK_DB", "sqlite://"),
         users=environment.get("XRT_MOCK_USERS", "open"),
         base_url=environment.get("XRT_MOCK_URL", SERVICE),
+        keep_calls=int(environment.get("XRT_MOCK_KEEP_CALLS", "100000")),
         token=environment.get("XRT_MOCK_TOKEN") or secrets.token_hex(),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mock_server import report
+from mock_server import Simulator, report
 from mock_server.journal import Entry, Journal
 from mock_server.model import Build, Job, Product, StatusCode
 from mock_server.scenario import Scenario
@@ -119,3 +119,12 @@ def test_a_report_is_json_and_a_few_lines_of_text():
 )
 def test_lengths_of_time_are_rounded_to_the_second(seconds, text):
     assert report.duration_text(seconds) == text
+
+
+def test_calls_that_the_journal_has_forgotten_are_told():
+    with Simulator(keep_calls=100) as sim:
+        for at in range(600):
+            sim.store.note(Entry(at=sim.clock.now() + at, operation="getNumJobs"))
+        found = sim.report()
+    assert found["calls_forgotten"] == 600 - found["calls"]["getNumJobs"] > 0
+    assert f"the {found['calls_forgotten']} before them are forgotten" in report.as_text(found)

@@ -448,3 +448,23 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("These are my notes, and no database at all. " * 50)
     with pytest.raises(StoreError, match="--db"):
         Store(f"sqlite:///{tmp_path / 'notes.txt'}")
+
+
+def test_a_journal_with_a_bound_keeps_the_newest_calls_and_knows_how_many_it_forgot():
+    store = Store(keep_calls=100)
+    for at in range(5000):
+        store.note(Entry(at=float(at), operation="getNumJobs"))
+    journal = store.journal()
+    store.close()
+    assert 100 <= len(journal.entries) <= 100 + 256 + 10, "256 are written at a time"
+    assert journal[-1].at == 4999
+    assert journal.forgotten == 5000 - len(journal.entries)
+    assert [entry.at for entry in journal] == [float(at) for at in range(journal.forgotten, 5000)]
+
+
+def test_a_journal_without_a_bound_keeps_everything():
+    store = Store()
+    for at in range(1000):
+        store.note(Entry(at=float(at), operation="getNumJobs"))
+    assert (len(store.journal().entries), store.journal().forgotten) == (1000, 0)
+    store.close()
