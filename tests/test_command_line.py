@@ -139,7 +139,7 @@ OPENAPI = str(Path(campaign_cli.__file__).parents[1] / "contracts" / "openapi" /
     ids=lambda words: str(words[0]) if isinstance(words, tuple) else "",
 )
 def test_what_prints_figures_prints_json_alone_if_asked_to(words, keys):
-    assert set(json.loads(asked(*words).stdout)) == keys
+    assert keys <= set(json.loads(asked(*words).stdout))
 
 
 def test_lists_are_json_lists():

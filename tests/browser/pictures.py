@@ -30,11 +30,13 @@ def main() -> None:
             browser.new_page(base_url=server.url, color_scheme=colours, viewport={"width": 1000, "height": 700})
             for colours in ("light", "dark")
         )
+        phone = browser.new_page(base_url=server.url, viewport={"width": 360, "height": 740})
         advance = server.simulator.controls.advance
         job = ask(server, "run_userobject", FULL)["URL"]
         for seconds, name in ((10, "queued"), (140, "running")):
             advance(seconds)
             take(light, str(job), f"job-{name}")
+        take(phone, str(job), "job-phone")
         for source in ("GK Per", "Cyg X-1", "Mrk 421"):
             ask(server, "run_userobject", JOB | {"name": source})
             advance(70)
