@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from mock_server.clock import Number
@@ -56,14 +56,18 @@ def install() -> None:
         return  # a helper of Python's own, that neither asks nor sleeps
     _import_time_machine()
     from mock_server.import_hooks import when_imported
-    from mock_server.link import Link, clock_of
+    from mock_server.link import Link, LinkedClock, clock_of
     from mock_server.virtual_time import VirtualTime
 
     link = Link(os.environ[LINK], bytes.fromhex(os.environ[KEY]), read(os.environ[PARTY]))
     clock = clock_of(link)
-    life = VirtualTime(clock)
-    life.__enter__()
-    if link.welcome.number is not None:
+    front, kernel = _runs_notebooks(sys.orig_argv), any("ipykernel" in word for word in sys.orig_argv[:3])
+    if front and isinstance(clock, LinkedClock) and link.welcome.number is not None:
+        clock.leave(link.welcome.number)  # it talks to kernels and has nothing to wait for: they hold their own places
+    if not front:
+        life = VirtualTime(clock, threads=not kernel)
+        life.__enter__()
+    if link.welcome.number is not None and not front:
         os.environ[PARTY] = spell(link.welcome.number)
         _follow_forks(link, life)
         _follow_children(link, life)
@@ -75,6 +79,12 @@ def install() -> None:
 
     when_imported("requests.adapters", answer)
     _guard(link)
+
+
+def _runs_notebooks(command: Sequence[str]) -> bool:
+    """Whether a program executes notebooks: cells run in a kernel, a program of its own."""
+    names = {os.path.basename(word) for word in command[:3]}
+    return any(name.startswith("jupyter") or name in ("nbconvert", "papermill") for name in names)
 
 
 def _import_time_machine() -> None:

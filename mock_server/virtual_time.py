@@ -13,7 +13,8 @@ waiting for child processes                                            holds nob
 Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), timeouts of sockets, pipes and
 child processes (they are real), locks made before, uvloop, gevent. Who waits for a socket, a pipe or the keyboard
 counts as working, and time stands still, until a watchdog sees that it uses no processor time (for about a second)
-and goes on without it; from then on the order of events is the machine's.
+and goes on without it; from then on the order of events is the machine's. In a notebook's kernel the cells live in service
+time; the kernel's own threads, and those that cells start, wait in real time.
 """
 
 from __future__ import annotations
@@ -73,12 +74,15 @@ class VirtualTime(contextlib.ContextDecorator):
         Service time: virtual, or scaled.
     number
         The calling thread's number among those who share the clock; default: the first free one.
+    threads
+        Whether other threads live in service time, too; if not, clocks are read and sleeps are slept in it, no more.
     """
 
     stack: ClassVar[list[VirtualTime]] = []
 
-    def __init__(self, clock: Clock, number: Number | None = None) -> None:
+    def __init__(self, clock: Clock, number: Number | None = None, *, threads: bool = True) -> None:
         self.clock: Any = clock
+        self.threads = threads
         self.shared = hasattr(clock, "acting")
         self.number = number
         self._children: Counter[Number] = Counter()
@@ -90,7 +94,9 @@ class VirtualTime(contextlib.ContextDecorator):
             self._join()
         self._travel()
         if not VirtualTime.stack:
-            _patch(self._undo)
+            _patch_clocks(self._undo)
+            if self.threads:
+                _patch_waits(self._undo)
         VirtualTime.stack.append(self)
         self._set_locks()
         return self
@@ -142,7 +148,7 @@ class VirtualTime(contextlib.ContextDecorator):
     @staticmethod
     def _set_locks() -> None:
         current = VirtualTime.stack[-1] if VirtualTime.stack else None
-        ClockLock.clock = current.clock if current and current.shared else None
+        ClockLock.clock = current.clock if current and current.shared and current.threads else None
         ClockLock.scale = 1 / current.clock.factor if current and isinstance(current.clock, ScaledClock) else 1.0
 
 
@@ -154,11 +160,15 @@ def _current() -> VirtualTime | None:
     return VirtualTime.stack[-1] if VirtualTime.stack else None
 
 
-def _patch(undo: contextlib.ExitStack) -> None:
+def _patch_clocks(undo: contextlib.ExitStack) -> None:
     replace = functools.partial(_replace, undo)
     _rebind(undo, {id(_sleep): sleep, id(_monotonic): monotonic, id(_monotonic_ns): monotonic_ns})
     replace(time, "ctime", lambda seconds=None: _ctime(time.time() if seconds is None else seconds))
     replace(time, "asctime", lambda t=None: _asctime(time.localtime() if t is None else t))
+
+
+def _patch_waits(undo: contextlib.ExitStack) -> None:
+    replace = functools.partial(_replace, undo)
     replace(threading, "Lock", ClockLock)
     replace(threading, "_allocate_lock", ClockLock)
     replace(threading, "_CRLock", None)  # the Python one is built on the plain lock

@@ -42,6 +42,12 @@ FAILURES: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def folder_of_its_own(tmp_path, monkeypatch):
+    """Clients save what they are told where they are."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def client():
     return fuzzing.own_client()

@@ -29,6 +29,12 @@ SPECTRA = {
 }
 
 
+@pytest.fixture(autouse=True)
+def folder_of_its_own(tmp_path, monkeypatch):
+    """Clients save what they are told where they are."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def official() -> Any:
     from swifttools.ukssdc import xrt_prods

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from flask import Flask, request
 
@@ -503,3 +504,18 @@ class TestTheEnd:
         """
         assert run(tiny, program(tmp_path, text)) == 0
         assert tiny.calls == [(60, "called")]
+
+
+class TestNotebooks:
+    def test_a_notebook_is_executed_in_service_time(self, tmp_path):
+        cells = [
+            "import time, requests\nbegan = time.time()",
+            "def call():\n    requests.post('https://www.swift.ac.uk/call', json={'who': 'cell'})",
+            "for _ in range(3):\n    call()\n    time.sleep(3600)",
+            "assert round(time.time() - began) == 3 * 3600, time.time() - began",
+        ]
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        nbformat.write(notebook, tmp_path / "campaign.ipynb")
+        tiny = Tiny()
+        assert run(tiny, [sys.executable, "-m", "jupyter", "execute", str(tmp_path / "campaign.ipynb")]) == 0
+        assert [(round(at), who) for at, who in tiny.calls] == [(0, "cell"), (3600, "cell"), (7200, "cell")]
