@@ -13,8 +13,8 @@ waiting for child processes                                            holds nob
 Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), timeouts of sockets, pipes and
 child processes (they are real), locks made before, uvloop, gevent. Who waits for a socket, a pipe or the keyboard
 counts as working, and time stands still, until a watchdog sees that it uses no processor time (for about a second)
-and goes on without it; from then on the order of events is the machine's. In a notebook's kernel the cells live in service
-time; the kernel's own threads, and those that cells start, wait in real time.
+and goes on without it; from then on the order of events is the machine's. In a notebook's kernel the cells live in
+service time; the kernel's own threads, and those that cells start, wait in real time.
 """
 
 from __future__ import annotations
