@@ -16,9 +16,6 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from .ctl import ctl
-from .load.command import load
-
 
 def _scenarios(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """Complete the name of a scenario, or else of a file."""
@@ -39,7 +36,9 @@ _SEED = click.option("--seed", type=int, help="Key of all chance; default: the s
 _MISSING = '{} is not installed, which this command needs; mend it with: pip install "xrt-mock[{}]"'
 _EXTRAS = {"matplotlib": "analysis", "locust": "load", "yaml": "contracts", "jsonschema_rs": "contracts"}
 _EXTRAS |= dict.fromkeys(("hypothesis", "schemathesis", "openapi_spec_validator", "contracts"), "contracts")
-_OF_THE_KIT = ("contract", "verify")
+_ELSEWHERE = {"contract": "contracts.cli", "verify": "contracts.cli"}
+_ELSEWHERE |= {"ctl": "mock_server.ctl", "load": "mock_server.load.command"}
+"""Commands that are loaded when they are named."""
 
 
 class _NothingDone(click.ClickException):
@@ -49,16 +48,16 @@ class _NothingDone(click.ClickException):
 
 
 class _Command(click.Group):
-    """Turns what users can mend into one clear line, and finds the commands of the contract kit."""
+    """Turns what users can mend into one clear line, and finds the commands that stand in other modules."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_OF_THE_KIT])
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _OF_THE_KIT:
+        if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
         try:
-            found: click.Command = getattr(import_module("contracts.cli"), cmd_name)
+            found: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
         except ModuleNotFoundError as error:
             return _not_installed(cmd_name, str(error.name))
         return found
@@ -286,10 +285,6 @@ def scenarios(as_json: bool) -> None:
         click.echo(json.dumps(told, indent=2))
     else:
         click.echo("\n".join(f"{s.name:20} {s.description}" for s in found))
-
-
-main.add_command(ctl)
-main.add_command(load)
 
 
 def _folder_of(file: Path) -> None:
