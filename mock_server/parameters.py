@@ -204,7 +204,10 @@ def _completed(values: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str,
 
 def _in_replay_order(names: list[str]) -> list[str]:
     """Put the redshift before the absorber: the official client replays them in this order, and each sets others."""
-    replayed = iter([name for name in _REPLAYED_IN_ORDER if name in names])
+    found = [name for name in _REPLAYED_IN_ORDER if name in names]
+    if len(found) < 2:
+        return names
+    replayed = iter(found)
     return [next(replayed) if name in _REPLAYED_IN_ORDER else name for name in names]
 
 

@@ -112,13 +112,15 @@ class JobService:
                 self._require_user(facts, raw["UserID"])
             submission = parameters.read(raw, scenario.at(now).defaults)
             limit = scenario.at(now)["limits.active_jobs"]
-            if facts.count_active(submission.user, now) >= limit:
+            standing = facts.standing(submission.user, now)
+            if standing.active >= limit:
                 raise LimitReached(limit)
-            number = facts.next_job_id()
+            number = standing.next_job_id
             computed = self._work_out(submission, now) | {"outdir": f"USERPROD_{number}"}
             job_pars = submission.job_pars(computed)
             job = Job(number, submission.user, submission.name, now, job_pars)
-            job = self._planned(facts, job, submission.products, scenario, fault)
+            queue = Queue(scenario, standing.last_start, facts.slots_held_after(max(standing.last_start, now)))
+            job = replace(job, builds=self._plan(job, submission.products, queue, scenario, fault))
             facts.add_job(job)
         return job
 
@@ -142,15 +144,13 @@ class JobService:
                 _not_resolved("Could not determine T0.")
         return found
 
-    def _planned(
-        self, facts: Facts, job: Job, products: Sequence[Product], scenario: Scenario, fault: Fault | None
-    ) -> Job:
-        now, epoch = job.submitted_at, scenario.at(job.submitted_at)
+    def _plan(
+        self, job: Job, products: Sequence[Product], queue: Queue, scenario: Scenario, fault: Fault | None
+    ) -> tuple[Build, ...]:
+        now = job.submitted_at
         observations = self._observations(job.parameters, now)
         wishes = [_faulty(self._wish(job, product, observations, scenario), fault) for product in products]
-        last_start = facts.last_start()
-        queue = Queue(scenario, last_start, facts.slots_held_after(max(last_start, now)))
-        return replace(job, builds=simulation.plan(wishes, now, _rules(epoch), queue))
+        return simulation.plan(wishes, now, _rules(scenario.at(now)), queue)
 
     def _observations(self, job_pars: Mapping[str, Any], now: float) -> tuple[Observation, ...]:
         sky = self.stage.sky

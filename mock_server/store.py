@@ -51,6 +51,24 @@ class KeptClock(NamedTuple):
     real_at: float
 
 
+class Standing(NamedTuple):
+    """Where a submission would stand.
+
+    Parameters
+    ----------
+    active
+        How many jobs of the user have builds that have not ended.
+    next_job_id
+        Number of the next job; writers take turns, so nobody else gets it.
+    last_start
+        When the last build of the queue starts [s]; minus infinity if there is none.
+    """
+
+    active: int
+    next_job_id: int
+    last_start: float
+
+
 class Store:
     """The simulator's memory.
 
@@ -291,10 +309,6 @@ class Facts:
 
     # jobs ------------------------------------------------------------------------------------------------
 
-    def next_job_id(self) -> int:
-        """Return the number of the next job; writers take turns, so nobody else gets it."""
-        return int(self._ask(t.NEXT_JOB_ID).fetchone()[0])
-
     def add_job(self, job: Job) -> None:
         """Store a new job."""
         self._ask(t.INSERT_JOB, **t.job_row(job))
@@ -328,10 +342,10 @@ class Facts:
         """Return number, name, submission, products and end of all jobs of a user, most recent first."""
         return cast("list[tuple[int, str, float, str, float]]", self._ask(t.LIST, user_key=t.user_key(user)).fetchall())
 
-    def last_start(self) -> float:
-        """When the last build of the queue starts [s]; minus infinity if there is none."""
-        found = self._ask(t.LAST_START, never=_NEVER).fetchone()[0]
-        return -_NEVER if found is None else float(found)
+    def standing(self, user: str, now: float) -> Standing:
+        """Return where a user's submission at `now` [s] would stand."""
+        active, newest, last_start = self._ask(t.STANDING, user_key=t.user_key(user), now=now, never=_NEVER).fetchone()
+        return Standing(active, (newest or 0) + 1, -_NEVER if last_start is None else last_start)
 
     def slots_held_after(self, moment: float) -> list[float]:
         """Ends of the builds that hold a slot after `moment`, at which the last of the queue has started [s]."""

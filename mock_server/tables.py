@@ -138,7 +138,6 @@ INSERT_BUILDS = builds.insert()
 UPDATE_JOB = (
     jobs.update().where(jobs.c.job_id == sa.bindparam("which")).values(active_until=sa.bindparam("active_until"))
 )
-NEXT_JOB_ID = sa.select(sa.func.coalesce(sa.func.max(jobs.c.job_id), sa.literal_column("0")) + sa.literal_column("1"))
 DELETE_BUILDS = builds.delete().where(builds.c.job_id == sa.bindparam("which"))
 _WITH_BUILDS = sa.select(jobs, builds).join(builds, jobs.c.job_id == builds.c.job_id)
 _IN_ORDER = _WITH_BUILDS.order_by(jobs.c.job_id, builds.c.place)
@@ -156,7 +155,11 @@ LIST = (
     .where(OF_USER)
     .order_by(jobs.c.job_id.desc())
 )
-LAST_START = sa.select(sa.func.max(builds.c.started_at)).where(builds.c.started_at < sa.bindparam("never"))
+STANDING = sa.select(
+    COUNT.scalar_subquery(),
+    sa.select(sa.func.max(jobs.c.job_id)).scalar_subquery(),
+    sa.select(sa.func.max(builds.c.started_at)).where(builds.c.started_at < sa.bindparam("never")).scalar_subquery(),
+)
 HELD = sa.select(builds.c.left_at).where(
     builds.c.left_at > sa.bindparam("moment"),
     builds.c.started_at + sa.literal_column("0") < sa.bindparam("never"),  # nearly all: no index is to be used for it
@@ -191,6 +194,9 @@ def words(dialect: sa.Dialect) -> Words:
     return _WORDS.setdefault(dialect.name, Words(dialect))
 
 
+_ENCODER = json.JSONEncoder(check_circular=False)  # parameters are flat
+
+
 def job_row(job: Job) -> dict[str, Any]:
     """Return the row of a job."""
     return {
@@ -201,7 +207,7 @@ def job_row(job: Job) -> dict[str, Any]:
         "submitted_at": job.submitted_at,
         "products": ",".join(build.product.value for build in job.builds),
         "active_until": job.ended_at,
-        "parameters": json.dumps(dict(job.parameters)),
+        "parameters": _ENCODER.encode(job.parameters),
     }
 
 

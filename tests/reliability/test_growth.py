@@ -12,7 +12,7 @@ from mock_server.store import Store
 from .serving import SUBMISSION
 
 ME = "me@example.org"
-ASKED = ("NEXT_JOB_ID", "JOB", "UNFINISHED", "COUNT", "LIST", "LAST_START", "HELD", "USER", "META")
+ASKED = ("STANDING", "JOB", "UNFINISHED", "COUNT", "LIST", "HELD", "USER", "META")
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -23,7 +23,7 @@ def test_no_statement_of_a_call_reads_a_whole_table(name):
         values = dict.fromkeys(re.findall(r":(\w+)", words), 1)
         plan = facts.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", values).all()
     store.close()
-    scans = [step.detail for step in plan if step.detail.startswith("SCAN")]
+    scans = [step.detail for step in plan if step.detail.startswith("SCAN") and step.detail != "SCAN CONSTANT ROW"]
     assert not scans, f"{name} reads all rows: {scans}; give the database an index, or keep it from the wrong one"
 
 

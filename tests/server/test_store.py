@@ -140,11 +140,11 @@ def test_a_list_is_newest_first_and_of_one_user(store):
 
 def test_the_queue_is_told_by_last_start_and_slots_held(store):
     with store.reading() as facts:
-        assert facts.last_start() == -NEVER
+        assert facts.standing("", 0.0).last_start == -NEVER
     waiting = Build(Product.IMAGE, 0.0, 1.0, NEVER, NEVER, NEVER, 5.0)
     add(store, running(1, 10.0), running(2, 30.0), job(3, waiting))
     with store.reading() as facts:
-        assert facts.last_start() == 2.0
+        assert facts.standing("", 0.0).last_start == 2.0
         assert facts.slots_held_after(10.0) == [30.0]
 
 
@@ -153,9 +153,9 @@ def test_the_queue_is_told_by_last_start_and_slots_held(store):
 
 def test_numbers_begin_at_1_and_follow_one_another(store):
     with store.transaction() as facts:
-        assert facts.next_job_id() == 1
+        assert facts.standing("", 0.0).next_job_id == 1
         facts.add_job(job(1))
-        assert facts.next_job_id() == 2
+        assert facts.standing("", 0.0).next_job_id == 2
 
 
 def test_an_exception_leaves_everything_as_it_was(store):
@@ -172,7 +172,7 @@ def test_an_exception_leaves_everything_as_it_was(store):
     with store.transaction() as facts:
         assert [found.job_id for found in facts.all_jobs()] == [1]
         assert facts.users() == []
-        assert facts.next_job_id() == 2
+        assert facts.standing("", 0.0).next_job_id == 2
 
 
 def test_an_exception_keeps_the_journal_for_the_next_call(store):
@@ -201,7 +201,7 @@ def test_two_stores_of_one_file_see_each_others_facts(tmp_path):
     for store in (one, other):
         with store.reading() as facts:
             assert len(facts.all_jobs()) == 4
-            assert facts.next_job_id() == 5
+            assert facts.standing("", 0.0).next_job_id == 5
         store.close()
 
 
@@ -212,7 +212,7 @@ def test_more_threads_than_connections_in_a_pool_can_read_and_write(store):
         try:
             barrier.wait(30)
             with store.transaction() as facts:
-                facts.add_job(job(facts.next_job_id()))
+                facts.add_job(job(facts.standing("", 0.0).next_job_id))
             with store.reading() as facts:
                 assert facts.count_active("nobody", 0.0) == 0
             barrier.wait(30)  # all hold their reader at once
@@ -371,7 +371,7 @@ def test_numbers_go_on_after_restoring(store):
     filled(store)
     with store.transaction() as facts:
         facts.restore(json.loads(json.dumps(facts.dump())))
-        assert facts.next_job_id() == 4
+        assert facts.standing("", 0.0).next_job_id == 4
         assert facts.add_rebin(Rebin(0, 1, 1.0, 2.0, 3.0, {})).rebin_id == 2
 
 
@@ -381,7 +381,7 @@ def test_numbers_begin_anew_after_clearing(store):
     store.clear()
     assert store.journal().count() == 0
     with store.transaction() as facts:
-        assert facts.next_job_id() == 1
+        assert facts.standing("", 0.0).next_job_id == 1
         facts.add_job(job(1))
         assert facts.add_rebin(Rebin(0, 1, 1.0, 2.0, 3.0, {})).rebin_id == 1
 
