@@ -25,7 +25,8 @@ WORKED_OUT = ("getCoords", "getTargs", "getT0")
 """Flags that ask the service to work a value out, in the order in which it does so (documented)."""
 
 _SPELLINGS = {spelling: parameter for parameter in TABLE for spelling in (parameter.name, *parameter.also)}
-_TIMES = (Kind.DATA, Kind.RANGES)
+_TIMES = frozenset(p.name for p in TABLE if p.kind in (Kind.DATA, Kind.RANGES))
+_SERVER_ONLY = frozenset(p.name for p in TABLE if p.server_only)
 _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is documented, the values are assumed
 _GRADE_0 = ("grades", "specgrades")
 _NEEDED = tuple(p.name for p in TABLE if p.name in NEEDED)
@@ -143,8 +144,8 @@ def _read_all(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
     """Return the values, and by wire name a sentence for each that cannot be read. Times come last: T0 moves them."""
     values: dict[str, Any] = {}
     unread: dict[str, str] = {}
-    for name in sorted(given, key=lambda name: BY_NAME[name].kind in _TIMES):
-        if BY_NAME[name].server_only:
+    for name in sorted(given, key=_TIMES.__contains__):
+        if name in _SERVER_ONLY:
             continue
         relative, t0 = values.get("sinceT0", False), values.get("Tstart")
         if t0 is None and values.get("getT0"):
