@@ -1,6 +1,6 @@
 """What calls cost over HTTP, beside a bare Flask app on the same server: ratios of one run.
 
-    python benchmarks/server.py [PART ...]        parts: calls sizes processes start campaigns; default: all
+    python benchmarks/server.py [PART ...]        parts: calls sizes processes peers start campaigns; default: all
 
 Load comes from `wrk` over 8 kept connections on loopback (``apt-get install wrk``). What is compared is measured in
 turns, several times, so that a machine that slows down slows everybody down; a figure is the median of these rounds.
@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
+import shutil
+import signal
+import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -99,6 +104,7 @@ def simulator(*options: str) -> tuple[str, ...]:
     return ("-m", "mock_server.cli", "serve", "--port", "0", *options)
 
 
+_JSON = {"Content-Type": "application/json"}
 SCRIPT = """
 wrk.method = "POST"
 local number = 0
@@ -118,14 +124,23 @@ def load(server: Server, operation: str, body: Mapping[str, Any], seconds: int =
         script = SCRIPT % (json.dumps(head + "u"), json.dumps("@example.org" + tail))
     else:
         script = f'wrk.method = "POST"\nwrk.body = {json.dumps(text)}\n'
+    return _wrk(f"{server.url}/user_objects/{operation}.php", script, seconds)
+
+
+def wrk(address: str, body: Mapping[str, Any], headers: Mapping[str, str] = _JSON) -> Load:
+    """Send the same body as fast as answers come."""
+    script = f'wrk.method = "POST"\nwrk.body = {json.dumps(json.dumps(dict(body)))}\n'
+    return _wrk(address, script + "".join(f'wrk.headers["{n}"] = "{v}"\n' for n, v in headers.items()), SECONDS)
+
+
+def _wrk(address: str, script: str, seconds: int) -> Load:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", file.name]
-        address = f"{server.url}/user_objects/{operation}.php"
         told = subprocess.run([*command, address], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in told:
-        raise SystemExit(f"{operation}: {told}")
+        raise SystemExit(f"{address}: {told}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", told)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", told)
     if rate is None or p99 is None:
@@ -233,6 +248,85 @@ def processes() -> None:
     print(f"getNumJobs: one process {one:.0f}/s, two {two:.0f}/s: x{two / one:.2f} (target 1.6; the load needs a core)")
 
 
+_SQS = {
+    "Content-Type": "application/x-amz-json-1.0",
+    "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/eu-west-1/sqs/aws4_request",
+}
+MOTO = ("-m", "moto.server", "-H", "127.0.0.1", "-p")
+PRISM = ("npx", "--yes", "@stoplight/prism-cli@5.14.2", "mock", "--host", "127.0.0.1", "--port")
+COUNTED = {"OK": 1, "numJobs": 0, "APIVersion": "1.12"}
+COUNTING = {  # one operation, as Prism is used to it
+    "openapi": "3.1.0",
+    "info": {"title": "count", "version": "1"},
+    "paths": {
+        "/user_objects/getNumJobs.php": {
+            "post": {
+                "requestBody": {
+                    "content": {"application/json": {"schema": {"type": "object", "required": ["UserID"]}}}
+                },
+                "responses": {"200": {"description": "-", "content": {"application/json": {"example": COUNTED}}}},
+            }
+        }
+    },
+}
+
+
+@contextmanager
+def listening(*command: str) -> Iterator[str]:
+    """Start a foreign server on a free port, its last argument, and yield its address once it takes connections."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([*command, str(port)], start_new_session=True, **quiet) as process:  # type: ignore[call-overload]
+        try:
+            for _ in range(600):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.5)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def _make_queue(moto: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(moto).netloc, timeout=60)
+    made = _SQS | {"X-Amz-Target": "AmazonSQS.CreateQueue"}
+    connection.request("POST", "/", json.dumps({"QueueName": "jobs"}), made)
+    if connection.getresponse().status != 200:
+        raise SystemExit("moto made no queue")
+    connection.close()
+
+
+def peers() -> None:
+    """Compare counts by one process, and by two, with moto's count of messages and Prism's example, if there."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        one = stack.enter_context(serving(*simulator())).url
+        db = ("--db", f"sqlite:///{folder}/jobs.sqlite", "--processes", "2")
+        two = stack.enter_context(serving(*simulator(*db))).url
+        counting = "user_objects/getNumJobs.php"
+        measures = {"one process": lambda: wrk(f"{one}/{counting}", COUNT)}
+        measures["two processes"] = lambda: wrk(f"{two}/{counting}", COUNT)
+        if find_spec("moto") is not None:
+            moto = stack.enter_context(listening(sys.executable, *MOTO))
+            queue = {"QueueUrl": f"{moto}/123456789012/jobs", "AttributeNames": ["ApproximateNumberOfMessages"]}
+            _make_queue(moto)
+            counted = _SQS | {"X-Amz-Target": "AmazonSQS.GetQueueAttributes"}
+            measures["moto"] = lambda: wrk(f"{moto}/", queue, counted)
+        if shutil.which("npx") is not None:
+            Path(folder, "count.json").write_text(json.dumps(COUNTING))
+            mock = (*PRISM[:4], f"{folder}/count.json", *PRISM[4:])
+            prism = stack.enter_context(listening(*mock))
+            measures["Prism"] = lambda: wrk(f"{prism}/{counting}", COUNT)
+        found = in_turns(measures)
+    for name, measured in found.items():
+        print(f"{name:14} {measured.per_second:6.0f}/s  p99 {measured.p99_ms:5.1f} ms")
+    if "moto" in found:
+        print(f"one process / moto: x{found['one process'].per_second / found['moto'].per_second:.0f} (target 10)")
+    if "Prism" in found:
+        print(f"two processes / Prism: x{found['two processes'].per_second / found['Prism'].per_second:.2f} (target 1)")
+
+
 def start() -> None:
     """Compare cold start to the first answer, and idle memory."""
     found: dict[str, list[tuple[float, float]]] = {"bare": [], "simulator": []}
@@ -267,7 +361,7 @@ def campaigns() -> None:
     print(f"virtual campaigns, time a job: {told}: within {spread - 1:.0%} (target 20 %)")
 
 
-PARTS = {"calls": calls, "sizes": sizes, "processes": processes, "start": start, "campaigns": campaigns}
+PARTS = {"calls": calls, "sizes": sizes, "processes": processes, "peers": peers, "start": start, "campaigns": campaigns}
 
 
 if __name__ == "__main__":

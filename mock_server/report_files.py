@@ -143,6 +143,7 @@ def _draw_calls(axes: Axes, scale: _Scale, journal: Journal | None) -> None:
         at = sorted(minutes)
         axes.plot([m * _MINUTE / scale.unit_s for m in at], [minutes[m] for m in at], ".", label=operation)
     axes.set_ylabel("calls a minute")
+    _whole_numbers(axes)
     axes.set_ylim(bottom=0)
     if by_operation:
         _legend(axes)
@@ -154,7 +155,14 @@ def _draw_jobs(axes: Axes, scale: _Scale, jobs: Sequence[Job]) -> None:
         length = scale(job.ended_at) - scale(job.submitted_at)
         axes.barh(job.job_id, length, left=scale(job.submitted_at), height=0.8, color="tab:blue", alpha=0.5)
     axes.set_ylabel(f"job (first {_MOST_BARS})" if len(jobs) > _MOST_BARS else "job")
+    _whole_numbers(axes)
     axes.invert_yaxis()
+
+
+def _whole_numbers(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - as above
+
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _legend(axes: Axes) -> None:
