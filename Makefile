@@ -22,10 +22,13 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/tox
 
-# Calls beside a bare Flask app, growth, start, campaigns; needs wrk (apt-get install wrk). Figures: docs/reliability.md
+# Calls beside a bare Flask app and other servers, growth, start, campaigns, the client, products; needs wrk (apt-get install wrk). Figures: docs/reliability.md
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/inprocess.py
 	$(BIN)/python benchmarks/server.py
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/client.py
+	$(BIN)/python benchmarks/products.py
 
 clean:
 	rm -rf $(VENV) .tox build
