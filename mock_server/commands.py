@@ -11,6 +11,7 @@ import threading
 import time
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import click
@@ -152,6 +153,7 @@ def serve(host: str, port: int, url: str | None, **options: Any) -> None:
     help="Write the courtesy report as text, json, html (with pictures) or junit; - is standard output.",
 )
 @click.option("--fail-on", default="", metavar="LIMITS", help="Fail past limits such as 'active>5,poll<10s,lost>0'.")
+@click.option("--contract", "watched", is_flag=True, help="Report requests that leave the contract, too.")
 @click.option("--allow-net", is_flag=True, help="Let the program reach other hosts than the service.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
@@ -160,6 +162,7 @@ def run(
     copies: int,
     reports: tuple[tuple[str, Path], ...],
     fail_on: str,
+    watched: bool,
     allow_net: bool,
     command: tuple[str, ...],
 ) -> NoReturn:
@@ -182,8 +185,12 @@ def run(
         _folder_of(file)
     began = time.perf_counter()
     with Simulator(scenario, seed=seed) as simulator:
-        code = run_program(simulator, command, copies=copies, allow_net=allow_net)
+        watcher = _watcher(simulator.app) if watched or "violations" in fail_on else None
+        asked = SimpleNamespace(app=watcher or simulator.app, clock=simulator.clock)
+        code = run_program(asked, command, copies=copies, allow_net=allow_net)
         found, controls = simulator.report(), simulator.controls
+        if watcher is not None:
+            found["contract_violations"] = watcher.report()
         failed = gates.failures(limits, found)
         material = Material(found, failed, [str(limit) for limit in limits], controls.jobs(), controls.journal())
     for form, file in reports:
@@ -193,6 +200,12 @@ def run(
         click.secho(words, fg="red", err=True)
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
     sys.exit(code or (1 if failed else 0))
+
+
+def _watcher(app: Any) -> Any:
+    from .exchange import WHERE
+
+    return import_module("contracts.watching").RequestWatcher(app, WHERE, beside="/_mock")
 
 
 @main.command()

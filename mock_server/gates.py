@@ -33,6 +33,11 @@ QUANTITIES: dict[str, _Quantity] = {
         "jobs whose products expired before download", lambda r: len(r["downloads"]["jobs_expired_before_download"])
     ),
     "undownloaded": _Quantity("jobs never downloaded", lambda r: len(r["downloads"]["jobs_never_downloaded"])),
+    "violations": _Quantity(
+        "requests outside the contract",
+        lambda r: None if r["contract_violations"] is None else sum(v["times"] for v in r["contract_violations"]),
+        lambda r: next((v["where"] for v in r["contract_violations"] or ()), None),
+    ),
     "duplicates": _Quantity("requests submitted more than once", lambda r: len(r["duplicate_submissions"])),
 }
 """What can be limited; `value` is None where there is nothing to judge."""

@@ -33,6 +33,8 @@ def courtesy(
 ) -> dict[str, Any]:
     """Return the courtesy report as JSON-ready data.
 
+    Contract violations are None here: who watches the calls knows of them.
+
     Parameters
     ----------
     jobs
@@ -62,6 +64,7 @@ def courtesy(
         "refused": _refused(journal),
         "duplicate_submissions": _duplicates(jobs, journal),
         "retries": _retries(journal),
+        "contract_violations": None,
         "planned_failures_not_met": [fault.as_mapping() for fault in unmet],
     }
 
@@ -214,6 +217,10 @@ def as_text(found: dict[str, Any]) -> str:
     lines += [
         f"called again after a failure: {retry['operation']} {retry['times']} times, at {retry['where'] or '?'}"
         for retry in found["retries"]
+    ]
+    lines += [
+        f"outside the contract, {wrong['times']} times at {wrong['where'] or '?'}: {wrong['operation']}: {wrong['words']}"
+        for wrong in found["contract_violations"] or ()
     ]
     lines += [f"planned, but never met: {fault}" for fault in found["planned_failures_not_met"]]
     if found["calls_forgotten"]:

@@ -155,3 +155,35 @@ def test_a_curl_script_goes_from_submission_to_download_with_no_variable_set_by_
         pytest.skip("curl is not installed; this test needs it")
     assert done.returncode == 0, done.stderr
     assert "USERPROD_1/lc/curve.qdp" in done.stdout
+
+
+def test_a_pipeline_that_leaves_the_contract_is_named_where_it_does(tmp_path):
+    script = tmp_path / "pipeline.py"
+    script.write_text(
+        textwrap.dedent("""
+            import requests
+            body = {"UserID": "me@example.org", "JobID": ["not", "a", "number"], "what": "lc"}
+            for _ in range(2):
+                requests.post("https://www.swift.ac.uk/user_objects/checkProductStatus.php", json=body)  # here
+            requests.post("https://www.swift.ac.uk/user_objects/getNumJobs.php", json={"UserID": "me@example.org"})
+        """)
+    )
+    line = script.read_text().splitlines().index(next(t for t in script.read_text().splitlines() if "# here" in t)) + 1
+    report = tmp_path / "report.json"
+    run = [sys.executable, "-m", "mock_server.cli", "run", "--contract", "--report", "json", str(report), "--"]
+    done = subprocess.run([*run, sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (violation,) = json.loads(report.read_text())["contract_violations"]
+    assert (violation["operation"], violation["times"]) == ("checkProductStatus", 2)
+    assert violation["where"] == f"pipeline.py:{line}"
+    assert "JobID" in violation["words"]
+    assert "outside the contract, 2 times" in done.stderr
+
+
+def test_the_official_client_keeps_the_contract_and_a_limit_on_violations_lets_it_pass(tmp_path):
+    script = tmp_path / "pipeline.py"
+    script.write_text(PIPELINE + "wanted = request(1)\nassert wanted.submit()\nwanted.checkProductStatus()\n")
+    run = [sys.executable, "-m", "mock_server.cli", "run", "--fail-on", "violations>0", "--"]
+    done = subprocess.run(
+        [*run, sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

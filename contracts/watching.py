@@ -1,0 +1,70 @@
+"""A WSGI app in front of a server: notes which requests leave the contract, and from which line of the caller."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from . import documents, harness
+from .documents import ContractViolation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LONGEST = 200
+
+
+class RequestWatcher:
+    """Answers as `app` does, and looks at what it is asked.
+
+    Parameters
+    ----------
+    app
+        The server, a WSGI app.
+    where
+        Key of the WSGI environ under which the calling line stands, if it is known.
+    beside
+        Beginning of addresses that are no business of the contract.
+
+    Attributes
+    ----------
+    violations
+        How often each was seen: operation, words, line.
+    """
+
+    def __init__(self, app: Any, where: str, beside: str) -> None:
+        self._app, self._where, self._beside = app, where, beside
+        self.violations: Counter[tuple[str, str, str]] = Counter()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Look at a request and pass it on."""
+        if not environ["PATH_INFO"].startswith(self._beside):
+            data = environ["wsgi.input"].read()
+            environ["wsgi.input"] = io.BytesIO(data)
+            operation, words = _judged(environ["REQUEST_METHOD"], environ["PATH_INFO"], data)
+            if words:
+                self.violations[operation, words[:_LONGEST], environ.get(self._where) or ""] += 1
+        answer: Iterable[bytes] = self._app(environ, start_response)
+        return answer
+
+    def report(self) -> list[Mapping[str, Any]]:
+        """Return the violations as JSON-ready data."""
+        return [
+            {"operation": operation, "words": words, "where": where or None, "times": times}
+            for (operation, words, where), times in sorted(self.violations.items())
+        ]
+
+
+def _judged(method: str, path: str, data: bytes) -> tuple[str, str]:
+    """Return the operation, and what is wrong with the request; empty if nothing is."""
+    operation = documents.operation_for(method, path)
+    if operation is None:
+        return "unknown", f"{method} {path} is not in the contract"
+    if not documents.operation(operation).request_content() or operation == "register":
+        return operation, ""
+    try:
+        documents.check_request(operation, harness.exchange(method, path, data, 200, {}, b"").request)
+    except ContractViolation as violation:
+        return operation, str(violation).splitlines()[0]
+    return operation, ""
