@@ -219,8 +219,8 @@ def as_text(found: dict[str, Any]) -> str:
         for retry in found["retries"]
     ]
     lines += [
-        f"outside the contract, {wrong['times']} times at {wrong['where'] or '?'}: {wrong['operation']}: {wrong['words']}"
-        for wrong in found["contract_violations"] or ()
+        f"outside the contract, {bad['times']} times at {bad['where'] or '?'}: {bad['operation']}: {bad['words']}"
+        for bad in found["contract_violations"] or ()
     ]
     lines += [f"planned, but never met: {fault}" for fault in found["planned_failures_not_met"]]
     if found["calls_forgotten"]:
