@@ -141,6 +141,7 @@ class Contents:
             ended_at=build.left_at,
             url=self._jobs.job_url(job.job_id),
             job_id=job.job_id,
+            kept_until=self._stage.scenario().expires_at(job.ended_at),
         )
 
     def rebin(self, job_id: int, changed: Mapping[str, Any]) -> Rebin:
@@ -202,6 +203,7 @@ class Contents:
         return replace(order, parameters=rebin.parameters, ended_at=rebin.ends_at, rebin_id=rebin.rebin_id)
 
     def _refuse_expired(self, job: Job, now: float) -> None:
+        self._stage.forget_expired(now)
         if now >= self._stage.scenario().expires_at(job.ended_at):
             raise Expired(job.job_id)
 

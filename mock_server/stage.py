@@ -73,3 +73,8 @@ class Stage:
 
             self._builder = ProductBuilder(self.sky)
         return self._builder
+
+    def forget_expired(self, now: float) -> None:
+        """Forget contents that have expired by `now` [s], if any were made."""
+        if self._builder is not None:
+            self._builder.forget_expired(now)

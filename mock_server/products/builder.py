@@ -56,6 +56,11 @@ class ProductBuilder:
         self.memory.clear()
         self._worked_on.clear()
 
+    def forget_expired(self, now: float) -> None:
+        """Forget the contents of jobs whose products have expired by `now` [s]."""
+        self.memory.forget_expired(now)
+        self._worked_on.forget_expired(now)
+
     def files(self, order: Order) -> Mapping[str, bytes]:
         """Return the files of a product by their paths below its folder.
 
@@ -78,7 +83,7 @@ class ProductBuilder:
         """
         orders = list(orders)
         key = (form, orders[0].job_id, *((*self._key(o), o.outcome, o.built_at, o.ended_at) for o in orders))
-        packed: bytes = self.memory.get(key, lambda: self._archive(orders, form))
+        packed: bytes = self.memory.get(key, lambda: self._archive(orders, form), orders[0].kept_until)
         return packed
 
     def _archive(self, orders: Sequence[Order], form: str) -> bytes:
@@ -118,11 +123,11 @@ class ProductBuilder:
         name = "lightcurve" if order.product is Product.LIGHT_CURVE else "spectrum"
         module = import_module(f"mock_server.products.{name}")
         key = (*self._key(order), order.url, order.rebin_id)
-        return self._worked_on.get(key, lambda: module.build(order, self._sky))
+        return self._worked_on.get(key, lambda: module.build(order, self._sky), order.kept_until)
 
     def _kept(self, what: str, order: Order, make: Callable[[], T], *more: object) -> T:
         """Make something, or take it from memory."""
-        made: T = self.memory.get((what, *self._key(order), order.url, order.rebin_id, *more), make)
+        made: T = self.memory.get((what, *self._key(order), order.url, order.rebin_id, *more), make, order.kept_until)
         return made
 
     def _key(self, order: Order) -> tuple[object, ...]:

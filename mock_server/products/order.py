@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ class Order:
         How the run ended; anything but complete leaves a log only.
     rebin_id
         The number of the rebinning, if this is a light curve of a finished job binned anew.
+    kept_until
+        Service time at which the job's products expire [s].
     """
 
     product: Product
@@ -46,6 +49,7 @@ class Order:
     job_id: int
     outcome: StatusCode = StatusCode.COMPLETE
     rebin_id: int | None = None
+    kept_until: float = math.inf
 
     @property
     def name(self) -> str:

@@ -27,6 +27,9 @@ class PlainContents:
     def archive(self, orders: Any, form: str) -> bytes:
         return TAR
 
+    def forget_expired(self, now: float) -> None:
+        """Nothing is kept."""
+
 
 def simulator(scenario: str = "calm", settings: dict[str, Any] | None = None) -> Simulator:
     sim = Simulator(scenario=scenario, settings=settings)

@@ -326,3 +326,13 @@ def test_contents_show_the_archive_as_it_was_when_the_run_began(make_sim):
     assert versions == [{1}, {2}]
     assert ask("tprods/getLCData.php", JobID=before)["OK"] == 0  # expired by now
     assert ask("tprods/getLCData.php", JobID=after)["OK"] == 1
+
+
+def test_products_that_expire_give_their_room_back(sim, contents, finished):
+    contents.archive(finished, Product.IMAGE.value, "zip")
+    builder = sim.jobs.stage.builder
+    assert builder.memory.used > 0
+    sim.clock.advance(8 * 86400)
+    with pytest.raises(Expired):
+        contents.archive(finished, Product.IMAGE.value, "zip")
+    assert builder.memory.used == 0

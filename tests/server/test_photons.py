@@ -177,3 +177,17 @@ def test_memory_hands_out_what_is_too_large_to_keep():
     memory: Memory[bytes] = Memory(10, len)
     assert len(memory.get("a", lambda: bytes(30))) == 30
     assert memory.used == 0
+
+
+def test_what_has_expired_is_forgotten_and_its_room_is_free():
+    memory: Memory[bytes] = Memory(100, len)
+    memory.get("a", lambda: b"x" * 10, until=50.0)
+    memory.get("b", lambda: b"x" * 20, until=60.0)
+    memory.get("c", lambda: b"x" * 30)
+    memory.get("a", lambda: b"never made", until=70.0)  # somebody else wants it for longer
+    memory.forget_expired(59.9)
+    assert memory.used == 60
+    memory.forget_expired(60.0)
+    assert memory.used == 40
+    memory.forget_expired(1e9)
+    assert memory.used == 30
