@@ -407,6 +407,13 @@ class TestOtherPrograms:
 
 
 class TestTheEnd:
+    @pytest.fixture(autouse=True)
+    def heard(self):
+        """In a shell's background Ctrl-C is ignored, and all programs started there inherit that."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     def test_leaves_no_process_behind(self, tiny, tmp_path):
         note = tmp_path / "pid"
         text = f"open({str(note)!r}, 'w').write(str(os.getpid())); import signal; signal.pause()"
