@@ -185,7 +185,8 @@ def run(
         _folder_of(file)
     began = time.perf_counter()
     with Simulator(scenario, seed=seed) as simulator:
-        watcher = _watcher(simulator.app) if watched or "violations" in fail_on else None
+        watched = watched or any(limit.quantity == "violations" for limit in limits)
+        watcher = _watcher(simulator.app) if watched else None
         asked = SimpleNamespace(app=watcher or simulator.app, clock=simulator.clock)
         code = run_program(asked, command, copies=copies, allow_net=allow_net)
         found, controls = simulator.report(), simulator.controls

@@ -19,6 +19,15 @@ class _Quantity(NamedTuple):
     where: Callable[[Report], str | None] = lambda _report: None
 
 
+def _violations(report: Report) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] | None = report["contract_violations"]
+    if found is None:  # a limit that nobody watches would never be passed
+        raise ValueError(
+            "violations are limited under `xrt-mock run` alone; pytest has --xrt-contract for that"
+        )
+    return found
+
+
 QUANTITIES: dict[str, _Quantity] = {
     "active": _Quantity(
         "most jobs active at a time", lambda r: r["active_jobs"]["peak"], lambda r: r["active_jobs"]["where"]
@@ -35,8 +44,8 @@ QUANTITIES: dict[str, _Quantity] = {
     "undownloaded": _Quantity("jobs never downloaded", lambda r: len(r["downloads"]["jobs_never_downloaded"])),
     "violations": _Quantity(
         "requests outside the contract",
-        lambda r: None if r["contract_violations"] is None else sum(v["times"] for v in r["contract_violations"]),
-        lambda r: next((v["where"] for v in r["contract_violations"] or ()), None),
+        lambda r: sum(found["times"] for found in _violations(r)),
+        lambda r: next((found["where"] for found in _violations(r)), None),
     ),
     "duplicates": _Quantity("requests submitted more than once", lambda r: len(r["duplicate_submissions"])),
 }

@@ -40,6 +40,18 @@ def test_a_program_that_never_polls_passes_the_gate_for_polling():
     assert judged("poll<10", polling={"shortest_s": None, "where": None}) == []
 
 
+def test_requests_outside_the_contract_are_counted_and_the_first_line_is_named():
+    seen = [{"where": "a.py:1", "times": 2}, {"where": "a.py:9", "times": 1}]
+    (failure,) = judged("violations>0", contract_violations=seen)
+    assert failure == "requests outside the contract: 3, at a.py:1 (fails if violations>0)"
+    assert judged("violations>0", contract_violations=[]) == []
+
+
+def test_a_limit_on_what_nobody_watched_is_no_pass():
+    with pytest.raises(ValueError, match="--xrt-contract"):
+        judged("violations>0", contract_violations=None)
+
+
 def test_every_failure_is_told():
     lost = {"jobs_expired_before_download": [1], "jobs_never_downloaded": [1, 2]}
     assert len(judged("lost>0\nundownloaded>1\nduplicates>0", downloads=lost, duplicate_submissions=[[1, 2]])) == 3

@@ -48,6 +48,10 @@ PREAMBLE = """
 import os, sys, time, requests
 def call(who):
     return requests.post("https://www.swift.ac.uk/call", json={"who": str(who)}).json()["calls"]
+def compute(seconds):  # real time, in which service time stands still
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
 """
 
 
@@ -451,9 +455,7 @@ class TestTheEnd:
         text = """
             import threading
             def hold():  # keeps time still: a thread that computes is not excused, as one in a socket is
-                until = time.perf_counter() + 25
-                while time.perf_counter() < until:
-                    pass
+                compute(25)
             threading.Thread(target=hold, daemon=True).start()
             try:
                 call("ready")
@@ -476,13 +478,9 @@ class TestTheEnd:
         text = """
             import signal, threading
             def press():
-                until = time.perf_counter() + 0.5
-                while time.perf_counter() < until:
-                    pass
+                compute(0.5)
                 signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-                until = time.perf_counter() + 25
-                while time.perf_counter() < until:
-                    pass
+                compute(25)
                 os._exit(7)  # the signal was not seen
             threading.Thread(target=press, daemon=True).start()
             try:
@@ -496,9 +494,7 @@ class TestTheEnd:
         text = """
             import asyncio, signal, threading
             def press():
-                until = time.perf_counter() + 0.5
-                while time.perf_counter() < until:
-                    pass
+                compute(0.5)
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
             async def main():
                 called = asyncio.Event()
