@@ -22,9 +22,7 @@ class _Quantity(NamedTuple):
 def _violations(report: Report) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] | None = report["contract_violations"]
     if found is None:  # a limit that nobody watches would never be passed
-        raise ValueError(
-            "violations are limited under `xrt-mock run` alone; pytest has --xrt-contract for that"
-        )
+        raise ValueError("violations are limited under `xrt-mock run` alone; pytest has --xrt-contract for that")
     return found
 
 

@@ -77,7 +77,7 @@ class Store:
     url
         ``sqlite://`` (in memory), ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
     keep_calls
-        How many calls the journal keeps, the newest, at least; it never holds a tenth more. None: all.
+        How many calls the journal keeps, the newest, at least; at most a tenth and one batch more. None: all.
 
     Attributes
     ----------
