@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -46,27 +47,11 @@ class Answer(NamedTuple):
 
 def environ(request: Request) -> dict[str, Any]:
     """Return the WSGI environ of a request (PEP 3333), as a server on the service's own host would build it."""
-    parts = urlsplit(request.url)
-    host = parts.hostname or ""
     env: dict[str, Any] = {
+        **_addressed(request.url),
         "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": _wsgi_path(parts.path) or "/",
-        "QUERY_STRING": parts.query,
-        "REQUEST_URI": f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/",
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(parts.port) if parts.port else _PORTS.get(parts.scheme, "80"),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": parts.netloc.rpartition("@")[2],
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": parts.scheme,
         "wsgi.input": io.BytesIO(request.body),
         "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "wsgi.input_terminated": True,
     }
     for name, value in request.headers.items():
         lower = name.lower()
@@ -75,6 +60,29 @@ def environ(request: Request) -> dict[str, Any]:
     if request.where:
         env[WHERE] = request.where
     return env
+
+
+@lru_cache(maxsize=256)
+def _addressed(url: str) -> dict[str, Any]:
+    """Return what is the same in all requests to an address; a program has few, and calls them often."""
+    parts = urlsplit(url)
+    return {
+        "SCRIPT_NAME": "",
+        "PATH_INFO": _wsgi_path(parts.path) or "/",
+        "QUERY_STRING": parts.query,
+        "REQUEST_URI": f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/",
+        "SERVER_NAME": parts.hostname or "",
+        "SERVER_PORT": str(parts.port) if parts.port else _PORTS.get(parts.scheme, "80"),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": parts.netloc.rpartition("@")[2],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": parts.scheme,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
 
 
 def _wsgi_path(path: str) -> str:

@@ -72,12 +72,12 @@ def install() -> None:
         _follow_forks(link, life)
         _follow_children(link, life)
 
-    def answer(_adapters: ModuleType) -> None:
+    def answer(_sessions: ModuleType) -> None:
         from mock_server.intercept import Interception
 
         Interception(link.ask, clock, link.welcome.hosts).__enter__()
 
-    when_imported("requests.adapters", answer)
+    when_imported("requests.sessions", answer)
     _guard(link)
 
 

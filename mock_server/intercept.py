@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 import requests
+from requests import sessions, utils
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError
@@ -271,6 +272,8 @@ class _Patches:
     @classmethod
     def _install(cls) -> None:
         cls._replace(HTTPAdapter, "get_connection_with_tls_context", _connection)
+        for module in (sessions, utils):
+            cls._replace(module, "get_environ_proxies", _proxies)
         cls._replace(threading.Thread, "start", _start)
         cls._replace(socket.socket, "connect", _guarded_connect)
         cls._replace(socket.socket, "connect_ex", _guarded_connect)
@@ -294,6 +297,15 @@ def _connection(original: Any) -> Any:
         return _Pool(interception, parts.scheme, parts.netloc)
 
     return get_connection_with_tls_context
+
+
+def _proxies(original: Any) -> Any:
+    def get_environ_proxies(url: str, *args: Any, **kwargs: Any) -> dict[str, str]:
+        """Answer for our hosts that there are none: `requests` reads the whole environment twice for each call."""
+        found: dict[str, str] = {} if _is_ours(urlsplit(url).hostname or "") else original(url, *args, **kwargs)
+        return found
+
+    return get_environ_proxies
 
 
 def _start(original: Any) -> Any:
@@ -323,5 +335,9 @@ def _guarded_lookup(original: Any) -> Any:
 
 def _refuse_service(host: Any) -> None:
     name = host.decode("latin-1") if isinstance(host, bytes) else str(host)
-    if any(name.lower().rstrip(".") in interception.hosts for interception in _Patches.active):
+    if _is_ours(name.lower().rstrip(".")):
         raise RealServiceError(name)
+
+
+def _is_ours(host: str) -> bool:
+    return any(host in interception.hosts for interception in _Patches.active)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Client
 from typing import TYPE_CHECKING, Any
 
+from mock_server.channel import Channel
 from mock_server.clock import ScaledClock
-from mock_server.patience import patient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +70,10 @@ class Link:
         self.welcome: Welcome = self._greet(number, first=True)
 
     def _greet(self, number: Number | None, *, first: bool = False) -> Welcome:
-        connection = Client(self._address, authkey=self._key)
-        connection.send(("hello", (number, os.getpid(), threading.get_native_id(), first)))
-        welcome: Welcome = connection.recv()[1]
-        self._own.connection, self._own.number = connection, welcome.number
+        channel = Channel(Client(self._address, authkey=self._key))
+        channel.send(("hello", (number, os.getpid(), threading.get_native_id(), first)))
+        welcome: Welcome = channel.receive()[1]
+        self._own.channel, self._own.number = channel, welcome.number
         self.now = max(self.now, welcome.now)
         return welcome
 
@@ -89,9 +89,9 @@ class Link:
 
     def drop(self) -> None:
         """Close the calling thread's connection."""
-        connection = self._own.__dict__.pop("connection", None)
-        if connection is not None:
-            connection.close()
+        channel = self._own.__dict__.pop("channel", None)
+        if channel is not None:
+            channel.close()
 
     def adopt(self, number: Number) -> None:
         """Start anew in a forked child, whose place has been announced."""
@@ -100,20 +100,19 @@ class Link:
 
     def call(self, operation: str, *arguments: Any) -> Any:
         """Have the run do something, and wait for it."""
-        if "connection" not in self._own.__dict__:
+        if "channel" not in self._own.__dict__:
             self._greet(self.acting())
-        connection = self._own.connection
+        channel = self._own.channel
         try:
-            connection.send((operation, arguments))
-            patient(connection)
-            now, result = connection.recv()
+            channel.send((operation, arguments))
+            now, result = channel.receive()
         except (EOFError, OSError) as error:
             self.drop()
             raise SystemExit("xrt-mock: the run has ended") from error
         except BaseException:  # Ctrl-C in the middle: what still comes belongs to nobody
-            del self._own.connection
+            del self._own.channel
             self._greet(self.acting())  # first, so that our place on the clock is kept
-            connection.close()
+            channel.close()
             raise
         self.now = max(self.now, now)
         if isinstance(result, Exception):

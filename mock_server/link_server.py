@@ -15,13 +15,13 @@ from multiprocessing.connection import Client, Listener
 from typing import TYPE_CHECKING, Any
 
 from mock_server import own_user
+from mock_server.channel import Channel
 from mock_server.clock import VirtualClock
 from mock_server.exchange import COPY, Answer, Request, ask
 from mock_server.link import Welcome
 from mock_server.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from multiprocessing.connection import Connection
     from wsgiref.types import WSGIApplication
 
@@ -66,7 +66,7 @@ class LinkServer:
         self._pids: dict[_Desk, int] = {}
         self._late: dict[Number, int] = {}
         self._places: dict[Number, tuple[int, int]] = {}
-        self._at_work: set[Number] = set()
+        self._at_work: set[Number | None] = set()
         self._dog = Watchdog(clock, self._place_of, _tell) if isinstance(clock, VirtualClock) else None
         self._closed = False
         self._instant = (0.0, 0)
@@ -121,29 +121,30 @@ class LinkServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True, name="xrt-mock guest").start()
 
     def _serve(self, connection: Connection) -> None:
-        me = _Desk(self, connection)
+        channel = Channel(connection)
+        me = _Desk(self)
         try:
             while True:
-                operation, arguments = connection.recv()
+                operation, arguments = channel.receive()
                 try:
                     result = getattr(me, operation)(*arguments)
                 except Exception:  # whatever the app or the clock raised is a bug of ours: it is told
                     self.bugs.append(traceback.format_exc())
                     sys.stderr.write(self.bugs[-1])
                     result = RuntimeError(f"xrt-mock itself failed:\n{self.bugs[-1]}")
-                connection.send((self._clock.now(), result))
+                channel.send((self._clock.now(), result))
         except (OSError, EOFError):
             pass
         finally:
             me.close()
-            connection.close()
+            channel.close()
 
 
 class _Desk:
     """The operations open to one connection."""
 
-    def __init__(self, server: LinkServer, connection: Connection) -> None:
-        self._server, self._connection = server, connection
+    def __init__(self, server: LinkServer) -> None:
+        self._server = server
         self._clock: Any = server._clock
         self._number: Number | None = None
         self._extra: dict[str, Any] = {}
@@ -186,20 +187,14 @@ class _Desk:
         self._server.count(request)
         copy = self._extra.get(COPY, 0)
         request, user = own_user.outbound(request, copy)
-        with self._at_work():
-            answer = ask(self._server._app, request, self._extra)
-        return answer if user is None else own_user.inbound(answer, user, copy)
-
-    @contextlib.contextmanager
-    def _at_work(self) -> Iterator[None]:
-        if self._number is None:
-            yield
-            return
-        self._server._at_work.add(self._number)
+        at_work = self._server._at_work
+        if self._number is not None:
+            at_work.add(self._number)
         try:
-            yield
+            answer = ask(self._server._app, request, self._extra)
         finally:
-            self._server._at_work.discard(self._number)
+            at_work.discard(self._number)
+        return answer if user is None else own_user.inbound(answer, user, copy)
 
     def announce(self, number: Number) -> None:
         with self._server._lock:

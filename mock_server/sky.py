@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,7 @@ class Sky:
         self.world = World() if world is None else world
         self.sources = tuple(_with_later_targets(source, self.world.targets) for source in self.world.sources)
         self._archive: dict[Any, tuple[float, float, tuple[Observation, ...]]] = {}
+        self._found = lru_cache(maxsize=_KEPT)(self._look)  # asked for several times by each submission
         self._named = {key_of(name): source for source in self.sources for name in (source.name, *source.aliases)}
         self._targeted = {target: source for source in self.sources for target in source.targets}
 
@@ -131,13 +132,17 @@ class Sky:
 
         An unknown source is a burst if the job has a T0 [s, MET] that is not just the start of its data (assumed).
         """
+        found, listed = self._found(targets, position)
+        if listed or t0 is None or abs(t0 - plan.begins_at(found, self.seed, found.targets[0])) < 1.0:
+            return found
+        return unknown.burst(self.seed, found.name, (found.ra, found.dec), found.targets, t0)
+
+    def _look(self, targets: tuple[str, ...], position: Position | None) -> tuple[Source, bool]:
+        """Return what is there, and whether it is known: by target, or near the position; else it is drawn."""
         known = self._by_target(targets, position) or self._nearest(position)
         if known is not None:
-            return known
-        drawn = unknown.anything(self.seed, self._not_elsewhere(targets, position), position)
-        if t0 is None or abs(t0 - plan.begins_at(drawn, self.seed, drawn.targets[0])) < 1.0:
-            return drawn
-        return unknown.burst(self.seed, drawn.name, (drawn.ra, drawn.dec), drawn.targets, t0)
+            return known, True
+        return unknown.anything(self.seed, self._not_elsewhere(targets, position), position), False
 
     def _by_target(self, targets: tuple[str, ...], position: Position | None) -> Source | None:
         return next((s for t in self._not_elsewhere(targets, position) if (s := self._of_target(t)) is not None), None)
@@ -203,32 +208,30 @@ class Sky:
         targets, position, t0
             As in the job: target IDs, position [deg, J2000], zero of time [s, MET].
         """
-        key = (targets, position, t0)
+        source = self.source(targets, position, t0)
+        key = (source, targets, position)
         since, until, kept = self._archive.get(key, (0.0, 0.0, ()))
         if since <= now < until:
             return kept
-        found = self._observations(targets, position, now, t0)
+        found = self._observations(source, targets, position, now)
         if len(self._archive) >= _KEPT:
             self._archive.clear()
-        self._archive[key] = (now, self._unchanged_until(targets, position, now, t0), found)
+        self._archive[key] = (now, self._unchanged_until(source, now), found)
         return found
 
-    def _unchanged_until(
-        self, targets: tuple[str, ...], position: Position | None, now: float, t0: float | None
-    ) -> float:
+    def _unchanged_until(self, source: Source, now: float) -> float:
         """Return until when the archive holds what it holds at `now` [s]; `now` itself while it is reprocessed."""
         year = utc_from_service(now).year
         begins = list(self._reprocessings(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()))
         if any(begin <= now < begin + self.world.reprocessing_spread_d * DAY for begin, _ in begins):
             return now
-        planned = plan.planned(self.source(targets, position, t0), self.seed, year)
+        planned = plan.planned(source, self.seed, year)
         moments = [datetime(year + 1, 1, 1, tzinfo=UTC).timestamp(), *(begin for begin, _ in begins)]
         return min(moment for moment in (*moments, *(o.available_at for o in planned)) if moment > now)
 
     def _observations(
-        self, targets: tuple[str, ...], position: Position | None, now: float, t0: float | None
+        self, source: Source, targets: tuple[str, ...], position: Position | None, now: float
     ) -> tuple[Observation, ...]:
-        source = self.source(targets, position, t0)
         if self.world.forces("no_data", source.name, *source.aliases):
             return ()
         if targets and not self._not_elsewhere(targets, position):

@@ -324,7 +324,7 @@ class Facts:
     def job(self, job_id: int) -> Job | None:
         """Return a job, or None if there is none of that number."""
         rows = self._ask(t.JOB, which=job_id).fetchall()
-        return t.jobs_from(rows)[0] if rows else None
+        return t.job_from(tuple(rows)) if rows else None
 
     def unfinished(self, now: float) -> list[Job]:
         """Return the jobs with builds that have not ended by `now`, by job number."""

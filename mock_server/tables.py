@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -222,6 +223,12 @@ def build_rows(job: Job) -> list[dict[str, Any]]:
         | {"observations": build.observations, "items": json.dumps(build.items) if build.items else "[]"}
         for place, build in enumerate(job.builds)
     ]
+
+
+@lru_cache(maxsize=256)
+def job_from(rows: tuple[Any, ...]) -> Job:
+    """Return the job of these rows; a job that is looked at again and again is gathered once, while it is the same."""
+    return jobs_from(rows)[0]
 
 
 def jobs_from(rows: Iterable[Any]) -> list[Job]:

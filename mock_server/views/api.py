@@ -200,11 +200,22 @@ def _main() -> Response:
 
 def _body() -> dict[str, Any]:
     try:
-        return wire.read_body(request.get_data(cache=False))
+        return wire.read_body(_read())
     except RequestEntityTooLarge:
         raise BodyRefused("The data supplied are too long.") from None  # answers are always status 200 (documented)
-    except BadRequest:
+    except (BadRequest, OSError):
         raise BodyRefused from None  # it ended early, or was no chunk
+
+
+def _read() -> bytes:
+    """Return the body. One whose length was told is read at once; werkzeug's way takes a tenth of a short call."""
+    length = request.content_length
+    if length is None or length > current_app.config["MAX_CONTENT_LENGTH"]:
+        return request.get_data(cache=False)
+    body: bytes = request.environ["wsgi.input"].read(length)
+    if len(body) < length:
+        raise BadRequest
+    return body
 
 
 def _job_id(raw: Raw, key: str = "JobID") -> int:

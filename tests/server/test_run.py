@@ -488,7 +488,7 @@ class TestTheEnd:
             except KeyboardInterrupt:
                 sys.exit(6)
         """
-        assert run(tiny, program(tmp_path, text)) == 6, "see mock_server/patience.py"
+        assert run(tiny, program(tmp_path, text)) == 6, "see mock_server/channel.py"
 
     def test_a_signal_during_a_sleep_reaches_the_event_loop_that_asked_for_it(self, tiny, tmp_path):
         text = """
