@@ -175,6 +175,7 @@ def run(
       xrt-mock run --report html report.html -- python my_pipeline.py
       xrt-mock run --fail-on 'active>5' --report json - -- python my_pipeline.py
     """
+    gc.disable()  # until all is loaded
     from . import gates, report
     from .report_files import Material, render
     from .run import run as run_program
@@ -188,6 +189,8 @@ def run(
         watched = watched or any(limit.quantity == "violations" for limit in limits)
         watcher = _watcher(simulator.app) if watched else None
         asked = SimpleNamespace(app=watcher or simulator.app, clock=simulator.clock)
+        gc.freeze()  # what is loaded stays for good, and need not be looked through
+        gc.enable()
         code = run_program(asked, command, copies=copies, allow_net=allow_net)
         found, controls = simulator.report(), simulator.controls
         if watcher is not None:

@@ -7,6 +7,7 @@ astrometric position that waited. How long each step takes: assumed.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .durations import SPECTRA_PREPARED_S, SPECTRUM_S, is_iterative
@@ -26,7 +27,7 @@ _ROUNDS_OF_DETECTION = 3
 _ALMOST_ALL = 1 - 1e-9  # as long as it runs some step is active, however numbers are rounded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """One step of a run.
 
@@ -58,15 +59,27 @@ class Step:
         name = self.names[done] if self.names else ""
         return self.extra.format(i=done + 1, n=self.rounds, name=name)
 
+    @cached_property
+    def ahead(self) -> dict[str, Any]:
+        """As it is told before it is reached: always the same, so nobody may change it."""
+        sub = {"SubStep": [step.ahead for step in self.sub]} if self.sub else {}
+        return {"StepLabel": self.label, "StepStatus": _NOT_REACHED} | sub
 
-_LIGHT_CURVE = (
+    @cached_property
+    def behind(self) -> dict[str, Any]:
+        """As it is told when it is done: always the same, so nobody may change it."""
+        sub = {"SubStep": [step.behind for step in self.sub]} if self.sub else {}
+        return {"StepLabel": self.label, "StepStatus": _DONE} | sub
+
+
+_LIGHT_CURVE: tuple[Step, ...] = (
     Step("Prepare data and centroid (if selected).", 55),
     Step("Extract data.", 25),
     Step("Binning light curve.", 10),
     Step("Plotting light curve as image.", 10),
 )
 _DETECT = Step("Perform detection with locally-estimated background", 25)
-_SIMPLE = (
+_SIMPLE: tuple[Step, ...] = (
     Step("Collect data.", 15),
     Step("Sum images and exposure maps.", 35),
     _DETECT,
@@ -84,7 +97,7 @@ _IMAGE = (
     Step("Creating exposure map.", 20),
 )
 # weights in eighths of a percent of an astrometric position: the eight steps after the images share 45 % alike
-_ITERATIVE = (
+_ITERATIVE: tuple[Step, ...] = (
     Step("Collect data.", 40),
     Step("Prepare data for iterative source detection.", 40),
     Step("Create per-snapshot images and exposure maps.", 320, extra="Working on observation {i} / {n}"),
@@ -127,11 +140,11 @@ def progress_at(build: Build, job_parameters: Mapping[str, Any], now: float) -> 
     elapsed = now - build.running_at
     if elapsed < FIRST_MOMENTS_S:
         return {"GotProgress": 2}
-    steps = _with_items(_steps(build, job_parameters), max(1, build.observations))
+    steps = _steps(build.product, _variant(build.product, job_parameters), build.observations, build.items)
     found: dict[str, Any] = {"PreProgress": _FILTERS} if build.product is Product.ENHANCED_POS else {}
     total = _total(steps)
-    behind = min(elapsed * total / build.duration_s, total * _ALMOST_ALL)
-    found |= {"GotProgress": 1, "ProgressSteps": _told(steps, behind)}
+    done = min(elapsed * total / build.duration_s, total * _ALMOST_ALL)
+    found |= {"GotProgress": 1, "ProgressSteps": _told(steps, done)}
     return found | {"TimeRunning": time_running(elapsed)}
 
 
@@ -141,28 +154,40 @@ def time_running(elapsed: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def _steps(build: Build, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
-    match build.product:
+def _variant(product: Product, parameters: Mapping[str, Any]) -> str:
+    """Return which of its ways a product takes, as its job asks."""
+    match product:
         case Product.SPECTRUM:
-            return _spectrum(build, fitted=not flag(parameters, "doNotFit"))
+            return "not fitted" if flag(parameters, "doNotFit") else ""
+        case Product.STANDARD_POS if is_iterative(parameters):
+            return "iterative"
         case Product.STANDARD_POS:
-            return _standard_position(parameters)
+            return "centroid" if text(parameters, "detornot") == "centroid" else ""
         case Product.ASTROM_POS:
-            return (_PREPARE, *(_ITERATIVE if flag(parameters, "allxastrom") else ()), _CORRECT)
-        case product:
-            return _STEPS[product]
+            return "all" if flag(parameters, "allxastrom") else ""
+    return ""
 
 
-def _standard_position(parameters: Mapping[str, Any]) -> tuple[Step, ...]:
-    if is_iterative(parameters):
-        return _ITERATIVE
-    centroid_only = text(parameters, "detornot") == "centroid"
-    return tuple(step for step in _SIMPLE if not (centroid_only and step is _DETECT))
+@lru_cache(maxsize=256)
+def _steps(product: Product, variant: str, observations: int, items: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return the steps of a product; those that go from one observation to the next do so."""
+    match product:
+        case Product.SPECTRUM:
+            return _spectrum(items or ("interval0",), observations, fitted=variant != "not fitted")
+        case Product.STANDARD_POS if variant == "iterative":
+            steps = _ITERATIVE
+        case Product.STANDARD_POS:
+            steps = tuple(step for step in _SIMPLE if not (variant == "centroid" and step is _DETECT))
+        case Product.ASTROM_POS:
+            steps = (_PREPARE, *(_ITERATIVE if variant == "all" else ()), _CORRECT)
+        case _:
+            steps = _STEPS[product]
+    rounds = max(1, observations)
+    return tuple(replace(s, rounds=rounds) if s.extra and s.rounds == 1 and not s.sub else s for s in steps)
 
 
-def _spectrum(build: Build, *, fitted: bool) -> tuple[Step, ...]:
-    names = build.items or ("interval0",)
-    each = max(1, build.observations // len(names))
+def _spectrum(names: tuple[str, ...], observations: int, *, fitted: bool) -> tuple[Step, ...]:
+    each = max(1, observations // len(names))
     extract = Step("Extract data.", 3, rounds=each, extra="Working on observation {i} / {n}")
     sub = (extract, Step("Fit spectrum.", 2)) if fitted else (extract,)
     building = Step(
@@ -176,34 +201,30 @@ def _spectrum(build: Build, *, fitted: bool) -> tuple[Step, ...]:
     return (Step("Prepare data.", round(SPECTRA_PREPARED_S)), building)
 
 
-def _with_items(steps: tuple[Step, ...], observations: int) -> tuple[Step, ...]:
-    """Let the steps that go from one observation to the next do so."""
-    return tuple(replace(s, rounds=observations) if s.extra and s.rounds == 1 and not s.sub else s for s in steps)
-
-
 def _total(steps: Sequence[Step]) -> int:
     return sum(step.weight for step in steps)
 
 
-def _told(steps: Sequence[Step], behind: float) -> list[dict[str, Any]]:
-    """Return steps as they are told when work of weight `behind` is done; below 0: not even begun."""
+def _told(steps: Sequence[Step], done: float) -> list[dict[str, Any]]:
+    """Return steps as they are told when work of weight `done` is done."""
     told = []
     for step in steps:
-        told.append(_one(step, behind / step.weight))
-        behind = behind - step.weight if behind >= step.weight else -1.0
+        if done < 0:
+            told.append(step.ahead)
+        elif done >= step.weight:
+            told.append(step.behind)
+        else:
+            told.append(_active(step, done / step.weight))
+        done = done - step.weight if done >= step.weight else -1.0
     return told
 
 
-def _one(step: Step, part: float) -> dict[str, Any]:
-    """Return a step of which `part` is done: below 0 it is not reached, from 1 on it is done."""
-    active = 0 <= part < 1
-    told: dict[str, Any] = {
-        "StepLabel": step.label,
-        "StepStatus": _ACTIVE if active else _DONE if part > 0 else _NOT_REACHED,
-    }
+def _active(step: Step, part: float) -> dict[str, Any]:
+    """Return a step of which `part` (from 0, below 1) is done."""
     done = min(int(part * step.rounds), step.rounds - 1)
-    if active and step.extra:
+    told: dict[str, Any] = {"StepLabel": step.label, "StepStatus": _ACTIVE}
+    if step.extra:
         told["StepExtra"] = step.words(done)
     if step.sub:
-        told["SubStep"] = _told(step.sub, (part * step.rounds - done if active else part) * _total(step.sub))
+        told["SubStep"] = _told(step.sub, (part * step.rounds - done) * _total(step.sub))
     return told
