@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.channel import Channel
 from mock_server.clock import ScaledClock
+from mock_server.processor import Staying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,8 @@ class Welcome:
         The host names that the run answers for.
     open_net
         Whether programs may reach other hosts.
+    processor
+        Where both ends of a call run; None: wherever the machine likes.
     """
 
     origin: float
@@ -50,6 +53,7 @@ class Welcome:
     number: Number | None
     hosts: tuple[str, ...]
     open_net: bool
+    processor: int | None
 
 
 class Link:
@@ -104,8 +108,9 @@ class Link:
             self._greet(self.acting())
         channel = self._own.channel
         try:
-            channel.send((operation, arguments))
-            now, result = channel.receive()
+            with Staying(self.welcome.processor):
+                channel.send((operation, arguments))
+                now, result = channel.receive()
         except (EOFError, OSError) as error:
             self.drop()
             raise SystemExit("xrt-mock: the run has ended") from error

@@ -19,6 +19,7 @@ from mock_server.channel import Channel
 from mock_server.clock import VirtualClock
 from mock_server.exchange import COPY, Answer, Request, ask
 from mock_server.link import Welcome
+from mock_server.processor import Staying
 from mock_server.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class LinkServer:
         What answers requests.
     clock
         What they share.
-    hosts, open_net
+    hosts, open_net, processor
         See :class:`~mock_server.link.Welcome`.
 
     Attributes
@@ -54,8 +55,17 @@ class LinkServer:
         Tracebacks of exceptions that the app raised.
     """
 
-    def __init__(self, app: WSGIApplication, clock: Clock, hosts: tuple[str, ...], *, open_net: bool = False) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        clock: Clock,
+        hosts: tuple[str, ...],
+        *,
+        open_net: bool = False,
+        processor: int | None = None,
+    ) -> None:
         self._app, self._clock, self._hosts, self._open_net = app, clock, hosts, open_net
+        self._processor = processor
         self.key = secrets.token_bytes(16)
         self._listener = Listener(backlog=128, authkey=self.key)
         self.address = self._listener.address
@@ -124,20 +134,23 @@ class LinkServer:
         channel = Channel(connection)
         me = _Desk(self)
         try:
-            while True:
-                operation, arguments = channel.receive()
-                try:
-                    result = getattr(me, operation)(*arguments)
-                except Exception:  # whatever the app or the clock raised is a bug of ours: it is told
-                    self.bugs.append(traceback.format_exc())
-                    sys.stderr.write(self.bugs[-1])
-                    result = RuntimeError(f"xrt-mock itself failed:\n{self.bugs[-1]}")
-                channel.send((self._clock.now(), result))
+            with Staying(self._processor):
+                while True:
+                    channel.send(self._answer(me, *channel.receive()))
         except (OSError, EOFError):
             pass
         finally:
             me.close()
             channel.close()
+
+    def _answer(self, desk: _Desk, operation: str, arguments: tuple[Any, ...]) -> tuple[float, Any]:
+        try:
+            result = getattr(desk, operation)(*arguments)
+        except Exception:  # whatever the app or the clock raised is a bug of ours: it is told
+            self.bugs.append(traceback.format_exc())
+            sys.stderr.write(self.bugs[-1])
+            result = RuntimeError(f"xrt-mock itself failed:\n{self.bugs[-1]}")
+        return self._clock.now(), result
 
 
 class _Desk:
@@ -165,7 +178,9 @@ class _Desk:
         if number is not None:
             self._extra = {COPY: number[0]}
         factor = None if shared else getattr(clock, "factor", 1.0)
-        return Welcome(clock.origin, clock.now(), factor, self._number, server._hosts, server._open_net)
+        return Welcome(
+            clock.origin, clock.now(), factor, self._number, server._hosts, server._open_net, server._processor
+        )
 
     def _place(self, number: Number, first: bool) -> Number:
         """Find the place kept for this thread, or a new one for a program that nobody announced."""

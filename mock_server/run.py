@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mock_server import processor
 from mock_server.guest import KEY, LINK, PARTY, spell
 from mock_server.intercept import HOSTS
 from mock_server.link_server import LinkServer
@@ -83,7 +84,8 @@ def run(
         The program's exit code; 128 + n if signal n ended it; that of the first copy that failed if there are several.
     """
     numbers: list[Number] = [(n,) for n in range(copies)]
-    server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net)
+    together = processor.current() if copies == 1 else None
+    server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=together)
     with contextlib.ExitStack() as within:
         within.callback(server.close)
         folder = Path(within.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))

@@ -36,7 +36,7 @@ ROOMS = {
     "transport": "transport_faults exchange callsite own_user",
     "views": "views",
     "edge": """__init__ app wsgi server serving stored_clock simulator advice report_files intercept
-        run guest link link_server channel gates virtual_time import_hooks clock_lock clock_selector watchdog
+        run guest link link_server channel processor gates virtual_time import_hooks clock_lock clock_selector watchdog
         pytest_plugin proxy sleep_command ctl load commands cli""",
 }
 MAY_IMPORT = {

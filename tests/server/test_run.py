@@ -99,6 +99,16 @@ class TestOneProgram:
         assert run(tiny, program(tmp_path, f"call('before')\n{ending}")) == code
         assert tiny.calls == [(0, "before")]
 
+    @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors are chosen on Linux only")
+    def test_may_run_where_it_likes_between_calls(self, tiny, tmp_path):
+        text = """
+            for _ in range(3):
+                call(len(os.sched_getaffinity(0)))
+                time.sleep(60)
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert {who for _, who in tiny.calls} == {str(len(os.sched_getaffinity(0)))}
+
     def test_that_is_not_python_runs_too(self, tiny):
         assert run(tiny, ["sh", "-c", "exit 7"]) == 7
 
