@@ -11,7 +11,6 @@ import threading
 import time
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import click
@@ -176,22 +175,31 @@ def run(
       xrt-mock run --fail-on 'active>5' --report json - -- python my_pipeline.py
     """
     gc.disable()  # until all is loaded
-    from . import gates, report
-    from .report_files import Material, render
-    from .run import run as run_program
-    from .simulator import Simulator
+    from . import gates
+    from .clock import VirtualClock
+    from .run import Arriving, running
+    from .scenario import load
 
     limits = gates.parse(fail_on)
     for _, file in reports:
         _folder_of(file)
     began = time.perf_counter()
-    with Simulator(scenario, seed=seed) as simulator:
-        watched = watched or any(limit.quantity == "violations" for limit in limits)
-        watcher = _watcher(simulator.app) if watched else None
-        asked = SimpleNamespace(app=watcher or simulator.app, clock=simulator.clock)
-        gc.freeze()  # what is loaded stays for good, and need not be looked through
-        gc.enable()
-        code = run_program(asked, command, copies=copies, allow_net=allow_net)
+    played = load(scenario)
+    asked = Arriving(VirtualClock(played.start))
+    with contextlib.ExitStack() as kept:
+        with running(asked, command, copies=copies, allow_net=allow_net) as programs:
+            # loaded while the program begins, which takes about as long
+            from . import report
+            from .report_files import Material, render
+            from .simulator import Simulator
+
+            simulator = kept.enter_context(Simulator(played, asked.clock, seed=seed))
+            watched = watched or any(limit.quantity == "violations" for limit in limits)
+            watcher = _watcher(simulator.app) if watched else None
+            gc.freeze()  # it stays for good, and need not be looked through
+            gc.enable()
+            asked.arrive(watcher or simulator.app)
+            code = programs.wait()
         found, controls = simulator.report(), simulator.controls
         if watcher is not None:
             found["contract_violations"] = watcher.report()

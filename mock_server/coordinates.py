@@ -14,7 +14,7 @@ _POLE_RA, _POLE_DEC, _NODE = 192.85948, 27.12825, 122.93192  # north Galactic po
 
 def separation(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Angle between two positions [deg], exact for small ones too."""
-    (ra1, dec1), (ra2, dec2) = (tuple(map(math.radians, p)) for p in (one, other))
+    ra1, dec1, ra2, dec2 = map(math.radians, (*one, *other))
     half = math.sin((dec2 - dec1) / 2) ** 2 + math.cos(dec1) * math.cos(dec2) * math.sin((ra2 - ra1) / 2) ** 2
     return math.degrees(2 * math.asin(min(1.0, math.sqrt(half))))
 

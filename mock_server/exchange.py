@@ -22,6 +22,9 @@ WHERE = "xrt_mock.where"
 COPY = "xrt_mock.copy"
 """Key of the WSGI environ: which copy of the program made the call, from 0; absent outside a run."""
 
+HOSTS = ("www.swift.ac.uk",)
+"""The host names of the real service."""
+
 _PORTS = {"http": "80", "https": "443"}
 _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 

@@ -30,7 +30,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTime
 
 from mock_server import transport_faults
 from mock_server.callsite import calling_line
-from mock_server.exchange import Request, ask
+from mock_server.exchange import HOSTS, Request, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 
     from mock_server.clock import Clock
     from mock_server.exchange import Answer
-
-HOSTS = ("www.swift.ac.uk",)
-"""The host names of the real service."""
 
 
 class RealServiceError(ConnectionError):

@@ -17,14 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
 import trustme
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from werkzeug.serving import DechunkedInput
 
 from mock_server import transport_faults
-from mock_server.exchange import Answer, Request, ask
-from mock_server.intercept import HOSTS
+from mock_server.exchange import HOSTS, Answer, Request, ask
 from mock_server.transport_faults import TransportFault
 
 if TYPE_CHECKING:
@@ -86,7 +83,7 @@ class Proxy:
     def environment(self, folder: Path) -> dict[str, str]:
         """Return the variables that point programs at this proxy; the certificate is written into `folder`."""
         bundle = folder / "ca.pem"
-        known = Path(DEFAULT_CA_BUNDLE_PATH).read_bytes() if self._open_net else b""
+        known = _known_authorities() if self._open_net else b""
         bundle.write_bytes(self.ca_pem + known)
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.url)
         none = dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1")
@@ -231,7 +228,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
 
+def _known_authorities() -> bytes:
+    """Return the certificates that `requests` trusts."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - see _forward
+
+    return Path(DEFAULT_CA_BUNDLE_PATH).read_bytes()
+
+
 def _forward(request: Request) -> Answer:
+    import requests  # noqa: PLC0415 - a tenth of a second, for an open net alone
+
     session = requests.Session()
     session.trust_env = False  # the variables of this process may lead back to us
     found = session.request(

@@ -19,15 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mock_server import processor
+from mock_server.exchange import HOSTS
 from mock_server.guest import KEY, LINK, PARTY, spell
-from mock_server.intercept import HOSTS
 from mock_server.link_server import LinkServer
 from mock_server.proxy import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from mock_server.clock import Number
+    from mock_server.clock import Clock, Number
 
 NOT_FOUND, NOT_EXECUTABLE, CANNOT_TAKE_PART = 127, 126, 125
 """Exit codes, as shells and `env` have them: no such command; it cannot be executed; a Python lacks what it needs."""
@@ -53,6 +54,32 @@ if _spec is not None:
     sys.modules["sitecustomize"] = _module
     _spec.loader.exec_module(_module)
 """
+
+
+class Arriving:
+    """A simulator that is still being made: who asks before its app is there waits for it.
+
+    Parameters
+    ----------
+    clock
+        Service time, which is there from the beginning.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._app: WSGIApplication | None = None
+        self._there = threading.Event()
+
+    def arrive(self, app: WSGIApplication) -> None:
+        """Answer with this app from now on."""
+        self._app = app
+        self._there.set()
+
+    def app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        while self._app is None:
+            self._there.wait()
+        return self._app(environ, start_response)
 
 
 def run(
@@ -83,6 +110,23 @@ def run(
     int
         The program's exit code; 128 + n if signal n ended it; that of the first copy that failed if there are several.
     """
+    with running(simulator, command, copies=copies, allow_net=allow_net, env=env) as programs:
+        return programs.wait()
+
+
+@contextlib.contextmanager
+def running(
+    simulator: Any,
+    command: Sequence[str],
+    *,
+    copies: int = 1,
+    allow_net: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[_Programs]:
+    """Start a program against a simulator; within, it runs, and what is left of it afterwards is ended.
+
+    The parameters are those of :func:`run`; what is given has a method `wait` that returns the exit code.
+    """
     numbers: list[Number] = [(n,) for n in range(copies)]
     together = processor.current() if copies == 1 else None
     server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=together)
@@ -95,7 +139,7 @@ def run(
             server.expect(number)
         programs = _Programs(server, command, base, numbers)
         try:
-            return programs.wait()
+            yield programs
         finally:
             programs.end()
 

@@ -161,8 +161,9 @@ class Sky:
     def _nearest(self, position: Position | None) -> Source | None:
         if position is None:
             return None
-        nearest = min(self.sources, key=lambda source: _apart(source, position))
-        return nearest if _apart(nearest, position) <= NEAR_DEG else None
+        near = [source for source in self.sources if abs(source.dec - position[1]) <= NEAR_DEG]
+        nearest = min(near, key=lambda source: _apart(source, position), default=None)
+        return nearest if nearest is not None and _apart(nearest, position) <= NEAR_DEG else None
 
     def resolve(self, name: str, now: float) -> Position | None:
         """Position [deg, J2000] the name resolver gives at `now`, None if it knows no such object (yet)."""

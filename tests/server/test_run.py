@@ -16,7 +16,7 @@ from flask import Flask, request
 
 from mock_server import Simulator
 from mock_server.clock import ScaledClock, VirtualClock
-from mock_server.run import run
+from mock_server.run import Arriving, run, running
 from mock_server.transport_faults import HEADER
 
 START = 1_600_000_000.0
@@ -98,6 +98,27 @@ class TestOneProgram:
     def test_ends_with_its_own_exit_code(self, tiny, tmp_path, ending, code, capfd):
         assert run(tiny, program(tmp_path, f"call('before')\n{ending}")) == code
         assert tiny.calls == [(0, "before")]
+
+    def test_may_ask_before_the_simulator_is_there(self, tiny, tmp_path):
+        text = """
+            open(sys.argv[1], "w").close()
+            call("early")
+        """
+        begun = tmp_path / "begun"
+        asked = Arriving(tiny.clock)
+        with running(asked, [*program(tmp_path, text), str(begun)]) as programs:
+            wait_until(begun.exists)
+            assert not tiny.calls
+            asked.arrive(tiny.app)
+            assert programs.wait() == 0
+        assert tiny.calls == [(0, "early")]
+
+    def test_is_ended_if_the_simulator_never_comes(self, tiny, tmp_path):
+        pid = tmp_path / "pid"
+        command = program(tmp_path, "open(sys.argv[1], 'w').write(str(os.getpid()))\ncall('early')")
+        with running(Arriving(tiny.clock), [*command, str(pid)]):
+            wait_until(lambda: pid.exists() and bool(pid.read_text()))
+        wait_until(lambda: not alive(int(pid.read_text())))
 
     @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors are chosen on Linux only")
     def test_may_run_where_it_likes_between_calls(self, tiny, tmp_path):
