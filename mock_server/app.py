@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, MapAdapter
 from werkzeug.sansio.utils import get_host
@@ -53,8 +54,20 @@ class _JobNumber(IntegerConverter):
     regex = "[0-9]{1,15}"
 
 
+class _NoSession(SessionInterface):
+    """Keeps nothing about a caller between two calls, as the service does."""
+
+    _empty = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002 - Flask's signature
+        """Return the session that nothing can be put into."""
+        return self._empty
+
+
 class _App(Flask):
     """Flask without what the simulator has no use for: sessions, coroutines, hooks outside the control interface."""
+
+    session_interface = _NoSession()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return a view as it is: none is a coroutine."""

@@ -57,12 +57,17 @@ def environ(request: Request) -> dict[str, Any]:
         "wsgi.errors": sys.stderr,
     }
     for name, value in request.headers.items():
-        lower = name.lower()
-        env[_UNPREFIXED.get(lower) or "HTTP_" + lower.replace("-", "_").upper()] = value
+        env[_key_of(name)] = value
     env["CONTENT_LENGTH"] = str(len(request.body)) if request.body else ""
     if request.where:
         env[WHERE] = request.where
     return env
+
+
+@lru_cache(maxsize=256)
+def _key_of(header: str) -> str:
+    lower = header.lower()
+    return _UNPREFIXED.get(lower) or "HTTP_" + lower.replace("-", "_").upper()
 
 
 @lru_cache(maxsize=256)
