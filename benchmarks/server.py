@@ -322,7 +322,7 @@ def peers() -> None:
     for name, measured in found.items():
         print(f"{name:14} {measured.per_second:6.0f}/s  p99 {measured.p99_ms:5.1f} ms")
     if "moto" in found:
-        print(f"one process / moto: x{found['one process'].per_second / found['moto'].per_second:.0f} (target 10)")
+        print(f"one process / moto: x{found['one process'].per_second / found['moto'].per_second:.1f} (target 10)")
     if "Prism" in found:
         print(f"two processes / Prism: x{found['two processes'].per_second / found['Prism'].per_second:.2f} (target 1)")
 
