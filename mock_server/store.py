@@ -96,6 +96,7 @@ class Store:
         self._unwritten: deque[Entry] = deque()
         self._keep_calls, self._untrimmed = keep_calls, 0
         self._flusher: threading.Timer | None = None
+        self._waiting_since = 0.0  # real time at which the oldest of what is unwritten came
         try:
             self._prepare()
         except (sa.exc.DBAPIError, self._engine.dialect.loaded_dbapi.Error, SchemaError) as error:
@@ -135,17 +136,30 @@ class Store:
 
     def note(self, entry: Entry) -> None:
         """Add an entry to the journal; it reaches the database with the next writing call, or in batches."""
+        if not self._unwritten:
+            self._waiting_since = time.monotonic()
         self._unwritten.append(entry)
         if len(self._unwritten) >= _JOURNAL_BUFFER:
             self.flush()
         elif self.shared and self._flusher is None:
-            self._flusher = threading.Timer(_JOURNAL_WAITS_S, self.flush)
-            self._flusher.daemon = True
-            self._flusher.start()
+            self._flush_in(_JOURNAL_WAITS_S)
+
+    def _flush_in(self, seconds: float) -> None:
+        self._flusher = threading.Timer(seconds, self._flush_old)
+        self._flusher.daemon = True
+        self._flusher.start()
+
+    def _flush_old(self) -> None:
+        """Write what has waited long enough; while many call, batches are written by those, who would have to wait."""
+        self._flusher = None
+        left = self._waiting_since + _JOURNAL_WAITS_S - time.monotonic()
+        if self._unwritten and left > 0:
+            self._flush_in(left)
+        else:
+            self.flush()
 
     def flush(self) -> None:
         """Write what is pending in the journal."""
-        self._flusher = None
         if self._unwritten:
             with self.transaction():
                 pass

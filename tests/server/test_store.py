@@ -4,7 +4,9 @@ import dataclasses
 import gc
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -286,6 +288,69 @@ def test_entries_reach_the_database_in_batches_without_one(tmp_path, noted, stor
     with looker.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one() == stored
     store.close()
+
+
+class Timers:
+    """Stands in for threading.Timer and for the time it goes by."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.due: list[tuple[float, Callable[[], None]]] = []
+
+    def __call__(self, seconds: float, function: Callable[[], None]) -> Any:
+        self.due.append((self.now + seconds, function))
+        return SimpleNamespace(start=lambda: None, cancel=lambda: None)
+
+    def at(self, now: float) -> None:
+        self.now = now
+        due, self.due = self.due, [one for one in self.due if one[0] > now]
+        for when, function in due:
+            if when <= now:
+                function()
+
+
+@pytest.fixture
+def timers(monkeypatch):
+    found = Timers()
+    monkeypatch.setattr("mock_server.store.threading.Timer", found)
+    monkeypatch.setattr("mock_server.store.time.monotonic", lambda: found.now)
+    return found
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A store on a file, and how many entries others see in it."""
+    url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    store, looker = Store(url), sa.create_engine(url, poolclass=sa.NullPool)
+
+    def count() -> int:
+        with looker.connect() as connection:
+            return int(connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one())
+
+    yield store, count
+    store.close()
+
+
+def test_others_see_an_entry_after_two_seconds(stored, timers):
+    store, count = stored
+    store.note(entry(1))
+    timers.at(101.9)
+    assert count() == 0
+    timers.at(102.1)
+    assert (count(), timers.due) == (1, [])
+
+
+def test_while_many_call_only_they_write(stored, timers):
+    # a second writer would make the callers wait
+    store, count = stored
+    for second in range(5):
+        timers.at(100.0 + second)
+        for number in range(200):
+            store.note(entry(number))
+        assert len(timers.due) == 1
+        assert count() % 256 == 0
+    timers.at(106.1)
+    assert (count(), timers.due) == (1000, [])
 
 
 def test_closing_writes_what_is_pending(tmp_path):
