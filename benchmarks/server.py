@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 HERE = Path(__file__).parent
-CONNECTIONS, ROUNDS, SECONDS = 8, 5, 2
+CONNECTIONS, ROUNDS, SECONDS, PAUSE = 8, 5, 2, 0.5
 USER = "me@example.org"
 SUBMISSION = {
     "UserID": USER, "name": "GK Per", "RA": 52.8, "Dec": 43.9, "targ": "00030842", "getT0": 0, "cent": 1,
@@ -153,6 +153,7 @@ def in_turns(measures: Mapping[str, Callable[[], Load]], rounds: int = ROUNDS) -
     found: dict[str, list[Load]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
+            time.sleep(PAUSE)  # what was still being answered when the one before ended is none of this one's
             found[name].append(measure())
     return {name: Load(*map(statistics.median, zip(*loads, strict=True))) for name, loads in found.items()}
 
@@ -206,6 +207,7 @@ def filled(folder: str, number: int) -> str:
         connection.execute(f"INSERT INTO {table} {series} SELECT {values} FROM n, {table}")
     connection.commit()
     connection.close()
+    os.sync()  # or the machine would write it while we measure
     return db
 
 
