@@ -49,4 +49,9 @@ def _to_2(op: Operations) -> None:
         op.execute(meta.update().where(meta.c.name == "scenario").values(value=json.dumps({"name": name})))
 
 
-_STEPS: dict[int, Callable[[Operations], None]] = {2: _to_2}
+def _to_3(op: Operations) -> None:
+    """A user's jobs are found by another index; this one made submissions to a large database slower."""
+    op.drop_index("jobs_by_user", "jobs")
+
+
+_STEPS: dict[int, Callable[[Operations], None]] = {2: _to_2, 3: _to_3}

@@ -13,7 +13,7 @@ from .model import Build, Job, Product, StatusCode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 NUMBER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 """Of a job or rebinning: callers may ask for fifteen digits."""
@@ -32,7 +32,6 @@ jobs = sa.Table(
     sa.Column("parameters", sa.Text, nullable=False),
     sa.Index("jobs_by_activity", "user_key", "active_until"),
     sa.Index("jobs_by_end", "active_until"),
-    sa.Index("jobs_by_user", "user_key", "job_id"),
 )
 builds = sa.Table(
     "builds",

@@ -12,7 +12,7 @@ from mock_server.store import Store, StoreError
 from mock_server.tables import SCHEMA_VERSION, metadata
 
 OLD = Path(__file__).parent / "data"
-LAST_CALL_AT = 1772445600.0  # in schema_1.sql
+LAST_CALL_AT = {1: 1772445600.0, 2: 1772442120.0}
 
 
 def old_database(tmp_path: Path, version: int = 1) -> str:
@@ -32,17 +32,19 @@ def test_every_older_database_becomes_what_a_new_one_is(tmp_path, version):
     store.close()
 
 
-def test_an_upgraded_database_goes_on_where_it_was(tmp_path):
-    with Simulator(db=old_database(tmp_path), clock="virtual") as sim:
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_an_upgraded_database_goes_on_where_it_was(tmp_path, version):
+    with Simulator(db=old_database(tmp_path, version), clock="virtual" if version == 1 else None) as sim:
         assert sim.scenario.name == "tightening-limit"
-        assert sim.clock.now() == LAST_CALL_AT
+        assert sim.clock.now() == LAST_CALL_AT[version]
         assert [job.job_id for job in sim.jobs.list_jobs("a@b.org")] == [2, 1]
         assert sim.controls.scenario()["limits.active_jobs"] == 7
         assert sim.journal.count(operation="run_userobject") == 2
 
 
-def test_an_upgraded_database_is_opened_again_without_another_upgrade(tmp_path):
-    url = old_database(tmp_path)
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_an_upgraded_database_is_opened_again_without_another_upgrade(tmp_path, version):
+    url = old_database(tmp_path, version)
     for _ in range(2):
         with Simulator(db=url) as sim:
             assert len(sim.jobs.list_jobs("a@b.org")) == 2
