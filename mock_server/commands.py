@@ -9,12 +9,16 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _scenarios(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -181,6 +185,8 @@ def run(
     from .scenario import load
 
     limits = gates.parse(fail_on)
+    watched = watched or any(limit.quantity == "violations" for limit in limits)
+    make_watcher = _watchers() if watched else None
     for _, file in reports:
         _folder_of(file)
     began = time.perf_counter()
@@ -194,8 +200,7 @@ def run(
             from .simulator import Simulator
 
             simulator = kept.enter_context(Simulator(played, asked.clock, seed=seed))
-            watched = watched or any(limit.quantity == "violations" for limit in limits)
-            watcher = _watcher(simulator.app) if watched else None
+            watcher = make_watcher(simulator.app) if make_watcher else None
             gc.freeze()  # it stays for good, and need not be looked through
             gc.enable()
             asked.arrive(watcher or simulator.app)
@@ -214,10 +219,11 @@ def run(
     sys.exit(code or (1 if failed else 0))
 
 
-def _watcher(app: Any) -> Any:
+def _watchers() -> Callable[[Any], Any]:
+    """Return what makes an app's watcher; what that needs is missed before anything begins, or not at all."""
     from .exchange import WHERE
 
-    return import_module("contracts.watching").RequestWatcher(app, WHERE, beside="/_mock")
+    return partial(import_module("contracts.watching").RequestWatcher, where=WHERE, beside="/_mock")
 
 
 @main.command()

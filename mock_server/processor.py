@@ -2,7 +2,7 @@
 
 A program and its run never work at the same time: one asks and waits while the other answers. Left alone, each has a
 processor of its own that falls asleep in between and wakes with cold caches; on a small virtual machine that costs a
-fifth of a campaign's time, and more beside noisy neighbours.
+sixth of a campaign's time, and more beside noisy neighbours.
 """
 
 from __future__ import annotations

@@ -243,6 +243,15 @@ def test_other_hosts_are_left_alone(app, clock):
     assert answer["app"] == "another host"
 
 
+def test_proxies_are_asked_for_where_a_host_is_not_ours(app, clock, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    with intercept(app, clock):
+        for module in (requests.sessions, requests.utils):
+            assert module.get_environ_proxies(f"{SERVICE}/echo") == {}
+            assert module.get_environ_proxies("https://example.org/")["https"] == "http://proxy.example:3128"
+    assert requests.utils.get_environ_proxies(f"{SERVICE}/echo")["https"] == "http://proxy.example:3128"
+
+
 def who_answers(host: str = "www.swift.ac.uk") -> Any:
     return requests.get(f"https://{host}/echo").json()["app"]
 

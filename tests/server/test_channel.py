@@ -1,0 +1,60 @@
+"""What the two ends of a run's link talk through: objects of any size, in any pieces, until one end is gone."""
+
+import os
+import pickle
+import struct
+from multiprocessing import Pipe
+
+import pytest
+
+from mock_server.channel import Channel
+
+
+@pytest.fixture
+def ends():
+    one, other = map(Channel, Pipe())
+    yield one, other
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize("thing", [None, ("ask", ({"a": "b"}, b"body")), b"", "x" * 100_000], ids=repr)
+def test_objects_arrive_as_they_were(ends, thing):
+    one, other = ends
+    one.send(thing)
+    assert other.receive() == thing
+
+
+def test_an_object_in_many_pieces_is_whole(ends):
+    one, other = ends
+    pickled = pickle.dumps(("answer", b"x" * 500))
+    message = struct.pack("!Q", len(pickled)) + pickled
+    for start in range(0, len(message), 3):
+        one._socket.sendall(message[start : start + 3])
+    assert other.receive() == ("answer", b"x" * 500)
+
+
+def test_the_other_end_gone_is_said(ends):
+    one, other = ends
+    one.close()
+    with pytest.raises(EOFError):
+        other.receive()
+
+
+def test_the_other_end_gone_in_the_middle_is_said(ends):
+    one, other = ends
+    one._socket.sendall(struct.pack("!Q", 100) + b"half")
+    one.close()
+    with pytest.raises(EOFError):
+        other.receive()
+
+
+def test_the_connection_taken_over_is_closed():
+    connection, far = Pipe()
+    channel, other = Channel(connection), Channel(far)
+    assert connection.closed
+    number = channel._socket.fileno()
+    channel.close()
+    other.close()
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(number)
