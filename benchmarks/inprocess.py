@@ -18,9 +18,9 @@ import requests
 from flask import Flask
 
 from mock_server import Simulator
-from mock_server.clock import VirtualClock
-from mock_server.intercept import intercept
-from mock_server.scenario import load
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.scenario.scenario import load
+from mock_server.transport.intercept import intercept
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,14 +22,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mock_server import Simulator
-from mock_server.model import Product
+from mock_server.core.model import Product
 from mock_server.products import images, photons, skyview
 from mock_server.products.archive import gzipped
 from mock_server.products.builder import ProductBuilder
 from mock_server.products.extraction import Scene
 from mock_server.products.order import Order
 from mock_server.products.skyview import SkyView
-from mock_server.sky import Sky
+from mock_server.sky.archive import Sky
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -61,8 +61,8 @@ CONSTANT = (
 import io, json, tarfile
 PRODUCTS = ("lc", "spec", "psf", "image")
 from flask import Flask, Response
-from mock_server.clock import VirtualClock
-from mock_server.intercept import intercept
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.transport.intercept import intercept
 
 calls = json.loads(sys.argv[1])
 app = Flask("constant")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .scenario import Scenario
-    from .server import MockServer
+    from .scenario.scenario import Scenario
+    from .serve.server import MockServer
     from .simulator import Simulator
 
 __all__ = ["MockServer", "Scenario", "Simulator"]
 
-_HOMES = {"MockServer": "server", "Scenario": "scenario", "Simulator": "simulator"}
+_HOMES = {"MockServer": "serve.server", "Scenario": "scenario.scenario", "Simulator": "simulator"}
 
 
 def __getattr__(name: str) -> Any:

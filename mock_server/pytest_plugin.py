@@ -16,9 +16,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from mock_server.scenario import Scenario
-    from mock_server.server import MockServer
-    from mock_server.simulator import Simulator
+    from .scenario.scenario import Scenario
+    from .serve.server import MockServer
+    from .simulator import Simulator
 
 _FIXTURES = ("xrt_mock", "xrt_mock_server")
 _PROPERTY = "xrt_mock"
@@ -44,9 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def xrt_mock(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """Return a simulator that answers what `requests` sends to the service; the test lives in its time."""
-    from mock_server.intercept import intercept
-    from mock_server.simulator import Simulator
-    from mock_server.virtual_time import VirtualTime
+    from .run.patches.time import VirtualTime
+    from .simulator import Simulator
+    from .transport.intercept import intercept
 
     with Simulator(**_options(request.node)) as simulator:
         simulator.app.config["PROPAGATE_EXCEPTIONS"] = True  # a bug of ours is shown where it was met
@@ -57,8 +57,8 @@ def xrt_mock(request: pytest.FixtureRequest) -> Iterator[Simulator]:
 @pytest.fixture
 def xrt_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
     """Return a simulator on a free port of this machine (`url`); the test lives in its time."""
-    from mock_server.server import MockServer
-    from mock_server.virtual_time import VirtualTime
+    from .run.patches.time import VirtualTime
+    from .serve.server import MockServer
 
     with MockServer(**_options(request.node)) as server, VirtualTime(server.simulator.clock):
         yield server
@@ -78,7 +78,7 @@ def _marks(item: pytest.Item) -> dict[str, Any]:
 
 def _options(item: pytest.Item) -> dict[str, Any]:
     """Return the arguments for a simulator."""
-    from mock_server.clock import parse_clock
+    from .clocks.virtual import parse_clock
 
     given = _marks(item)
     given.pop("fail_on", None)
@@ -92,7 +92,7 @@ def _options(item: pytest.Item) -> dict[str, Any]:
 @functools.cache
 def _loaded(name: str) -> Scenario:
     """Read a scenario once for all tests."""
-    from mock_server.scenario import load
+    from .scenario.scenario import load
 
     return load(name)
 
@@ -126,10 +126,10 @@ def _never_fired(simulator: Simulator) -> list[str]:
 
 
 def _gates_passed(item: pytest.Item, simulator: Simulator) -> list[str]:
-    from mock_server import gates
+    from .reports import limits
 
     wanted = _marks(item).get("fail_on", item.config.getini("xrt_mock_fail_on"))
-    return gates.failures(gates.parse(wanted), simulator.report()) if wanted else []
+    return limits.failures(limits.parse(wanted), simulator.report()) if wanted else []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -177,7 +177,7 @@ def summary(found: list[tuple[str, dict[str, Any]]]) -> list[str]:
     found
         Name and courtesy report of each test.
     """
-    from mock_server.report import duration_text
+    from .reports.courtesy import duration_text
 
     calls = sum(sum(report["calls"].values()) for _, report in found)
     jobs = sum(report["jobs"]["submitted"] for _, report in found)

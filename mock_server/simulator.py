@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .app import create_app, simulation_of
-from .clock import parse_clock
-from .scenario import Scenario, check_values, from_record, load
-from .store import Store
+from .clocks.virtual import parse_clock
+from .scenario.scenario import Scenario, check_values, from_record, load
+from .storage.store import Store
+from .web.app import create_app, simulation_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from .clock import Clock
-    from .controls import Controls
-    from .journal import Journal
-    from .service import JobService
+    from .clocks.base import Clock
+    from .core.journal import Journal
+    from .service.jobs import JobService
+    from .service.operator import Controls
 
 SERVICE = "https://www.swift.ac.uk"
 
@@ -33,12 +33,12 @@ class Simulator:
     Parameters
     ----------
     scenario
-        Name of a scenario, path of a TOML file, or a :class:`~mock_server.scenario.Scenario`; default: the one the
+        Name of a scenario, path of a TOML file, or a :class:`~mock_server.Scenario`; default: the one the
         database plays, else ``calm``. A database goes on with its own scenario alone.
     clock
         Service time: ``system``, ``virtual``, or a factor such as ``x60``, kept in the database if that is a file or
-        PostgreSQL; or any :class:`~mock_server.clock.Clock`, whose time is the caller's business. Default: the one the
-        database keeps, else `new_clock`. A virtual one begins where the scenario says.
+        PostgreSQL; or any :class:`~mock_server.clocks.base.Clock`, which the caller moves. Default: the one
+        the database keeps, else `new_clock`. A virtual one begins where the scenario says.
     seed
         Key of all chance; default: the scenario's.
     settings
@@ -118,7 +118,7 @@ class Simulator:
     @contextmanager
     def intercept(self) -> Iterator[Simulator]:
         """Let this simulator answer what `requests` sends to the service: a context manager and a decorator."""
-        from .intercept import intercept  # noqa: PLC0415 - a server has no use for requests
+        from .transport.intercept import intercept  # noqa: PLC0415 - a server has no use for requests
 
         with intercept(self.app, self.clock):
             yield self
@@ -155,6 +155,6 @@ def _clock(store: Store, given: Clock | str | None, new: str, start: float) -> C
         return given
     if not store.shared:
         return parse_clock(given or new, start)
-    from .stored_clock import open_clock  # noqa: PLC0415 - a store in memory has no use for it
+    from .clocks.stored import open_clock  # noqa: PLC0415 - a store in memory has no use for it
 
     return open_clock(store, given, new, start)

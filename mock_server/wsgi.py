@@ -13,7 +13,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
-from .server import TransportPlayer
+from .serve.server import TransportPlayer
 from .simulator import SERVICE, Simulator
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from mock_server.commands import main
-from mock_server.scenario import names
+from mock_server.cli.commands import main
+from mock_server.scenario.scenario import names
 from tests.test_docs import page
 from xrt_client import campaign_cli
 
-XRT_MOCK = [sys.executable, "-c", "from mock_server.cli import main; main(prog_name='xrt-mock')"]
+XRT_MOCK = [sys.executable, "-c", "from mock_server.cli.main import main; main(prog_name='xrt-mock')"]
 LINES, COLUMNS = 40, 80
 
 

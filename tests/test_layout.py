@@ -15,8 +15,8 @@ import pytest
 
 from contracts import documents
 from mock_server import Simulator
-from mock_server.faults import OPERATIONS as FAULTABLE
-from mock_server.views.api import OPERATIONS as ANSWERED
+from mock_server.core.faults import OPERATIONS
+from mock_server.web.api import OPERATIONS as ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,57 +24,37 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("contracts", "mock_server", "xrt_client")
 
-# the simulator's rooms: what stands in each, which rooms it may import from, which foreign packages
-ROOMS = {
-    "facts": "model errors clock times chance coordinates",
-    "pure": """parameters parameter_rules parameter_table parameter_values python_names scenario simulation durations
-        progress selection sky sources plan unknown field faults journal report overview""",
-    "products": "products",
-    "store": "store tables schema migrations",
-    "wire": "wire",
-    "service": "service contents controls stage",
-    "transport": "transport_faults exchange callsite own_user",
-    "views": "views",
-    "edge": """__init__ app wsgi server serving stored_clock simulator advice report_files intercept
-        run guest link link_server channel processor gates virtual_time import_hooks clock_lock clock_selector watchdog
-        pytest_plugin proxy sleep_command ctl load commands cli""",
+class Folder(NamedTuple):
+    """Imports that the modules of a folder of `mock_server` may have."""
+
+    own: str = ""
+    """Folders of `mock_server`; a folder may always import from itself."""
+    foreign: str = ""
+    """Packages from outside, the standard library apart."""
+
+
+_BELOW_WEB = "core clocks products reports run scenario service sky storage submission transport"
+FOLDERS = {
+    "core": Folder(),
+    "storage": Folder("core", "sqlalchemy"),
+    "submission": Folder("core"),
+    "sky": Folder("core"),
+    "clocks": Folder("core storage"),
+    "products": Folder("core submission sky", "numpy scipy astropy PIL threadpoolctl"),
+    "scenario": Folder("core storage submission sky products"),
+    "transport": Folder("core clocks", "requests urllib3 trustme werkzeug"),
+    "reports": Folder("core scenario", "jinja2 matplotlib"),
+    "run": Folder("core clocks transport", "time_machine"),
+    "service": Folder("core storage submission sky clocks products scenario reports"),
+    "web": Folder("core submission sky products scenario transport reports service", "flask werkzeug"),
+    "simulator": Folder(f"{_BELOW_WEB} web", "flask"),
+    "serve": Folder(f"{_BELOW_WEB} web simulator", "flask gevent"),
+    "cli": Folder(f"{_BELOW_WEB} web simulator serve", "click requests locust"),
+    "": Folder(f"{_BELOW_WEB} web simulator serve", "pytest"),
 }
-MAY_IMPORT = {
-    "facts": "facts",
-    "pure": "facts pure",
-    "products": "facts pure products",
-    "store": "facts pure store",
-    "wire": "facts pure products",  # forms of contents, loaded when contents are answered
-    "service": "facts pure products store service",
-    "transport": "transport",
-    "views": "facts pure service wire views transport",
-    "edge": " ".join(ROOMS),
-}
-FOREIGN = {
-    "facts": "",
-    "pure": "",
-    "products": "numpy scipy astropy PIL threadpoolctl",
-    "store": "sqlalchemy",
-    "wire": "",
-    "service": "",
-    "transport": "",
-    "views": "flask werkzeug",
-    "edge": "",
-}
-AT_THE_EDGE = {  # each foreign package is known to few
-    "app": "flask werkzeug",
-    "commands": "click",
-    "ctl": "click requests",
-    "guest": "time_machine",
-    "intercept": "requests urllib3",
-    "load": "click locust",
-    "migrations": "alembic",
-    "proxy": "requests trustme werkzeug",
-    "report_files": "jinja2 matplotlib",
-    "pytest_plugin": "pytest",
-    "server": "flask gevent",
-    "virtual_time": "time_machine",
-}
+"""In the order of the imports: a folder imports from those above it. `simulator` is a module; the last row holds the
+other public entry points."""
+ENTRY_POINTS = {"__init__.py", "py.typed", "pytest_plugin.py", "simulator.py", "wsgi.py"}
 CLIENT_LAYERS = (  # each imports from those before it alone
     "errors keywords parameters",
     "retry wire ledger analysis",
@@ -131,7 +111,7 @@ def _full(source: str, name: str) -> str:
 
 
 def own(name: str) -> str:
-    """Return the part of a module's name that the tables speak of: its own name, or that of its sub-package."""
+    """Return the name of a module within its package, or of the sub-package that it is in."""
     return [*name.split("."), "__init__"][1]
 
 
@@ -139,10 +119,9 @@ def package_of(name: str) -> str:
     return name.partition(".")[0]
 
 
-def room_of(name: str) -> str:
-    found = [room for room, names in ROOMS.items() if own(name) in names.split()]
-    assert found, f"{name} is in no room: put it into one of ROOMS in {Path(__file__).name}, the purest that fits"
-    return found[0]
+def folder_of(name: str) -> str:
+    """Return the row of a module of `mock_server` in FOLDERS."""
+    return own(name) if own(name) in FOLDERS else ""
 
 
 def foreign(name: str) -> set[str]:
@@ -154,18 +133,31 @@ SERVER = [name for name in MODULES if package_of(name) == "mock_server"]
 CLIENT = [name for name in MODULES if package_of(name) == "xrt_client"]
 
 
+def test_only_public_entry_points_stand_beside_the_folders_of_the_simulator():
+    here = ROOT / "mock_server"
+    assert {path.name for path in here.iterdir() if path.is_file()} == ENTRY_POINTS
+    assert {path.name for path in here.iterdir() if path.is_dir()} - {"__pycache__"} == set(FOLDERS) - {"simulator", ""}
+
+
+def test_the_folders_stand_in_the_order_of_their_imports():
+    order = list(FOLDERS)
+    for name, folder in FOLDERS.items():
+        assert set(folder.own.split()) <= set(order[: order.index(name)]), name
+
+
 @pytest.mark.parametrize("name", SERVER)
-def test_a_module_of_the_simulator_imports_from_the_rooms_it_may(name):
-    room = room_of(name)
+def test_a_module_of_the_simulator_imports_from_the_folders_it_may(name):
+    folder = folder_of(name)
+    allowed = {folder, *FOLDERS[folder].own.split()}
     for imported, _ in imports_of(name):
-        if package_of(imported) == "mock_server":
-            assert room_of(imported) in MAY_IMPORT[room].split(), f"{name} ({room}) imports {imported}"
+        if package_of(imported) == "mock_server" and imported in MODULES:
+            assert folder_of(imported) in allowed, f"{name} imports {imported}"
 
 
 @pytest.mark.parametrize("name", SERVER)
-def test_a_module_of_the_simulator_imports_the_foreign_packages_of_its_room(name):
-    allowed = f"{FOREIGN[room_of(name)]} {AT_THE_EDGE.get(own(name), '')}".split()
-    assert foreign(name) <= set(allowed), f"{name} ({room_of(name)}) may import {allowed or 'no foreign package'}"
+def test_a_module_of_the_simulator_imports_the_foreign_packages_of_its_folder(name):
+    allowed = FOLDERS[folder_of(name)].foreign.split()
+    assert foreign(name) <= set(allowed), f"{name} may import {allowed or 'no foreign package'}"
 
 
 @pytest.mark.parametrize("name", CLIENT)
@@ -211,8 +203,8 @@ def test_public_names_are_sorted_and_there(package):
     ("imported", "kept_out"),
     [
         ("mock_server", "numpy scipy astropy PIL flask sqlalchemy gevent requests xrt_client contracts"),
-        ("mock_server.app", "numpy scipy astropy PIL gevent requests pandas xrt_client contracts"),
-        ("mock_server.commands", "numpy flask sqlalchemy gevent xrt_client contracts"),
+        ("mock_server.web.app", "numpy scipy astropy PIL gevent requests pandas xrt_client contracts"),
+        ("mock_server.cli.commands", "numpy flask sqlalchemy gevent xrt_client contracts"),
         ("xrt_client", "numpy pandas scipy matplotlib mock_server contracts"),
         ("contracts", "mock_server xrt_client schemathesis numpy"),
     ],
@@ -254,11 +246,11 @@ def test_every_operation_of_the_contract_can_be_made_to_fail():
     for operation in documents.operations("jobs"):
         if operation not in OF_PEOPLE:
             for name in BY_FUNCTION.get(operation, (operation,)):
-                assert name in FAULTABLE, f"{operation} is missing in mock_server.faults.OPERATIONS"
+                assert name in OPERATIONS, f"{operation} is missing in mock_server.core.faults.OPERATIONS"
 
 
 def test_every_operation_that_is_answered_can_be_made_to_fail():
-    assert set(ANSWERED) | {"downloadProduct", "downloadFile"} == set(FAULTABLE)
+    assert set(ANSWERED) | {"downloadProduct", "downloadFile"} == set(OPERATIONS)
 
 
 def test_every_route_is_in_the_contract():

@@ -24,7 +24,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 NOT_SOURCES = (".git", ".tox", ".venv", ".*_cache", ".hypothesis", "build", "nowhere", "*.egg-info", "__pycache__")
 EXTRAS = {
     "": ["import xrt_client, mock_server, contracts"],
-    "server": ["import mock_server.proxy, mock_server.serving", "from mock_server import MockServer, Simulator"],
+    "server": [
+        "import mock_server.transport.proxy, mock_server.serve.processes",
+        "from mock_server import MockServer, Simulator",
+    ],
     "contracts": ["import contracts.cli, contracts.provider, contracts.consumer, contracts.pytest_plugin"],
     "analysis": ["import xrt_client.analysis, matplotlib.figure"],
     "postgres": ["import psycopg"],
@@ -33,7 +36,7 @@ EXTRAS = {
     "docs": ["import sphinx, myst_nb, numpydoc, furo"],
     "packaging": ["import build, twine, check_wheel_contents, pipx"],
     "dev": ["import swifttools.ukssdc.xrt_prods, gunicorn, mypy.api, fitsio, xdist, tox"],
-    "all": ["import mock_server.serving, contracts.provider, xrt_client.analysis, psycopg", "import locust"],
+    "all": ["import mock_server.serve.processes, contracts.provider, xrt_client.analysis, psycopg", "import locust"],
 }
 COMMANDS = {
     "": ["xrt-client --help"],

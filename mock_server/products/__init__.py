@@ -1,1 +1,1 @@
-"""The contents of a finished product. Importing this loads nothing heavy: numpy comes with the first build."""
+"""Contents of finished products; the only package that imports numpy, scipy, astropy and Pillow."""

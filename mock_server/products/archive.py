@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
-from mock_server.times import utc_from_service
+from ..core.timescales import utc_from_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

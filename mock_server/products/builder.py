@@ -9,16 +9,18 @@ import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mock_server.model import Product, StatusCode
-from mock_server.products import archive, detection, images, log, position
 from mock_server.products.memory import Memory
+
+from ..core.model import Product, StatusCode
+from . import archive, detection, images, log, position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mock_server.products.order import Order
     from mock_server.products.position import Position
-    from mock_server.sky import Sky
+
+    from ..sky.archive import Sky
 
 T = TypeVar("T")
 PRODUCTS_LIMIT = 256 * 2**20

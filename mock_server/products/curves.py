@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mock_server import times
 from mock_server.products.statistics import Measured, Rules, measure
+
+from ..core import timescales
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ class Axis:
     def _scale(self, met: Floats) -> Floats:
         if not self.mjd:
             return met - self.t0
-        return np.array([times.mjd_from_met(instant) for instant in met.tolist()])
+        return np.array([timescales.mjd_from_met(instant) for instant in met.tolist()])
 
 
 def _formatted(layout: str, columns: Sequence[Any]) -> Rows:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mock_server import chance, coordinates
-from mock_server.products import images, location, skyview, statistics
 from mock_server.products.archive import gzipped
 from mock_server.products.extraction import Scene
 from mock_server.products.location import CELL, CELL_SHARE, PER_AXIS, Fit
 from mock_server.products.skyview import BLOCK, PIXEL, SIDE, SkyView
+
+from ..core import random
+from ..sky import coordinates
+from . import images, location, skyview, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
     from mock_server.products.order import Order
     from mock_server.products.skyview import Photons
-    from mock_server.sky import Sky
+
+    from ..sky.archive import Sky
 
 BANDS = {"Total": (0.3, 10.0), "Soft": (0.3, 1.0), "Medium": (1.0, 2.0), "Hard": (2.0, 10.0)}
 """Energy bands [keV]; ``Total`` alone unless all are asked for (documented)."""
@@ -131,7 +134,7 @@ def _places(view: SkyView) -> Iterator[tuple[float, float]]:
             yield view.place((neighbour.ra, neighbour.dec))
     key = ("spurious", scene.source.name, view.looks[0][0].obsid)
     for n in range(_BLIND):
-        x, y = (chance.uniform(scene.seed, *key, n, axis, low=-_WIDE, high=_WIDE) for axis in "xy")
+        x, y = (random.uniform(scene.seed, *key, n, axis, low=-_WIDE, high=_WIDE) for axis in "xy")
         yield x, y
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_server.products import instrument
+from . import instrument
 
 if TYPE_CHECKING:
     from mock_server.products.instrument import Floats
-    from mock_server.sources import Source, Spectrum
+
+    from ..sky.sources import Source, Spectrum
 
 LINES = ((0.65, 0.06), (0.9, 0.10), (1.02, 0.08), (1.35, 0.05), (1.86, 0.07), (2.46, 0.05), (6.7, 1.6))
 """Lines of the thermal stand-in: energy, and equivalent width at kT = 1 keV [keV]; widths go as 1/kT (assumed)."""

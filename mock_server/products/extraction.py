@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_server import chance, selection
-from mock_server.products import instrument, photons
-from mock_server.sources import Rate
+from ..core import random, selection
+from ..sky.sources import Rate
+from . import instrument, photons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from mock_server.model import Observation, Snapshot
     from mock_server.products.instrument import Floats
     from mock_server.products.order import Order
-    from mock_server.sky import Position, Sky
-    from mock_server.sources import Source
+
+    from ..core.model import Observation, Snapshot
+    from ..sky.archive import Position, Sky
+    from ..sky.sources import Source
 
 RADII = ((0.5, 30.0), (0.1, 25.0), (0.05, 20.0), (0.01, 15.0), (0.005, 12.0), (0.001, 9.0), (0.0005, 7.0), (-1.0, 5.0))
 """Count rate above which a radius [pixels] is used in PC (Evans et al. 2007)."""
@@ -266,7 +267,7 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
 
 def _centroid_fails(scene: Scene, observation: Observation, whole: Snapshot) -> bool:
     chance_of_it = 0.3 if scene.source.plan.near_bad_column else CENTROID_FAILS[whole.mode]
-    return chance.uniform(scene.seed, "centroid lost", observation.obsid, whole.number, whole.mode) < chance_of_it
+    return random.uniform(scene.seed, "centroid lost", observation.obsid, whole.number, whole.mode) < chance_of_it
 
 
 def _aim(scene: Scene, observation: Observation, whole: Snapshot, bad: bool) -> tuple[tuple[float, float], float]:
@@ -290,9 +291,9 @@ def _systematic(scene: Scene, observation: Observation, whole: Snapshot, lost: f
     """Relative changes of the correction for a dead strip whose edge may lie to either side of where it is thought."""
     near = scene.source.plan.near_bad_column
     key = (scene.seed, "place", observation.obsid, whole.number)
-    if whole.mode != "WT" or not lost or not (near or chance.uniform(*key) < UNCERTAIN):
+    if whole.mode != "WT" or not lost or not (near or random.uniform(*key) < UNCERTAIN):
         return 0.0, 0.0
-    sigma = chance.uniform(*key, "sigma", low=0.3, high=1.2)
+    sigma = random.uniform(*key, "sigma", low=0.3, high=1.2)
     edge = instrument.line_that_cuts(1.0 - lost)
     more, less = (instrument.share_left_of(edge + shift) for shift in (sigma, -sigma))
     return (1.0 - lost) / more - 1.0, (1.0 - lost) / less - 1.0

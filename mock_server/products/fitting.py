@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import xlogy
 from threadpoolctl import ThreadpoolController
 
-from mock_server.products import emission, instrument
+from . import emission, instrument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

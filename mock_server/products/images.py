@@ -9,10 +9,11 @@ import numpy as np
 from astropy.io import fits
 from PIL import Image, ImageDraw
 
-from mock_server.products import skyview
 from mock_server.products.archive import gzipped
 from mock_server.products.extraction import Scene
 from mock_server.products.skyview import SIDE, SkyView
+
+from . import skyview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mock_server.products.order import Order
-    from mock_server.sky import Position, Sky
+
+    from ..sky.archive import Position, Sky
 
 DEFAULT_BANDS = "0.3-10,0.3-1.5,1.51-10"
 _CUT_OUT = 500  # pixels a side of a picture

@@ -36,7 +36,7 @@ _SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
 def _table(name: str) -> Floats:
-    text = (resources.files("mock_server") / "data" / name).read_text(encoding="ascii")
+    text = (resources.files(__package__) / "data" / name).read_text(encoding="ascii")
     rows = [line for line in text.splitlines() if line and not line.startswith("#")]
     return np.array([[float(cell) for cell in row.split(",")] for row in rows[1:]])
 

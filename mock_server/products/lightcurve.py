@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mock_server import times
-from mock_server.products import binning, extraction, instrument, plots, qdp
 from mock_server.products.curves import RATE_COLUMNS, Axis, Curve, Ratio
 from mock_server.products.statistics import Rules, measure
 from mock_server.products.timeline import Band, Timeline
+
+from ..core import timescales
+from . import binning, extraction, instrument, plots, qdp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from mock_server.products.curves import Rows
     from mock_server.products.order import Order
     from mock_server.products.timeline import Bins
-    from mock_server.sky import Sky
+
+    from ..sky.archive import Sky
 
 _FILE_NAMES = {"TimePos": "T_+ve", "TimeNeg": "T_-ve", "RatePos": "Ratepos", "RateNeg": "Rateneg"}
 BAND_COLUMNS = ("Time", "TimePos", "TimeNeg", "Rate", "RateErr", "Exposure")
@@ -228,7 +230,7 @@ def _plotted(mode: str, limits: bool, axis: Axis, curve: Curve, which: NDArray[n
 
 def _t0_date(t0: float) -> bytes:
     """Zero of time in four notations: MET, date, MJD, JD (seen in real files)."""
-    date, mjd = times.utc_from_met(t0), times.mjd_from_met(t0)
+    date, mjd = timescales.utc_from_met(t0), timescales.mjd_from_met(t0)
     seconds = f"{date:%Y %b %d at %H:%M:%S}.{date.microsecond // 1000:03d} UT"
     return f"{t0:.3f}\n{seconds}\n{mjd:.8f}\n{mjd + 2400000.5:.8f}\n".encode("ascii")
 

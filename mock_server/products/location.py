@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_server.products import instrument, statistics
+from . import instrument, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mock_server import selection
-from mock_server.model import StatusCode
-from mock_server.times import utc_from_service
+from ..core import selection
+from ..core.model import StatusCode
+from ..core.timescales import utc_from_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mock_server.model import Observation
     from mock_server.products.order import Order
-    from mock_server.sky import Sky
+
+    from ..core.model import Observation
+    from ..sky.archive import Sky
 
 _ENDED = {StatusCode.COMPLETE: "complete", StatusCode.CANCELLED: "cancelled"}
 

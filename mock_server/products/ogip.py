@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from mock_server import times
-from mock_server.products import instrument
+from ..core import timescales
+from . import instrument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +105,7 @@ class Exposure:
 
 
 def _date(met: float) -> str:
-    return f"{times.utc_from_met(met):%Y-%m-%dT%H:%M:%S}"
+    return f"{timescales.utc_from_met(met):%Y-%m-%dT%H:%M:%S}"
 
 
 def grouping(counts: NDArray[np.int64]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:

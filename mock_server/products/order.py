@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mock_server import selection
-from mock_server.model import StatusCode
+from ..core import selection
+from ..core.model import StatusCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mock_server.model import Product
+    from ..core.model import Product
 
 
 @dataclass(frozen=True)

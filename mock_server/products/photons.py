@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mock_server import chance
-from mock_server.products import emission, instrument
 from mock_server.products.memory import Memory
-from mock_server.sources import Source, Spectrum
+
+from ..core import random
+from ..sky.sources import Source, Spectrum
+from . import emission, instrument
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from mock_server.field import FieldSource
-    from mock_server.model import Observation, Snapshot
     from mock_server.products.instrument import Floats
+
+    from ..core.model import Observation, Snapshot
+    from ..sky.field import FieldSource
 
 PC_BACKGROUND = 2.5e-7
 """Background [count/s/pixel], 0.3-10 keV, before the observation's own factor of 0.6 to 1.4 (documented order)."""
@@ -121,16 +123,16 @@ def _place(observation: Observation) -> tuple[object, ...]:
 def tracker_offset(seed: int, observation: Observation, snapshot: Snapshot) -> tuple[float, float]:
     """How far the star trackers misplace a snapshot, east and north [arcsec]; a reprocessing moves it by 0.3"."""
     key = ("tracker", observation.obsid, snapshot.number)
-    x, y = (chance.normal(seed, *key, axis, sigma=TRACKER_SIGMA) for axis in "xy")
+    x, y = (random.normal(seed, *key, axis, sigma=TRACKER_SIGMA) for axis in "xy")
     if observation.version > 1:
-        x += chance.normal(seed, *key, "x", observation.version, sigma=0.3)
-        y += chance.normal(seed, *key, "y", observation.version, sigma=0.3)
+        x += random.normal(seed, *key, "x", observation.version, sigma=0.3)
+        y += random.normal(seed, *key, "y", observation.version, sigma=0.3)
     return x, y
 
 
 def roll(seed: int, target: str, met: float) -> float:
     """Roll angle of the detector [deg]: keyed by target, drifting by a degree a day (assumed)."""
-    return (chance.uniform(seed, "roll", target, high=360.0) + met / 86400.0) % 360.0
+    return (random.uniform(seed, "roll", target, high=360.0) + met / 86400.0) % 360.0
 
 
 def on_detector(x: NDArray[Any], y: NDArray[Any], roll_deg: float) -> NDArray[np.bool_]:
@@ -162,14 +164,14 @@ def vignetting(observation: Observation, ra: float, dec: float) -> float:
 def lost_to_bad_columns(seed: int, source: Source, observation: Observation) -> float:
     """Share of a source's photons that dead columns take in an observation: 0 for most, else 7 to 60 % (assumed)."""
     key = ("bad columns", observation.obsid, source.name)
-    if not source.plan.near_bad_column and chance.uniform(seed, *key) >= BAD_COLUMN_CHANCE:
+    if not source.plan.near_bad_column and random.uniform(seed, *key) >= BAD_COLUMN_CHANCE:
         return 0.0
-    return 0.07 * float((0.60 / 0.07) ** chance.uniform(seed, *key, "share"))
+    return 0.07 * float((0.60 / 0.07) ** random.uniform(seed, *key, "share"))
 
 
 def background_level(seed: int, observation: Observation, mode: str) -> float:
     """Background in 0.3-10 keV: of each pixel of the field (PC), or of each along the window (WT) [count/s/pixel]."""
-    u = chance.uniform(seed, "background", observation.obsid, mode)
+    u = random.uniform(seed, "background", observation.obsid, mode)
     if mode == "PC":
         return PC_BACKGROUND * (0.6 + 0.8 * u)
     low, high = WT_BACKGROUND
@@ -180,7 +182,7 @@ def area_factor(seed: int, observation: Observation) -> float:
     """Change of the calibrated area by this processing: up to 1.5 % either way, none for the first version."""
     if observation.version <= 1:
         return 1.0
-    return chance.uniform(seed, "area", observation.obsid, observation.version, low=0.985, high=1.015)
+    return random.uniform(seed, "area", observation.obsid, observation.version, low=0.985, high=1.015)
 
 
 def mean_rate(seed: int, source: Source, start: float, stop: float) -> float:
@@ -216,7 +218,7 @@ class _Stream:
     """Uniform numbers strictly between 0 and 1 that depend on their key alone."""
 
     def __init__(self, seed: int, *key: object) -> None:
-        bits = chance.bits(seed, *key, size=16)
+        bits = random.bits(seed, *key, size=16)
         self._key = np.array([bits & (2**64 - 1), bits >> 64], dtype=np.uint64)
         self._blocks = 0
 
@@ -283,7 +285,7 @@ def _drawn(look: _Look, source: Source, stream: _Stream) -> Events:
     energy, dither, radius, angle, grade, column = stream.uniforms(6 * len(met)).reshape(6, len(met))
     channel = _channels(source, energy, late)
     if observation.version > 1:
-        gain = chance.uniform(seed, "gain", observation.obsid, observation.version, low=0.998, high=1.002)
+        gain = random.uniform(seed, "gain", observation.obsid, observation.version, low=0.998, high=1.002)
         channel = np.asarray(np.clip((channel + dither) * gain, 0, instrument.CHANNELS - 1))
     x, y = _on_sky(look, source, instrument.radius_holding(radius), 2 * np.pi * angle)
     events = Events(_in_frames(met, snapshot), channel.astype(np.int16), x, y, _grades(snapshot.mode, grade))

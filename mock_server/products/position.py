@@ -6,21 +6,24 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mock_server import chance, coordinates
-from mock_server.model import Product
-from mock_server.products import detection, images, location, photons, skyview
 from mock_server.products.archive import gzipped
 from mock_server.products.extraction import Scene
 from mock_server.products.location import PER_AXIS, Fit
 from mock_server.products.skyview import SkyView
-from mock_server.times import met_from_mjd
+
+from ..core import random
+from ..core.model import Product
+from ..core.timescales import met_from_mjd
+from ..sky import coordinates
+from . import detection, images, location, photons, skyview
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mock_server.products.order import Order
     from mock_server.products.skyview import Photons
-    from mock_server.sky import Sky
+
+    from ..sky.archive import Sky
 
 SIGNIFICANT = 3.0
 """Significance from which a source counts as found."""
@@ -110,8 +113,8 @@ def _from_catalogue(order: Order, view: SkyView) -> Position | None:
     if observations[0].snapshots[-1].stop >= CATALOGUE_ENDS:
         return None
     key = ("catalogue", observations[0].obsid)
-    err90 = 2.0 + chance.uniform(view.scene.seed, *key, high=3.0)
-    east, north = (chance.normal(view.scene.seed, *key, axis, sigma=err90 / RADIUS_90) for axis in "xy")
+    err90 = 2.0 + random.uniform(view.scene.seed, *key, high=3.0)
+    east, north = (random.normal(view.scene.seed, *key, axis, sigma=err90 / RADIUS_90) for axis in "xy")
     ra, dec = coordinates.offset((source.ra, source.dec), math.hypot(east, north) / 3600, math.atan2(east, north))
     return Position(ra, dec, err90, CATALOGUE)
 
@@ -120,7 +123,7 @@ def _catalogue_file(view: SkyView, found: Position) -> bytes:
     """Return ``INSXPS``: one field a line (documented)."""
     ra, dec, ra_text, dec_text = found.texts
     obsid = view.scene.observations[0].obsid
-    number = 100000 + chance.bits(view.scene.seed, "catalogue ID", view.scene.source.name) % 100000
+    number = 100000 + random.bits(view.scene.seed, "catalogue ID", view.scene.source.name) % 100000
     return _lines(number, ra, dec, f"{found.err90:.1f}", ra_text, dec_text, obsid, found.catalogue)
 
 
@@ -187,12 +190,12 @@ def _enhanced(order: Order, view: SkyView) -> tuple[Position | None, Overlaps]:
     kept = _without_outliers([fit for fit, _ in fits])
     used_s = sum(seconds for fit, seconds in fits if fit in kept)
     overlaps = Overlaps(len(kept), used_s, len(fits) - len(kept), view.exposure - used_s)
-    if not kept or chance.uniform(scene.seed, "no enhanced position", scene.source.name) < _NO_ENHANCED:
+    if not kept or random.uniform(scene.seed, "no enhanced position", scene.source.name) < _NO_ENHANCED:
         return None, overlaps
     mean = _mean(kept)
     err90 = math.hypot(_UVOT_90, RADIUS_90 * (mean.sigma_x + mean.sigma_y) / 2)
     key, sigma = ("UVOT to sky", scene.source.name), _UVOT_90 / RADIUS_90
-    x, y = (chance.normal(scene.seed, *key, axis, mean=at, sigma=sigma) for axis, at in (("x", mean.x), ("y", mean.y)))
+    x, y = (random.normal(scene.seed, *key, axis, mean=at, sigma=sigma) for axis, at in (("x", mean.x), ("y", mean.y)))
     return Position(*view.position((x, y)), err90), overlaps
 
 
@@ -201,7 +204,7 @@ def _overlap(order: Order, view: SkyView, n: int) -> Fit | None:
     seed = view.scene.seed
     observation, snapshot = view.looks[n]
     key = ("overlap", observation.obsid, snapshot.number)
-    if snapshot.exposure < _OVERLAP_S or chance.uniform(seed, *key) >= _OVERLAP_CHANCE:
+    if snapshot.exposure < _OVERLAP_S or random.uniform(seed, *key) >= _OVERLAP_CHANCE:
         return None
     found = _in_band(view)
     found = found.take(found.look == n)
@@ -211,7 +214,7 @@ def _overlap(order: Order, view: SkyView, n: int) -> Fit | None:
         return None
     fit = location.fit(found, start, location.background_density(found, start)[0])
     east, north = photons.tracker_offset(seed, observation, snapshot)
-    x, y = (chance.normal(seed, *key, axis, sigma=_UVOT_SIGMA) for axis in "xy")
+    x, y = (random.normal(seed, *key, axis, sigma=_UVOT_SIGMA) for axis in "xy")
     sigma_x, sigma_y = (math.hypot(sigma, _UVOT_SIGMA) for sigma in (fit.sigma_x, fit.sigma_y))
     return Fit(fit.x - east + x, fit.y - north + y, sigma_x, sigma_y, fit.counts)
 
@@ -290,9 +293,9 @@ def _correction(order: Order, sky: Sky, view: SkyView) -> Correction | None:
     near = _in_band(view).within(target, location.FIT_RADIUS)
     east, north = view.tracker_offset([int((near.look == n).sum()) for n in range(len(view.looks))])
     return Correction(
-        east=chance.normal(scene.seed, *key, "x", sigma=sigma) - east,
-        north=chance.normal(scene.seed, *key, "y", sigma=sigma) - north,
-        roll=chance.normal(scene.seed, *key, "roll", sigma=sigma / 3),
+        east=random.normal(scene.seed, *key, "x", sigma=sigma) - east,
+        north=random.normal(scene.seed, *key, "y", sigma=sigma) - north,
+        roll=random.normal(scene.seed, *key, "roll", sigma=sigma / 3),
         err90=RADIUS_90 * sigma,
     )
 

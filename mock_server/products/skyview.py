@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_server import field
-from mock_server.products import instrument, photons
 from mock_server.products.photons import projected
+
+from ..sky import field
+from . import instrument, photons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from mock_server.field import FieldSource
-    from mock_server.model import Observation, Snapshot
     from mock_server.products.extraction import Scene
     from mock_server.products.instrument import Floats
-    from mock_server.sky import Position
+
+    from ..core.model import Observation, Snapshot
+    from ..sky.archive import Position
+    from ..sky.field import FieldSource
 
 PIXEL_DEG = 0.00065482
 """Size of an image pixel (derived from the documented source list)."""

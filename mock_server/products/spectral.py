@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mock_server.products import fitting, instrument, ogip, photons, plots
 from mock_server.products.statistics import Rules, measure
+
+from . import fitting, instrument, ogip, photons, plots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

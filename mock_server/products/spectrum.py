@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mock_server import selection
-from mock_server.products import archive, extraction, photons
 from mock_server.products.spectral import NAMES, SHORT, Mode, Model, rounded
+
+from ..core import selection
+from . import archive, extraction, photons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mock_server.products.extraction import Scene
     from mock_server.products.order import Order
-    from mock_server.selection import Slice
-    from mock_server.sky import Sky
+
+    from ..core.selection import Slice
+    from ..sky.archive import Sky
 
 
 @dataclass(frozen=True)

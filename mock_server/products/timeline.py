@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_server.products import instrument
-from mock_server.selection import SNAPSHOT_GAP_S
+from ..core.selection import SNAPSHOT_GAP_S
+from . import instrument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

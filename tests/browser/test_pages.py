@@ -10,7 +10,7 @@ import requests
 from contracts.coverage import Coverage
 from contracts.harness import WsgiBackend
 from mock_server import MockServer
-from mock_server.report_files import Material, render
+from mock_server.reports.files import Material, render
 from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
 
 from .conftest import axe_script, needed

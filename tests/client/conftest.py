@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import xrt_client
-from mock_server.clock import VirtualClock
-from mock_server.intercept import intercept
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.transport.intercept import intercept
 
 ME = "me@example.org"
 

@@ -8,10 +8,10 @@ import jsonschema_rs
 import pytest
 
 from contracts import documents
-from mock_server.model import Product
-from mock_server.parameter_rules import NEEDED
-from mock_server.parameter_table import BY_NAME, Kind
-from mock_server.parameter_values import read_value, stored
+from mock_server.core.model import Product
+from mock_server.submission.rules import NEEDED
+from mock_server.submission.table import BY_NAME, Kind
+from mock_server.submission.values import read_value, stored
 from xrt_client import parameters as client
 
 SCHEMAS = documents.load()["components"]["schemas"]

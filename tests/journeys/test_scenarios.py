@@ -12,7 +12,8 @@ import pytest
 import swifttools.ukssdc.xrt_prods as official
 
 import xrt_client
-from mock_server import Simulator, scenario
+from mock_server import Simulator
+from mock_server.scenario import scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ import atheris
 
 with atheris.instrument_imports(include=["mock_server"], enable_loader_override=False):
     from mock_server import Simulator
-    from mock_server.exchange import Request, ask
+    from mock_server.transport.wsgi_call import Request, ask
 
 SERVICE = "https://www.swift.ac.uk"
 OPERATIONS = (

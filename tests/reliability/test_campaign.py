@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from mock_server import Simulator
-from mock_server.run import run
+from mock_server.run.start import run
 
 MAX_ACTIVE = 5
 PROGRAM = """

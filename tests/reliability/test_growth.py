@@ -6,8 +6,8 @@ import time
 import pytest
 
 from mock_server import Simulator
-from mock_server import tables as t
-from mock_server.store import Store
+from mock_server.storage import rows as t
+from mock_server.storage.store import Store
 
 from .serving import SUBMISSION
 

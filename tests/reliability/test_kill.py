@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from mock_server.store import Store
+from mock_server.storage.store import Store
 
 from .serving import SUBMISSION, Caller, Served
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from mock_server.store import Store
+from mock_server.storage.store import Store
 
 from .serving import SUBMISSION, Caller, Served, at_once
 

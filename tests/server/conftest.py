@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mock_server import Simulator
-from mock_server.scenario import Scenario, load
+from mock_server.scenario.scenario import Scenario, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from mock_server.products.order import Order
 
 if TYPE_CHECKING:
-    from mock_server.model import Product
-    from mock_server.sky import Sky
-    from mock_server.sources import Source
+    from mock_server.core.model import Product
+    from mock_server.sky.archive import Sky
+    from mock_server.sky.sources import Source
 
 NOW = 1772323200.0  # 2026-03-01
 DEFAULTS: dict[str, Any] = {

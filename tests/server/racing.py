@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mock_server.clock import VirtualClock
-from mock_server.errors import LimitReached
-from mock_server.scenario import load
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.core.errors import LimitReached
+from mock_server.scenario.scenario import load
 from mock_server.simulator import Simulator
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from mock_server import advice
-from mock_server.model import Product
+from mock_server.cli import advise
+from mock_server.core.model import Product
 
 
 @pytest.fixture(scope="module")
-def trials() -> list[advice.Trial]:
-    return advice.advise(12, [Product.LIGHT_CURVE])
+def trials() -> list[advise.Trial]:
+    return advise.advise(12, [Product.LIGHT_CURVE])
 
 
 def test_every_throttle_is_tried_and_kept(trials):
-    assert [trial.throttle for trial in trials] == list(advice.THROTTLES)
+    assert [trial.throttle for trial in trials] == list(advise.THROTTLES)
     assert all(trial.peak == min(trial.throttle, 12) for trial in trials)
 
 
@@ -24,21 +24,21 @@ def test_more_at_a_time_is_never_slower_on_free_slots(trials):
 
 
 def test_the_recommendation_is_courteous(trials):
-    assert advice.recommended(trials).throttle == advice.COURTEOUS
+    assert advise.recommended(trials).throttle == advise.COURTEOUS
 
 
 def test_the_table_has_a_line_for_each_and_a_recommendation(trials):
-    lines = advice.as_text(trials).splitlines()
+    lines = advise.as_text(trials).splitlines()
     assert len(lines) == len(trials) + 2
     assert lines[-1].startswith("recommended: at most 5 active jobs")
 
 
 def test_a_limit_of_the_service_shows_as_refusals():
-    (found,) = [t for t in advice.advise(12, [Product.IMAGE], "tightening-limit") if t.throttle == 50]
+    (found,) = [t for t in advise.advise(12, [Product.IMAGE], "tightening-limit") if t.throttle == 50]
     assert found.seconds > 0
 
 
 def test_progress_is_told_of_each_job():
     told: list[int] = []
-    advice.advise(2, [Product.IMAGE], progress=told.append)
-    assert sum(told) == 2 * len(advice.THROTTLES)
+    advise.advise(2, [Product.IMAGE], progress=told.append)
+    assert sum(told) == 2 * len(advise.THROTTLES)

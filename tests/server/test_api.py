@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mock_server import Simulator
-from mock_server.faults import OPERATIONS as FAULTABLE
-from mock_server.views.api import OPERATIONS
+from mock_server.core.faults import OPERATIONS as FAULTABLE
+from mock_server.web.api import OPERATIONS
 
 from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mock_server.model import Observation, Snapshot
+from mock_server.core.model import Observation, Snapshot
 from mock_server.products import binning
 from mock_server.products.binning import CountsRule
 from mock_server.products.extraction import Counts, Piece, Region, region

@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
-from mock_server.model import Product, StatusCode
+from mock_server.core.model import Product, StatusCode
 from mock_server.products import photons
 from mock_server.products.builder import PRODUCTS_LIMIT, ProductBuilder
-from mock_server.sky import Sky, World
+from mock_server.sky.archive import Sky, World
 from tests.server.ordering import NOW, order_of
 
 BURST = "GRB 200416A"

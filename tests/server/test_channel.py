@@ -7,7 +7,7 @@ from multiprocessing import Pipe
 
 import pytest
 
-from mock_server.channel import Channel
+from mock_server.run.channel import Channel
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.clock import Number, ScaledClock, VirtualClock, parse_clock
+from mock_server.clocks.base import Number, ScaledClock
+from mock_server.clocks.virtual import VirtualClock, parse_clock
 
 START = 1_000_000.0
 

@@ -15,8 +15,8 @@ import requests
 from click.testing import CliRunner, Result
 
 from mock_server import MockServer
-from mock_server.commands import main
-from mock_server.scenario import names
+from mock_server.cli.commands import main
+from mock_server.scenario.scenario import names
 
 from .conftest import IMAGE, ME
 
@@ -32,7 +32,7 @@ def command(*words: object) -> Result:
 
 def test_a_run_that_cannot_watch_the_contract_says_so_before_the_program_begins(monkeypatch):
     started: list[object] = []
-    monkeypatch.setattr("mock_server.run.subprocess.Popen", lambda *words, **_: started.append(words))
+    monkeypatch.setattr("mock_server.run.start.subprocess.Popen", lambda *words, **_: started.append(words))
     monkeypatch.setitem(sys.modules, "contracts.watching", None)  # as if it could not be imported
     for options in (["--contract"], ["--fail-on", "violations>0"]):
         result = command("run", *options, "--", "true")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mock_server.errors import Expired, JobRefused, NotReady
-from mock_server.model import Product, StatusCode
+from mock_server.core.errors import Expired, JobRefused, NotReady
+from mock_server.core.model import Product, StatusCode
 from mock_server.products.order import Order
 
 from .conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker

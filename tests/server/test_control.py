@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mock_server.clock import ScaledClock
+from mock_server.clocks.base import ScaledClock
 
 from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker
 

@@ -4,7 +4,7 @@ from html import unescape
 
 import pytest
 
-from mock_server.overview import activity, gantt
+from mock_server.reports.timeline import activity, gantt
 
 from .conftest import IMAGE, ME, POSITIONS, Asker
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from mock_server.coordinates import separation
-from mock_server.model import Product
+from mock_server.core.model import Product
 from mock_server.products import detection, skyview
 from mock_server.products.extraction import Scene
 from mock_server.products.skyview import SkyView
-from mock_server.sky import Sky
+from mock_server.sky.archive import Sky
+from mock_server.sky.coordinates import separation
 from tests.server.ordering import order_of, source_of
 
 SKY = Sky(1)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.durations import duration, rebin_duration
-from mock_server.model import Product
+from mock_server.core.durations import duration, rebin_duration
+from mock_server.core.model import Product
 
 CENTROIDED = {"cent": 1, "maxCentTries": "10"}
 

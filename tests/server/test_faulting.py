@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from mock_server import Simulator
-from mock_server.faults import Fault
+from mock_server.core.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.faults import ANY, KINDS, OPERATIONS, Fault, never_fired, which
-from mock_server.views import api
+from mock_server.core.faults import ANY, KINDS, OPERATIONS, Fault, never_fired, which
+from mock_server.web import api
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mock_server import coordinates, field
+from mock_server.sky import coordinates, field
 
 NOWHERE = (0.0, -89.0)
 

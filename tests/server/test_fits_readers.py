@@ -12,9 +12,9 @@ import fitsio
 import pytest
 from astropy.io import fits
 
-from mock_server.model import Product
+from mock_server.core.model import Product
 from mock_server.products.builder import ProductBuilder
-from mock_server.sky import Sky
+from mock_server.sky.archive import Sky
 from tests.server.ordering import order_of
 
 PRODUCTS = (Product.SPECTRUM, Product.STANDARD_POS, Product.IMAGE, Product.SOURCE_DET)

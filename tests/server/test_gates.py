@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mock_server.gates import QUANTITIES, failures, parse
+from mock_server.reports.limits import QUANTITIES, failures, parse
 
 
 def report(**changes: Any) -> dict[str, Any]:

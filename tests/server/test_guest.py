@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mock_server import guest
-from mock_server.intercept import RealServiceError
+from mock_server.run import guest
+from mock_server.transport.intercept import RealServiceError
 
 LINK: Any = SimpleNamespace(welcome=SimpleNamespace(hosts=("www.swift.ac.uk",), open_net=False))
 OPEN_LINK: Any = SimpleNamespace(welcome=SimpleNamespace(hosts=("www.swift.ac.uk",), open_net=True))

@@ -10,11 +10,11 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from PIL import Image
 
-from mock_server.model import Product
+from mock_server.core.model import Product
 from mock_server.products import images, photons, skyview
 from mock_server.products.extraction import Scene
 from mock_server.products.skyview import SkyView, image
-from mock_server.sky import Sky
+from mock_server.sky.archive import Sky
 from tests.server.ordering import order_of, single, source_of
 
 SKY = Sky(1)

@@ -14,9 +14,9 @@ from flask import Flask, Response, redirect, request
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from mock_server.clock import VirtualClock
-from mock_server.intercept import intercept
-from mock_server.transport_faults import HEADER
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.transport.header import HEADER
+from mock_server.transport.intercept import intercept
 
 SERVICE = "https://www.swift.ac.uk"
 START = 1.6e9

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mock_server.model import Product
+from mock_server.core.model import Product
 from mock_server.products import extraction, lightcurve
 from mock_server.products.lightcurve import LightCurveProduct, as_1_8, as_1_9
-from mock_server.sky import Sky
+from mock_server.sky.archive import Sky
 from tests.server.ordering import order_of, single
 
 SKY = Sky(3)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mock_server.exchange import Answer, Request
-from mock_server.own_user import address_of, inbound, outbound
+from mock_server.run.copies import address_of, inbound, outbound
+from mock_server.transport.wsgi_call import Answer, Request
 
 URL = "https://www.swift.ac.uk/user_objects/getNumJobs.php"
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.errors import ParametersRefused, Refusal
-from mock_server.model import Product
-from mock_server.parameter_rules import NEEDED
-from mock_server.parameter_table import BY_NAME, TABLE, Group, Kind, Parameter
-from mock_server.parameters import check_defaults, for_caller, read, read_stored
+from mock_server.core.errors import ParametersRefused, Refusal
+from mock_server.core.model import Product
+from mock_server.submission.read import check_defaults, for_caller, read, read_stored
+from mock_server.submission.rules import NEEDED
+from mock_server.submission.table import BY_NAME, TABLE, Group, Kind, Parameter
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 CATALOGUE = json.loads((CONTRACTS / "evidence/parameters.json").read_text("utf-8"))["parameters"]

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mock_server.model import Observation, Snapshot
+from mock_server.core.model import Observation, Snapshot
 from mock_server.products import instrument, photons
 from mock_server.products.memory import Memory
-from mock_server.sources import Rate, Source, Spectrum
+from mock_server.sky.sources import Rate, Source, Spectrum
 
 START = 5.5e8
 FRAMES = 600

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mock_server.coordinates import separation
-from mock_server.model import Product
+from mock_server.core.model import Product
 from mock_server.products import location, position
 from mock_server.products.skyview import Photons
-from mock_server.sky import Sky, World
+from mock_server.sky.archive import Sky, World
+from mock_server.sky.coordinates import separation
 from tests.server.ordering import order_of, single, source_of
 
 SKY = Sky(1)

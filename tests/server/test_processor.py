@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mock_server import processor
-from mock_server.processor import Staying
+from mock_server.run import affinity
+from mock_server.run.affinity import Staying
 
 
 class Machine:
@@ -32,17 +32,17 @@ def machine(monkeypatch):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the processor is read from /proc, which is not here")
 def test_this_process_runs_on_a_processor_of_the_machine(machine):
-    assert processor.current() in range(os.cpu_count() or 1)
+    assert affinity.current() in range(os.cpu_count() or 1)
 
 
 def test_with_one_processor_there_is_nothing_to_choose(machine):
     machine.allowed = {5}
-    assert processor.current() is None
+    assert affinity.current() is None
 
 
 def test_where_nothing_tells_nobody_is_moved(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert processor.current() is None
+    assert affinity.current() is None
     with Staying(None):
         pass
 

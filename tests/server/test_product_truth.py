@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.special import kolmogorov
 
-from mock_server.model import Product
+from mock_server.core.model import Product
 from mock_server.products import emission, extraction, fitting, instrument, lightcurve, photons, spectrum
-from mock_server.sky import Sky, World
-from mock_server.sources import catalogue
+from mock_server.sky.archive import Sky, World
+from mock_server.sky.sources import catalogue
 from tests.server.ordering import NOW, order_of, single, source_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.model import Build, Product
-from mock_server.progress import FIRST_MOMENTS_S, progress_at, time_running
+from mock_server.core.model import Build, Product
+from mock_server.core.progress import FIRST_MOMENTS_S, progress_at, time_running
 
 EXAMPLES = Path(__file__).parents[2] / "contracts/openapi/examples"
 ITERATIVE = {"detornot": "detect", "detMeth": "iterative"}

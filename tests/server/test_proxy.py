@@ -12,9 +12,9 @@ import pytest
 from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
-from mock_server.clock import VirtualClock
-from mock_server.proxy import Proxy
-from mock_server.transport_faults import HEADER
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.transport.header import HEADER
+from mock_server.transport.proxy import Proxy
 
 START = 1.6e9
 SERVICE = "https://www.swift.ac.uk"

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from mock_server import Simulator, report
-from mock_server.journal import Entry, Journal
-from mock_server.model import Build, Job, Product, StatusCode
-from mock_server.scenario import Scenario
+from mock_server import Simulator
+from mock_server.core.journal import Entry, Journal
+from mock_server.core.model import Build, Job, Product, StatusCode
+from mock_server.reports import courtesy
+from mock_server.scenario.scenario import Scenario
 
 NOW = 1_772_450_000.0
 DAY = 86400.0
@@ -27,7 +28,7 @@ def call(at: float, operation: str = "checkProductStatus", job_id: int | None = 
 
 
 def told(jobs: list[Job], entries: list[Entry], at: float = 1000.0) -> dict[str, Any]:
-    return report.courtesy(jobs, Journal(entries), Scenario(name="mine"), NOW + at)
+    return courtesy.courtesy(jobs, Journal(entries), Scenario(name="mine"), NOW + at)
 
 
 def test_jobs_are_counted_by_their_worst_product():
@@ -56,7 +57,7 @@ def test_the_peak_is_that_of_one_user_and_names_the_line_that_submitted_last():
     entries = [call(0, "run_userobject", 1, where="a.py:1"), call(10, "run_userobject", 2, where="a.py:7")]
     found = told(jobs, entries)["active_jobs"]
     assert (found["peak"], found["user"], found["where"]) == (2, "me@example.org", "a.py:7")
-    assert found["at"] == report.iso(NOW + 10)
+    assert found["at"] == courtesy.iso(NOW + 10)
 
 
 def test_polling_is_measured_between_two_looks_at_one_job():
@@ -98,8 +99,8 @@ def test_refusals_are_gathered_by_words_and_line():
 def test_time_is_service_time_from_the_first_call():
     found = told([], [call(10), call(70)], at=3670)
     assert (found["began"], found["ended"], found["simulated_s"]) == (
-        report.iso(NOW + 10),
-        report.iso(NOW + 3670),
+        courtesy.iso(NOW + 10),
+        courtesy.iso(NOW + 3670),
         3660.0,
     )
     assert told([], [])["simulated_s"] == 0
@@ -108,7 +109,7 @@ def test_time_is_service_time_from_the_first_call():
 def test_a_report_is_json_and_a_few_lines_of_text():
     found = told([job(1, 0, 10), job(2, 0, float("inf"))], [call(0), call(60)])
     json.dumps(found, allow_nan=False)
-    lines = report.as_text(found).splitlines()
+    lines = courtesy.as_text(found).splitlines()
     assert lines[0].startswith("jobs submitted 2, complete 1")
     assert lines[-1] == "simulated time 00:16:40"
 
@@ -118,7 +119,7 @@ def test_a_report_is_json_and_a_few_lines_of_text():
     [(0, "00:00:00"), (59.6, "00:01:00"), (3661, "01:01:01"), (DAY - 0.4, "1 d 00:00:00"), (9e5, "10 d 10:00:00")],
 )
 def test_lengths_of_time_are_rounded_to_the_second(seconds, text):
-    assert report.duration_text(seconds) == text
+    assert courtesy.duration_text(seconds) == text
 
 
 def test_calls_that_the_journal_has_forgotten_are_told():
@@ -127,4 +128,4 @@ def test_calls_that_the_journal_has_forgotten_are_told():
             sim.store.note(Entry(at=sim.clock.now() + at, operation="getNumJobs"))
         found = sim.report()
     assert found["calls_forgotten"] == 600 - found["calls"]["getNumJobs"] > 0
-    assert f"the {found['calls_forgotten']} before them are forgotten" in report.as_text(found)
+    assert f"the {found['calls_forgotten']} before them are forgotten" in courtesy.as_text(found)

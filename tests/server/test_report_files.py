@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mock_server import gates
-from mock_server.report_files import FORMATS, Material, render
+from mock_server.reports.files import FORMATS, Material, render
+from mock_server.reports.limits import failures, parse
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def material(sim, ask) -> Material:
         ask(f"{operation}.php")
     sim.clock.advance(90)
     ask("getNumJobs.php", UserID="<script>alert(1)</script>")
-    limits = gates.parse("refused>0,active>5")
+    limits = parse("refused>0,active>5")
     report = sim.report() | {"jobs": sim.report()["jobs"] | {"submissions_refused": 2}}
-    failed = gates.failures(limits, report)
+    failed = failures(limits, report)
     return Material(report, failed, [str(limit) for limit in limits], sim.controls.jobs(), sim.journal)
 
 

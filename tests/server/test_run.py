@@ -15,9 +15,10 @@ import pytest
 from flask import Flask, request
 
 from mock_server import Simulator
-from mock_server.clock import ScaledClock, VirtualClock
-from mock_server.run import Arriving, run, running
-from mock_server.transport_faults import HEADER
+from mock_server.clocks.base import ScaledClock
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.run.start import Arriving, run, running
+from mock_server.transport.header import HEADER
 
 START = 1_600_000_000.0
 
@@ -519,7 +520,7 @@ class TestTheEnd:
             except KeyboardInterrupt:
                 sys.exit(6)
         """
-        assert run(tiny, program(tmp_path, text)) == 6, "see mock_server/channel.py"
+        assert run(tiny, program(tmp_path, text)) == 6, "see mock_server/run/channel.py"
 
     def test_a_signal_during_a_sleep_reaches_the_event_loop_that_asked_for_it(self, tiny, tmp_path):
         text = """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_server.scenario import (
+from mock_server.scenario.scenario import (
     DAY,
     HOUR,
     SETTINGS,

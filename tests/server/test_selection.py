@@ -2,9 +2,9 @@
 
 import pytest
 
-from mock_server import selection
-from mock_server.model import Observation, Product, Snapshot
-from mock_server.selection import FRAME_S, selected, slices
+from mock_server.core import selection
+from mock_server.core.model import Observation, Product, Snapshot
+from mock_server.core.selection import FRAME_S, selected, slices
 
 T0 = 600000000.0
 BASE = {"lcobs": "all", "specobs": "hours", "specobstime": 12, "posobs": "hours", "posobstime": 12, "Tstart": T0}

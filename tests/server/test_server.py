@@ -15,8 +15,8 @@ from flask import request_finished
 from werkzeug.exceptions import ImATeapot
 
 from mock_server import MockServer
-from mock_server.clock import ScaledClock
-from mock_server.server import listen
+from mock_server.clocks.base import ScaledClock
+from mock_server.serve.server import listen
 
 from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server import Simulator
-from mock_server.errors import JobRefused, LimitReached, NotResolved, ParametersRefused, Refusal, UserRefused
-from mock_server.faults import Fault
-from mock_server.model import CancelCode, Product, StatusCode
-from mock_server.scenario import load
+from mock_server.core.errors import JobRefused, LimitReached, NotResolved, ParametersRefused, Refusal, UserRefused
+from mock_server.core.faults import Fault
+from mock_server.core.model import CancelCode, Product, StatusCode
+from mock_server.scenario.scenario import load
 
 from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
 from .racing import race

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_server import simulation
-from mock_server.model import Build, CancelCode, Job, Product, StatusCode
-from mock_server.simulation import NEVER, Queue, Rules, Wish
+from mock_server.core import queue as queueing
+from mock_server.core.model import Build, CancelCode, Job, Product, StatusCode
+from mock_server.core.queue import NEVER, Queue, Rules, Wish
 
 START = 1_772_442_025.0  # 20 s before a moment of the grid of 55 s
 RULES = Rules(requested_s=5.0, dispatch_every_s=0.0)
@@ -37,7 +37,7 @@ def wish(product: Product = Product.IMAGE, duration: float = 100.0, **more: Any)
 
 
 def planned(*wishes: Wish, slots: int = 9, rules: Rules = RULES, now: float = START) -> tuple[Build, ...]:
-    return simulation.plan(wishes, now, rules, Queue(Steps(slots), -NEVER, []))
+    return queueing.plan(wishes, now, rules, Queue(Steps(slots), -NEVER, []))
 
 
 def job(*builds: Build, number: int = 1, **job_pars: Any) -> Job:
@@ -62,7 +62,7 @@ def job(*builds: Build, number: int = 1, **job_pars: Any) -> Job:
 )
 def test_a_build_is_requested_queued_running_complete_at_the_exact_second(seconds, status):
     (build,) = planned(wish(), rules=Rules(requested_s=5, dispatch_every_s=55))
-    assert simulation.status_at(build, START + seconds) is status
+    assert queueing.status_at(build, START + seconds) is status
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_build_is_requested_queued_running_complete_at_the_exact_second(second
 )
 def test_an_astrometric_position_waits_until_the_standard_one_has_ended(seconds, status):
     _, waiting = planned(wish(Product.STANDARD_POS), wish(Product.ASTROM_POS, 50, waits=True))
-    assert simulation.status_at(waiting, START + seconds) is status
+    assert queueing.status_at(waiting, START + seconds) is status
 
 
 def test_an_astrometric_position_of_its_own_data_never_waits():
@@ -90,7 +90,7 @@ def test_an_astrometric_position_of_its_own_data_never_waits():
 def test_an_astrometric_position_fails_with_the_standard_one_it_waits_for(outcome):
     psf, waiting = planned(wish(Product.STANDARD_POS, outcome=outcome), wish(Product.ASTROM_POS, 50, waits=True))
     ends_at = max(psf.left_at, waiting.started_at)
-    assert simulation.status_at(waiting, ends_at) is StatusCode.FAILED
+    assert queueing.status_at(waiting, ends_at) is StatusCode.FAILED
     assert waiting.left_at == ends_at
 
 
@@ -99,8 +99,8 @@ def test_an_astrometric_position_fails_with_the_standard_one_it_waits_for(outcom
 )
 def test_internal_errors_come_before_the_queue_and_failures_at_the_end_of_the_run(outcome, seconds):
     (build,) = planned(wish(outcome=outcome))
-    assert simulation.status_at(build, START + seconds) is outcome
-    assert simulation.status_at(build, math.nextafter(START + seconds, 0)) is not outcome
+    assert queueing.status_at(build, START + seconds) is outcome
+    assert queueing.status_at(build, math.nextafter(START + seconds, 0)) is not outcome
 
 
 def test_internal_errors_take_no_slot():
@@ -136,18 +136,18 @@ def test_a_build_waits_for_the_first_slot_to_be_free():
 
 def test_slots_that_come_later_are_used_when_they_come():
     queue = Queue(Steps(0, ((START + 1000, 1),)), -NEVER, [])
-    (build,) = simulation.plan([wish()], START, RULES, queue)
+    (build,) = queueing.plan([wish()], START, RULES, queue)
     assert build.started_at == START + 1000
 
 
 def test_without_slots_nothing_starts_and_statuses_stay_at_queued():
     (build,) = planned(wish(), slots=0)
     assert build.started_at == NEVER
-    assert simulation.status_at(build, START + 1e9) is StatusCode.QUEUED
+    assert queueing.status_at(build, START + 1e9) is StatusCode.QUEUED
 
 
 def test_without_slots_a_build_can_be_cancelled():
-    after, codes = simulation.cancel(job(*planned(wish(), slots=0)), [Product.IMAGE], START + 60)
+    after, codes = queueing.cancel(job(*planned(wish(), slots=0)), [Product.IMAGE], START + 60)
     assert codes == {Product.IMAGE: CancelCode.CANCELLED}
     assert after.ended_at == START + 60
 
@@ -156,7 +156,7 @@ def test_fewer_slots_let_what_runs_end_and_hold_up_what_waits():
     capacity = Steps(2, ((START + 10, 1),))
     queue = Queue(capacity, -NEVER, [])
     wishes = [wish(Product.LIGHT_CURVE, 50), wish(Product.SPECTRUM, 80), wish(duration=10)]
-    builds = simulation.plan(wishes, START, RULES, queue)
+    builds = queueing.plan(wishes, START, RULES, queue)
     assert [build.started_at - START for build in builds] == [5, 5, 85]
 
 
@@ -166,57 +166,57 @@ def test_fewer_slots_let_what_runs_end_and_hold_up_what_waits():
 @pytest.mark.parametrize("seconds", [0, 4, 5, 104.999])
 def test_cancelling_takes_effect_at_once_and_for_good(seconds):
     now = START + seconds
-    after, codes = simulation.cancel(job(*planned(wish())), [Product.IMAGE], now)
+    after, codes = queueing.cancel(job(*planned(wish())), [Product.IMAGE], now)
     assert codes == {Product.IMAGE: CancelCode.CANCELLED}
-    assert simulation.status_at(after.builds[0], now) is StatusCode.CANCELLED
-    assert simulation.cancel(after, [Product.IMAGE], now + 1) == (after, {Product.IMAGE: CancelCode.NOT_CANCELLED})
+    assert queueing.status_at(after.builds[0], now) is StatusCode.CANCELLED
+    assert queueing.cancel(after, [Product.IMAGE], now + 1) == (after, {Product.IMAGE: CancelCode.NOT_CANCELLED})
 
 
 def test_what_has_ended_cannot_be_cancelled():
     ended = job(*planned(wish()))
-    assert simulation.cancel(ended, [Product.IMAGE], START + 105) == (ended, {Product.IMAGE: CancelCode.NOT_CANCELLED})
+    assert queueing.cancel(ended, [Product.IMAGE], START + 105) == (ended, {Product.IMAGE: CancelCode.NOT_CANCELLED})
 
 
 def test_a_product_the_job_does_not_have_cannot_be_cancelled():
     there = job(*planned(wish()))
-    assert simulation.cancel(there, [Product.SPECTRUM], START)[1] == {Product.SPECTRUM: CancelCode.NO_SUCH_PRODUCT}
+    assert queueing.cancel(there, [Product.SPECTRUM], START)[1] == {Product.SPECTRUM: CancelCode.NO_SUCH_PRODUCT}
 
 
 def test_a_cancelled_run_gives_its_slot_to_the_next_in_the_queue():
     queue = Queue(Steps(1), -NEVER, [])
-    first = job(*simulation.plan([wish()], START, RULES, queue))
-    second = job(*simulation.plan([wish(duration=30)], START, RULES, queue), number=2)
-    first, _ = simulation.cancel(first, [Product.IMAGE], START + 40)
-    _, moved = simulation.replan([first, second], START + 40, RULES, Steps(1))
+    first = job(*queueing.plan([wish()], START, RULES, queue))
+    second = job(*queueing.plan([wish(duration=30)], START, RULES, queue), number=2)
+    first, _ = queueing.cancel(first, [Product.IMAGE], START + 40)
+    _, moved = queueing.replan([first, second], START + 40, RULES, Steps(1))
     assert moved.builds[0].started_at == START + 40
 
 
 def test_cancelling_the_standard_position_fails_the_waiting_one_and_frees_both_slots():
     queue = Queue(Steps(2), -NEVER, [])
     wishes = [wish(Product.STANDARD_POS, 500), wish(Product.ASTROM_POS, 500, waits=True)]
-    first = job(*simulation.plan(wishes, START, RULES, queue), allxastrom=0)
-    second = job(*simulation.plan([wish(Product.LIGHT_CURVE), wish()], START, RULES, queue), number=2)
+    first = job(*queueing.plan(wishes, START, RULES, queue), allxastrom=0)
+    second = job(*queueing.plan([wish(Product.LIGHT_CURVE), wish()], START, RULES, queue), number=2)
     now = START + 60
-    first, _ = simulation.cancel(first, [Product.STANDARD_POS], now)
-    first, second = simulation.replan([first, second], now, RULES, Steps(2))
-    assert simulation.status_at(first.builds[1], now) is StatusCode.FAILED
+    first, _ = queueing.cancel(first, [Product.STANDARD_POS], now)
+    first, second = queueing.replan([first, second], now, RULES, Steps(2))
+    assert queueing.status_at(first.builds[1], now) is StatusCode.FAILED
     assert [build.started_at for build in second.builds] == [now, now]
 
 
 def test_slots_taken_away_put_off_what_has_not_started():
     queue = Queue(Steps(1), -NEVER, [])
-    first = job(*simulation.plan([wish()], START, RULES, queue))
-    second = job(*simulation.plan([wish()], START, RULES, queue), number=2)
+    first = job(*queueing.plan([wish()], START, RULES, queue))
+    second = job(*queueing.plan([wish()], START, RULES, queue), number=2)
     now = START + 50
-    first, second = simulation.replan([first, second], now, RULES, Steps(0), nobody_later=False)
-    assert simulation.status_at(first.builds[0], START + 105) is StatusCode.COMPLETE
+    first, second = queueing.replan([first, second], now, RULES, Steps(0), nobody_later=False)
+    assert queueing.status_at(first.builds[0], START + 105) is StatusCode.COMPLETE
     assert second.builds[0].started_at == NEVER
 
 
 def test_next_change_is_the_next_moment_at_which_a_status_differs():
     found = job(*planned(wish(duration=100), wish(Product.SOURCE_DET, 300)))
     moments, now = [], START
-    while (later := simulation.next_change([found], now)) is not None:
+    while (later := queueing.next_change([found], now)) is not None:
         moments.append(later - START)
         now = later
     assert moments == [5, 105, 305]
@@ -246,7 +246,7 @@ def submissions(draw: st.DrawFn) -> tuple[str, int, dict[str, Any], list[Wish]]:
         products.add(Product.STANDARD_POS)
     job_pars = {"allxastrom": draw(st.integers(0, 1))}
     wishes = [
-        Wish(p, float(draw(DURATIONS)), draw(OUTCOMES), waits=simulation.waits_for_position(job_pars, p))
+        Wish(p, float(draw(DURATIONS)), draw(OUTCOMES), waits=queueing.waits_for_position(job_pars, p))
         for p in Product
         if p in products
     ]
@@ -284,12 +284,12 @@ def play(script: list[Any], capacity: Steps, rules: list[Rules]) -> Played:
             builds = [build for found in jobs for build in found.builds if build.started_at < NEVER]
             last_start = max((build.started_at for build in builds), default=-NEVER)
             held = [build.left_at for build in builds if build.left_at > max(last_start, now)]
-            planned_now = simulation.plan(details, now, in_force, Queue(capacity, last_start, held))
+            planned_now = queueing.plan(details, now, in_force, Queue(capacity, last_start, held))
             jobs = [*jobs, Job(len(jobs) + 1, "user@example.org", "GK Per", now, what, planned_now)]
         elif jobs:
             before, index = jobs, what % len(jobs)
-            after, _ = simulation.cancel(jobs[index], sorted(details, key=lambda p: p.value), now)
-            jobs = simulation.replan([*jobs[:index], after, *jobs[index + 1 :]], now, in_force, capacity)
+            after, _ = queueing.cancel(jobs[index], sorted(details, key=lambda p: p.value), now)
+            jobs = queueing.replan([*jobs[:index], after, *jobs[index + 1 :]], now, in_force, capacity)
             played.cancellations.append((now, before, jobs))
         played.moments.append(now)
         played.jobs.append(jobs)
@@ -347,7 +347,7 @@ def test_no_status_ever_goes_backwards(script, capacity, rules):
     for now in sorted(moment for moment in moments if moment >= played.moments[0]):
         for found in played.plan_known_at(now):
             for build in found.builds:
-                status = simulation.status_at(build, now)
+                status = queueing.status_at(build, now)
                 before = seen.setdefault((found.job_id, build.product), status)
                 assert status is before if before.ended else status.ended or RANK[status] >= RANK[before]
                 seen[found.job_id, build.product] = status
@@ -362,7 +362,7 @@ def test_what_has_begun_or_ended_is_never_planned_anew(script, capacity, rules):
         ):
             if old.started_at <= now:
                 assert new.started_at == old.started_at
-            if simulation.status_at(old, now).ended:
+            if queueing.status_at(old, now).ended:
                 assert new == old
 
 
@@ -371,8 +371,8 @@ def test_what_has_begun_or_ended_is_never_planned_anew(script, capacity, rules):
 def test_planning_anew_changes_nothing_if_nothing_happened(script, capacity, rules, later):
     jobs = play(script, capacity, [rules]).jobs[-1]
     now = START + sum(event[1] for event in script) + later
-    assert simulation.replan(jobs, now, rules, capacity) == jobs
-    assert simulation.replan(jobs, now, rules, capacity, nobody_later=False) == jobs
+    assert queueing.replan(jobs, now, rules, capacity) == jobs
+    assert queueing.replan(jobs, now, rules, capacity, nobody_later=False) == jobs
 
 
 @settings(max_examples=50, deadline=None)
@@ -384,13 +384,13 @@ def test_small_steps_and_one_jump_reach_the_same_statuses(script, capacity, rule
     changes = []
     for step in steps:
         until = now + step
-        while (moment := simulation.next_change(jobs, now)) is not None and moment <= until:
+        while (moment := queueing.next_change(jobs, now)) is not None and moment <= until:
             changes.append(moment)
             now = moment
         now = until
-    in_one_jump = [simulation.status_at(build, end) for found in jobs for build in found.builds]
+    in_one_jump = [queueing.status_at(build, end) for found in jobs for build in found.builds]
     at_last_change = [
-        simulation.status_at(build, changes[-1] if changes else end - sum(steps))
+        queueing.status_at(build, changes[-1] if changes else end - sum(steps))
         for found in jobs
         for build in found.builds
     ]
@@ -403,11 +403,11 @@ def test_next_change_misses_nothing_and_never_comes_for_nothing(script, capacity
     jobs = play(script, capacity, [rules]).jobs[-1]
 
     def statuses(now: float) -> list[StatusCode]:
-        return [simulation.status_at(build, now) for found in jobs for build in found.builds]
+        return [queueing.status_at(build, now) for found in jobs for build in found.builds]
 
     now = START + sum(event[1] for event in script)
     moments = [now]
-    while (moment := simulation.next_change(jobs, moments[-1])) is not None:
+    while (moment := queueing.next_change(jobs, moments[-1])) is not None:
         moments.append(moment)
     for earlier, later in pairwise(moments):
         assert statuses(math.nextafter(later, 0)) == statuses(earlier)

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_server import coordinates, plan, times
-from mock_server.model import Observation
-from mock_server.selection import FRAME_S
-from mock_server.sky import Sky, World
-from mock_server.sources import Plan, Source
+from mock_server.core import timescales
+from mock_server.core.model import Observation
+from mock_server.core.selection import FRAME_S
+from mock_server.sky import coordinates, schedule
+from mock_server.sky.archive import Sky, World
+from mock_server.sky.sources import Plan, Source
 
 SKY = Sky(1)
 T0 = 608713541.952
@@ -39,7 +40,7 @@ def observed(name: str, now: float = NOW, sky: Sky = SKY) -> tuple[Observation, 
 
 
 def test_importing_the_sky_loads_no_numpy():
-    code = "import sys, mock_server.sky, mock_server.products.order; sys.exit('numpy' in sys.modules)"
+    code = "import sys, mock_server.sky.archive, mock_server.products.order; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -80,7 +81,7 @@ def test_a_burst_nobody_listed_follows_the_pattern_of_its_name():
     targets = SKY.targets("GRB 230815C", position, NOW)
     t0 = SKY.trigger("GRB 230815C", targets, position, NOW)
     assert t0 is not None
-    assert times.utc_from_met(t0).date() == date(2023, 8, 15)
+    assert timescales.utc_from_met(t0).date() == date(2023, 8, 15)
     assert SKY.source(targets, position).t0_met == t0
     assert 60 <= SKY.observations(targets, position, NOW)[0].snapshots[0].start - t0 < 300
 
@@ -197,7 +198,7 @@ def test_pointings_hold_the_target():
 
 def test_an_observation_arrives_some_hours_after_its_end():
     for observation in observed("GRB 200416A"):
-        delay = observation.available_at - times.service_from_met(observation.snapshots[-1].stop)
+        delay = observation.available_at - timescales.service_from_met(observation.snapshots[-1].stop)
         assert 1.5 * 3600 <= delay <= 6 * 3600
 
 
@@ -220,12 +221,12 @@ def test_what_is_known_at_one_time_is_a_prefix_of_what_is_known_later(name, mome
 
 def test_a_monitored_source_gains_one_observation_in_every_week_outside_sun_gaps():
     source = known("SIM-CONSTANT")
-    starts = [times.service_from_met(o.snapshots[0].start) for o in observed("SIM-CONSTANT", day(2028, 1, 1))]
+    starts = [timescales.service_from_met(o.snapshots[0].start) for o in observed("SIM-CONSTANT", day(2028, 1, 1))]
     week = 7 * 86400
     phase = starts[0] // week * week
     for k in range(1, 400):
         middle = starts[0] + k * week
-        mjd = times.mjd_from_met(times.met_from_service(middle))
+        mjd = timescales.mjd_from_met(timescales.met_from_service(middle))
         apart = coordinates.separation((source.ra, source.dec), coordinates.sun(mjd))
         seen = sum(abs(start - middle) < week / 2 for start in starts)
         if apart > 52:
@@ -235,7 +236,7 @@ def test_a_monitored_source_gains_one_observation_in_every_week_outside_sun_gaps
 
 
 def test_the_sun_is_where_it_is_at_equinox():
-    ra, dec = coordinates.sun(times.mjd_from_met(times.met_from_service(day(2024, 3, 20, 3))))
+    ra, dec = coordinates.sun(timescales.mjd_from_met(timescales.met_from_service(day(2024, 3, 20, 3))))
     assert min(ra, 360 - ra) < 0.1
     assert abs(dec) < 0.05
 
@@ -256,7 +257,7 @@ def test_segments_end_at_999():
         targets=("00000001",),
         plan=Plan(first_mjd=53400.0, weekly_from_mjd=53400.0, every_days=1.0),
     )
-    assert plan.planned(source, 1, 2027)[-1].obsid == "00000001999"
+    assert schedule.planned(source, 1, 2027)[-1].obsid == "00000001999"
 
 
 # --- reprocessing
@@ -372,7 +373,7 @@ def test_red_noise_has_the_rms_asked_for():
 
 def test_an_outburst_rises_in_three_days_and_decays():
     source = known("LSXPS J073006.8-193709")
-    start = times.met_from_mjd(59729.0)
+    start = timescales.met_from_mjd(59729.0)
     quiet, peak, later = (source.mean_rate_at(start + d * 86400) for d in (-1, 3, 43))
     assert peak / quiet == pytest.approx(60.0, rel=1e-3)
     assert (later - quiet) / (peak - quiet) == pytest.approx(math.exp(-1), rel=1e-3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mock_server.sleep_command import seconds
+from mock_server.run.sleep_command import seconds
 
 
 @pytest.mark.parametrize(

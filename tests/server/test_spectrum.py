@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from mock_server.model import Product
+from mock_server.core.model import Product
 from mock_server.products import extraction, fitting, instrument, spectrum
 from mock_server.products.spectrum import SpectrumProduct, as_1_8
-from mock_server.sky import Sky, World
+from mock_server.sky.archive import Sky, World
 from tests.server.ordering import order_of, single
 
 SKY = Sky(3)

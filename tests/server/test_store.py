@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_server.journal import Entry
-from mock_server.model import Build, Job, Product, Rebin, StatusCode, User
-from mock_server.store import Store, StoreError
+from mock_server.core.journal import Entry
+from mock_server.core.model import Build, Job, Product, Rebin, StatusCode, User
+from mock_server.storage.store import Store, StoreError
 
 NEVER = float("inf")
 BUILD = Build(Product.SPECTRUM, 1.0, 2.5, 3.0, 4.25, 9.0, 4.75, StatusCode.FAILED, 6.5, 3, ("interval0", "b"))
@@ -312,8 +312,8 @@ class Timers:
 @pytest.fixture
 def timers(monkeypatch):
     found = Timers()
-    monkeypatch.setattr("mock_server.store.threading.Timer", found)
-    monkeypatch.setattr("mock_server.store.time.monotonic", lambda: found.now)
+    monkeypatch.setattr("mock_server.storage.store.threading.Timer", found)
+    monkeypatch.setattr("mock_server.storage.store.time.monotonic", lambda: found.now)
     return found
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from mock_server import Simulator, stored_clock
-from mock_server.clock import VirtualClock
-from mock_server.scenario import ScenarioError, load
-from mock_server.stored_clock import ClockError, StoredVirtualClock
+from mock_server import Simulator
+from mock_server.clocks import stored
+from mock_server.clocks.stored import ClockError, StoredVirtualClock
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.scenario.scenario import ScenarioError, load
 
 CALM = load("calm")
 
@@ -29,8 +30,8 @@ def machine_time(monkeypatch):
             return self.now
 
     machine = Machine()
-    monkeypatch.setattr(stored_clock, "time", machine)
-    monkeypatch.setattr("mock_server.store.time", machine)
+    monkeypatch.setattr(stored, "time", machine)
+    monkeypatch.setattr("mock_server.storage.store.time", machine)
     return machine
 
 

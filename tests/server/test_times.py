@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mock_server import times
-from mock_server.times import UseObs, parse_instant, parse_use_obs
+from mock_server.core import timescales
+from mock_server.core.timescales import UseObs, parse_instant, parse_use_obs
 
 BURST = 608713541.952
 
@@ -15,11 +15,11 @@ def service(year: int, month: int, day: int) -> float:
 
 
 def test_the_burst_happens_at_its_published_time():
-    assert times.utc_from_met(BURST).isoformat(timespec="milliseconds") == "2020-04-16T07:05:17.003+00:00"
+    assert timescales.utc_from_met(BURST).isoformat(timespec="milliseconds") == "2020-04-16T07:05:17.003+00:00"
 
 
 def test_the_published_mjd_of_a_met_is_met_to_some_milliseconds():
-    assert times.mjd_from_met(682063677.8792) == pytest.approx(59804.25518596, abs=5e-8)
+    assert timescales.mjd_from_met(682063677.8792) == pytest.approx(59804.25518596, abs=5e-8)
 
 
 @pytest.mark.parametrize(
@@ -27,25 +27,25 @@ def test_the_published_mjd_of_a_met_is_met_to_some_milliseconds():
     [(126760698.7, 0.66), (227659607, -2.655), (247239487, -3.221), (517954326, -19.146), (682063677.9, -29.81)],
 )
 def test_the_clock_correction_is_the_published_one(met, offset):
-    assert times.utc_offset(met) == pytest.approx(offset, abs=1e-3)
+    assert timescales.utc_offset(met) == pytest.approx(offset, abs=1e-3)
 
 
 @pytest.mark.parametrize("met", [100000.0, 124048802.40058, BURST, 795000000.123456])
 def test_met_survives_the_way_to_service_time_and_back(met):
-    assert times.met_from_service(times.service_from_met(met)) == pytest.approx(met, abs=1e-6)
+    assert timescales.met_from_service(timescales.service_from_met(met)) == pytest.approx(met, abs=1e-6)
 
 
 def test_met_survives_the_way_to_mjd_and_back():
-    assert times.met_from_mjd(times.mjd_from_met(BURST)) == pytest.approx(BURST, abs=1e-6)
+    assert timescales.met_from_mjd(timescales.mjd_from_met(BURST)) == pytest.approx(BURST, abs=1e-6)
 
 
 def test_a_leap_second_shifts_utc_by_one_second():
-    before, after = (times.met_from_service(service(2016, 12, 31) + x) for x in (0, 2 * 86400))
+    before, after = (timescales.met_from_service(service(2016, 12, 31) + x) for x in (0, 2 * 86400))
     assert after - before == pytest.approx(2 * 86400 + 1, abs=1e-2)
 
 
 def test_utc_of_service_time_is_the_calendar():
-    assert times.utc_from_service(service(2026, 7, 6)) == datetime(2026, 7, 6, tzinfo=UTC)
+    assert timescales.utc_from_service(service(2026, 7, 6)) == datetime(2026, 7, 6, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

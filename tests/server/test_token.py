@@ -3,9 +3,10 @@
 import pytest
 from click.testing import CliRunner
 
-from mock_server import MockServer, Simulator, serving, wsgi
-from mock_server.commands import main
-from mock_server.serving import ServeError
+from mock_server import MockServer, Simulator, wsgi
+from mock_server.cli.commands import main
+from mock_server.serve import processes
+from mock_server.serve.processes import ServeError
 
 CALLS = [("GET", "clock"), ("POST", "clock/advance"), ("POST", "reset"), ("PATCH", "scenario"), ("GET", "journal"),
          ("GET", "state"), ("PUT", "state"), ("POST", "faults"), ("GET", "report"), ("POST", "users")]  # fmt: skip
@@ -48,17 +49,17 @@ def test_pages_of_other_sites_cannot_steer_a_simulator_on_this_machine(site):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])
 def test_elsewhere_than_on_loopback_a_server_without_a_token_does_not_start(host):
     with pytest.raises(ServeError, match="give --token"):
-        serving.serve(host, 0, print, token=None)
+        processes.serve(host, 0, print, token=None)
 
 
 def test_several_processes_need_a_database_they_share():
     with pytest.raises(ServeError, match=r"--db sqlite:///jobs.sqlite"):
-        serving.serve("127.0.0.1", 0, print, token=None, processes=2)
+        processes.serve("127.0.0.1", 0, print, token=None, processes=2)
 
 
 def test_a_port_that_is_taken_is_told():
     with MockServer() as server, pytest.raises(ServeError, match="try --port 0"):
-        serving.serve("127.0.0.1", int(server.url.rpartition(":")[2]), print, token=None)
+        processes.serve("127.0.0.1", int(server.url.rpartition(":")[2]), print, token=None)
 
 
 def test_ctl_shows_the_token_of_its_option_or_environment():

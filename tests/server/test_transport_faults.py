@@ -2,7 +2,7 @@
 
 import pytest
 
-from mock_server.transport_faults import HEADER, TransportFault, drops, parse, split
+from mock_server.transport.header import HEADER, TransportFault, drops, parse, split
 
 
 @pytest.mark.parametrize(

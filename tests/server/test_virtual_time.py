@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from mock_server.clock import ScaledClock, VirtualClock
-from mock_server.virtual_time import VirtualTime
+from mock_server.clocks.base import ScaledClock
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.run.patches.time import VirtualTime
 
 START = datetime.datetime(2021, 3, 4, 5, 6, 7, tzinfo=datetime.UTC).timestamp()
 

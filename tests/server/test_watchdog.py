@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mock_server.clock import VirtualClock
-from mock_server.watchdog import Watchdog, processor_time
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.run.watchdog import Watchdog, processor_time
 
 START = 1000.0
 

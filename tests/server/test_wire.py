@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import documents
-from mock_server import wire
-from mock_server.errors import BodyRefused, LimitReached, ParametersRefused, Refusal
-from mock_server.model import Caller, CancelCode, Product, StatusCode
+from mock_server.core.errors import BodyRefused, LimitReached, ParametersRefused, Refusal
+from mock_server.core.model import Caller, CancelCode, Product, StatusCode
 from mock_server.products.position import Position
-from mock_server.service import Listed, ProductStatus
+from mock_server.service.jobs import Listed, ProductStatus
+from mock_server.web import wire
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(

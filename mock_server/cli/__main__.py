@@ -1,0 +1,5 @@
+"""`python -m mock_server.cli`."""
+
+from .main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Load generation with Locust: `xrt-mock load`."""

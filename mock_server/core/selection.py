@@ -1,0 +1,215 @@
+"""Which observations, which times, a product works on: read from `jobPars`, applied to what the archive holds.
+
+Parameters carry their wire names and echoed types: numbers may be numeric strings, enumerations are lower-case text.
+No sky and no clock here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from .model import Product, Snapshot
+from .timescales import UseObs, parse_instant, parse_use_obs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from .model import Observation
+
+FRAME_S = 2.5073  # length of a PC frame: PC good times are whole frames
+SNAPSHOT_GAP_S = 1000.0  # shorter gaps do not separate snapshots (assumed)
+_ON = ("1", "true", "yes")
+_POSITIONS = (Product.STANDARD_POS, Product.ENHANCED_POS, Product.ASTROM_POS)
+_KEYS = {  # product: which data, the user's list, hours
+    Product.LIGHT_CURVE: ("lcobs", "uselcobs", ""),
+    Product.SPECTRUM: ("specobs", "usespecobs", "specobstime"),
+    Product.IMAGE: ("imobs", "useimobs", ""),
+    Product.SOURCE_DET: ("detobs", "usedetobs", ""),
+} | dict.fromkeys(_POSITIONS, ("posobs", "useposobs", "posobstime"))
+
+
+def number(parameters: Mapping[str, Any], key: str, default: float = 0.0) -> float:
+    """Return a parameter as a number, `default` if it is missing or empty."""
+    value = parameters.get(key)
+    return default if value in (None, "") else float(value)
+
+
+def text(parameters: Mapping[str, Any], key: str, default: str = "") -> str:
+    """Return a parameter as lower-case text, `default` if it is missing or empty."""
+    value = parameters.get(key)
+    return default if value in (None, "") else str(value).lower()
+
+
+def flag(parameters: Mapping[str, Any], key: str) -> bool:
+    """Whether a parameter is switched on."""
+    return text(parameters, key) in _ON
+
+
+def targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Target IDs of a job, eight digits each; they are stored as ``00966554`` or ``{00966554,00966555}``."""
+    value = parameters.get("targ")
+    parts = value if isinstance(value, (list, tuple)) else re.split(r"[\s,]+", str(value or "").strip("{} "))
+    return tuple(str(part).zfill(8) for part in parts if str(part))
+
+
+def position(parameters: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Position of a job [deg, J2000], None if it has none."""
+    if parameters.get("RA") in (None, "") or parameters.get("Dec") in (None, ""):
+        return None
+    return number(parameters, "RA"), number(parameters, "Dec")
+
+
+def t0(parameters: Mapping[str, Any]) -> float | None:
+    """Zero of time of a job [s, MET], None if it has none."""
+    value = parameters.get("Tstart")
+    return None if value in (None, "") else parse_instant(value)
+
+
+def selected(
+    product: Product, parameters: Mapping[str, Any], observations: Sequence[Observation]
+) -> tuple[Observation, ...]:
+    """Return the observations a product works on, trimmed to the times asked for.
+
+    Positions, images and source lists need two-dimensional data, so of them only PC snapshots are left; observations
+    without a snapshot are left out. An empty result means the product cannot be made.
+    """
+    if product not in (Product.LIGHT_CURVE, Product.SPECTRUM):
+        observations = _kept(map(_in_pc, observations))
+    which, use, hours = _KEYS[product]
+    if product is Product.ASTROM_POS and flag(parameters, "allxastrom"):
+        return tuple(observations)
+    match text(parameters, which, "all"):
+        case "user":
+            return used(_use_obs(parameters, str(parameters.get(use) or "")), observations)
+        case "hours" if not _has_own_slices(product, parameters):
+            return _first_hours(observations, number(parameters, hours, 12.0))
+        case _:
+            return tuple(observations)
+
+
+def _in_pc(observation: Observation) -> Observation:
+    if all(s.mode == "PC" for s in observation.snapshots):
+        return observation
+    return replace(observation, snapshots=tuple(s for s in observation.snapshots if s.mode == "PC"))
+
+
+def _has_own_slices(product: Product, parameters: Mapping[str, Any]) -> bool:
+    """Whether the user's own time slices say which data are used, so that the number of hours does not (assumed)."""
+    return product is Product.SPECTRUM and text(parameters, "timeslice") == "user"
+
+
+def _use_obs(parameters: Mapping[str, Any], value: str) -> UseObs:
+    return parse_use_obs(value, relative=flag(parameters, "sinceT0"), t0=t0(parameters)) if value else UseObs()
+
+
+def used(use: UseObs, observations: Iterable[Observation]) -> tuple[Observation, ...]:
+    """Return the observations named in `use` whole, and what the others have within its ranges."""
+    return _kept(
+        o if o.obsid in use.obsids else replace(o, snapshots=tuple(trimmed(o.snapshots, use.ranges)))
+        for o in observations
+    )
+
+
+def _first_hours(observations: Sequence[Observation], hours: float) -> tuple[Observation, ...]:
+    starts = [s.start for o in observations for s in o.snapshots]
+    if not starts:
+        return ()
+    return used(UseObs(ranges=((min(starts), min(starts) + hours * 3600.0),)), observations)
+
+
+def trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]]) -> Iterable[Snapshot]:
+    """Cut snapshots to `ranges` [s, MET], PC ones to whole frames; ranges that overlap count once."""
+    merged = _merged(ranges)
+    for snapshot in snapshots:
+        for low, high in merged:
+            part = _cut(snapshot, low, high)
+            if part is not None:
+                yield part
+
+
+def _merged(ranges: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    merged: list[tuple[float, float]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def _cut(snapshot: Snapshot, low: float, high: float) -> Snapshot | None:
+    """Return the part of a snapshot between two instants; its number stays, so that its photons are found again."""
+    if low <= snapshot.start and snapshot.stop <= high:
+        return snapshot
+    start, stop = max(low, snapshot.start), min(high, snapshot.stop)
+    if snapshot.mode == "PC":
+        first = math.ceil((start - snapshot.start) / FRAME_S - 1e-6)
+        last = math.floor((stop - snapshot.start) / FRAME_S + 1e-6)
+        start, stop = snapshot.start + first * FRAME_S, snapshot.start + last * FRAME_S
+    return replace(snapshot, start=start, stop=stop) if start < stop else None
+
+
+def _kept(observations: Iterable[Observation]) -> tuple[Observation, ...]:
+    return tuple(o for o in observations if o.snapshots)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One spectrum to be made: its name, its bounds [s, MET] and the data inside them."""
+
+    name: str
+    start: float
+    stop: float
+    observations: tuple[Observation, ...]
+
+
+def slices(parameters: Mapping[str, Any], observations: Sequence[Observation]) -> tuple[Slice, ...]:
+    """Return the spectra to be made of the selected observations.
+
+    Names are documented for one spectrum, the user's slices and observations; those of snapshots are assumed.
+    """
+    match text(parameters, "timeslice", "single"):
+        case "user":
+            return tuple(_user_slices(parameters, observations))
+        case "obsid":
+            return tuple(_slice(f"Obs_{o.obsid}", (o,)) for o in observations)
+        case "snapshot":
+            return tuple(_slice(f"Obs_{o.obsid}_snap{n}", (part,)) for o in observations for n, part in looks(o))
+        case _:
+            return (_slice(_label(parameters.get("specstem")) or "interval0", tuple(observations)),)
+
+
+def looks(observation: Observation) -> Iterable[tuple[int, Observation]]:
+    """Split an observation at its gaps of 1000 s and more; yield the parts with their numbers, from 1."""
+    snapshots = sorted(observation.snapshots, key=lambda s: s.start)
+    breaks = [k for k, (a, b) in enumerate(pairwise(snapshots), start=1) if b.start - a.stop >= SNAPSHOT_GAP_S]
+    edges = [0, *breaks, len(snapshots)]
+    for n, (low, high) in enumerate(pairwise(edges), start=1):
+        yield n, replace(observation, snapshots=tuple(snapshots[low:high]))
+
+
+def _user_slices(parameters: Mapping[str, Any], observations: Sequence[Observation]) -> Iterable[Slice]:
+    for n in range(1, 5):
+        times = str(parameters.get(f"gti{n}") or "")
+        if not times:
+            continue
+        use = _use_obs(parameters, times)
+        name = _label(parameters.get(f"rname{n}")) or f"interval{n}"
+        part = _slice(name, used(use, observations))
+        edges = [edge for bounds in use.ranges for edge in bounds]
+        yield replace(part, start=min(edges), stop=max(edges)) if edges and not use.obsids else part
+
+
+def _slice(name: str, observations: tuple[Observation, ...]) -> Slice:
+    snapshots = [s for o in observations for s in o.snapshots]
+    start = min((s.start for s in snapshots), default=0.0)
+    return Slice(name, start, max((s.stop for s in snapshots), default=start), observations)
+
+
+def _label(value: object) -> str:
+    """Keep letters and digits, as the service does (documented)."""
+    return re.sub(r"[^A-Za-z0-9]", "", str(value or ""))

@@ -1,0 +1,195 @@
+"""Spacecraft time and the calendar: MET, UTC, MJD and service time. No clock here, only the drift table.
+
+MET counts seconds of the spacecraft clock since 2001-01-01; UTC = 2001-01-01 + (MET + UTCF), in days of 86400 s.
+Which formats of a time are taken is assumed (the service's page about them could not be had); they include all
+published examples.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+EPOCH_UNIX = 978307200.0  # 2001-01-01 UTC
+EPOCH_MJD = 51910.0
+DAY = 86400.0
+_LEAP_DAYS = ((2006, 1), (2009, 1), (2012, 7), (2015, 7), (2017, 1))  # a leap second ended before these months
+_MJD_RANGE = (15000.0, 100000.0)
+_JD_OFFSET = 2400000.5
+
+_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?Z?"
+_DAY_OF_YEAR = r"\d{4}-\d{3}(?:-\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
+_NUMBER = r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
+_INSTANT = f"{_DATE}|{_DAY_OF_YEAR}|{_NUMBER}"
+_RANGE = re.compile(rf"({_INSTANT})\s*-\s*({_INSTANT})")
+_OBSID = re.compile(r"\d{11}")
+
+
+_DRIFT = (
+    (126760698.7, 0.66),
+    (227659607.0, -1.655),
+    (229397067.0, -1.704),
+    (247239487.0, -2.221),
+    (290419369.0, -3.619),
+    (340996674.0, -5.494),
+    (517954326.0, -14.146),
+    (544204206.0, -15.712),
+    (551097181.6, -16.13),
+    (682063677.9, -24.81),
+    (716317010.0, -27.003),
+    (727202269.0, -27.748),
+)
+"""Drift of the spacecraft clock [s] at instants of spacecraft time [s]: UTCF plus the leap seconds so far.
+
+From pairs of spacecraft time and UTC in published burst reports and data headers (field).
+"""
+
+_DRIFT_TIMES = tuple(met for met, _ in _DRIFT)
+_DRIFT_S = tuple(drift for _, drift in _DRIFT)
+
+
+def _drift(met: float) -> float:
+    """Drift of the spacecraft clock [s]: linear between the table's rows, end slopes outside."""
+    times, drifts = _DRIFT_TIMES, _DRIFT_S
+    k = min(max(bisect_right(times, met), 1), len(times) - 1)
+    slope = (drifts[k] - drifts[k - 1]) / (times[k] - times[k - 1])
+    return drifts[k - 1] + slope * (met - times[k - 1])
+
+
+def utc_offset(met: float) -> float:
+    """UTCF at `met` [s]: what to add to MET to get UTC seconds since 2001-01-01."""
+    drift = _drift(met)
+    leaps = 0
+    for count, instant in enumerate(_leap_instants(), start=1):
+        if met + drift - count >= instant:
+            leaps = count
+    return drift - leaps
+
+
+@lru_cache(maxsize=1)
+def _leap_instants() -> tuple[float, ...]:
+    return tuple(datetime(y, m, 1, tzinfo=UTC).timestamp() - EPOCH_UNIX for y, m in _LEAP_DAYS)
+
+
+def service_from_met(met: float) -> float:
+    """Service time [s since 1970-01-01 UTC] of `met`."""
+    return EPOCH_UNIX + met + utc_offset(met)
+
+
+def met_from_service(now: float) -> float:
+    """MET [s] of service time `now`: three fixed-point steps, good to a microsecond."""
+    seconds = met = now - EPOCH_UNIX
+    for _ in range(3):
+        met = seconds - utc_offset(met)
+    return met
+
+
+def mjd_from_met(met: float) -> float:
+    """MJD (UTC) of `met`."""
+    return EPOCH_MJD + (met + utc_offset(met)) / DAY
+
+
+def met_from_mjd(mjd: float) -> float:
+    """MET [s] of an MJD (UTC)."""
+    return met_from_service(EPOCH_UNIX + (mjd - EPOCH_MJD) * DAY)
+
+
+def utc_from_met(met: float) -> datetime:
+    """Calendar date and time (UTC) of `met`, to the microsecond."""
+    return datetime(2001, 1, 1, tzinfo=UTC) + timedelta(seconds=met + utc_offset(met))
+
+
+def utc_from_service(now: float) -> datetime:
+    """Calendar date and time (UTC) of service time `now`."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=now)
+
+
+def parse_instant(text: str | float, *, relative: bool = False, t0: float | None = None) -> float:
+    """Return the MET [s] of a time in any of the formats the service takes.
+
+    A number is an MJD (15000 to 100000), a JD (those plus 2400000.5) or a MET, told apart by size; dates are
+    ``YYYY-MM-DD[Thh:mm[:ss]]`` or ``YYYY-DDD[-hh:mm[:ss]]``, UTC.
+
+    Parameters
+    ----------
+    relative
+        Numbers are seconds since `t0` [s, MET]; dates stay dates.
+
+    Raises
+    ------
+    ValueError
+        It is none of these, with a sentence that says so.
+    """
+    value = str(text).strip()
+    if re.fullmatch(_DATE, value) or re.fullmatch(_DAY_OF_YEAR, value):
+        return met_from_service(_calendar(value))
+    if not re.fullmatch(_NUMBER, value):
+        raise ValueError(f"`{value}` is not a time: give MET, MJD, JD, YYYY-MM-DDThh:mm:ss or YYYY-DDD-hh:mm:ss")
+    number = float(value)
+    if relative:
+        if t0 is None:
+            raise ValueError(f"`{value}` counts from T0, but there is no T0")
+        return t0 + number
+    return _absolute(number, value)
+
+
+def _absolute(number: float, value: str) -> float:
+    low, high = _MJD_RANGE
+    if low <= number < high:
+        return met_from_mjd(number)
+    if low <= number - _JD_OFFSET < high:
+        return met_from_mjd(number - _JD_OFFSET)
+    if high <= number < 1e11:
+        return number
+    raise ValueError(f"`{value}` is not a time: it is too small or too large for a MET, an MJD or a JD")
+
+
+def _calendar(value: str) -> float:
+    """Service time of a date, by calendar or by day of the year."""
+    try:
+        if re.fullmatch(_DATE, value):
+            return datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=UTC).timestamp()
+        day, _, clock = value[5:].partition("-")
+        time = datetime.fromisoformat(f"{value[:4]}-01-01T{clock or '00:00'}").replace(tzinfo=UTC)
+        if not 1 <= int(day) <= 366:
+            raise ValueError("day of the year")
+        return (time + timedelta(days=int(day) - 1)).timestamp()
+    except ValueError as error:
+        raise ValueError(f"`{value}` is not a date of the calendar") from error
+
+
+@dataclass(frozen=True)
+class UseObs:
+    """What to use: observations by ID (eleven digits), and ranges of time (start, stop) [s, MET]."""
+
+    obsids: tuple[str, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+
+
+def parse_use_obs(text: str, *, relative: bool = False, t0: float | None = None) -> UseObs:
+    """Read a comma-separated list of observation IDs and of ranges ``start-stop``.
+
+    Raises
+    ------
+    ValueError
+        A part is neither, or a range ends before it starts.
+    """
+    parts = [part.strip() for part in str(text).split(",") if part.strip()]
+    if not parts:
+        raise ValueError("there is no observation ID and no range of time in it")
+    obsids = tuple(part for part in parts if _OBSID.fullmatch(part))
+    ranges = tuple(_range(part, relative, t0) for part in parts if not _OBSID.fullmatch(part))
+    return UseObs(obsids, ranges)
+
+
+def _range(part: str, relative: bool, t0: float | None) -> tuple[float, float]:
+    match = _RANGE.fullmatch(part)
+    if match is None or _OBSID.fullmatch(match[1]) or _OBSID.fullmatch(match[2]):
+        raise ValueError(f"`{part}` is neither an observation ID (eleven digits) nor a range `start-stop`")
+    start, stop = (parse_instant(text, relative=relative, t0=t0) for text in match.groups())
+    if not start < stop:
+        raise ValueError(f"`{part}` ends before it starts")
+    return start, stop

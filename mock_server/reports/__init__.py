@@ -1,0 +1,1 @@
+"""Tells users how their program treated the service: courtesy report, limits, timeline."""

@@ -1,0 +1,237 @@
+"""How considerate the callers were: functions of jobs and journal. Service time only, so equal runs report equally."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from ..core.model import StatusCode
+from ..core.queue import status_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..core.faults import Fault
+    from ..core.journal import Entry, Journal
+    from ..core.model import Job
+    from ..scenario.scenario import Scenario
+
+_CREATED = "run_userobject"
+_POLLED = "checkProductStatus"
+_DOWNLOADED = "downloadProduct"
+
+
+def iso(instant: float) -> str:
+    """Return service time as ``YYYY-MM-DDThh:mm:ssZ``."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def courtesy(
+    jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float, unmet: Iterable[Fault] = ()
+) -> dict[str, Any]:
+    """Return the courtesy report as JSON-ready data.
+
+    Contract violations are None here: who watches the calls knows of them.
+
+    Parameters
+    ----------
+    jobs
+        All jobs there are.
+    journal
+        All calls there were.
+    scenario
+        The one that was played.
+    now
+        Service time at the end [s].
+    unmet
+        Planned failures that no call has met.
+    """
+    first = min((entry.at for entry in journal), default=now)
+    return {
+        "scenario": scenario.name,
+        "seed": scenario.seed,
+        "began": iso(first),
+        "ended": iso(now),
+        "simulated_s": round(now - first, 3),
+        "calls_forgotten": journal.forgotten,
+        "calls": dict(sorted(Counter(entry.operation for entry in journal).items())),
+        "jobs": _jobs(jobs, journal, now),
+        "active_jobs": _peak(jobs, journal) | {"limit": scenario.at(now)["limits.active_jobs"]},
+        "polling": _polling(journal),
+        "downloads": _downloads(jobs, journal, scenario, now),
+        "refused": _refused(journal),
+        "duplicate_submissions": _duplicates(jobs, journal),
+        "retries": _retries(journal),
+        "contract_violations": None,
+        "planned_failures_not_met": [fault.as_mapping() for fault in unmet],
+    }
+
+
+def _jobs(jobs: Sequence[Job], journal: Journal, now: float) -> dict[str, int]:
+    states = Counter(_state(job, now) for job in jobs)
+    return {
+        "submitted": len(jobs),
+        "complete": states["complete"],
+        "failed": states["failed"],
+        "cancelled": states["cancelled"],
+        "unfinished": states["unfinished"],
+        "submissions_refused": journal.count(operation=_CREATED, outcome="refused"),
+    }
+
+
+def _state(job: Job, now: float) -> str:
+    """Sum a job up: failed if anything failed, cancelled if everything was."""
+    codes = {status_at(build, now) for build in job.builds}
+    if not all(code.ended for code in codes):
+        return "unfinished"
+    if codes & {StatusCode.FAILED, StatusCode.NOT_QUEUED, StatusCode.NOT_REQUESTED}:
+        return "failed"
+    return "cancelled" if codes == {StatusCode.CANCELLED} else "complete"
+
+
+def active_steps(jobs: Sequence[Job]) -> list[tuple[float, int]]:
+    """Return how many jobs are active from each moment on [s], in order of time; an end frees before a start takes."""
+    moments = sorted([(job.submitted_at, 1) for job in jobs] + [(job.ended_at, -1) for job in jobs])
+    steps: list[tuple[float, int]] = []
+    active = 0
+    for at, change in moments:
+        active += change
+        if steps and steps[-1][0] == at:
+            steps.pop()
+        steps.append((at, active))
+    return steps
+
+
+def _peak(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
+    """Return the most jobs any one user had active at a time, when, and which line submitted the last of them."""
+    best: dict[str, Any] = {"peak": 0, "at": None, "user": None, "where": None}
+    for user in sorted({job.user.casefold() for job in jobs}):
+        for at, active in active_steps([job for job in jobs if job.user.casefold() == user]):
+            if active > best["peak"]:
+                best = {"peak": active, "at": at, "user": user, "where": None}
+    if best["at"] is None:
+        return best
+    submissions = journal.where(operation=_CREATED, outcome="ok", user=best["user"], at=best["at"])
+    where = next((entry.where for entry in reversed(submissions.entries) if entry.where), None)
+    return best | {"at": iso(best["at"]), "where": where}
+
+
+def _polling(journal: Journal) -> dict[str, Any]:
+    """Return the intervals between two looks at one job [s], and the line that looked again soonest."""
+    last: dict[int | None, Entry] = {}
+    intervals: list[tuple[float, str]] = []
+    for entry in journal.where(operation=_POLLED):
+        if entry.job_id in last:
+            intervals.append((entry.at - last[entry.job_id].at, entry.where))
+        last[entry.job_id] = entry
+    if not intervals:
+        return {"calls": journal.count(operation=_POLLED), "median_s": None, "shortest_s": None, "where": None}
+    shortest, where = min(intervals, key=lambda interval: interval[0])
+    return {
+        "calls": journal.count(operation=_POLLED),
+        "median_s": round(median(interval for interval, _ in intervals), 3),
+        "shortest_s": round(shortest, 3),
+        "where": where or None,
+    }
+
+
+def _downloads(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float) -> dict[str, Any]:
+    got = {entry.job_id for entry in journal.where(operation=_DOWNLOADED, outcome="ok")}
+    submitted = _submitting_lines(journal)
+    complete = [job for job in jobs if any(status_at(build, now) is StatusCode.COMPLETE for build in job.builds)]
+    left = [job for job in complete if job.job_id not in got]
+    lost = [job for job in left if now >= scenario.expires_at(job.ended_at)]
+    return {
+        "files": journal.count(operation=_DOWNLOADED, outcome="ok"),
+        "missing": journal.count(operation=_DOWNLOADED, outcome="missing"),
+        "jobs_never_downloaded": [job.job_id for job in left],
+        "jobs_expired_before_download": [job.job_id for job in lost],
+        "where": sorted({submitted[job.job_id] for job in left if job.job_id in submitted}),
+    }
+
+
+def _refused(journal: Journal) -> list[dict[str, Any]]:
+    kinds = Counter((entry.operation, entry.detail, entry.where) for entry in journal.where(outcome="refused"))
+    return [
+        {"operation": operation, "words": words, "where": where or None, "times": times}
+        for (operation, words, where), times in sorted(kinds.items())
+    ]
+
+
+def _submitting_lines(journal: Journal) -> dict[int, str]:
+    """Return the line that submitted each job, by its number, where it is known."""
+    return {e.job_id: e.where for e in journal.where(operation=_CREATED) if e.job_id is not None and e.where}
+
+
+def _duplicates(jobs: Sequence[Job], journal: Journal) -> list[dict[str, Any]]:
+    """Return the numbers of jobs that one user submitted with equal parameters, and the lines that did."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for job in jobs:
+        parameters = {name: value for name, value in job.parameters.items() if name not in ("outdir", "UserID")}
+        alike.setdefault((job.user.casefold(), repr(sorted(parameters.items(), key=str))), []).append(job.job_id)
+    lines = _submitting_lines(journal)
+    return [
+        {"jobs": numbers, "where": sorted({lines[number] for number in numbers if number in lines})}
+        for numbers in alike.values()
+        if len(numbers) > 1
+    ]
+
+
+def _retries(journal: Journal) -> list[dict[str, Any]]:
+    """Return how often each line called again after a call of the same kind had failed, and after how long [s]."""
+    failed: dict[tuple[str, str, int | None], float] = {}
+    found: dict[tuple[str, str], list[float]] = {}
+    for entry in journal:
+        key = (entry.operation, entry.user.casefold(), entry.job_id if entry.operation != _CREATED else None)
+        if key in failed:
+            found.setdefault((entry.operation, entry.where), []).append(entry.at - failed.pop(key))
+        if entry.outcome in ("fault", "outage"):
+            failed[key] = entry.at
+    return [
+        {"operation": operation, "where": where or None, "times": len(waits), "shortest_s": round(min(waits), 3)}
+        for (operation, where), waits in sorted(found.items())
+    ]
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """Return a report in a few lines for a terminal."""
+    jobs, active, polling, downloads = found["jobs"], found["active_jobs"], found["polling"], found["downloads"]
+    at = f" at {active['where']}" if active["where"] else ""
+    lines = [
+        f"jobs submitted {jobs['submitted']}, complete {jobs['complete']}, failed {jobs['failed']}, "
+        f"cancelled {jobs['cancelled']}, unfinished {jobs['unfinished']}; refused {jobs['submissions_refused']}",
+        f"peak active jobs {active['peak']} (limit {active['limit']}){at}",
+        f"files downloaded {downloads['files']}, missing {downloads['missing']}, "
+        f"jobs never downloaded {len(downloads['jobs_never_downloaded'])}",
+    ]
+    if polling["shortest_s"] is not None:
+        line = f" at {polling['where']}" if polling["where"] else ""
+        lines.append(f"polled every {polling['median_s']:g} s (shortest {polling['shortest_s']:g} s{line})")
+    lines += [f"never downloaded: jobs submitted at {line}" for line in downloads["where"]]
+    lines += [
+        f"submitted more than once: jobs {', '.join(map(str, twice['jobs']))} at {', '.join(twice['where']) or '?'}"
+        for twice in found["duplicate_submissions"]
+    ]
+    lines += [
+        f"called again after a failure: {retry['operation']} {retry['times']} times, at {retry['where'] or '?'}"
+        for retry in found["retries"]
+    ]
+    lines += [
+        f"outside the contract, {bad['times']} times at {bad['where'] or '?'}: {bad['operation']}: {bad['words']}"
+        for bad in found["contract_violations"] or ()
+    ]
+    lines += [f"planned, but never met: {fault}" for fault in found["planned_failures_not_met"]]
+    if found["calls_forgotten"]:
+        lines.append(f"all this is of the newest calls: the {found['calls_forgotten']} before them are forgotten")
+    lines.append(f"simulated time {duration_text(found['simulated_s'])}")
+    return "\n".join(lines)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a length of time as ``2 d 03:04:05``."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return (f"{days} d " if days else "") + f"{hour:02d}:{minute:02d}:{second:02d}"

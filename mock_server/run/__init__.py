@@ -1,0 +1,1 @@
+"""Runs an unmodified program in simulated time."""

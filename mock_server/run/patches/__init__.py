@@ -1,0 +1,1 @@
+"""Replaces the waiting functions of Python with ones that wait on the simulated clock."""

@@ -1,0 +1,1 @@
+"""Everything that can vary in a simulation, and the values in force at a moment."""

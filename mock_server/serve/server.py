@@ -1,0 +1,233 @@
+"""The simulator on a real socket: for ``xrt-mock serve``, and on a thread for tests.
+
+One thread answers, one call at a time, and keeps many connections open: threads cost Flask more than they give. Slow
+answers and broken connections that the app asks for in its private header are played here, as they are in process.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from flask import got_request_exception
+from gevent.pywsgi import WSGIHandler, WSGIServer
+
+from ..clocks.base import ScaledClock
+from ..simulator import Simulator
+from ..transport.header import DROPS, TransportFault, drops, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from types import TracebackType
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from flask import Flask
+
+    from ..clocks.base import Clock
+    from ..scenario.scenario import Scenario
+
+
+class ConnectionBrokenError(ConnectionResetError):
+    """The connection is to end here, without another byte; the server takes it for the caller's doing."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, "broken on purpose")
+
+
+_SHORT = 1 << 16  # bytes
+
+
+def _discard(_data: bytes) -> None:
+    """Take what WSGI calls "write": Flask never uses it."""
+
+
+class TransportPlayer:
+    """WSGI middleware that plays what the private header asks for.
+
+    Parameters
+    ----------
+    app
+        The simulator.
+    clock
+        What slow answers wait on; the other callers go on meanwhile.
+    """
+
+    def __init__(self, app: WSGIApplication, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
+            started.append((status, headers))
+            return _discard
+
+        body = self._app(environ, start)
+        headers, fault = split(started[-1][1])
+        if fault is None:
+            start_response(started[-1][0], headers)
+            return body
+        return self._played(body, fault, lambda: start_response(started[-1][0], headers))
+
+    def _played(self, body: Iterable[bytes], fault: TransportFault, start: Callable[[], object]) -> Iterable[bytes]:
+        self._wait(fault.delay_s)
+        if fault.broken:
+            raise ConnectionBrokenError
+        start()
+        data = b"".join(body)
+        for drop in drops(data[: fault.cut_after]) if fault.dribble_s else [data[: fault.cut_after]]:
+            self._wait(fault.dribble_s / DROPS)
+            yield drop
+        if fault.cut_after is not None and fault.cut_after < len(data):
+            raise ConnectionBrokenError
+
+    def _wait(self, seconds: float) -> None:
+        if isinstance(self._clock, ScaledClock):
+            gevent.sleep(seconds / self._clock.factor)
+        else:
+            self._clock.sleep(seconds)
+
+
+class _Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
+    """gevent's handler, without a log, and with head and body of a short answer in one packet.
+
+    Left alone it sends two, and the second costs as much as Flask's part of a short call.
+    """
+
+    _head: bytes | bytearray | None = None
+
+    def log_request(self) -> None:
+        """Leave it to the journal."""
+
+    def process_result(self) -> None:
+        """Send what the app answers."""
+        try:
+            super().process_result()
+        finally:
+            if self._head is not None:  # no body came, or not yet
+                head, self._head = self._head, None
+                super()._sendall(head)
+
+    def _sendall(self, data: bytes | bytearray) -> None:
+        if self._head is None and not self.response_length:
+            self._head = data
+            return
+        head, self._head = self._head, None
+        if head is not None and len(data) <= _SHORT:
+            data = head + data
+        elif head is not None:
+            super()._sendall(head)
+        super()._sendall(data)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=1024)
+    listener.setblocking(False)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer on a kept connection waits 40 ms
+    return listener
+
+
+def wsgi_server(simulator: Simulator, listener: socket.socket, *, one_of_many: bool = False) -> WSGIServer:
+    """Return a server that answers on a listening socket once it is started; `one_of_many` leaves calls to others."""
+    player = TransportPlayer(simulator.app, simulator.clock)
+    environ = {"wsgi.multiprocess": True} if one_of_many else {}
+    return WSGIServer(listener, player, log=None, error_log=None, environ=environ, handler_class=_Handler)
+
+
+def answer_until_stopped(
+    simulator: Simulator, listener: socket.socket, ready: Callable[[], object], *, one_of_many: bool = False
+) -> None:
+    """Answer until the process is interrupted or terminated; calls that are being answered get a second to end."""
+    server = wsgi_server(simulator, listener, one_of_many=one_of_many)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, server.stop, 1)
+    server.start()
+    gc.freeze()  # what is loaded stays for good
+    gc.enable()
+    ready()
+    server.serve_forever()
+
+
+class MockServer:
+    """The simulator on a thread and a port of its own, for programs that need a real address.
+
+    Parameters
+    ----------
+    scenario, clock
+        As for :class:`~mock_server.simulator.Simulator`.
+    port
+        Port on 127.0.0.1; 0 takes a free one.
+    options
+        Further arguments of :class:`~mock_server.simulator.Simulator`.
+
+    Attributes
+    ----------
+    url
+        The server's address; addresses inside answers begin with it.
+    simulator
+        What answers.
+
+    Notes
+    -----
+    An exception that a view did not foresee is a 500 for the caller and is raised again when the server stops.
+
+    Examples
+    --------
+    >>> from mock_server import MockServer
+    >>> with MockServer() as server:
+    ...     server.url.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(
+        self,
+        scenario: str | Path | Scenario | None = None,
+        clock: Clock | str | None = None,
+        *,
+        port: int = 0,
+        **options: Any,
+    ) -> None:
+        self._listener = listen("127.0.0.1", port)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.simulator = Simulator(scenario, clock, **{"base_url": self.url, **options})
+        self._unforeseen: list[Exception] = []
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="xrt-mock server", daemon=True)
+
+    def __enter__(self) -> MockServer:
+        got_request_exception.connect(self._keep, self.simulator.app)
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._loop.run_callback_threadsafe(gevent.spawn, self._server.stop)
+        self._thread.join()
+        got_request_exception.disconnect(self._keep, self.simulator.app)
+        self.simulator.close()
+        if self._unforeseen and error is None:
+            raise self._unforeseen[0]
+
+    def _keep(self, _app: Flask, exception: Exception) -> None:
+        self._unforeseen.append(exception)
+
+    def _serve(self) -> None:
+        hub = gevent.get_hub()
+        self._loop = hub.loop
+        self._server = wsgi_server(self.simulator, self._listener)
+        self._server.start()
+        gevent.spawn(self._ready.set)
+        self._server.serve_forever()
+        hub.destroy(destroy_loop=True)

@@ -1,0 +1,1 @@
+"""The objects that can be observed, and when they were observed."""

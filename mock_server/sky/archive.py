@@ -1,0 +1,290 @@
+"""The sky and the archive: who is where, what has been observed by a given moment, in which processing.
+
+Everything is a function of (seed, world, target, time); the seed and the world are set when the sky is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime
+from functools import cached_property, lru_cache
+from itertools import count, takewhile
+from typing import TYPE_CHECKING, Any
+
+from ..core import random
+from ..core.model import Observation
+from ..core.timescales import DAY, met_from_service, parse_instant, service_from_met, utc_from_service
+from . import coordinates, drawn, schedule
+from .sources import Source, catalogue, from_mapping, key_of, refuse_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+Position = tuple[float, float]
+OUTCOMES = ("no_data", "no_source", "fit_fails", "no_position", "no_correction")
+FIELD_DEG = 12 / 60  # a pointing this near holds the position
+NEAR_DEG = 10 / 60  # a known source this near is the one meant
+_CALIBRATION = "20260105"  # the one in force before the first reprocessing
+_FIRST_REPROCESSING = datetime(2026, 7, 6, tzinfo=UTC).timestamp()
+_HALF_YEAR = 26 * 7 * DAY
+_KEPT = 64  # answers about the archive, for many submissions ask the same
+
+
+@dataclass(frozen=True)
+class DatedPosition:
+    """From `since` on [service time, s], the name resolver says something else about `name`."""
+
+    name: str
+    ra: float
+    dec: float
+    since: float
+
+
+@dataclass(frozen=True)
+class DatedTarget:
+    """From `since` on [service time, s], one more target looks at the source `name`."""
+
+    name: str
+    target: str
+    since: float
+
+
+@dataclass(frozen=True)
+class World:
+    """The part of a scenario that is about the sky.
+
+    Parameters
+    ----------
+    sources
+        All named sources.
+    positions, targets
+        What becomes known at a later date.
+    reprocessings
+        When the archive is processed anew [service time, s]; None: every 26 weeks, from July 2026.
+    reprocessing_spread_d
+        Days until the last observation has been switched over.
+    no_data, no_source, fit_fails, no_position, no_correction
+        Names of objects for which this outcome is forced.
+    """
+
+    sources: tuple[Source, ...] = field(default_factory=catalogue)
+    positions: tuple[DatedPosition, ...] = ()
+    targets: tuple[DatedTarget, ...] = ()
+    reprocessings: tuple[float, ...] | None = None
+    reprocessing_spread_d: float = 10.0
+    no_data: tuple[str, ...] = ()
+    no_source: tuple[str, ...] = ()
+    fit_fails: tuple[str, ...] = ()
+    no_position: tuple[str, ...] = ()
+    no_correction: tuple[str, ...] = ()
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> World:
+        """Read the sky of a scenario; `sources` change or add to the built-in catalogue, key by key.
+
+        Raises
+        ------
+        ValueError
+            A key is unknown, or a value is of the wrong kind; the message says which.
+        """
+        refuse_unknown(mapping, [f.name for f in fields(cls)], "sky")
+        values = dict(mapping)
+        values["sources"] = catalogue(tuple(mapping.get("sources", ())))
+        for key, kind in (("positions", DatedPosition), ("targets", DatedTarget)):
+            rows = ({**row, "since": _instant(row["since"])} if "since" in row else row for row in mapping.get(key, ()))
+            values[key] = tuple(from_mapping(kind, row, f"sky.{key}") for row in rows)
+        if "reprocessings" in mapping:
+            values["reprocessings"] = tuple(sorted(_instant(date) for date in mapping["reprocessings"]))
+        return from_mapping(cls, values, "sky")
+
+    def forces(self, outcome: str, *names: str) -> bool:
+        """Whether the scenario forces an outcome (one of ``OUTCOMES``) on any of these objects."""
+        forced = {key_of(name) for name in getattr(self, outcome)}
+        return any(key_of(name) in forced for name in names)
+
+
+def _instant(value: object) -> float:
+    """Service time [s] of a date as TOML gives it, or of a text in any of the accepted formats."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).timestamp()
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()
+    return service_from_met(parse_instant(str(value)))
+
+
+class Sky:
+    """The synthetic sky of one seed and one world."""
+
+    def __init__(self, seed: int, world: World | None = None) -> None:
+        self.seed = seed
+        self.world = World() if world is None else world
+        self.sources = tuple(_with_later_targets(source, self.world.targets) for source in self.world.sources)
+        self._archive: dict[Any, tuple[float, float, tuple[Observation, ...]]] = {}
+        self._found = lru_cache(maxsize=_KEPT)(self._look)  # asked for several times by each submission
+        self._named = {key_of(name): source for source in self.sources for name in (source.name, *source.aliases)}
+        self._targeted = {target: source for source in self.sources for target in source.targets}
+
+    def named(self, name: str) -> Source | None:
+        """Return the source a name stands for: from the catalogue, or a burst by the pattern of its name."""
+        return self._named.get(key_of(name)) or drawn.burst_from_name(self.seed, key_of(name))
+
+    def source(self, targets: tuple[str, ...], position: Position | None, t0: float | None = None) -> Source:
+        """Return what a job looks at: by its targets, by its position, else something drawn for them.
+
+        An unknown source is a burst if the job has a T0 [s, MET] that is not just the start of its data (assumed).
+        """
+        found, listed = self._found(targets, position)
+        if listed or t0 is None or abs(t0 - schedule.begins_at(found, self.seed, found.targets[0])) < 1.0:
+            return found
+        return drawn.burst(self.seed, found.name, (found.ra, found.dec), found.targets, t0)
+
+    def _look(self, targets: tuple[str, ...], position: Position | None) -> tuple[Source, bool]:
+        """Return what is there, and whether it is known: by target, or near the position; else it is drawn."""
+        known = self._by_target(targets, position) or self._nearest(position)
+        if known is not None:
+            return known, True
+        return drawn.anything(self.seed, self._not_elsewhere(targets, position), position), False
+
+    def _by_target(self, targets: tuple[str, ...], position: Position | None) -> Source | None:
+        return next((s for t in self._not_elsewhere(targets, position) if (s := self._of_target(t)) is not None), None)
+
+    def _of_target(self, target: str) -> Source | None:
+        """Return the source a target is known to look at."""
+        return self._targeted.get(target) or drawn.burst_from_target(self.seed, target)
+
+    def _not_elsewhere(self, targets: tuple[str, ...], position: Position | None) -> tuple[str, ...]:
+        """Leave out targets that are known to look at another part of the sky."""
+        if position is None:
+            return targets
+        found = ((target, self._of_target(target)) for target in targets)
+        return tuple(t for t, source in found if source is None or _apart(source, position) <= FIELD_DEG)
+
+    def _nearest(self, position: Position | None) -> Source | None:
+        if position is None:
+            return None
+        near = [source for source in self.sources if abs(source.dec - position[1]) <= NEAR_DEG]
+        nearest = min(near, key=lambda source: _apart(source, position), default=None)
+        return nearest if nearest is not None and _apart(nearest, position) <= NEAR_DEG else None
+
+    def resolve(self, name: str, now: float) -> Position | None:
+        """Position [deg, J2000] the name resolver gives at `now`, None if it knows no such object (yet)."""
+        dated = [d for d in self.world.positions if key_of(d.name) == key_of(name) and d.since <= now]
+        if dated:
+            latest = max(dated, key=lambda d: d.since)
+            return latest.ra, latest.dec
+        source = self.named(name)
+        if source is None:
+            return coordinates.from_name(name)
+        triggered = not source.is_burst or service_from_met(source.t0_met or 0.0) <= now
+        return (source.ra, source.dec) if source.resolves and triggered else None
+
+    def targets(self, name: str, position: Position | None, now: float) -> tuple[str, ...]:
+        """Target IDs known by `now`: those of the object called so, and those whose field holds the position.
+
+        Where nobody has looked, the ID that a new pointing there would get.
+        """
+        found = [source] if (source := self.named(name)) else []
+        if position is not None:
+            found += [s for s in self.sources if s not in found and _apart(s, position) <= FIELD_DEG]
+        met = met_from_service(now)
+        known = [t for s in found for t in s.targets if schedule.begins_at(s, self.seed, t) <= met]
+        if not known and position is not None and not any(s.targets for s in found):
+            known = [drawn.cell_target(position, self.seed)]
+        return tuple(dict.fromkeys(known))
+
+    def trigger(self, name: str, targets: tuple[str, ...], position: Position | None, now: float) -> float | None:
+        """T0 [s, MET]: the trigger of a burst, or a documented zero of time, else the start of the data there are."""
+        source = self.named(name) or self.source(targets, position)
+        if source.t0_met is not None and service_from_met(source.t0_met) <= now:
+            return source.t0_met
+        available = self.observations(targets, position, now)
+        return available[0].snapshots[0].start if available else None
+
+    def observations(
+        self, targets: tuple[str, ...], position: Position | None, now: float, t0: float | None = None
+    ) -> tuple[Observation, ...]:
+        """Return the observations available by `now` [service time, s], in the processing then in force.
+
+        Parameters
+        ----------
+        targets, position, t0
+            As in the job: target IDs, position [deg, J2000], zero of time [s, MET].
+        """
+        source = self.source(targets, position, t0)
+        key = (source, targets, position)
+        since, until, kept = self._archive.get(key, (0.0, 0.0, ()))
+        if since <= now < until:
+            return kept
+        found = self._observations(source, targets, position, now)
+        if len(self._archive) >= _KEPT:
+            self._archive.clear()
+        self._archive[key] = (now, self._unchanged_until(source, now), found)
+        return found
+
+    def _unchanged_until(self, source: Source, now: float) -> float:
+        """Return until when the archive holds what it holds at `now` [s]; `now` itself while it is reprocessed."""
+        year = utc_from_service(now).year
+        begins = list(self._reprocessings(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()))
+        if any(begin <= now < begin + self.world.reprocessing_spread_d * DAY for begin, _ in begins):
+            return now
+        planned = schedule.planned(source, self.seed, year)
+        moments = [datetime(year + 1, 1, 1, tzinfo=UTC).timestamp(), *(begin for begin, _ in begins)]
+        return min(moment for moment in (*moments, *(o.available_at for o in planned)) if moment > now)
+
+    def _observations(
+        self, source: Source, targets: tuple[str, ...], position: Position | None, now: float
+    ) -> tuple[Observation, ...]:
+        if self.world.forces("no_data", source.name, *source.aliases):
+            return ()
+        if targets and not self._not_elsewhere(targets, position):
+            return ()
+        year = utc_from_service(now).year
+        state = tuple(self._reprocessings(now))
+        return tuple(
+            self._as_of(observation, now, state)
+            for observation in schedule.planned(source, self.seed, year)
+            if observation.available_at <= now and (not targets or observation.target in targets)
+        )
+
+    def galactic_column(self, source: Source) -> float:
+        """Galactic column towards a source [cm-2]."""
+        if source.nh_galactic is not None:
+            return source.nh_galactic
+        return drawn.galactic_column(self.seed, (source.ra, source.dec))
+
+    def _as_of(self, first: Observation, now: float, state: Sequence[tuple[float, str]]) -> Observation:
+        """Return an observation in the processing that is in force at `now`; `first` is the first one planned."""
+        version, calibration = 1, self._first_calibration
+        arrived, spread = first.available_at, self.world.reprocessing_spread_d * DAY
+        for begin, name in state:
+            switch = begin
+            if begin <= arrived < begin + spread or begin <= now < begin + spread:
+                switch += spread * random.uniform(self.seed, "reprocessed", first.obsid, begin)
+            if switch <= now:
+                version += arrived < switch
+                calibration = name
+        return Observation(first.obsid, first.ra, first.dec, arrived, version, calibration, first.snapshots)
+
+    def _reprocessings(self, now: float) -> Iterator[tuple[float, str]]:
+        """When the archive was processed anew until `now`, and the names of the calibrations."""
+        half_yearly = (_FIRST_REPROCESSING + n * _HALF_YEAR for n in count())
+        dates = half_yearly if self.world.reprocessings is None else self.world.reprocessings
+        return ((begin, f"{utc_from_service(begin):%Y%m%d}") for begin in takewhile(lambda begin: begin <= now, dates))
+
+    @cached_property
+    def _first_calibration(self) -> str:
+        """Name of the calibration before any reprocessing; always older than the first of them."""
+        dates = self.world.reprocessings or (_FIRST_REPROCESSING,)
+        return min(_CALIBRATION, f"{utc_from_service(dates[0] - _HALF_YEAR):%Y%m%d}")
+
+
+def _apart(source: Source, position: Position) -> float:
+    return coordinates.separation((source.ra, source.dec), position)
+
+
+def _with_later_targets(source: Source, dated: tuple[DatedTarget, ...]) -> Source:
+    """Add the targets that come later."""
+    later = tuple((d.target, met_from_service(d.since)) for d in dated if key_of(d.name) == key_of(source.name))
+    if not later:
+        return source
+    return replace(source, targets=source.targets + tuple(t for t, _ in later), plan=replace(source.plan, later=later))

@@ -1,0 +1,93 @@
+"""Sources around the target: drawn by sky cell, so that neighbouring pointings agree. Standard library only.
+
+N(> R) = 2.5 (R / 1e-3 count/s)^-1.3 in each field of view on average, down to 3e-5 count/s (assumed).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..core import random
+from . import coordinates
+
+CELL_DEG = 0.2
+FAINTEST, BRIGHTEST = 3e-5, 0.05  # count/s
+_SLOPE = 1.3
+_FIELD_AREA = (600 * 2.36 / 3600) * (602 * 2.36 / 3600)  # deg2
+_PER_AREA = 2.5 * (FAINTEST / 1e-3) ** -_SLOPE / _FIELD_AREA
+
+
+class FieldSource(NamedTuple):
+    """A constant source that happens to be in the field: position [deg, J2000], `rate` [count/s, 0.3-10 keV]."""
+
+    name: str
+    ra: float
+    dec: float
+    rate: float
+
+
+@lru_cache(maxsize=64)
+def around(
+    seed: int, position: tuple[float, float], radius: float, but: tuple[float, float], apart: float
+) -> tuple[FieldSource, ...]:
+    """Return the field sources within `radius` [deg] of a position, brightest first.
+
+    Those within `apart` [deg] of `but`, the target, are left out: the target's photons stay its own.
+    """
+    found = [
+        source
+        for row, column in _cells(position, radius)
+        for source in _in_cell(seed, row, column)
+        if coordinates.separation((source.ra, source.dec), position) <= radius
+        and coordinates.separation((source.ra, source.dec), but) > apart
+    ]
+    return tuple(sorted(found, key=lambda source: (-source.rate, source.name)))
+
+
+def _cells(position: tuple[float, float], radius: float) -> list[tuple[int, int]]:
+    """Cells that may hold something within `radius`: rows of declination, cut into columns of equal width."""
+    ra, dec = position
+    rows = range(_row(dec - radius), _row(min(dec + radius, 89.999)) + 1)
+    cells = []
+    for row in rows:
+        columns = _columns(row)
+        reach = min(180.0, radius / max(math.cos(math.radians(min(abs(dec) + radius, 89.9))), 1e-3))
+        low, high = (math.floor((ra + side) / 360.0 * columns) for side in (-reach, reach))
+        cells += [(row, column) for column in {c % columns for c in range(low, high + 1)}]
+    return sorted(set(cells))
+
+
+def _row(dec: float) -> int:
+    return math.floor((max(dec, -90.0) + 90.0) / CELL_DEG)
+
+
+def _columns(row: int) -> int:
+    """Cells in a row, at least one."""
+    return max(1, round(360.0 * math.cos(math.radians((row + 0.5) * CELL_DEG - 90.0)) / CELL_DEG))
+
+
+@lru_cache(maxsize=2048)
+def _in_cell(seed: int, row: int, column: int) -> tuple[FieldSource, ...]:
+    low, high = (math.sin(math.radians((row + k) * CELL_DEG - 90.0)) for k in (0, 1))
+    width = 360.0 / _columns(row)
+    area = math.degrees(high - low) * width
+    sources = []
+    for n in range(_poisson(seed, row, column, area * _PER_AREA)):
+        key = ("field source", row, column, n)
+        rate = FAINTEST * random.uniform(seed, *key, "rate") ** (-1 / _SLOPE)
+        ra = (column + random.uniform(seed, *key, "ra")) * width
+        dec = math.degrees(math.asin(random.uniform(seed, *key, "dec", low=low, high=high)))
+        sources.append(FieldSource(f"field {row} {column} {n}", ra, dec, min(rate, BRIGHTEST)))
+    return tuple(sources)
+
+
+def _poisson(seed: int, row: int, column: int, mean: float) -> int:
+    """Draw a Poisson number by adding up exponential gaps."""
+    count, total = 0, 0.0
+    while True:
+        total -= math.log(random.uniform(seed, "field sources", row, column, count))
+        if total > mean:
+            return count
+        count += 1

@@ -1,0 +1,1 @@
+"""Facts on disk or in memory; the only package that imports SQL."""

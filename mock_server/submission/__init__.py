@@ -1,0 +1,1 @@
+"""The parameters that a submission may have: read, check and fill in."""

@@ -1,0 +1,1 @@
+"""Carries one HTTP exchange from a client to the simulator, without or with a socket."""

@@ -1,0 +1,264 @@
+"""An HTTPS proxy that answers for the service, for programs that know nothing but its address: curl, IDL, Perl, R.
+
+It makes a certificate authority of its own each time. A program is pointed at it by the usual variables
+(:meth:`Proxy.environment`). Other hosts are refused, or passed through if the net is open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import trustme
+from werkzeug.serving import DechunkedInput
+
+from . import header
+from .header import TransportFault
+from .wsgi_call import HOSTS, Answer, Request, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from types import TracebackType
+    from wsgiref.types import WSGIApplication
+
+    from ..clocks.base import Clock
+
+_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PERL_LWP_SSL_CA_FILE", "NODE_EXTRA_CA_CERTS")
+_OF_THE_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"}
+_CHUNK = 65536
+_SOUND = TransportFault()
+
+
+class Proxy:
+    """A proxy on a thread of its own. A context manager.
+
+    Parameters
+    ----------
+    app
+        What answers for the service.
+    clock
+        What slow answers wait on.
+    hosts
+        Host names answered by the app.
+    open_net
+        Whether other hosts are passed through; never the service's own.
+    host, port
+        Where to listen; port 0 takes a free one.
+
+    Attributes
+    ----------
+    url
+        The proxy's address.
+    ca_pem
+        The certificate to trust, as PEM.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        clock: Clock,
+        hosts: Collection[str] = HOSTS,
+        *,
+        open_net: bool = False,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        authority = trustme.CA(organization_name="xrt-mock")
+        self.ca_pem: bytes = authority.cert_pem.bytes()
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*hosts).configure_cert(tls)
+        self._server = _Server((host, port), _Handler, app=app, clock=clock, hosts=hosts, open_net=open_net, tls=tls)
+        self.url = f"http://{host}:{self._server.server_address[1]}"
+        self._open_net = open_net
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="xrt-mock proxy").start()
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Return the variables that point programs at this proxy; the certificate is written into `folder`."""
+        bundle = folder / "ca.pem"
+        known = _known_authorities() if self._open_net else b""
+        bundle.write_bytes(self.ca_pem + known)
+        proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.url)
+        none = dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1")
+        return proxies | none | dict.fromkeys(_VARIABLES, str(bundle))
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *address_and_handler: Any, **shared: Any) -> None:
+        self.app: WSGIApplication = shared["app"]
+        self.clock: Clock = shared["clock"]
+        self.hosts: Collection[str] = shared["hosts"]
+        self.open_net: bool = shared["open_net"]
+        self.tls: ssl.SSLContext = shared["tls"]
+        super().__init__(*address_and_handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of callers that go away in the middle."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+    origin = ""
+    """Scheme and host inside a tunnel."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
+        """Keep quiet: the journal has it all."""
+
+    def do_CONNECT(self) -> None:
+        """Open a tunnel: into the simulator for the service, to the host itself if the net is open."""
+        host, _, port = self.path.rpartition(":")
+        if host.lower() in self.server.hosts:
+            self._agree()
+            self.origin = f"https://{host}" + (f":{port}" if port != "443" else "")
+            self._enter_tunnel()
+        elif self.server.open_net:
+            self.close_connection = True
+            with socket.create_connection((host, int(port))) as other:
+                self._agree()
+                _pump(self.connection, other)
+        else:
+            self._refuse(host)
+
+    def _enter_tunnel(self) -> None:
+        plain = (self.rfile, self.wfile)
+        self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        for file in plain:
+            file.close()
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
+        self.close_connection = False
+
+    def finish(self) -> None:
+        """Close what a tunnel opened, too."""
+        super().finish()
+        self.connection.close()
+
+    def _agree(self) -> None:
+        self.send_response_only(200, "Connection established")
+        self.end_headers()
+        self.wfile.flush()
+
+    def _refuse(self, host: str) -> None:
+        reason = f"{host} is outside this run: --allow-net opens the way"
+        self._write(Answer(403, reason, [("Content-Type", "text/plain")], reason.encode() + b"\n"))
+
+    def _any(self) -> None:
+        url = self.path if "://" in self.path else self.origin + self.path
+        parts = urlsplit(url)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_THE_HOP}
+        request = Request(self.command, url, headers, self._body())
+        if (parts.hostname or "") in self.server.hosts:
+            self._answer(request)
+        elif self.server.open_net and parts.scheme:
+            self._write(_forward(request))
+        else:
+            self._refuse(parts.hostname or self.path)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _any  # noqa: N815 - see above
+
+    def _body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return DechunkedInput(self.rfile).read()  # type: ignore[arg-type]  # a file by shape
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _answer(self, request: Request) -> None:
+        try:
+            answer = ask(self.server.app, request)
+        except Exception as error:  # a bug of the simulator's: the caller sees that something is wrong, and what
+            self._write(Answer(500, "Internal Server Error", [("Content-Type", "text/plain")], f"{error!r}\n".encode()))
+            raise
+        headers, fault = header.split(answer.headers)
+        if fault is None:
+            self._write(Answer(answer.status, answer.reason, headers, answer.body))
+            return
+        if fault.delay_s:
+            self.server.clock.sleep(fault.delay_s)
+        if fault.broken:
+            self._break()
+            return
+        self._write(Answer(answer.status, answer.reason, headers, answer.body), fault)
+
+    def _break(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):  # no farewell: the caller is to see a reset
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def _write(self, answer: Answer, fault: TransportFault = _SOUND) -> None:
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.headers:
+            if name.lower() != "content-length" or self.command == "HEAD":
+                self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self._pour(answer.body[: fault.cut_after], fault.dribble_s)
+        if fault.cut_after is not None and fault.cut_after < len(answer.body):
+            self._break()
+
+    def _pour(self, body: bytes, seconds: float) -> None:
+        for drop in header.drops(body) if seconds else [body]:
+            if seconds:
+                self.server.clock.sleep(seconds / header.DROPS)
+            self.wfile.write(drop)
+            self.wfile.flush()
+
+
+def _known_authorities() -> bytes:
+    """Return the certificates that `requests` trusts."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - see _forward
+
+    return Path(DEFAULT_CA_BUNDLE_PATH).read_bytes()
+
+
+def _forward(request: Request) -> Answer:
+    import requests  # noqa: PLC0415 - a tenth of a second, for an open net alone
+
+    session = requests.Session()
+    session.trust_env = False  # the variables of this process may lead back to us
+    found = session.request(
+        request.method,
+        request.url,
+        headers=dict(request.headers),
+        data=request.body,
+        allow_redirects=False,
+        timeout=600,
+    )
+    gone = {*_OF_THE_HOP, "content-length", "content-encoding"}
+    headers = [(name, value) for name, value in found.headers.items() if name.lower() not in gone]
+    return Answer(found.status_code, found.reason, headers, found.content)
+
+
+def _pump(one: socket.socket, other: socket.socket) -> None:
+    """Carry bytes both ways until one side ends."""
+    to: dict[socket.socket, socket.socket] = {one: other, other: one}
+    while True:
+        for source in select.select([one, other], [], [])[0]:
+            data = source.recv(_CHUNK)
+            if not data:
+                return
+            to[source].sendall(data)

@@ -1,0 +1,1 @@
+"""The Flask edge: reads requests, asks the service, writes answers."""

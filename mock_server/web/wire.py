@@ -1,0 +1,322 @@
+"""Facts and answers <-> the documents of the contract, by the caller's `api_version`. Nothing is sent here.
+
+Spellings of the wire (`JobID`, `statusCode`) live here alone. Order of keys: documented.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import BodyRefused, ParametersRefused, Refusal
+from ..core.model import Caller, CancelCode, Job, Product, StatusCode
+from ..submission import read
+from ..submission.names import LIGHT_CURVE
+from ..submission.values import is_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ..products.position import Position
+    from ..service.jobs import Listed, ProductStatus
+
+LIMIT_OF_NAMES = 64
+_LONGEST_VERSION = 64
+_NEWEST = (1, 12)
+_STATUS_TEXTS = {
+    StatusCode.CANCELLED: "Cancelled at your request",
+    StatusCode.FAILED: "Failed",
+    StatusCode.NOT_QUEUED: "Internal error: the job could not be queued",
+    StatusCode.NOT_REQUESTED: "Internal error: the job could not be requested",
+    StatusCode.REQUESTED: "Requested",
+    StatusCode.QUEUED: "Queued",
+    StatusCode.RUNNING: "Running",
+    StatusCode.COMPLETE: "Complete",
+    StatusCode.WAITING: "Waiting for the standard position",
+}
+"""Documented for -4, 3 and 4; the others are assumed."""
+
+_CANCEL_TEXTS = {
+    CancelCode.CANCELLED: "Job cancelled OK",
+    CancelCode.NOT_CANCELLED: "Job could not be cancelled - has it already finished?",
+    CancelCode.NO_SUCH_PRODUCT: "Job not cancelled: no such product in this job",
+    CancelCode.UNKNOWN_REASON: "Job not cancelled: unknown error",
+    CancelCode.OUTCOME_UNKNOWN: "Status unknown: an error occurred",
+}
+"""Documented for 0 and 1; the others are assumed."""
+
+_LISTED = tuple(product for product in Product if product is not Product.SOURCE_DET)  # the list knows six (documented)
+_SAME_NAMES = ("binMeth", "dynamic", "grades", "allowUL", "bayesCounts", "bayesSNR", "srcrad")
+_REBIN_NAMES = {name: name for name in _SAME_NAMES} | LIGHT_CURVE | {"pcmaxGap": "pcmaxgap", "wtmaxGap": "wtmaxgap"}
+"""What a rebinning may change: light curve parameters by their python names (documented), and the wire name of each."""
+
+_TIME_TYPES = {"s": "s", "sec": "s", "met": "s", "m": "m", "mjd": "m"}
+
+
+# reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_body(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds, whatever its label says (documented)."""
+    try:
+        text = body.decode("utf-8")
+        raw = _DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(raw, ensure_ascii=False).encode()  # half of a surrogate pair is no text, and cannot be stored
+    except (ValueError, RecursionError):
+        raise BodyRefused from None
+    if not isinstance(raw, dict):
+        raise BodyRefused
+    return raw
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
+
+
+def read_caller(raw: Mapping[str, Any]) -> Caller:
+    """Return who calls; a version that cannot be read counts as none (assumed)."""
+    name, version = raw.get("api_name"), raw.get("api_version")
+    return Caller(name if isinstance(name, str) else None, _read_version(version))
+
+
+def _read_version(version: Any) -> tuple[int, ...] | None:
+    if isinstance(version, bool) or not isinstance(version, str | int | float):
+        return None
+    return _version_numbers(str(version)[:_LONGEST_VERSION])
+
+
+@lru_cache(256)
+def _version_numbers(text: str) -> tuple[int, ...] | None:
+    parts = text.strip().split(".")
+    if not 1 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts):
+        return None
+    return tuple(map(int, parts))
+
+
+def read_user(raw: Mapping[str, Any]) -> str:
+    """Return the address that every request to the product generator carries."""
+    user = raw.get("UserID")
+    if is_missing(user):
+        raise ParametersRefused(missing=["UserID"])
+    return user if isinstance(user, str) else json.dumps(user)[:LIMIT_OF_NAMES]
+
+
+def read_number(raw: Mapping[str, Any], key: str) -> int:
+    """Return a job number; callers send back the number or the text they were given (documented)."""
+    value = raw.get(key)
+    if is_missing(value):
+        raise ParametersRefused(missing=[key])
+    text = value.strip() if isinstance(value, str) else value
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 16:
+        return int(text)
+    if isinstance(text, int) and not isinstance(text, bool) and 0 <= text < 10**15:
+        return text
+    raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be a whole number"])
+
+
+def read_names(raw: Mapping[str, Any], key: str) -> list[str]:
+    """Return short names of products, separated by commas, each once."""
+    value = raw.get(key)
+    if value in (None, ""):
+        return []
+    if not isinstance(value, str):
+        raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be names separated by commas"])
+    names = dict.fromkeys(filter(None, (name.strip() for name in value.split(","))))
+    if len(names) > LIMIT_OF_NAMES or any(len(name) > LIMIT_OF_NAMES for name in names):
+        raise ParametersRefused(invalid=[f"{key} holds more than {LIMIT_OF_NAMES} names or characters in a name"])
+    return list(names)
+
+
+def read_wanted_names(raw: Mapping[str, Any]) -> list[str]:
+    """Return the names under the mandatory key `what`."""
+    return read_names(raw, "what") or _missing("what")
+
+
+def read_variant(raw: Mapping[str, Any], key: str, default: str) -> str:
+    """Return `yes`, `no` or `both`."""
+    value = raw.get(key)
+    if value in (None, ""):
+        return default
+    if value in ("yes", "no", "both"):
+        return str(value)
+    raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be one of: yes, no, both"])
+
+
+def read_rebin(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the light curve parameters of a rebinning by wire name; other keys are ignored."""
+    changed = {_REBIN_NAMES[key]: value for key, value in raw.items() if key in _REBIN_NAMES}
+    time_type = changed.get("lctimetype")
+    if isinstance(time_type, str):
+        changed["lctimetype"] = _TIME_TYPES.get(time_type.lower(), time_type)
+    return changed
+
+
+def _missing(key: str) -> Any:
+    raise ParametersRefused(missing=[key])
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= LIMIT_OF_NAMES else f"{text[:LIMIT_OF_NAMES]}…"
+
+
+# answering -------------------------------------------------------------------------------------------------------
+
+
+def submitted(job: Job, url: str, caller: Caller) -> dict[str, Any]:
+    """Answer of a submission; the number is a text here (documented)."""
+    job_pars = read.for_caller(job.parameters, caller.api_name)
+    return {"OK": 1, "URL": url, "JobID": str(job.job_id), "APIVersion": None, "jobPars": job_pars}
+
+
+def cancelled(job_id: int, codes: Mapping[str, CancelCode]) -> dict[str, Any]:
+    """Answer of a cancellation: 1 if everything was cancelled, 2 if not (documented)."""
+    return {
+        "JobID": job_id,
+        "OK": 1 if all(code is CancelCode.CANCELLED for code in codes.values()) else 2,
+        "status": {name: _CANCEL_TEXTS[code] for name, code in codes.items()},
+        "statusCodes": {name: int(code) for name, code in codes.items()},
+    }
+
+
+def statuses(job_id: int, found: Mapping[str, ProductStatus]) -> dict[str, Any]:
+    """Answer of a status call: one object for each name asked about."""
+    answer: dict[str, Any] = {
+        name: {
+            "statusCode": None if status.code is None else int(status.code),
+            "statusText": status_text(status.code),
+            "progress": status.progress,
+        }
+        for name, status in found.items()
+    }
+    return answer | {"OK": 1, "JobID": job_id}
+
+
+def status_text(code: StatusCode | None) -> str:
+    """Return the words for a status."""
+    return "Unknown status" if code is None else _STATUS_TEXTS[code]
+
+
+def counted(number: int) -> dict[str, Any]:
+    """Answer of a count."""
+    return {"OK": 1, "numJobs": number}
+
+
+def listed(jobs: Iterable[Listed]) -> dict[str, Any]:
+    """Answer of a list of jobs."""
+    return {"OK": 1, "jobs": [_listed(job) for job in jobs]}
+
+
+def _listed(job: Listed) -> dict[str, Any]:
+    head = {"JobID": job.job_id, "Name": job.name, "DateSubmitted": date_text(job.submitted_at)}
+    return {**head, **_held(job.products), "hasProd": job.has_products}
+
+
+@lru_cache(128)  # as many sets as seven products have
+def _held(products: frozenset[Product]) -> dict[str, bool]:
+    """Tell of each product that the list knows whether it is among these."""
+    return {product.long_name: product in products for product in _LISTED}
+
+
+def date_text(instant: float) -> str:
+    """Return service time as ``YYYY-MM-DD hh:mm:ss`` UTC."""
+    return _second_text(math.floor(instant))
+
+
+@lru_cache(4096)
+def _second_text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat(" ")[:19]
+
+
+def old_parameters(job: Job, url: str, caller: Caller) -> dict[str, Any]:
+    """Answer with the parameters of an old job."""
+    job_pars = read.for_caller(job.parameters, caller.api_name)
+    return {"OK": 1, "oldJob": job.job_id, "URL": url, "APIVersion": None, "jobPars": job_pars}
+
+
+def position(product: Product, found: Position | None) -> dict[str, Any]:
+    """Answer with a position: numbers as texts, switches as numbers (documented, and needed by clients)."""
+    answer: dict[str, Any] = {"OK": 1, "GotPos": 0 if found is None else 1}
+    if found is not None:
+        answer |= {"RA": f"{found.ra:.5f}", "Dec": f"{found.dec:.5f}", "Err90": f"{found.err90:.1f}"}
+    if product is not Product.ENHANCED_POS:
+        catalogue = found.catalogue if found is not None else None
+        answer["FromSXPS"] = 1 if catalogue else 0  # also without a position: clients 1.0 to 1.3 read it regardless
+        answer |= {"WhichSXPS": catalogue} if catalogue else {}
+    return answer
+
+
+def light_curve(tables: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    """Answer with light curve tables, in the form the caller's version knows."""
+    from ..products.lightcurve import as_1_8, as_1_9  # noqa: PLC0415 - loaded with the contents it belongs to
+
+    forms: Sequence[tuple[tuple[int, ...], Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = (
+        ((1, 9), as_1_8),
+        ((1, 10), as_1_9),
+    )
+    return tables_first(_in_form(tables, forms, caller))
+
+
+def tables_first(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Put OK behind the tables, before what is said of all of them (documented order)."""
+    ending = [name for name in ("OK", "Binning", "TimeFormat", "T0") if name in answer]
+    return {name: answer[name] for name in (*(n for n in answer if n not in ending), *ending)}
+
+
+def spectra(found: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    """Answer with spectra and fits, in the form the caller's version knows."""
+    from ..products.spectrum import as_1_8  # noqa: PLC0415 - loaded with the contents it belongs to
+
+    return _in_form(found, (((1, 10), as_1_8),), caller)
+
+
+def _in_form(
+    answer: Mapping[str, Any],
+    forms: Sequence[tuple[tuple[int, ...], Callable[[Mapping[str, Any]], Mapping[str, Any]]]],
+    caller: Caller,
+) -> dict[str, Any]:
+    """Apply the first form that versions below its limit need; an unknown version gets the newest (assumed)."""
+    version = caller.api_version or _NEWEST
+    form = next((form for below, form in forms if version < below), dict)
+    return {"OK": 1} | dict(form(answer))
+
+
+def sources(bands: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer with source lists; clients take any key but OK and APIVersion for a band."""
+    return dict(bands) | {"OK": 1}
+
+
+def refused(refusal: Refusal) -> dict[str, Any]:
+    """Answer that says no, in the documented envelope."""
+    answer: dict[str, Any] = {"OK": 0, "ERROR": str(refusal), "APIVersion": None}
+    if isinstance(refusal, ParametersRefused):
+        answer["listErr"] = [
+            {"label": label, "list": list(problems)}
+            for label, problems in (
+                ("The following parameters are needed, but were not supplied:", refusal.missing),
+                ("The following parameters have invalid values:", refusal.invalid),
+            )
+            if problems
+        ]
+    return answer
+
+
+def main_refused(refusal: Refusal) -> dict[str, Any]:
+    """Answer of ``main.php`` that says no: without OK, whose mere presence means success there (client)."""
+    words = str(refusal)
+    if isinstance(refusal, ParametersRefused):
+        words = " ".join([words, *(f"{name} is needed." for name in refusal.missing), *refusal.invalid])
+    return {"ERROR": 1, "ERRORTEXT": words}
+
+
+def as_text(answer: Mapping[str, Any]) -> str:
+    """Return the body of an answer: one line of compact JSON (assumed)."""
+    return _ENCODER.encode(answer)
