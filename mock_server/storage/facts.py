@@ -269,7 +269,7 @@ class Facts:
             for table in rows.DUMPED:  # jobs before builds
                 self.connection.executemany(sql.INSERT[table], tables[table])
             self.all_jobs()
-        except self.connection.errors as error:
+        except (LookupError, *self.connection.errors) as error:  # LookupError: no such product or outcome
             raise ValueError(str(error).splitlines()[0]) from error
         self.connection.restart_serials(SERIALS)
         self.connection.execute(sql.NEXT_GENERATION)
