@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("contracts", "mock_server", "xrt_client")
 
+
 class Folder(NamedTuple):
     """Imports that the modules of a folder of `mock_server` may have."""
 
@@ -36,7 +37,7 @@ class Folder(NamedTuple):
 _BELOW_WEB = "core clocks products reports run scenario service sky storage submission transport"
 FOLDERS = {
     "core": Folder(),
-    "storage": Folder("core", "sqlalchemy"),
+    "storage": Folder("core", "psycopg"),
     "submission": Folder("core"),
     "sky": Folder("core"),
     "clocks": Folder("core storage"),
@@ -202,9 +203,9 @@ def test_public_names_are_sorted_and_there(package):
 @pytest.mark.parametrize(
     ("imported", "kept_out"),
     [
-        ("mock_server", "numpy scipy astropy PIL flask sqlalchemy gevent requests xrt_client contracts"),
-        ("mock_server.web.app", "numpy scipy astropy PIL gevent requests pandas xrt_client contracts"),
-        ("mock_server.cli.commands", "numpy flask sqlalchemy gevent xrt_client contracts"),
+        ("mock_server", "numpy scipy astropy PIL flask psycopg gevent requests xrt_client contracts"),
+        ("mock_server.web.app", "numpy scipy astropy PIL psycopg gevent requests pandas xrt_client contracts"),
+        ("mock_server.cli.commands", "numpy flask psycopg gevent xrt_client contracts"),
         ("xrt_client", "numpy pandas scipy matplotlib mock_server contracts"),
         ("contracts", "mock_server xrt_client schemathesis numpy"),
     ],
