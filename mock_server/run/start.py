@@ -39,7 +39,7 @@ _START_UP = f"""\
 import os, sys
 sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
 try:
-    from .guest import install
+    from mock_server.run.guest import install
     install()
 except BaseException:  # going on unprepared would let the program reach the real service
     sys.stderr.write("xrt-mock: %s cannot take part in this run: %r\\n" % (sys.executable, sys.exc_info()[1]))
