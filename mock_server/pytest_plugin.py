@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -49,9 +49,13 @@ def xrt_mock(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     from .transport.intercept import intercept
 
     with Simulator(**_options(request.node)) as simulator:
-        simulator.app.config["PROPAGATE_EXCEPTIONS"] = True  # a bug of ours is shown where it was met
+        simulator.app.on_bug = _raise  # so that the test shows a bug of the simulator where it was met
         with intercept(simulator.app, simulator.clock), VirtualTime(simulator.clock):
             yield simulator
+
+
+def _raise(bug: Exception) -> NoReturn:
+    raise bug
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from flask import got_request_exception
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from ..clocks.base import ScaledClock
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from flask import Flask
 
     from ..clocks.base import Clock
     from ..scenario.scenario import Scenario
@@ -200,12 +197,12 @@ class MockServer:
         self._listener = listen("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.simulator = Simulator(scenario, clock, **{"base_url": self.url, **options})
-        self._unforeseen: list[Exception] = []
+        self._bugs: list[Exception] = []
+        self.simulator.app.on_bug = self._bugs.append
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="xrt-mock server", daemon=True)
 
     def __enter__(self) -> MockServer:
-        got_request_exception.connect(self._keep, self.simulator.app)
         self._thread.start()
         self._ready.wait()
         return self
@@ -215,13 +212,9 @@ class MockServer:
     ) -> None:
         self._loop.run_callback_threadsafe(gevent.spawn, self._server.stop)
         self._thread.join()
-        got_request_exception.disconnect(self._keep, self.simulator.app)
         self.simulator.close()
-        if self._unforeseen and error is None:
-            raise self._unforeseen[0]
-
-    def _keep(self, _app: Flask, exception: Exception) -> None:
-        self._unforeseen.append(exception)
+        if self._bugs and error is None:
+            raise self._bugs[0]
 
     def _serve(self) -> None:
         hub = gevent.get_hub()

@@ -11,6 +11,7 @@ from ..clocks.virtual import VirtualClock
 from ..core.errors import Refusal
 from ..core.faults import ANY, Fault, never_fired, which
 from ..core.model import User
+from ..core.queue import next_change
 from ..reports import courtesy
 from ..scenario.scenario import ScenarioError, as_record, check_same, check_values
 
@@ -172,6 +173,15 @@ class Controls:
         """Return every job there is, by number."""
         with self._store.reading() as facts:
             return facts.all_jobs()
+
+    def users(self) -> list[User]:
+        """Return all registered users, by address."""
+        with self._store.reading() as facts:
+            return facts.users()
+
+    def next_change(self) -> float | None:
+        """Return when the status of a product changes next [s]; None if nothing changes any more."""
+        return next_change(self.jobs(), self._clock.now())
 
     def report(self) -> dict[str, Any]:
         """Return how considerate the callers were, in service time alone."""
