@@ -87,14 +87,14 @@ def _options(item: pytest.Item) -> dict[str, Any]:
     given = _marks(item)
     given.pop("fail_on", None)
     scenario = given.get("scenario", item.config.getini("xrt_mock_scenario"))
-    given["scenario"] = _loaded(scenario) if isinstance(scenario, str) else scenario
+    given["scenario"] = load_scenario(scenario) if isinstance(scenario, str) else scenario
     clock = given.get("clock", item.config.getini("xrt_mock_clock"))
     given["clock"] = parse_clock(clock, given["scenario"].start) if isinstance(clock, str) else clock
     return given
 
 
 @functools.cache
-def _loaded(name: str) -> Scenario:
+def load_scenario(name: str) -> Scenario:
     from .scenario.scenario import load
 
     return load(name)

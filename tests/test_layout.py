@@ -37,7 +37,7 @@ class Folder(NamedTuple):
 _BELOW_WEB = "core clocks products reports run scenario service sky storage submission transport"
 FOLDERS = {
     "core": Folder(),
-    "storage": Folder("core", "sqlalchemy"),
+    "storage": Folder("core", "psycopg"),
     "submission": Folder("core"),
     "sky": Folder("core"),
     "clocks": Folder("core storage"),

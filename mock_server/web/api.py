@@ -71,7 +71,7 @@ def reply(name: str, answer_to: Operation) -> Response:
     except Refusal as refusal:
         call.note_refusal(refusal)
         answer = wire.refused(refusal)
-    epoch = call.simulation.jobs.epoch()
+    epoch = call.moment.epoch
     sent = caller.api_version or ()
     mirrored = epoch["api.mirror_caller"] and len(sent) > 1  # no client can read a version of one number
     answer["APIVersion"] = ".".join(map(str, sent)) if mirrored else epoch["api.version"]
@@ -97,7 +97,7 @@ def reply_main() -> Response:
     except Refusal as refusal:
         call.note_refusal(refusal)
         answer = wire.main_refused(refusal)
-    return as_response(answer | {"APIVersion": call.simulation.jobs.epoch()["api.component_version"]})
+    return as_response(answer | {"APIVersion": call.moment.epoch["api.component_version"]})
 
 
 def as_response(answer: Mapping[str, Any]) -> Response:
@@ -158,18 +158,18 @@ def cancel(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
 @operation("checkProductStatus", "checkProductStatus.php")
 def status(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
     user, job_id, names = wire.read_user(raw), read_job_id(call, raw), wire.read_wanted_names(raw)
-    found = call.simulation.jobs.status(user, job_id, names, wire.read_names(raw, "whatProg"))
+    found = call.simulation.jobs.status(user, job_id, names, wire.read_names(raw, "whatProg"), call.moment)
     return wire.statuses(job_id, found)
 
 
 @operation("getNumJobs", "getNumJobs.php")
 def count(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    return wire.counted(call.simulation.jobs.count(wire.read_user(raw)))
+    return wire.counted(call.simulation.jobs.count(wire.read_user(raw), call.moment))
 
 
 @operation("listOldJobs", "listOldJobs.php")
 def list_jobs(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    return wire.listed(call.simulation.jobs.list_jobs(wire.read_user(raw)))
+    return wire.listed(call.simulation.jobs.list_jobs(wire.read_user(raw), call.moment))
 
 
 @operation("getOldProduct", "getOldProduct.php")
@@ -183,7 +183,7 @@ def old_parameters(call: Call, raw: Raw, caller: Caller) -> dict[str, Any]:
 
 
 def position(product: Product, call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    found = call.simulation.contents.position(wire.read_user(raw), read_job_id(call, raw), product)
+    found = call.simulation.contents.position(wire.read_user(raw), read_job_id(call, raw), product, call.moment)
     return wire.position(product, found)
 
 
@@ -198,19 +198,21 @@ for _name, _product in {
 
 @operation("getSourceDetResults", "tprods/getSourceDetResults.php")
 def sources(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    return wire.sources(call.simulation.contents.sources(wire.read_user(raw), read_job_id(call, raw)))
+    return wire.sources(call.simulation.contents.sources(wire.read_user(raw), read_job_id(call, raw), call.moment))
 
 
 @operation("getLCData", "tprods/getLCData.php")
 def light_curve(call: Call, raw: Raw, caller: Caller) -> dict[str, Any]:
     user, job_id = wire.read_user(raw), read_job_id(call, raw)
     nosys, incbad = wire.read_variant(raw, "nosys", "no"), wire.read_variant(raw, "incbad", "no")
-    return wire.light_curve(call.simulation.contents.light_curve(user, job_id, nosys, incbad), caller)
+    return wire.light_curve(call.simulation.contents.light_curve(user, job_id, nosys, incbad, call.moment), caller)
 
 
 @operation("getSpecData", "tprods/getSpecData.php")
 def spectra(call: Call, raw: Raw, caller: Caller) -> dict[str, Any]:
-    return wire.spectra(call.simulation.contents.spectra(wire.read_user(raw), read_job_id(call, raw)), caller)
+    return wire.spectra(
+        call.simulation.contents.spectra(wire.read_user(raw), read_job_id(call, raw), call.moment), caller
+    )
 
 
 # light curves binned anew ------------------------------------------------------------------------------------------
@@ -224,7 +226,7 @@ def rebin(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
 
 @main_function("checkRebinStatus")
 def rebin_status(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    code = call.simulation.contents.rebin_status(wire.read_number(raw, "JobID"))
+    code = call.simulation.contents.rebin_status(wire.read_number(raw, "JobID"), call.moment)
     return {"OK": 1, "status": int(code), "text": wire.status_text(code)}
 
 
@@ -237,5 +239,7 @@ def cancel_rebin(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
 @main_function("downloadLightCurve")
 def rebinned(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
     nosys, incbad = wire.read_variant(raw, "nosys", "no"), wire.read_variant(raw, "incbad", "yes")
-    tables = call.simulation.contents.rebinned_light_curve(wire.read_number(raw, "objectID"), nosys, incbad)
+    tables = call.simulation.contents.rebinned_light_curve(
+        wire.read_number(raw, "objectID"), nosys, incbad, call.moment
+    )
     return wire.tables_first({"OK": 1} | dict(tables))

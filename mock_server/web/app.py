@@ -126,7 +126,7 @@ def _is_of_the_operator() -> bool:
 def refuse_during_outage() -> Response | None:
     """Refuse calls while the scenario says that the service is down."""
     call = current_call()
-    if _is_of_the_operator() or call.simulation.jobs.epoch()["service.available"]:
+    if _is_of_the_operator() or call.moment.epoch["service.available"]:
         return None
     call.operation, call.outcome = (request.endpoint or "unknown").rpartition(".")[2], "outage"
     return error_page(503, "503 service unavailable", "The service is down for maintenance. Please try again later.")
@@ -158,10 +158,9 @@ def finish(response: Response) -> Response:
     faults.spoil(call, response)
     for name, value in _SERVICE_HEADERS:
         response.headers.add(name, value)
-    jobs = call.simulation.jobs
-    jobs.store.note(
+    call.simulation.jobs.store.note(
         Entry(
-            at=jobs.clock.now(),
+            at=call.moment.now,
             operation=call.operation,
             user=call.user,
             job_id=call.job_id,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..core.errors import Refusal
     from ..core.faults import Fault
+    from ..scenario.in_force import Moment
     from ..service.simulation import Simulation
 
 KEY = "xrt_mock.call"
@@ -35,7 +36,7 @@ class Call:
     hints
         Parameters that were probably misspelt, in words; appended to the detail.
     fault
-        The planned fault that this call triggered, if it spoils the answer.
+        The planned fault that this call triggered, if it does not end the call.
     """
 
     simulation: Simulation
@@ -47,6 +48,14 @@ class Call:
     detail: str = ""
     hints: Sequence[str] = ()
     fault: Fault | None = None
+    _moment: Moment | None = None
+
+    @property
+    def moment(self) -> Moment:
+        """Simulated time of the call, and the settings in force then: read once."""
+        if self._moment is None:
+            self._moment = self.simulation.jobs.begin()
+        return self._moment
 
     def note_refusal(self, refusal: Refusal) -> None:
         """Note that the call was refused, and why."""

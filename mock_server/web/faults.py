@@ -30,7 +30,7 @@ _PAGES = {
 
 def meet(call: Call) -> None:
     """Look for a planned fault that this call triggers; a fault that comes before the work ends the call here."""
-    fault = call.simulation.controls.meet(call.operation)
+    fault = call.simulation.controls.meet(call.operation, call.moment)
     if fault is None:
         return
     call.detail = f"planned: {fault.kind}"

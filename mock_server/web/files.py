@@ -37,9 +37,9 @@ def download(job_id: int, path: str) -> Response:
     try:
         faults.meet(call)
         if is_archive:
-            return Response(contents.archive(job_id, stem, form), content_type=_ARCHIVES[form])
+            return Response(contents.archive(job_id, stem, form, call.moment), content_type=_ARCHIVES[form])
         label = _TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream")
-        return Response(contents.file(job_id, path), content_type=label)
+        return Response(contents.file(job_id, path, call.moment), content_type=label)
     except Refusal as refusal:
         call.outcome, call.detail = "missing", f"{call.detail}: {refusal}"
         return not_found()

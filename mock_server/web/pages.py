@@ -49,8 +49,8 @@ def cancel_by_hand(job_id: int) -> Response:
 def _job_page(call: Call, job_id: int, **form: str) -> Response:
     sim = call.simulation
     try:
-        page = sim.jobs.page(job_id)
-        pictures = [] if page.expired else sim.contents.pictures(job_id)
+        page = sim.jobs.page(job_id, call.moment)
+        pictures = [] if page.expired else sim.contents.pictures(job_id, call.moment)
     except Refusal as refusal:
         call.outcome, call.detail = "missing", str(refusal)
         return not_found()
@@ -74,7 +74,7 @@ def light_curve_page(job_id: int) -> Response:
     call = current_call()
     call.operation, call.job_id = "jobPage", job_id
     try:
-        page = call.simulation.jobs.page(job_id)
+        page = call.simulation.jobs.page(job_id, call.moment)
     except Refusal:
         page = None
     if page is None or page.expired or page.job.build(Product.LIGHT_CURVE) is None:

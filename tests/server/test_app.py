@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mock_server import Simulator
+from mock_server.clocks.virtual import VirtualClock
 from mock_server.core.journal import Entry
 
 from .conftest import EXACT, IMAGE, ME, Asker
@@ -71,7 +72,7 @@ def test_simulators_in_threads_never_mix(make_sim):
 def test_a_view_may_call_another_simulator_in_the_middle_of_its_own_call(two):
     one, other = two
 
-    def count(_user: str) -> int:
+    def count(*_: object) -> int:
         Asker(other).submit()
         return 7
 
@@ -86,7 +87,7 @@ def test_a_bug_is_reported_to_the_simulator_that_was_called(two, answers_keep_th
     bugs: tuple[list[Exception], list[Exception]] = ([], [])
     for sim, found in zip(two, bugs, strict=True):
         sim.app.on_bug = found.append
-    one.jobs.count = lambda _user: 1 / 0
+    one.jobs.count = lambda *_: 1 / 0
     for sim, status in ((one, 500), (other, 200)):
         assert Asker(sim).raw("POST", "/user_objects/getNumJobs.php", json={"UserID": ME}).status_code == status
     assert [len(found) for found in bugs] == [1, 0]
@@ -100,14 +101,14 @@ def test_what_is_raised_for_a_bug_reaches_the_caller(sim, answers_keep_the_contr
         raise bug
 
     sim.app.on_bug = raise_again
-    sim.jobs.count = lambda _user: 1 / 0
+    sim.jobs.count = lambda *_: 1 / 0
     with pytest.raises(ZeroDivisionError):
         Asker(sim)("getNumJobs.php")
     answers_keep_the_contract.clear()  # this bug was on purpose
 
 
 def test_a_bug_without_a_listener_is_logged(sim, answers_keep_the_contract, caplog):
-    sim.jobs.count = lambda _user: 1 / 0
+    sim.jobs.count = lambda *_: 1 / 0
     assert Asker(sim).raw("POST", "/user_objects/getNumJobs.php", json={"UserID": ME}).status_code == 500
     assert "ZeroDivisionError" in caplog.text
     answers_keep_the_contract.clear()  # this bug was on purpose
@@ -118,3 +119,37 @@ def test_services_without_http_load_no_flask():
         assert "app" not in vars(sim)
         assert sim.jobs.count(ME) == 0
         assert sim.app is sim.app
+
+
+class CountingClock(VirtualClock):
+    """Clock that counts how often it is read, and moves on each time."""
+
+    readings = 0
+
+    def now(self) -> float:
+        self.readings += 1
+        return super().now() + self.readings
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/user_objects/getNumJobs.php", {}),
+        ("POST", "/user_objects/getNumJobs.php", {"UserID": None}),
+        ("POST", "/user_objects/listOldJobs.php", {}),
+        ("POST", "/user_objects/checkProductStatus.php", {"JobID": 1, "what": "image"}),
+        ("POST", "/user_objects/getOldProduct.php", {"oldJob": 1}),
+        ("GET", "/user_objects/tprods/USERPROD_1", {}),
+        ("GET", "/user_objects/tprods/USERPROD_1/image.zip", {}),
+        ("GET", "/nowhere", {}),
+    ],
+)
+def test_a_call_that_only_reads_reads_the_clock_once(make_sim, method, path, body):
+    clock = CountingClock(1.7e9)
+    sim = make_sim(settings=EXACT, clock=clock)
+    ask = Asker(sim)
+    ask.submit()
+    before = clock.readings
+    ask.raw(method, path, json={"UserID": ME} | body)
+    assert clock.readings == before + 1
+    assert sim.journal[-1].at == 1.7e9 + clock.readings

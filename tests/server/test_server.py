@@ -244,7 +244,7 @@ def test_the_private_header_never_travels(server):
 
 
 def with_bug(server: MockServer) -> None:
-    def count(_user: str) -> int:
+    def count(*_: object) -> int:
         raise ZeroDivisionError("a bug")
 
     server.simulator.jobs.count = count  # type: ignore[method-assign]
