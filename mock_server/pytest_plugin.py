@@ -44,23 +44,23 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def xrt_mock(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """Return a simulator that answers what `requests` sends to the service; the test lives in its time."""
-    from .run.patches.time import VirtualTime
+    from .run.patches.time import SimulatedTime
     from .simulator import Simulator
     from .transport.intercept import intercept
 
     with Simulator(**_options(request.node)) as simulator:
         simulator.app.config["PROPAGATE_EXCEPTIONS"] = True  # a bug of ours is shown where it was met
-        with intercept(simulator.app, simulator.clock), VirtualTime(simulator.clock):
+        with intercept(simulator.app, simulator.clock), SimulatedTime(simulator.clock):
             yield simulator
 
 
 @pytest.fixture
 def xrt_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
     """Return a simulator on a free port of this machine (`url`); the test lives in its time."""
-    from .run.patches.time import VirtualTime
+    from .run.patches.time import SimulatedTime
     from .serve.server import MockServer
 
-    with MockServer(**_options(request.node)) as server, VirtualTime(server.simulator.clock):
+    with MockServer(**_options(request.node)) as server, SimulatedTime(server.simulator.clock):
         yield server
 
 

@@ -181,7 +181,7 @@ def run(
     gc.disable()  # until all is loaded
     from ..clocks.virtual import VirtualClock
     from ..reports.limits import failures, parse
-    from ..run.start import Arriving, running
+    from ..run.start import PendingSimulator, running
     from ..scenario.scenario import load
 
     limits = parse(fail_on)
@@ -191,19 +191,19 @@ def run(
         _folder_of(file)
     began = time.perf_counter()
     played = load(scenario)
-    asked = Arriving(VirtualClock(played.start))
+    pending = PendingSimulator(VirtualClock(played.start))
     with contextlib.ExitStack() as kept:
-        with running(asked, command, copies=copies, allow_net=allow_net) as programs:
+        with running(pending, command, copies=copies, allow_net=allow_net) as programs:
             # loaded while the program begins, which takes about as long
             from ..reports import courtesy
             from ..reports.files import Material, render
             from ..simulator import Simulator
 
-            simulator = kept.enter_context(Simulator(played, asked.clock, seed=seed))
+            simulator = kept.enter_context(Simulator(played, pending.clock, seed=seed))
             watcher = make_watcher(simulator.app) if make_watcher else None
             gc.freeze()  # it stays for good, and need not be looked through
             gc.enable()
-            asked.arrive(watcher or simulator.app)
+            pending.set_app(watcher or simulator.app)
             code = programs.wait()
         found, controls = simulator.report(), simulator.controls
         if watcher is not None:

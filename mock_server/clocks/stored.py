@@ -77,7 +77,7 @@ class StoredVirtualClock(VirtualClock):
         """Move time on, wake who is due, and return the new time [s]."""
         now = self._store.advance_clock(_checked(seconds))
         with self._lock:
-            self._settle()
+            self._run_next()
         return max(now, self.now())
 
 
