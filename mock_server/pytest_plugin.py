@@ -44,13 +44,13 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def xrt_mock(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """Return a simulator that answers what `requests` sends to the service; the test runs in simulated time."""
-    from .run.patches.time import VirtualTime
+    from .run.patches.time import SimulatedTime
     from .simulator import Simulator
     from .transport.intercept import intercept
 
     with Simulator(**_options(request.node)) as simulator:
         simulator.app.on_bug = _raise  # so that the test shows a bug of the simulator where it was met
-        with intercept(simulator.app, simulator.clock), VirtualTime(simulator.clock):
+        with intercept(simulator.app, simulator.clock), SimulatedTime(simulator.clock):
             yield simulator
 
 
@@ -61,10 +61,10 @@ def _raise(bug: Exception) -> NoReturn:
 @pytest.fixture
 def xrt_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
     """Return a simulator on a free port of this machine (`url`); the test runs in simulated time."""
-    from .run.patches.time import VirtualTime
+    from .run.patches.time import SimulatedTime
     from .serve.server import MockServer
 
-    with MockServer(**_options(request.node)) as server, VirtualTime(server.simulator.clock):
+    with MockServer(**_options(request.node)) as server, SimulatedTime(server.simulator.clock):
         yield server
 
 

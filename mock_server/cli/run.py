@@ -111,9 +111,9 @@ def _simulate(
 ) -> tuple[int, Material]:
     """Run the program; return its exit code, and what its reports are made of."""
     from ..clocks.virtual import VirtualClock
-    from ..run.start import Arriving, running
+    from ..run.start import PendingSimulator, running
 
-    asked = Arriving(VirtualClock(played.start))
+    asked = PendingSimulator(VirtualClock(played.start))
     with contextlib.ExitStack() as kept:
         with running(asked, command, copies=copies, allow_net=allow_net) as programs:
             # loaded while the program begins, which takes about as long
@@ -126,7 +126,7 @@ def _simulate(
             watcher = make_watcher(app) if make_watcher else None
             gc.freeze()  # it stays for good, and need not be looked through
             gc.enable()
-            asked.arrive(watcher or app)
+            asked.set_app(watcher or app)
             code = programs.wait()
         report, controls = simulator.report(), simulator.controls
         if watcher is not None:
