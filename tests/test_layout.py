@@ -55,14 +55,15 @@ FOLDERS = {
 """In the order of the imports: a folder imports from those above it. `simulator` is a module; the last row holds the
 other public entry points."""
 ENTRY_POINTS = {"__init__.py", "py.typed", "pytest_plugin.py", "simulator.py", "wsgi.py"}
-CLIENT_LAYERS = (  # each imports from those before it alone
-    "errors keywords parameters",
+CLIENT_LAYERS = (  # each imports only from those before it
+    "errors keywords parameters delegate",
     "retry wire ledger analysis",
     "transport product",
-    "jobs building rebin",
-    "retrieve shorthand",
-    "following",
-    "request campaign",
+    "jobs draft rebin shorthand",
+    "retrieve submission",
+    "results",
+    "request",
+    "campaign",
     "campaign_cli",
     "__init__",
 )

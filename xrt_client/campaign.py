@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import jobs, retrieve, wire
-from .building import RequestBuilder
 from .errors import ContractBroken, RequestInvalid, ServiceRejected, ServiceUnreachable
 from .ledger import DONE, GIVEN_UP, RUNNING, SUBMITTING, WAITING, Entry, Event, Ledger, active_jobs
 from .parameters import FORMATS, KINDS
+from .request import XRTProductRequest
 from .transport import Service, default_service
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Campaign:
     def __init__(
         self,
         user: str,
-        requests: Iterable[RequestBuilder | Mapping[str, Any]] | None = None,
+        requests: Iterable[XRTProductRequest | Mapping[str, Any]] | None = None,
         *,
         out: str | os.PathLike[str] = "data",
         state: str | os.PathLike[str] | None = None,
@@ -316,7 +316,7 @@ class Campaign:
         return Summary.of(self.ledger)
 
 
-def _planned(requests: Iterable[RequestBuilder | Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _planned(requests: Iterable[XRTProductRequest | Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return what is to be submitted by a name that is unique and can name a folder; all are checked first."""
     planned: dict[str, dict[str, Any]] = {}
     for number, request in enumerate(requests, 1):
@@ -330,9 +330,9 @@ def _planned(requests: Iterable[RequestBuilder | Mapping[str, Any]]) -> dict[str
     return planned
 
 
-def _document(request: RequestBuilder | Mapping[str, Any]) -> dict[str, Any]:
+def _document(request: XRTProductRequest | Mapping[str, Any]) -> dict[str, Any]:
     """Return what a request sends, if it is ready to be sent."""
-    if not isinstance(request, RequestBuilder):
+    if not isinstance(request, XRTProductRequest):
         return dict(request)
     valid, report = request.isValid()
     if not valid:
