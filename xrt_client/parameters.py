@@ -157,9 +157,7 @@ LIGHT_CURVE = Table(
     Parameter("wtMaxGap", "wtmaxgap", NUMBER, "longest gap within a WT bin [s]", aliases=("wtmaxGap",)),
     Parameter("pcMaxGap", "pcmaxgap", NUMBER, "longest gap within a PC bin [s]", aliases=("pcmaxGap",)),
     Parameter("matchHR", "hrbin", (float, int, bool), "whether the hardness ratio has the bins of the main curve"),
-    Parameter(
-        "wtHRBinTime", "wthrbin", NUMBER, "length of WT hardness ratio bins [s]", aliases=("WTHRBinTime",)
-    ),
+    Parameter("wtHRBinTime", "wthrbin", NUMBER, "length of WT hardness ratio bins [s]", aliases=("WTHRBinTime",)),
     Parameter("pcHRBinTime", "pchrbin", NUMBER, "length of PC hardness ratio bins [s]"),
     Parameter("minFracExp", "femin", NUMBER, "least fractional exposure of a bin"),
     _which_data("lcobs", ("all", "user"), {"0": "all"}),

@@ -412,6 +412,6 @@ def _in_words(shorts: list[str]) -> str:
 
 
 def _analysis() -> Any:
-    from . import analysis  # noqa: PLC0415 - needs the extra, which most calls do without
+    from . import analysis  # noqa: PLC0415 - needs an extra that most calls do not need
 
     return analysis

@@ -54,7 +54,7 @@ class Submission:
 
     @property
     def job(self) -> jobs.Accepted:
-        """The job, as the service accepted it. RequestInvalid if there is none."""
+        """The job, as the service accepted it. RequestInvalid if nothing has been submitted."""
         if self._accepted is None:
             raise RequestInvalid("this request has not been submitted")
         return self._accepted
