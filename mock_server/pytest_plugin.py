@@ -92,9 +92,9 @@ def _options(item: pytest.Item) -> dict[str, Any]:
 @functools.cache
 def _loaded(name: str) -> Scenario:
     """Read a scenario once for all tests."""
-    from .scenario.scenario import load
+    from .scenario.files import load_scenario
 
-    return load(name)
+    return load_scenario(name)
 
 
 def _simulator(item: pytest.Item) -> Simulator | None:
@@ -126,10 +126,10 @@ def _never_fired(simulator: Simulator) -> list[str]:
 
 
 def _gates_passed(item: pytest.Item, simulator: Simulator) -> list[str]:
-    from .reports import limits
+    from .reports.limits import broken_limits, parse_limits
 
     wanted = _marks(item).get("fail_on", item.config.getini("xrt_mock_fail_on"))
-    return limits.failures(limits.parse(wanted), simulator.report()) if wanted else []
+    return broken_limits(parse_limits(wanted), simulator.report()) if wanted else []
 
 
 @pytest.hookimpl(wrapper=True)

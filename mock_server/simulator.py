@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .clocks.virtual import parse_clock
-from .scenario.scenario import Scenario, check_values, from_record, load
+from .scenario.files import load_scenario, scenario_from_record
+from .scenario.scenario import Scenario
+from .scenario.settings import check_settings
 from .storage.store import Store
 from .web.app import create_app, simulation_of
 
@@ -139,13 +141,13 @@ class Simulator:
 def _prepared(
     store: Store, which: str | Path | Scenario | None, seed: int | None, settings: Mapping[str, Any]
 ) -> Scenario:
-    check_values(settings)
+    check_settings(settings)
     with store.reading() as facts:
         kept = facts.meta("scenario") if store.shared else None
     if which is None and kept is not None:
-        scenario = from_record(json.loads(kept))
+        scenario = scenario_from_record(json.loads(kept))
     else:
-        scenario = which if isinstance(which, Scenario) else load(which or "calm")
+        scenario = which if isinstance(which, Scenario) else load_scenario(which or "calm")
     values = {**scenario.values, **settings}
     return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
 

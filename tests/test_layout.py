@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("contracts", "mock_server", "xrt_client")
 
+
 class Folder(NamedTuple):
     """Imports that the modules of a folder of `mock_server` may have."""
 

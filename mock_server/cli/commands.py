@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 def _scenarios(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """Complete the name of a scenario, or else of a file."""
-    from ..scenario.scenario import names
+    from ..scenario.files import scenario_names
 
-    return [CompletionItem(n) for n in names() if n.startswith(typed)] or [CompletionItem(typed, type="file")]
+    return [CompletionItem(n) for n in scenario_names() if n.startswith(typed)] or [CompletionItem(typed, type="file")]
 
 
 _SCENARIO = click.option(
@@ -180,23 +180,23 @@ def run(
     """
     gc.disable()  # until all is loaded
     from ..clocks.virtual import VirtualClock
-    from ..reports.limits import failures, parse
+    from ..reports.limits import broken_limits, parse_limits
     from ..run.start import Arriving, running
-    from ..scenario.scenario import load
+    from ..scenario.files import load_scenario
 
-    limits = parse(fail_on)
+    limits = parse_limits(fail_on)
     watched = watched or any(limit.quantity == "violations" for limit in limits)
     make_watcher = _watchers() if watched else None
     for _, file in reports:
         _folder_of(file)
     began = time.perf_counter()
-    played = load(scenario)
+    played = load_scenario(scenario)
     asked = Arriving(VirtualClock(played.start))
     with contextlib.ExitStack() as kept:
         with running(asked, command, copies=copies, allow_net=allow_net) as programs:
             # loaded while the program begins, which takes about as long
-            from ..reports import courtesy
-            from ..reports.files import Material, render
+            from ..reports.courtesy import report_text
+            from ..reports.files import Material, render_report
             from ..simulator import Simulator
 
             simulator = kept.enter_context(Simulator(played, asked.clock, seed=seed))
@@ -208,11 +208,11 @@ def run(
         found, controls = simulator.report(), simulator.controls
         if watcher is not None:
             found["contract_violations"] = watcher.report()
-        failed = failures(limits, found)
+        failed = broken_limits(limits, found)
         material = Material(found, failed, [str(limit) for limit in limits], controls.jobs(), controls.journal())
     for form, file in reports:
-        _write(file, render(form, material))
-    click.echo(courtesy.as_text(found), err=True)
+        _write(file, render_report(form, material))
+    click.echo(report_text(found), err=True)
     for words in failed:
         click.secho(words, fg="red", err=True)
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
@@ -247,14 +247,14 @@ def proxy(host: str, port: int, clock: str, ca: Path, scenario: str, seed: int |
         https://www.swift.ac.uk/user_objects/register.php
     """
     from ..clocks.virtual import parse_clock
-    from ..scenario.scenario import load
+    from ..scenario.files import load_scenario
     from ..simulator import Simulator
     from ..transport.proxy import Proxy
 
     if host not in ("127.0.0.1", "::1", "localhost"):
         raise click.UsageError("--host must be a loopback address: the proxy asks nobody who he is")
     _folder_of(ca)
-    played = load(scenario)
+    played = load_scenario(scenario)
     with Simulator(played, parse_clock(clock, played.start), seed=seed) as simulator:
         try:
             listening = Proxy(simulator.app, simulator.clock, host=host, port=port)
@@ -307,12 +307,14 @@ def scenarios(as_json: bool) -> None:
       xrt-mock scenarios
       xrt-mock run --scenario busy-week -- python my_pipeline.py
     """
-    from ..reports.courtesy import iso
-    from ..scenario.scenario import load, names
+    from ..reports.courtesy import iso_text
+    from ..scenario.files import load_scenario, scenario_names
 
-    found = [load(name) for name in names()]
+    found = [load_scenario(name) for name in scenario_names()]
     if as_json:
-        told = [{"name": s.name, "description": s.description, "seed": s.seed, "start": iso(s.start)} for s in found]
+        told = [
+            {"name": s.name, "description": s.description, "seed": s.seed, "start": iso_text(s.start)} for s in found
+        ]
         click.echo(json.dumps(told, indent=2))
     else:
         click.echo("\n".join(f"{s.name:20} {s.description}" for s in found))

@@ -48,7 +48,7 @@ class _Remote:
 
 def _settings(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
     """Complete the name of a setting."""
-    from ..scenario.scenario import SETTINGS  # noqa: PLC0415 - see above
+    from ..scenario.settings import SETTINGS  # noqa: PLC0415 - see above
 
     return [f"{name}=" for name in SETTINGS if name.startswith(typed)]
 

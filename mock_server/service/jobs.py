@@ -10,16 +10,25 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from ..core import queue as queueing
 from ..core import selection
 from ..core.durations import duration
 from ..core.errors import JobRefused, LimitReached, NotResolved, Refusal, UserRefused
 from ..core.model import CancelCode, Job, Product, StatusCode, User
 from ..core.progress import progress_at
-from ..core.queue import NEVER, Queue, Rules, Wish
+from ..core.queue import (
+    NEVER,
+    Queue,
+    Rules,
+    Wish,
+    cancel_products,
+    plan_builds,
+    replan_jobs,
+    status_at,
+    waits_for_position,
+)
 from ..core.random import bits, normal, uniform
 from ..storage.rows import user_key
-from ..submission import read
+from ..submission.read import read_submission
 from ..submission.values import is_missing
 
 if TYPE_CHECKING:
@@ -112,7 +121,7 @@ class JobService:
             scenario = self.stage.scenario(facts)
             if not is_missing(raw.get("UserID")):
                 self._require_user(facts, raw["UserID"])
-            submission = read.read(raw, scenario.at(now).defaults)
+            submission = read_submission(raw, scenario.at(now).defaults)
             limit = scenario.at(now)["limits.active_jobs"]
             standing = facts.standing(submission.user, now)
             if standing.active >= limit:
@@ -152,7 +161,7 @@ class JobService:
         now = job.submitted_at
         observations = self._observations(job.parameters, now)
         wishes = [_faulty(self._wish(job, product, observations, scenario), fault) for product in products]
-        return queueing.plan(wishes, now, _rules(scenario.at(now)), queue)
+        return plan_builds(wishes, now, _rules(scenario.at(now)), queue)
 
     def _observations(self, job_pars: Mapping[str, Any], now: float) -> tuple[Observation, ...]:
         sky = self.stage.sky
@@ -174,7 +183,7 @@ class JobService:
         outcome = _drawn_outcome(epoch, uniform(seed, "outcome", *key))
         if outcome is StatusCode.COMPLETE and not _has_data(product, chosen):
             outcome = StatusCode.FAILED
-        waits = queueing.waits_for_position(job.parameters, product)
+        waits = waits_for_position(job.parameters, product)
         return Wish(product, length, outcome, len(chosen), items, waits)
 
     def cancel(self, user: str, job_id: int, names: Sequence[str]) -> dict[str, CancelCode]:
@@ -183,21 +192,21 @@ class JobService:
         with self.store.transaction() as facts:
             now = self.clock.now()
             job = self.owned(facts, user, job_id)
-            after, codes = queueing.cancel(job, [known[name] for name in names if name in known], now)
+            after, codes = cancel_products(job, [known[name] for name in names if name in known], now)
             if after != job:
                 facts.save_jobs([after])
-                self._replan(facts, now, nobody_later=True)
+                self._replan(facts, now, earlier_only=True)
         return {name: codes[known[name]] if name in known else CancelCode.NO_SUCH_PRODUCT for name in names}
 
     def replan(self) -> None:
         """Plan anew what has not started: to be called when the slots have changed."""
         with self.store.transaction() as facts:
-            self._replan(facts, self.clock.now(), nobody_later=False)
+            self._replan(facts, self.clock.now(), earlier_only=False)
 
-    def _replan(self, facts: Facts, now: float, *, nobody_later: bool) -> None:
+    def _replan(self, facts: Facts, now: float, *, earlier_only: bool) -> None:
         scenario = self.stage.scenario(facts)
         jobs = facts.unfinished(now)
-        planned = queueing.replan(jobs, now, _rules(scenario.at(now)), scenario, nobody_later=nobody_later)
+        planned = replan_jobs(jobs, now, _rules(scenario.at(now)), scenario, earlier_only=earlier_only)
         facts.save_jobs(new for old, new in zip(jobs, planned, strict=True) if new != old)
 
     # looking ------------------------------------------------------------------------------------------------
@@ -316,7 +325,7 @@ def _rules(epoch: Epoch) -> Rules:
 def _status(build: Build | None, job: Job, now: float, *, progress: bool) -> ProductStatus:
     if build is None:
         return ProductStatus(None, {"GotProgress": 0})
-    code = queueing.status_at(build, now)
+    code = status_at(build, now)
     shown = progress and code is StatusCode.RUNNING
     return ProductStatus(code, progress_at(build, job.parameters, now) if shown else {"GotProgress": 0})
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ..clocks.base import ScaledClock
 from ..clocks.virtual import VirtualClock
 from ..core.errors import Refusal
-from ..core.faults import ANY, Fault, never_fired, which
+from ..core.faults import ANY, Fault, find_fault, never_fired
 from ..core.model import User
-from ..reports import courtesy
-from ..scenario.scenario import ScenarioError, as_record, check_same, check_values
+from ..reports.courtesy import courtesy_report, iso_text
+from ..scenario.files import check_same_scenario, scenario_record
+from ..scenario.settings import ScenarioError, check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,9 +50,9 @@ class Controls:
         given = self._stage.given
         with self._store.transaction() as facts:
             kept = facts.meta("scenario")
-            facts.set_meta("scenario", json.dumps(as_record(given)))
+            facts.set_meta("scenario", json.dumps(scenario_record(given)))
             if kept is not None:
-                check_same(json.loads(kept), given)
+                check_same_scenario(json.loads(kept), given)
                 return
             for address in self._stage.given.users:
                 facts.save_user(User(address, self._jobs.link_token(address), self._clock.now()))
@@ -69,12 +70,12 @@ class Controls:
         if isinstance(self._clock, ScaledClock):
             kind = "system" if self._clock.factor == 1 else "scaled"
             factor = {"factor": self._clock.factor}
-        return {"now": now, "kind": kind, "iso": courtesy.iso(now)} | factor
+        return {"now": now, "kind": kind, "iso": iso_text(now)} | factor
 
     def advance(self, seconds: float) -> dict[str, Any]:
         """Move time on by `seconds` and return the clock."""
         if self._clock.now() + seconds > END_OF_TIME:
-            raise ControlError(f"service time ends at {courtesy.iso(END_OF_TIME)}")
+            raise ControlError(f"service time ends at {iso_text(END_OF_TIME)}")
         try:
             self._clock.advance(seconds)
         except ValueError as error:
@@ -85,7 +86,7 @@ class Controls:
         """Move time on to `now` [s]; it never goes back."""
         step = now - self._clock.now()
         if step < 0:
-            raise ControlError(f"service time is {courtesy.iso(self._clock.now())} and never goes back")
+            raise ControlError(f"service time is {iso_text(self._clock.now())} and never goes back")
         return self.advance(step)
 
     # what is in force ---------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ class Controls:
     def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Change settings from now on and return all in force."""
         try:
-            check_values(values)
+            check_settings(values)
         except ScenarioError as error:
             raise ControlError(str(error)) from error
         with self._store.transaction() as facts:
@@ -150,7 +151,7 @@ class Controls:
         with self._store.transaction() as facts:
             planned, fired = self._stage.faults, {number: count for number, _, count in facts.faults()}
             call = facts.count_call(operation)
-            met = which(planned, operation, call, self._clock.now(), seed=self._stage.given.seed, fired=fired)
+            met = find_fault(planned, operation, call, self._clock.now(), seed=self._stage.given.seed, fired=fired)
             if met is not None:
                 facts.fired(met)
         return None if met is None else planned[met]
@@ -176,7 +177,7 @@ class Controls:
     def report(self) -> dict[str, Any]:
         """Return how considerate the callers were, in service time alone."""
         now, scenario = self._clock.now(), self._stage.scenario()
-        return courtesy.courtesy(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
+        return courtesy_report(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
 
     # the whole state ----------------------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ class Controls:
         try:
             with self._store.transaction() as facts:
                 facts.restore(tables)
-                facts.set_meta("scenario", json.dumps(as_record(self._stage.given)))
+                facts.set_meta("scenario", json.dumps(scenario_record(self._stage.given)))
                 self._stage.refresh(facts)
         except ValueError as error:
             raise ControlError(f"this is not a state that was saved here: {error}") from error

@@ -9,11 +9,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..core import queue
 from ..core.durations import rebin_duration
 from ..core.errors import Expired, NotReady
 from ..core.model import Job, Product, Rebin, StatusCode
-from ..submission import read
+from ..core.queue import status_at
+from ..submission.read import read_submission
 from .jobs import no_such_job
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Contents:
             now = self._clock.now()
             job = self._jobs.owned(facts, user, job_id)
         build = job.build(product)
-        if build is None or queue.status_at(build, now) is not StatusCode.COMPLETE:
+        if build is None or status_at(build, now) is not StatusCode.COMPLETE:
             raise NotReady(f"The {product.words} is not complete")
         self._refuse_expired(job, now)
         return self._order(job, build)
@@ -126,7 +126,7 @@ class Contents:
         with self._store.reading() as facts:
             now = self._clock.now()
             job = facts.job(job_id) or no_such_job(job_id)
-        ended = [build for build in job.builds if queue.status_at(build, now).ended]
+        ended = [build for build in job.builds if status_at(build, now).ended]
         self._refuse_expired(job, now)
         return [self._order(job, build) for build in ended]
 
@@ -159,7 +159,7 @@ class Contents:
             now = self._clock.now()
             job = facts.job(job_id) or no_such_job(job_id)
             build = job.build(Product.LIGHT_CURVE)
-            if build is None or queue.status_at(build, now) is not StatusCode.COMPLETE:
+            if build is None or status_at(build, now) is not StatusCode.COMPLETE:
                 raise NotReady(f"The light curve of job {job_id} is not complete")
             self._refuse_expired(job, now)
             overlaid = _overlaid(job, changed, self._stage.scenario().at(now).defaults)
@@ -212,4 +212,4 @@ class Contents:
 def _overlaid(job: Job, changed: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a light curve of the job with others laid over them, checked like a submission."""
     others = {product.flag: 0 for product in Product if product is not Product.LIGHT_CURVE}
-    return read.read({**job.parameters, **others, **changed}, defaults).job_pars({})
+    return read_submission({**job.parameters, **others, **changed}, defaults).job_pars({})

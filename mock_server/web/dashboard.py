@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
 
-from ..core import queue
 from ..core.errors import Refusal
 from ..core.faults import KINDS, OPERATIONS
-from ..reports import courtesy, timeline
-from ..scenario.scenario import SETTINGS
+from ..core.queue import next_change, status_at
+from ..reports.courtesy import report_text
+from ..reports.timeline import activity, gantt
+from ..scenario.settings import SETTINGS
 from ..service.operator import ControlError
 from . import wire
 from .control import of_another_site
@@ -95,20 +96,20 @@ def _page(problem: str = "") -> Response:
         "problem": problem,
         "scenario": scenario,
         "clock": sim.controls.clock(),
-        "next_change": queue.next_change(jobs, now),
-        "gantt": timeline.gantt(jobs, scenario, now),
-        "users": timeline.activity(jobs, users, now),
+        "next_change": next_change(jobs, now),
+        "gantt": gantt(jobs, scenario, now),
+        "users": activity(jobs, users, now),
         "limit": limit,
         "jobs": jobs[::-1][:_JOBS],
         "number_of_jobs": len(jobs),
-        "report": courtesy.as_text(sim.controls.report()).splitlines(),
+        "report": report_text(sim.controls.report()).splitlines(),
         "faults": sim.controls.faults(),
         "kinds": KINDS,
         "operations": OPERATIONS,
         "settings": SETTINGS,
         "values": sim.controls.scenario(),
     }
-    helpers = {"date": wire.date_text, "text": wire.status_text, "status_at": queue.status_at}
+    helpers = {"date": wire.date_text, "text": wire.status_text, "status_at": status_at}
     page = render_template("dashboard.html", **told, **_journal(sim), **helpers)
     return make_response(page, 400 if problem else 200)
 
@@ -147,7 +148,7 @@ def advance() -> Response:
     wanted = request.form.get("seconds", "")
     if wanted == "next":
         with sim.jobs.store.reading() as facts:
-            moment = queue.next_change(facts.all_jobs(), sim.jobs.clock.now())
+            moment = next_change(facts.all_jobs(), sim.jobs.clock.now())
         if moment is not None:
             sim.controls.advance(max(0.0, moment - sim.jobs.clock.now()))
     elif wanted.isascii() and wanted.isdigit() and len(wanted) < 16:
