@@ -155,7 +155,9 @@ def downloads(port: int, folder: Path) -> None:
             archive.add(content, "USERPROD_1/lc/content")
         ours, theirs = medians(
             3,
-            (OURS + DOWNLOAD).format(port=port, products="_draft.products", complete="complete", folder=str(folder / "ours")),
+            (OURS + DOWNLOAD).format(
+                port=port, products="_draft.products", complete="complete", folder=str(folder / "ours")
+            ),
             (THEIRS + DOWNLOAD).format(
                 port=port, products="_productList", complete="complete", folder=str(folder / "theirs")
             ),

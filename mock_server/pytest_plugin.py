@@ -87,17 +87,17 @@ def _options(item: pytest.Item) -> dict[str, Any]:
     given = _marks(item)
     given.pop("fail_on", None)
     scenario = given.get("scenario", item.config.getini("xrt_mock_scenario"))
-    given["scenario"] = load_scenario(scenario) if isinstance(scenario, str) else scenario
+    given["scenario"] = scenario_named(scenario) if isinstance(scenario, str) else scenario
     clock = given.get("clock", item.config.getini("xrt_mock_clock"))
     given["clock"] = parse_clock(clock, given["scenario"].start) if isinstance(clock, str) else clock
     return given
 
 
 @functools.cache
-def load_scenario(name: str) -> Scenario:
-    from .scenario.scenario import load
+def scenario_named(name: str) -> Scenario:
+    from .scenario.files import load_scenario
 
-    return load(name)
+    return load_scenario(name)
 
 
 def _simulator(item: pytest.Item) -> Simulator | None:
@@ -129,10 +129,10 @@ def _never_triggered(simulator: Simulator) -> list[str]:
 
 
 def _limits_passed(item: pytest.Item, simulator: Simulator) -> list[str]:
-    from .reports import limits
+    from .reports.limits import broken_limits, parse_limits
 
     wanted = _marks(item).get("fail_on", item.config.getini("xrt_mock_fail_on"))
-    return limits.failures(limits.parse(wanted), simulator.report()) if wanted else []
+    return broken_limits(parse_limits(wanted), simulator.report()) if wanted else []
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .clocks.virtual import parse_clock
+from .scenario.files import load_scenario, scenario_from_record
 from .scenario.in_force import Stage
-from .scenario.scenario import Scenario, check_values, from_record, load
+from .scenario.scenario import Scenario
+from .scenario.settings import check_settings
 from .service.jobs import JobService
 from .service.operator import Controls
 from .service.results import Contents
@@ -100,13 +102,13 @@ class Simulator:
     def _prepare_scenario(
         self, which: str | Path | Scenario | None, seed: int | None, settings: Mapping[str, Any]
     ) -> Scenario:
-        check_values(settings)
+        check_settings(settings)
         with self.store.reading() as facts:
             kept = facts.meta("scenario") if self.store.shared else None
         if which is None and kept is not None:
-            scenario = from_record(json.loads(kept))
+            scenario = scenario_from_record(json.loads(kept))
         else:
-            scenario = which if isinstance(which, Scenario) else load(which or "calm")
+            scenario = which if isinstance(which, Scenario) else load_scenario(which or "calm")
         values = {**scenario.values, **settings}
         return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
 

@@ -48,7 +48,7 @@ class Remote:
 
 def complete_setting(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
     """Return the settings whose names start as typed."""
-    from ..scenario.scenario import SETTINGS
+    from ..scenario.settings import SETTINGS
 
     return [f"{name}=" for name in SETTINGS if name.startswith(typed)]
 

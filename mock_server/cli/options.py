@@ -51,9 +51,9 @@ def require_writable(file: Path) -> None:
 
 def complete_scenario(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """Return the scenarios whose names start as typed, else let the shell complete a file."""
-    from ..scenario.scenario import names
+    from ..scenario.files import scenario_names
 
-    return [CompletionItem(n) for n in names() if n.startswith(typed)] or [CompletionItem(typed, type="file")]
+    return [CompletionItem(n) for n in scenario_names() if n.startswith(typed)] or [CompletionItem(typed, type="file")]
 
 
 scenario_option = click.option(

@@ -37,14 +37,14 @@ def proxy(host: str, port: int, clock: str, ca: Path, scenario: str, seed: int |
         https://www.swift.ac.uk/user_objects/register.php
     """
     from ..clocks.virtual import parse_clock
-    from ..scenario.scenario import load
+    from ..scenario.files import load_scenario
     from ..simulator import Simulator
     from ..transport.proxy import Proxy
 
     if host not in LOOPBACK:
         raise click.UsageError(f"--host is {host!r}, but must be a loopback address: the proxy does not check callers")
     require_writable(ca)
-    played = load(scenario)
+    played = load_scenario(scenario)
     with Simulator(played, parse_clock(clock, played.start), seed=seed) as simulator:
         try:
             listening = Proxy(simulator.app, simulator.clock, host=host, port=port)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contracts.watching import RequestWatcher
 
     from ..reports.files import Material
-    from ..reports.limits import Gate
+    from ..reports.limits import Limit
     from ..scenario.scenario import Scenario
     from ..web.app import SimulatorApp
 
@@ -69,14 +69,14 @@ def run(
       xrt-mock run --fail-on 'active>5' --report json - -- python my_pipeline.py
     """
     gc.disable()  # until all is loaded
-    from ..reports.limits import parse
-    from ..scenario.scenario import load
+    from ..reports.limits import parse_limits
+    from ..scenario.files import load_scenario
 
-    limits = parse(fail_on)
+    limits = parse_limits(fail_on)
     _check_reports(reports)
     watched = watched or any(limit.quantity == "violations" for limit in limits)
     make_watcher = _load_watcher() if watched else None
-    began, played = time.perf_counter(), load(scenario)
+    began, played = time.perf_counter(), load_scenario(scenario)
     code, material = _simulate(played, seed, command, limits, make_watcher, copies=copies, allow_net=allow_net)
     _write_reports(reports, material)
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
@@ -103,7 +103,7 @@ def _simulate(
     played: Scenario,
     seed: int | None,
     command: Sequence[str],
-    limits: Sequence[Gate],
+    limits: Sequence[Limit],
     make_watcher: Callable[[SimulatorApp], RequestWatcher] | None,
     *,
     copies: int,
@@ -118,7 +118,7 @@ def _simulate(
         with running(asked, command, copies=copies, allow_net=allow_net) as programs:
             # loaded while the program begins, which takes about as long
             from ..reports.files import Material
-            from ..reports.limits import failures
+            from ..reports.limits import broken_limits
             from ..simulator import Simulator
 
             simulator = kept.enter_context(Simulator(played, asked.clock, seed=seed))
@@ -131,21 +131,21 @@ def _simulate(
         report, controls = simulator.report(), simulator.controls
         if watcher is not None:
             report["contract_violations"] = watcher.report()
-        failed = failures(limits, report)
+        failed = broken_limits(limits, report)
         return code, Material(report, failed, [str(limit) for limit in limits], controls.jobs(), controls.journal())
 
 
 def _write_reports(reports: Sequence[tuple[str, Path]], material: Material) -> None:
     """Write the reports that were asked for, and print a summary on standard error."""
-    from ..reports import courtesy
-    from ..reports.files import render
+    from ..reports.courtesy import report_text
+    from ..reports.files import render_report
 
     for form, file in reports:
-        text = render(form, material)
+        text = render_report(form, material)
         if str(file) == "-":
             click.echo(text, nl=False)
         else:
             file.write_text(text, encoding="utf-8")
-    click.echo(courtesy.as_text(material.report), err=True)
+    click.echo(report_text(material.report), err=True)
     for words in material.failures:
         click.secho(words, fg="red", err=True)

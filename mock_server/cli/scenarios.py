@@ -19,12 +19,14 @@ def scenarios(as_json: bool) -> None:
       xrt-mock scenarios
       xrt-mock run --scenario busy-week -- python my_pipeline.py
     """
-    from ..reports.courtesy import iso
-    from ..scenario.scenario import load, names
+    from ..reports.courtesy import iso_text
+    from ..scenario.files import load_scenario, scenario_names
 
-    found = [load(name) for name in names()]
+    found = [load_scenario(name) for name in scenario_names()]
     if as_json:
-        listed = [{"name": s.name, "description": s.description, "seed": s.seed, "start": iso(s.start)} for s in found]
+        listed = [
+            {"name": s.name, "description": s.description, "seed": s.seed, "start": iso_text(s.start)} for s in found
+        ]
         click.echo(json.dumps(listed, indent=2))
     else:
         click.echo("\n".join(f"{s.name:20} {s.description}" for s in found))

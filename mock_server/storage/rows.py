@@ -155,4 +155,6 @@ def _restored_row(table: str, row: Mapping[str, Any]) -> Row:
         valid = isinstance(value, types) and not isinstance(value, bool)
         if not (valid or (value is None and nullable) or (value == "never" and never)):
             raise ValueError(f"{table}.{name} cannot be {value!r}")
-    return tuple(NEVER if row[name] == "never" and kind.startswith("DOUBLE") else row[name] for name, kind in columns.items())
+    return tuple(
+        NEVER if row[name] == "never" and kind.startswith("DOUBLE") else row[name] for name, kind in columns.items()
+    )

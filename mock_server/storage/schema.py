@@ -85,9 +85,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 Each dialect has its own SQL for NUMBER (of a job: up to fifteen digits) and SERIAL (primary key: the next number).
 """
-SERIALS = {
-    table: name for table, columns in TABLES.items() for name, kind in columns.items() if kind == "SERIAL"
-}
+SERIALS = {table: name for table, columns in TABLES.items() for name, kind in columns.items() if kind == "SERIAL"}
 """Columns whose numbers the database counts, by table."""
 _CONSTRAINTS = {"builds": ["PRIMARY KEY (job_id, place)"]}
 _INDEXES = {

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
-from ..core import queue
 from ..core.errors import Refusal
 from ..core.faults import KINDS, OPERATIONS
-from ..reports import courtesy, timeline
-from ..scenario.scenario import SETTINGS
+from ..core.queue import status_at
+from ..reports.courtesy import report_text
+from ..reports.timeline import activity, gantt
+from ..scenario.settings import SETTINGS
 from ..service.operator import ControlError
 from . import wire
 from .call import current_call
@@ -79,12 +80,12 @@ def show(problem: str = "") -> Response:
         scenario=scenario,
         clock=clock,
         next_change=sim.controls.next_change(),
-        gantt=timeline.gantt(jobs, scenario, now),
-        users=timeline.activity(jobs, sim.controls.users(), now),
+        gantt=gantt(jobs, scenario, now),
+        users=activity(jobs, sim.controls.users(), now),
         limit=scenario.at(now)["limits.active_jobs"],
         jobs=jobs[::-1][:_JOBS],
         number_of_jobs=len(jobs),
-        report=courtesy.as_text(sim.controls.report()).splitlines(),
+        report=report_text(sim.controls.report()).splitlines(),
         faults=sim.controls.faults(),
         kinds=KINDS,
         operations=OPERATIONS,
@@ -92,7 +93,7 @@ def show(problem: str = "") -> Response:
         values=sim.controls.scenario(),
         date=wire.date_text,
         text=wire.status_text,
-        status_at=queue.status_at,
+        status_at=status_at,
         **filtered_journal(sim.controls),
     )
     return make_response(page, 400 if problem else 200)

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from mock_server import MockServer
 from mock_server.cli.commands import main
-from mock_server.scenario.scenario import names
+from mock_server.scenario.files import scenario_names
 
 from .conftest import IMAGE, ME
 
@@ -44,7 +44,7 @@ def test_scenarios_are_listed_with_their_stories():
     result = command("scenarios")
     assert result.exit_code == 0
     listed = dict(line.split(maxsplit=1) for line in result.output.splitlines())
-    assert sorted(listed) == names()
+    assert sorted(listed) == scenario_names()
     assert all(len(story) > 40 for story in listed.values())
 
 

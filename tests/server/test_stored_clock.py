@@ -9,9 +9,10 @@ from mock_server import Simulator
 from mock_server.clocks import stored
 from mock_server.clocks.stored import ClockError, StoredVirtualClock
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.scenario.scenario import ScenarioError, load
+from mock_server.scenario.files import load_scenario
+from mock_server.scenario.settings import ScenarioError
 
-CALM = load("calm")
+CALM = load_scenario("calm")
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_the_stored_scenario_goes_on_with_seed_and_settings(db):
     with Simulator(db=db) as sim:
         assert (sim.scenario.name, sim.scenario.seed) == ("flaky", 99)
         assert sim.controls.scenario()["limits.active_jobs"] == 3
-        assert sim.scenario == replace(load("flaky"), seed=99, values=sim.scenario.values)
+        assert sim.scenario == replace(load_scenario("flaky"), seed=99, values=sim.scenario.values)
 
 
 def test_the_same_scenario_may_be_named_again(db):
