@@ -120,6 +120,7 @@ def test_a_sleeper_never_takes_the_time_of_another_process_back(db, monkeypatch)
             set_clock(now)
 
         monkeypatch.setattr(one.store, "set_clock", set_late)
+        assert isinstance(one.clock, StoredVirtualClock)
         one.clock.join((0,))
         one.clock.attach((0,))
         one.clock.sleep(60)
