@@ -12,7 +12,6 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cached_property, lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -404,4 +403,4 @@ def check_same(record: Mapping[str, Any], scenario: Scenario) -> None:
 
 
 def _folder() -> Path:
-    return Path(str(files(__package__))) / "scenarios"
+    return Path(__file__).with_name("scenarios")
