@@ -91,7 +91,7 @@ class StoredVirtualClock(VirtualClock):
         check_forward(seconds)
         self._store.advance_clock(seconds)
         with self._lock:
-            self._settle()
+            self._run_next()
         return self.now()
 
 

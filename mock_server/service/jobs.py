@@ -14,16 +14,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..clocks.stored import StoredScaledClock, StoredVirtualClock
-from ..core import queue as queueing
 from ..core import selection
 from ..core.durations import duration
 from ..core.errors import JobRefused, LimitReached, NotResolved, Refusal, UserRefused
 from ..core.model import CancelCode, Job, Product, StatusCode, User
 from ..core.progress import progress_at
-from ..core.queue import NEVER, Queue, Rules, Wish
+from ..core.queue import (
+    NEVER,
+    Queue,
+    Rules,
+    Wish,
+    cancel_products,
+    plan_builds,
+    replan_jobs,
+    status_at,
+    waits_for_position,
+)
 from ..core.random import bits, normal, uniform
 from ..storage.rows import user_key
-from ..submission import read
+from ..submission.read import read_submission
 from ..submission.values import is_missing
 
 if TYPE_CHECKING:
@@ -133,7 +142,7 @@ class JobService:
             now, scenario, epoch = moment
             if not is_missing(raw.get("UserID")):
                 self._require_user(facts, raw["UserID"])
-            submission = read.read(raw, epoch.defaults)
+            submission = read_submission(raw, epoch.defaults)
             limit = epoch["limits.active_jobs"]
             standing = facts.standing(submission.user, now)
             if standing.active >= limit:
@@ -143,7 +152,7 @@ class JobService:
             job = Job(number, submission.user, submission.name, now, submission.job_pars(resolved))
             wishes = self._wishes(job, submission.products, moment, fault)
             queue = Queue(scenario, standing.last_start, facts.slots_held_after(max(standing.last_start, now)))
-            job = replace(job, builds=queueing.plan(wishes, now, _rules(epoch), queue))
+            job = replace(job, builds=plan_builds(wishes, now, _rules(epoch), queue))
             facts.add_job(job)
         return job
 
@@ -189,20 +198,20 @@ class JobService:
         with self.store.transaction() as facts:
             moment = self.begin(facts)
             job = self.owned(facts, user, job_id)
-            after, codes = queueing.cancel(job, [known[name] for name in names if name in known], moment.now)
+            after, codes = cancel_products(job, [known[name] for name in names if name in known], moment.now)
             if after != job:
                 facts.save_jobs([after])
-                self._replan(facts, moment, nobody_later=True)
+                self._replan(facts, moment, earlier_only=True)
         return {name: codes[known[name]] if name in known else CancelCode.NO_SUCH_PRODUCT for name in names}
 
     def replan(self, facts: Facts) -> None:
         """Plan again what has not started, within the transaction that changed the slots."""
-        self._replan(facts, self.begin(facts), nobody_later=False)
+        self._replan(facts, self.begin(facts), earlier_only=False)
 
-    def _replan(self, facts: Facts, moment: Moment, *, nobody_later: bool) -> None:
+    def _replan(self, facts: Facts, moment: Moment, *, earlier_only: bool) -> None:
         now, scenario, epoch = moment
         jobs = facts.unfinished(now)
-        planned = queueing.replan(jobs, now, _rules(epoch), scenario, nobody_later=nobody_later)
+        planned = replan_jobs(jobs, now, _rules(epoch), scenario, earlier_only=earlier_only)
         facts.save_jobs(new for old, new in zip(jobs, planned, strict=True) if new != old)
 
     # looking ------------------------------------------------------------------------------------------------
@@ -315,7 +324,7 @@ def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Mo
     mode = "PC" if product in _NEEDS_PHOTON_COUNTING else None
     if outcome is StatusCode.COMPLETE and sum(observation.exposure(mode) for observation in chosen) <= 0:
         outcome = StatusCode.FAILED  # it cannot be made of these observations
-    waits = queueing.waits_for_position(job.parameters, product)
+    waits = waits_for_position(job.parameters, product)
     return Wish(product, length, outcome, len(chosen), items, waits)
 
 
@@ -346,7 +355,7 @@ def _rules(epoch: Epoch) -> Rules:
 def _status(build: Build | None, job: Job, now: float, *, progress: bool) -> ProductStatus:
     if build is None:
         return ProductStatus(None, {"GotProgress": 0})
-    code = queueing.status_at(build, now)
+    code = status_at(build, now)
     shown = progress and code is StatusCode.RUNNING
     return ProductStatus(code, progress_at(build, job.parameters, now) if shown else {"GotProgress": 0})
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from ..clocks.base import ScaledClock
 from ..clocks.virtual import VirtualClock
 from ..core.errors import Refusal
-from ..core.faults import ANY, Fault, never_fired, which
+from ..core.faults import ANY, Fault, find_fault, never_fired
 from ..core.model import User
 from ..core.queue import next_change
-from ..reports import courtesy
-from ..scenario.scenario import ScenarioError, as_record, check_same, check_values
+from ..reports.courtesy import courtesy_report, iso_text
+from ..scenario.files import check_same_scenario, scenario_record
+from ..scenario.settings import ScenarioError, check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,9 +64,9 @@ class Controls:
         """Store the scenario with its users and planned faults, or check that the database holds this scenario."""
         given = self._stage.given
         stored = facts.meta("scenario")
-        facts.set_meta("scenario", json.dumps(as_record(given)))
+        facts.set_meta("scenario", json.dumps(scenario_record(given)))
         if stored is not None:
-            check_same(json.loads(stored), given)
+            check_same_scenario(json.loads(stored), given)
             return
         for address in given.users:
             facts.save_user(User(address, self._jobs.link_token(address), self._jobs.begin(facts).now))
@@ -82,12 +83,12 @@ class Controls:
         if isinstance(self._clock, ScaledClock):
             kind = "system" if self._clock.factor == 1 else "scaled"
             factor = {"factor": self._clock.factor}
-        return {"now": now, "kind": kind, "iso": courtesy.iso(now)} | factor
+        return {"now": now, "kind": kind, "iso": iso_text(now)} | factor
 
     def advance(self, seconds: float) -> dict[str, Any]:
         """Move time forward by `seconds` and return the clock."""
         if self._clock.now() + seconds > END_OF_TIME:
-            raise ControlError(f"simulated time ends at {courtesy.iso(END_OF_TIME)}")
+            raise ControlError(f"simulated time ends at {iso_text(END_OF_TIME)}")
         try:
             self._clock.advance(seconds)
         except ValueError as error:
@@ -98,7 +99,7 @@ class Controls:
         """Move time forward to `now` [s]; it never goes back."""
         before = self._clock.now()
         if now < before:
-            raise ControlError(f"simulated time is {courtesy.iso(before)} and never goes back")
+            raise ControlError(f"simulated time is {iso_text(before)} and never goes back")
         return self.advance(now - before)
 
     def is_virtual(self) -> bool:
@@ -114,7 +115,7 @@ class Controls:
     def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Change settings from now on, and return all in force."""
         try:
-            check_values(values)
+            check_settings(values)
         except ScenarioError as error:
             raise ControlError(str(error)) from error
         with self._changing() as facts:
@@ -171,7 +172,7 @@ class Controls:
             now = (moment or self._jobs.begin(facts)).now
             planned, fired = self._stage.faults, {number: count for number, _, count in facts.faults()}
             call = facts.count_call(operation)
-            triggered = which(planned, operation, call, now, seed=self._stage.given.seed, fired=fired)
+            triggered = find_fault(planned, operation, call, now, seed=self._stage.given.seed, fired=fired)
             if triggered is not None:
                 facts.fired(triggered)
         return None if triggered is None else planned[triggered]
@@ -207,7 +208,7 @@ class Controls:
     def report(self) -> dict[str, Any]:
         """Return the courtesy report; all times in it are simulated."""
         now, scenario, _ = self._jobs.begin()
-        return courtesy.courtesy(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
+        return courtesy_report(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
 
     # the whole state ----------------------------------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class Controls:
         try:
             with self._changing() as facts:
                 facts.restore(tables)
-                facts.set_meta("scenario", json.dumps(as_record(self._stage.given)))
+                facts.set_meta("scenario", json.dumps(scenario_record(self._stage.given)))
         except ValueError as error:
             raise ControlError(f"this is not a state that was saved here: {error}") from error
         before = self._clock.now()

@@ -9,11 +9,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..core import queue
 from ..core.durations import rebin_duration
 from ..core.errors import Expired, NotReady
 from ..core.model import Job, Product, Rebin, StatusCode
-from ..submission import read
+from ..core.queue import status_at
+from ..submission.read import read_submission
 from .jobs import no_such_job
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Contents:
             moment = moment or self._jobs.begin(facts)
             job = self._jobs.owned(facts, user, job_id)
         build = job.build(product)
-        if build is None or queue.status_at(build, moment.now) is not StatusCode.COMPLETE:
+        if build is None or status_at(build, moment.now) is not StatusCode.COMPLETE:
             raise NotReady(f"The {product.words} is not complete")
         self._refuse_expired(job, moment)
         return self._order(job, build, moment)
@@ -127,7 +127,7 @@ class Contents:
         with self._store.reading() as facts:
             moment = moment or self._jobs.begin(facts)
             job = facts.job(job_id) or no_such_job(job_id)
-        ended = [build for build in job.builds if queue.status_at(build, moment.now).ended]
+        ended = [build for build in job.builds if status_at(build, moment.now).ended]
         self._refuse_expired(job, moment)
         return [self._order(job, build, moment) for build in ended]
 
@@ -161,12 +161,12 @@ class Contents:
             now = moment.now
             job = facts.job(job_id) or no_such_job(job_id)
             build = job.build(Product.LIGHT_CURVE)
-            if build is None or queue.status_at(build, now) is not StatusCode.COMPLETE:
+            if build is None or status_at(build, now) is not StatusCode.COMPLETE:
                 raise NotReady(f"The light curve of job {job_id} is not complete")
             self._refuse_expired(job, moment)
             # checked like a submission of the light curve alone
             others = {product.flag: 0 for product in Product if product is not Product.LIGHT_CURVE}
-            parameters = read.read({**job.parameters, **others, **changed}, moment.epoch.defaults).job_pars({})
+            parameters = read_submission({**job.parameters, **others, **changed}, moment.epoch.defaults).job_pars({})
             length = rebin_duration(build.observations)
             return facts.add_rebin(Rebin(0, job_id, now, now + 1, now + 1 + length, parameters))
 

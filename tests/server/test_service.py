@@ -14,7 +14,7 @@ from mock_server.core.errors import JobRefused, LimitReached, NotResolved, Param
 from mock_server.core.faults import Fault
 from mock_server.core.journal import Entry
 from mock_server.core.model import CancelCode, Product, StatusCode
-from mock_server.scenario.scenario import load
+from mock_server.scenario.files import load_scenario
 from mock_server.service.results import Contents
 
 from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
@@ -22,7 +22,7 @@ from .racing import race
 
 DAY = 86400.0
 IMAGE_S = 96.0  # 60 s, and 4 s for each of 9 observations
-CALM = load("calm")
+CALM = load_scenario("calm")
 
 
 def code(sim: Simulator, job_id: int, product: Product = Product.IMAGE, user: str = ME) -> StatusCode | None:

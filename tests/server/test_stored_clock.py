@@ -9,9 +9,10 @@ from mock_server import Simulator
 from mock_server.clocks import stored
 from mock_server.clocks.stored import ClockError, StoredVirtualClock
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.scenario.scenario import ScenarioError, load
+from mock_server.scenario.files import load_scenario
+from mock_server.scenario.settings import ScenarioError
 
-CALM = load("calm")
+CALM = load_scenario("calm")
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_the_stored_scenario_goes_on_with_seed_and_settings(db):
     with Simulator(db=db) as sim:
         assert (sim.scenario.name, sim.scenario.seed) == ("flaky", 99)
         assert sim.controls.scenario()["limits.active_jobs"] == 3
-        assert sim.scenario == replace(load("flaky"), seed=99, values=sim.scenario.values)
+        assert sim.scenario == replace(load_scenario("flaky"), seed=99, values=sim.scenario.values)
 
 
 def test_the_same_scenario_may_be_named_again(db):
@@ -151,11 +152,11 @@ def test_comments_of_a_scenario_may_change(db, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"scenario": "flaky"}, "plays the scenario 'calm': leave --scenario and --seed out"),
-        ({"scenario": "calm", "seed": 5}, "plays the seed 1: leave"),
-        ({"seed": 5}, "plays the seed 1: leave"),
-        ({"settings": {"queue.slots": 1}}, "plays other settings of 'calm'"),
-        ({"scenario": replace(CALM, text="seed = 1\n[sky]\n")}, "plays other text of 'calm'"),
+        ({"scenario": "flaky"}, "holds the scenario 'calm': leave --scenario and --seed out"),
+        ({"scenario": "calm", "seed": 5}, "holds the seed 1: leave"),
+        ({"seed": 5}, "holds the seed 1: leave"),
+        ({"settings": {"queue.slots": 1}}, "holds other settings of 'calm'"),
+        ({"scenario": replace(CALM, text="seed = 1\n[sky]\n")}, "holds another text of 'calm'"),
     ],
 )
 def test_another_scenario_than_the_one_played_is_refused(db, options, words):
