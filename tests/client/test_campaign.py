@@ -33,7 +33,7 @@ class PlainContents:
 
 def simulator(scenario: str = "calm", settings: dict[str, Any] | None = None) -> Simulator:
     sim = Simulator(scenario=scenario, settings=settings)
-    sim.jobs.stage._builder = PlainContents()  # type: ignore[assignment] # a stand-in, as said there
+    sim.jobs.in_force._builder = PlainContents()  # type: ignore[assignment] # a stand-in, as said there
     return sim
 
 
