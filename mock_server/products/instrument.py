@@ -1,4 +1,4 @@
-"""The simulated telescope: area, sharpness, resolution, absorption in front of it. Arithmetic only, no draws.
+"""The simulated telescope: area, sharpness, resolution, absorption in front of it. Arithmetic only, nothing is drawn.
 
 Energies are in keV, lengths on the detector in pixels, channels are PI channels of 10 eV.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,50 +35,42 @@ _FREEDOM = 2 * (_BETA - 0.5) - 1  # a King profile seen edge-on is Student's t w
 _SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
-def _table(name: str) -> Floats:
-    text = (resources.files(__package__) / "data" / name).read_text(encoding="ascii")
-    rows = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return np.array([[float(cell) for cell in row.split(",")] for row in rows[1:]])
+def read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """Make an array read-only and return it: caches of a module are shared by all simulators."""
+    values.setflags(write=False)
+    return values
 
 
 @cache
+def _table(name: str) -> Floats:
+    """Return the rows of a file of the folder ``data``."""
+    text = (resources.files(__package__) / "data" / name).read_text(encoding="ascii")
+    rows = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return read_only(np.array([[float(cell) for cell in row.split(",")] for row in rows[1:]]))
+
+
 def effective_area() -> Floats:
     """Effective area of the folding bins [cm2], shape (590,): on axis, whole PSF, all grades."""
     table = _table("xrt_area.csv")
     return np.interp(MIDDLES, table[:, 0], table[:, 1])
 
 
-def cross_section(energy: ArrayLike) -> Floats:
-    """Photoelectric cross-section per hydrogen atom [cm2] at `energy` [keV].
+def optical_depth(redshift: float = 0.0) -> Floats:
+    """Optical depth of each folding bin for 1 cm-2 of gas at `redshift`, shape (590,).
 
-    Coefficients of Morrison & McCammon (1983), times 0.75, which brings them near the abundances the service's fits
-    use (derived: reproduces published counts-to-flux factors).
+    Photoelectric cross-sections per hydrogen atom of Morrison & McCammon (1983), times 0.75, which brings them near
+    the abundances that the service's fits use (derived: reproduces published counts-to-flux factors).
     """
-    energy = np.asarray(energy, dtype=float)
-    table = _table_of_absorption()
+    energy = MIDDLES * (1.0 + redshift)
+    table = _table("absorption.csv")
     row = table[np.clip(np.searchsorted(table[:, 0], energy, side="right") - 1, 0, len(table) - 1)]
     c0, c1, c2 = row[..., 2], row[..., 3], row[..., 4]
     return np.asarray(0.75e-24 * (c0 + c1 * energy + c2 * energy**2) / energy**3)
 
 
-@cache
-def _table_of_absorption() -> Floats:
-    return _table("absorption.csv")
-
-
-@cache
-def _cross_sections(redshift: float) -> Floats:
-    return cross_section(MIDDLES * (1.0 + redshift))
-
-
 def transmission(column: float, redshift: float = 0.0) -> Floats:
     """Share of the photons of each folding bin that pass `column` [cm-2] of gas at `redshift`, shape (590,)."""
-    return np.exp(-column * _cross_sections(redshift))
-
-
-def optical_depth(redshift: float = 0.0) -> Floats:
-    """Optical depth of each folding bin for 1 cm-2 of gas at `redshift`, shape (590,)."""
-    return _cross_sections(redshift)
+    return np.exp(-column * optical_depth(redshift))
 
 
 @cache
@@ -96,8 +88,13 @@ def response() -> Floats:
     rows, columns = np.nonzero((channels[:, :-1] >= 0) & (channels[:, :-1] < CHANNELS))
     matrix = np.zeros((len(MIDDLES), CHANNELS))
     matrix[rows, channels[rows, columns]] = shares[rows, columns]
-    matrix.setflags(write=False)
-    return matrix
+    return read_only(matrix)
+
+
+@cache
+def response_by_channel() -> Floats:
+    """Return :func:`response` with a row for each channel, contiguous in memory, shape (1024, 590)."""
+    return read_only(np.ascontiguousarray(response().T))
 
 
 def energy_to_channel(energy: float) -> int:

@@ -28,7 +28,6 @@ class FieldSource(NamedTuple):
     rate: float
 
 
-@lru_cache(maxsize=64)
 def around(
     seed: int, position: tuple[float, float], radius: float, but: tuple[float, float], apart: float
 ) -> tuple[FieldSource, ...]:
@@ -36,13 +35,14 @@ def around(
 
     Those within `apart` [deg] of `but`, the target, are left out: the target's photons stay its own.
     """
-    found = [
-        source
-        for row, column in _cells(position, radius)
-        for source in _in_cell(seed, row, column)
-        if coordinates.separation((source.ra, source.dec), position) <= radius
-        and coordinates.separation((source.ra, source.dec), but) > apart
-    ]
+    found = []
+    for row, column in _cells(position, radius):
+        for source in _in_cell(seed, row, column):
+            here = (source.ra, source.dec)
+            if abs(source.dec - position[1]) > radius or coordinates.separation(here, position) > radius:
+                continue
+            if abs(source.dec - but[1]) > apart or coordinates.separation(here, but) > apart:
+                found.append(source)
     return tuple(sorted(found, key=lambda source: (-source.rate, source.name)))
 
 
