@@ -49,9 +49,8 @@ def around(
 def _cells(position: tuple[float, float], radius: float) -> list[tuple[int, int]]:
     """Cells that may hold something within `radius`: rows of declination, cut into columns of equal width."""
     ra, dec = position
-    rows = range(_row(dec - radius), _row(min(dec + radius, 89.999)) + 1)
     cells = []
-    for row in rows:
+    for row in range(_row(dec - radius), _row(min(dec + radius, 89.999)) + 1):
         columns = _columns(row)
         reach = min(180.0, radius / max(math.cos(math.radians(min(abs(dec) + radius, 89.9))), 1e-3))
         low, high = (math.floor((ra + side) / 360.0 * columns) for side in (-reach, reach))
@@ -70,24 +69,19 @@ def _columns(row: int) -> int:
 
 @lru_cache(maxsize=2048)
 def _in_cell(seed: int, row: int, column: int) -> tuple[FieldSource, ...]:
+    """Draw the sources of one cell; gaps between them are exponential, so that their number is Poissonian."""
     low, high = (math.sin(math.radians((row + k) * CELL_DEG - 90.0)) for k in (0, 1))
     width = 360.0 / _columns(row)
-    area = math.degrees(high - low) * width
-    sources = []
-    for n in range(_poisson(seed, row, column, area * _PER_AREA)):
+    expected = math.degrees(high - low) * width * _PER_AREA
+    sources: list[FieldSource] = []
+    gaps = 0.0
+    while True:
+        n = len(sources)
+        gaps -= math.log(random.uniform(seed, "field sources", row, column, n))
+        if gaps > expected:
+            return tuple(sources)
         key = ("field source", row, column, n)
         rate = FAINTEST * random.uniform(seed, *key, "rate") ** (-1 / _SLOPE)
         ra = (column + random.uniform(seed, *key, "ra")) * width
         dec = math.degrees(math.asin(random.uniform(seed, *key, "dec", low=low, high=high)))
         sources.append(FieldSource(f"field {row} {column} {n}", ra, dec, min(rate, BRIGHTEST)))
-    return tuple(sources)
-
-
-def _poisson(seed: int, row: int, column: int, mean: float) -> int:
-    """Draw a Poisson number by adding up exponential gaps."""
-    count, total = 0, 0.0
-    while True:
-        total -= math.log(random.uniform(seed, "field sources", row, column, count))
-        if total > mean:
-            return count
-        count += 1

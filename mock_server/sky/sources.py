@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import types
 import typing
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
-from functools import lru_cache
-from importlib.resources import files
+from functools import cache, lru_cache
+from pathlib import Path
+from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core import random
@@ -78,6 +78,31 @@ class Rate:
             raise ValueError(f"rate.kind is {self.kind!r}, but must be one of {', '.join(KINDS)}")
         if len(self.slopes) != len(self.breaks_s) + 1:
             raise ValueError(f"rate.slopes needs one entry more than breaks_s, not {len(self.slopes)}")
+
+    def level(self, met: Any, lib: Any) -> Any:
+        """Level of a source with outbursts at `met` [s]: linear rise in 3 d, exponential decay [count/s]."""
+        level: Any = self.quiescent_rate if self.kind == "outburst" else self.mean_rate
+        boost: Any = 1.0 + 0.0 * met
+        for start_mjd, decay_d, factor in self.outbursts_mjd:
+            age = met - met_from_mjd(start_mjd)
+            rise = (_above(age) - _above(age - _RISE)) / _RISE
+            boost = boost + (factor - 1) * rise * lib.exp(-_above(age - _RISE) / (decay_d * _DAY))
+        return level * boost
+
+    def decayed(self, age: Any, lib: Any) -> Any:
+        """Broken power law with flares at `age` [s since T0]; before one second it stays level [count/s]."""
+        log_age = lib.log(1.0 + _above(age - 1.0))
+        value = self.rate_at_reference * lib.exp(self._fall(math.log(self.reference_s)) - self._fall(log_age))
+        for flare in self.flares:
+            value = value * (1 + flare.factor * lib.exp(-(((age - flare.peak_s) / flare.width_s) ** 2) / 2))
+        return value - _above(value - self.cap)
+
+    def _fall(self, log_age: Any) -> Any:
+        """Minus the logarithm of the broken power law, up to a constant."""
+        fall = self.slopes[0] * log_age
+        for before, after, at in zip(self.slopes, self.slopes[1:], self.breaks_s, strict=False):
+            fall = fall + (after - before) * _above(log_age - math.log(at))
+        return fall
 
 
 @dataclass(frozen=True)
@@ -193,8 +218,8 @@ class Source:
         if rate.kind == "none":
             return 0.0 * met
         if rate.kind == "decay":
-            return _decay(rate, met - (self.t0_met or 0.0), lib)
-        level = smooth_level(rate, met, lib)
+            return rate.decayed(met - (self.t0_met or 0.0), lib)
+        level = rate.level(met, lib)
         if rate.red_noise_rms > 0:
             waves = _waves(seed, self.name, rate.red_noise_rms, rate.red_noise_slope)
             noise = sum(a * lib.sin(w * met + p) for a, w, p in waves)
@@ -209,42 +234,14 @@ class Source:
             case "none":
                 return 0.0
             case "decay":
-                return float(_decay(self.rate, met - (self.t0_met or 0.0), math))
+                return float(self.rate.decayed(met - (self.t0_met or 0.0), math))
             case _:
-                return float(smooth_level(self.rate, met, math))
-
-
-def smooth_level(rate: Rate, met: Any, lib: Any) -> Any:
-    """Level of a source with outbursts [count/s]: linear rise in 3 d, exponential decay."""
-    level: Any = rate.quiescent_rate if rate.kind == "outburst" else rate.mean_rate
-    boost: Any = 1.0 + 0.0 * met
-    for start_mjd, decay_d, factor in rate.outbursts_mjd:
-        age = met - met_from_mjd(start_mjd)
-        rise = (_above(age) - _above(age - _RISE)) / _RISE
-        boost = boost + (factor - 1) * rise * lib.exp(-_above(age - _RISE) / (decay_d * _DAY))
-    return level * boost
+                return float(self.rate.level(met, math))
 
 
 def _above(x: Any) -> Any:
     """Return max(x, 0) without a branch."""
     return (x + abs(x)) / 2
-
-
-def _decay(rate: Rate, age: Any, lib: Any) -> Any:
-    """Broken power law with flares; before one second after T0 it stays level."""
-    log_age = lib.log(1.0 + _above(age - 1.0))
-    value = rate.rate_at_reference * lib.exp(_fall(rate, math.log(rate.reference_s)) - _fall(rate, log_age))
-    for flare in rate.flares:
-        value = value * (1 + flare.factor * lib.exp(-(((age - flare.peak_s) / flare.width_s) ** 2) / 2))
-    return value - _above(value - rate.cap)
-
-
-def _fall(rate: Rate, log_age: Any) -> Any:
-    """Minus the logarithm of the broken power law, up to a constant."""
-    fall = rate.slopes[0] * log_age
-    for before, after, at in zip(rate.slopes, rate.slopes[1:], rate.breaks_s, strict=False):
-        fall = fall + (after - before) * _above(log_age - math.log(at))
-    return fall
 
 
 @lru_cache(maxsize=512)
@@ -263,35 +260,31 @@ def key_of(name: str) -> str:
     return "".join(name.split()).lower()
 
 
-@lru_cache(maxsize=1)
-def builtin() -> Mapping[str, Mapping[str, Any]]:
-    """Return the built-in catalogue as it is written: entries by :func:`key_of` their name."""
-    document = json.loads(files(__package__).joinpath("data/catalogue.json").read_text("utf-8"))
-    return {key_of(entry["name"]): entry for entry in document["sources"]}
-
-
 def catalogue(overrides: tuple[Mapping[str, Any], ...] = ()) -> tuple[Source, ...]:
-    """Return all named sources: the built-in ones, changed or added to by `overrides` (by name, key by key)."""
-    entries: dict[str, Mapping[str, Any]] = dict(builtin())
-    changed: dict[str, Source] = {}
+    """Return all named sources: the built-in ones, changed or added to by `overrides` (by name, key by key).
+
+    Raises
+    ------
+    ValueError
+        A source has no name; a key is unknown, missing, or of the wrong type.
+    """
+    sources = dict(_builtin())
     for override in overrides:
         name = override.get("name")
         if not isinstance(name, str) or not key_of(name):
             raise ValueError("every source needs a name")
-        key = next((k for k, e in entries.items() if key_of(name) in _keys(e)), key_of(name))
-        old = entries.get(key, {"name": name})
-        entries[key] = _merged(old, override) | {"name": old["name"]}
-        changed[key] = from_mapping(Source, entries[key], f"source {old['name']}")
-    return tuple((_builtin_sources() | changed).values())
+        key = next((k for k, s in sources.items() if key_of(name) in map(key_of, (s.name, *s.aliases))), key_of(name))
+        old = asdict(sources[key]) if key in sources else {"name": name}
+        sources[key] = from_mapping(Source, _merged(old, override) | {"name": old["name"]}, f"source {old['name']}")
+    return tuple(sources.values())
 
 
-@lru_cache(maxsize=1)
-def _builtin_sources() -> dict[str, Source]:
-    return {key: from_mapping(Source, entry, f"source {entry['name']}") for key, entry in builtin().items()}
-
-
-def _keys(entry: Mapping[str, Any]) -> set[str]:
-    return {key_of(name) for name in (entry["name"], *entry.get("aliases", ()))}
+@cache
+def _builtin() -> Mapping[str, Source]:
+    """Return the sources of the built-in catalogue by :func:`key_of` their names; the file is read once."""
+    document = json.loads((Path(__file__).with_name("data") / "catalogue.json").read_text("utf-8"))
+    found = (from_mapping(Source, entry, f"source {entry['name']}") for entry in document["sources"])
+    return MappingProxyType({key_of(source.name): source for source in found})
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -318,7 +311,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
     ValueError
         A key is unknown (the message names the nearest one), missing, or of the wrong type.
     """
-    hints = _hints(typing.cast("Hashable", cls))
+    hints = _types_of_fields(typing.cast("Hashable", cls))
     names = [f.name for f in fields(cls)]  # type: ignore[arg-type]  # only dataclasses come here
     refuse_unknown(mapping, names, where)
     values = {key: _coerced(hints[key], value, f"{where}: {key}") for key, value in mapping.items()}
@@ -328,14 +321,14 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
         raise ValueError(f"{where}: {error}") from error
 
 
-@lru_cache(maxsize=32)
-def _hints(cls: Hashable) -> Mapping[str, Any]:
-    return typing.get_type_hints(typing.cast(Any, cls))
+@cache
+def _types_of_fields(cls: Hashable) -> Mapping[str, Any]:
+    return MappingProxyType(typing.get_type_hints(typing.cast(Any, cls)))
 
 
 def _coerced(hint: Any, value: Any, where: str) -> Any:
     """Turn plain data into what a field is declared to hold."""
-    if typing.get_origin(hint) is types.UnionType:
+    if typing.get_origin(hint) is UnionType:
         return None if value is None else _coerced(typing.get_args(hint)[0], value, where)
     if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, dict):
         return from_mapping(hint, value, where)
