@@ -15,7 +15,7 @@ $(VENV)/pip: pyproject.toml
 
 $(VENV)/demo: $(VENV)/pip
 	@echo "Installing the simulator and the official client (about 400 MB)"
-	@$(PIP) install --editable ".[server]" --group official
+	@$(PIP) install --no-compile --editable ".[server]" --group official
 	@touch $@
 
 $(VENV)/tox: $(VENV)/pip
