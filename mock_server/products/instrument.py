@@ -15,6 +15,13 @@ from scipy.special import ndtr, stdtr, stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
 
+
+def read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """Make an array read-only and return it: caches of a module are shared by all simulators."""
+    values.setflags(write=False)
+    return values
+
+
 PIXEL = 2.36
 """Side of a detector pixel [arcsec] (documented)."""
 DETECTOR = (600, 602)
@@ -24,21 +31,15 @@ FRAME = {"PC": 2.5073, "WT": 1.78e-3}
 CHANNELS = 1024
 BAND = (30, 1000)
 """Channels of the nominal band, 0.3-10 keV: first, and first beyond (documented)."""
-ENERGIES = np.linspace(0.2, 12.0, 591)
+ENERGIES = read_only(np.linspace(0.2, 12.0, 591))
 """Edges of the 590 energy bins in which spectra are folded [keV] (assumed)."""
-MIDDLES = 0.5 * (ENERGIES[1:] + ENERGIES[:-1])
+MIDDLES = read_only(0.5 * (ENERGIES[1:] + ENERGIES[:-1]))
 GRADE_SHARES = {"PC": (0.80, 0.01), "WT": (0.75, 0.01)}
 """Shares of the events with grade 0 and with grade 4; the rest has others (assumed)."""
 
 _CORE, _BETA = 5.8, 1.55  # King profile: core radius [arcsec] and slope (documented)
 _FREEDOM = 2 * (_BETA - 0.5) - 1  # a King profile seen edge-on is Student's t with this many degrees of freedom
 _SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
-
-
-def read_only(values: NDArray[Any]) -> NDArray[Any]:
-    """Make an array read-only and return it: caches of a module are shared by all simulators."""
-    values.setflags(write=False)
-    return values
 
 
 @cache

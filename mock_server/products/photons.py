@@ -45,10 +45,18 @@ BAD_COLUMN_CHANCE = 0.35
 """Share of the observations that lose photons to dead columns (assumed)."""
 FIELD_SPECTRUM, FIELD_COLUMN = Spectrum(nh=2e20, gamma=1.8), 3e20
 """Spectrum of all sources around the target, and the Galactic column before them [cm-2] (assumed)."""
-_STEPS = np.linspace(0.0, 1.0, 257)  # 6 s in a long snapshot, so that the shortest period of 100 s is resolved
-_ENERGY = (np.arange(instrument.CHANNELS) + 0.5) / 100
-_BACKGROUND = np.where(_ENERGY > 0.2, 1 / _ENERGY + 0.15, 0.0)
-BACKGROUND_SHARES = instrument.read_only(_BACKGROUND / _BACKGROUND[slice(*instrument.BAND)].sum())
+_STEPS = instrument.read_only(
+    np.linspace(0.0, 1.0, 257)
+)  # 6 s in a long snapshot, so that the shortest period of 100 s is resolved
+
+
+def _background_shares() -> Floats:
+    energy = (np.arange(instrument.CHANNELS) + 0.5) / 100
+    shares = np.where(energy > 0.2, 1 / energy + 0.15, 0.0)
+    return instrument.read_only(shares / shares[slice(*instrument.BAND)].sum())
+
+
+BACKGROUND_SHARES = _background_shares()
 """Background in each channel for each count in 0.3-10 keV: 1/E + 0.15 above 0.2 keV, shape (1024,) (assumed)."""
 _BACKGROUND_CUMULATIVE = instrument.read_only(np.cumsum(BACKGROUND_SHARES))
 
@@ -173,7 +181,8 @@ def field_events(seed: int, observation: Observation, snapshot: Snapshot, source
     true = (places[mine] + tracker_offset(seed, observation, snapshot)).T
     x, y = true + away * np.array([np.cos(turn), np.sin(turn)])
     events = draws.processed(draws.events(met, _channels(cumulative, energy), x, y, grade))
-    return events.take(on_detector(events.x, events.y, roll(seed, observation.target, snapshot.start))).read_only()
+    hit = on_detector(events.x, events.y, roll(seed, observation.target, snapshot.start))
+    return events.take(hit).read_only()
 
 
 # Keyed facts of an observation or a snapshot

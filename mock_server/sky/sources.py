@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import math
 import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType, UnionType
@@ -18,9 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core import random
 from ..core.timescales import met_from_mjd
+from ..core.validation import check_known, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping
 
 T = TypeVar("T")
 KINDS = ("decay", "persistent", "outburst", "none")
@@ -295,29 +295,24 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def refuse_unknown(keys: Iterable[str], names: Sequence[str], where: str) -> None:
-    """Raise ValueError for the first key that is none of `names`, with the nearest one that is."""
-    for key in keys:
-        if key not in names:
-            near = get_close_matches(key, names, 1)
-            raise ValueError(f"{where}: unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
-
-
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
-    """Build a frozen dataclass from plain data.
+    """Build a frozen dataclass from plain data; `where` begins the messages.
 
     Raises
     ------
     ValueError
         A key is unknown (the message names the nearest one), missing, or of the wrong type.
     """
-    hints = _types_of_fields(typing.cast("Hashable", cls))
-    names = [f.name for f in fields(cls)]  # type: ignore[arg-type]  # only dataclasses come here
-    refuse_unknown(mapping, names, where)
-    values = {key: _coerced(hints[key], value, f"{where}: {key}") for key, value in mapping.items()}
+    kinds = _types_of_fields(typing.cast("Hashable", cls))
+    for key in mapping:
+        check_known(key, kinds, f"{where}: there is no key")
+    values = {key: _coerced(kinds[key], value, f"{where}: {key}") for key, value in mapping.items()}
+    needed = [f.name for f in fields(typing.cast(Any, cls)) if f.default is MISSING and f.default_factory is MISSING]
+    if missing := [name for name in needed if name not in values]:
+        raise ValueError(f"{where}: {', '.join(missing)} must be given")
     try:
         return cls(**values)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
 
@@ -326,20 +321,25 @@ def _types_of_fields(cls: Hashable) -> Mapping[str, Any]:
     return MappingProxyType(typing.get_type_hints(typing.cast(Any, cls)))
 
 
-def _coerced(hint: Any, value: Any, where: str) -> Any:
-    """Turn plain data into what a field is declared to hold."""
-    if typing.get_origin(hint) is UnionType:
-        return None if value is None else _coerced(typing.get_args(hint)[0], value, where)
-    if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, dict):
-        return from_mapping(hint, value, where)
-    if typing.get_origin(hint) is tuple and isinstance(value, dict):
-        value = list(value.items())
-    if typing.get_origin(hint) is tuple and isinstance(value, (list, tuple)):
-        inner = typing.get_args(hint)
-        each = (inner[0] for _ in value) if inner[-1] is Ellipsis else iter(inner)
-        return tuple(_coerced(h, v, where) for h, v in zip(each, value, strict=True))
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+_MUST_BE = {str: "a text", float: "a number", int: "a whole number", bool: "true or false"}
+
+
+def _coerced(kind: Any, value: Any, name: str) -> Any:
+    """Turn plain data into what a field is declared to hold; messages call the value `name`."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is UnionType:
+        return None if value is None else _coerced(inner[0], value, name)
+    if is_dataclass(kind) and isinstance(value, dict):
+        return from_mapping(typing.cast(type, kind), value, name)
+    if origin is tuple and isinstance(value, (list, tuple, dict)):
+        values = list(value.items()) if isinstance(value, dict) else value
+        kinds = [inner[0]] * len(values) if inner[-1] is Ellipsis else inner
+        if len(kinds) != len(values):
+            raise ValueError(f"{name} has {len(values)} values, but must have {len(kinds)}")
+        return tuple(_coerced(one, part, name) for one, part in zip(kinds, values, strict=True))
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
-    if isinstance(hint, type) and isinstance(value, hint) and isinstance(value, bool) is (hint is bool):
+    if isinstance(kind, type) and isinstance(value, kind) and isinstance(value, bool) is (kind is bool):
         return value
-    raise ValueError(f"{where}: {value!r} is not what belongs here ({getattr(hint, '__name__', hint)})")
+    must_be = "a list" if origin is tuple else _MUST_BE.get(kind, "a table")
+    raise ValueError(f"{name} is {shown(value)}, but must be {must_be}")
