@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from mock_server import Simulator
-from mock_server.run.patches.time import VirtualTime
+from mock_server.run.patches.time import SimulatedTime
 from mock_server.scenario.files import scenario_names
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +72,7 @@ def test_every_block_is_of_a_kind_that_is_run():
 def test_the_python_of_a_page_runs_from_its_first_block_to_its_last(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scene: dict[str, object] = {"__name__": "page"}
-    with Simulator() as sim, sim.intercept(), VirtualTime(sim.clock):
+    with Simulator() as sim, sim.intercept(), SimulatedTime(sim.clock):
         for block in blocks(name, "python"):
             exec(compile(block, name, "exec"), scene)
 

@@ -158,11 +158,11 @@ def test_settings_are_read_as_json_where_they_are_and_as_text_elsewhere(server):
     ("words", "said"),
     [
         (("set", "limits.active_job=3"), "did you mean 'limits.active_jobs'?"),
-        (("set", "limits.active_jobs"), "must read NAME=VALUE"),
+        (("set", "limits.active_jobs"), "write NAME=VALUE"),
         (("fault", "kind=rest"), "did you mean 'reset'?"),
         (("advance", "--", "-1"), "only moves forward"),
         (("user", "nobody"), "valid e-mail address"),
-        (("load", __file__), "is not a state"),
+        (("load", __file__), "is not JSON"),
     ],
 )
 def test_a_wrong_wish_is_told_in_a_line(server, words, said):
