@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import BodyRefused, ParametersRefused, Refusal
 from ..core.model import Caller, CancelCode, Job, Product, StatusCode
+from ..core.validation import parse_digits
 from ..products import answers_by_version
 from ..submission.names import LIGHT_CURVE
 from ..submission.read import parameters_for_caller
@@ -115,11 +116,9 @@ def read_number(raw: Mapping[str, Any], key: str) -> int:
     value = raw.get(key)
     if is_missing(value):
         raise ParametersRefused(missing=[key])
-    text = value.strip() if isinstance(value, str) else value
-    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 16:
-        return int(text)
-    if isinstance(text, int) and not isinstance(text, bool) and 0 <= text < 10**15:
-        return text
+    number = parse_digits(value.strip()) if isinstance(value, str) else value
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**15:
+        return number
     raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be a whole number"])
 
 
