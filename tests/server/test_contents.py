@@ -92,6 +92,21 @@ def test_what_has_expired_is_refused_from_the_exact_second(sim, contents, finish
         RETRIEVED[product](contents, ME, finished)
 
 
+def test_a_call_gets_the_contents_of_the_moment_at_which_it_began(sim, contents, finished):
+    before = sim.jobs.begin()
+    sim.clock.advance(8 * DAY)
+    assert contents.order(ME, finished, Product.LIGHT_CURVE, before).job_id == finished
+    with pytest.raises(Expired):
+        contents.order(ME, finished, Product.LIGHT_CURVE)
+
+
+def test_the_status_of_a_rebinning_is_that_of_the_moment_at_which_the_call_began(sim, contents, finished):
+    contents.rebin(finished, {})
+    before = sim.jobs.begin()
+    sim.clock.advance(DAY)
+    assert [contents.rebin_status(1, moment) for moment in (before, None)] == [StatusCode.QUEUED, StatusCode.COMPLETE]
+
+
 def test_a_refusal_never_loads_what_makes_contents(sim, contents):
     with pytest.raises(JobRefused):
         contents.spectra(ME, 99)
