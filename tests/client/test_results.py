@@ -16,9 +16,9 @@ from xrt_client import (
     wire,
 )
 
-from .conftest import ME, accepted, refused, statuses
+from .conftest import ME, accepted, archive, refused, served, statuses
 from .test_jobs import DOWN, SUBMIT
-from .test_retrieve import PLACE, URL, names, served
+from .test_retrieve import PLACE, URL, names
 
 PSF, ENH, ASTROM = "tprods/getPSFPos.php", "tprods/getEnhPos.php", "tprods/getAstromPos.php"
 FOUND = {"OK": 1, "GotPos": 1, "RA": "335.69850", "Dec": "-7.51788", "Err90": "3.5", "APIVersion": "1.12"}
@@ -190,13 +190,7 @@ SPECTRA: dict[str, Any] = {
 
 
 def packed(*members: str) -> tuple[int, dict[str, str], bytes]:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name in members:
-            info = tarfile.TarInfo(name)
-            info.size = 3
-            archive.addfile(info, io.BytesIO(b"abc"))
-    return served(buffer.getvalue())
+    return served(archive("tar.gz", **dict.fromkeys(members, b"abc")))
 
 
 @pytest.fixture
@@ -300,10 +294,10 @@ def test_an_archive_that_would_leave_the_folder_is_refused_whole(canned, fitted,
 
 def test_an_archive_with_a_link_is_refused(canned, fitted, tmp_path):
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode="w:gz") as file:
         info = tarfile.TarInfo("link")
         info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(info)
+        file.addfile(info)
     canned.will(PLACE + "spec/interval0.tar.gz", served(buffer.getvalue()))
     with pytest.raises(ContractBroken, match="neither file nor folder"):
         fitted.saveSpectralData(tmp_path, extract=True)

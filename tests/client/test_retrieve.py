@@ -1,38 +1,17 @@
 """Downloads: whole or not at all, never over existing files, going on where they stopped."""
 
 import gzip
-import io
-import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from xrt_client import ContractBroken, RequestInvalid, ServiceUnreachable, retrieve
 
-from .conftest import accepted, statuses
+from .conftest import accepted, archive, served, statuses
 from .test_jobs import DOWN, SUBMIT
 
 PLACE = "tprods/USERPROD_951/"
 URL = f"https://www.swift.ac.uk/user_objects/{PLACE}"
-
-
-def archive(form: str) -> bytes:
-    buffer = io.BytesIO()
-    content = bytes(range(256)) * 2000
-    if form == "zip":
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("USERPROD_951/lc/curve.qdp", content)
-    else:
-        with tarfile.open(fileobj=buffer, mode="w:gz" if form == "tar.gz" else "w") as file:
-            info = tarfile.TarInfo("USERPROD_951/lc/curve.qdp")
-            info.size = len(content)
-            file.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def served(content: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    return (200, {"Content-Length": str(len(content)), **headers}, content)
 
 
 @pytest.fixture
