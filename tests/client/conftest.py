@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -180,10 +181,11 @@ def served(content: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
 class PlainContents:
     """Makes the same small archive for every product: for tests where the content does not matter."""
 
-    tar = archive("tar.gz")
+    content = random.Random(0).randbytes(2000)
+    forms: ClassVar[dict[str, bytes]] = {}
 
     def archive(self, orders: Any, form: str) -> bytes:
-        return self.tar
+        return self.forms.setdefault(form, archive(form, **{"USERPROD_1/psf.log": self.content}))
 
     def forget_expired(self, now: float) -> None:
         """Nothing is kept."""

@@ -1,8 +1,10 @@
-"""Campaigns against the simulator: throttled, resumable, and accounted for."""
+"""Campaigns against the simulator: limited, continued after an interruption, and recorded in a ledger."""
 
 import itertools
 import json
 import random
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +86,7 @@ def test_jobs_of_yours_from_elsewhere_count(sim, tmp_path):
     assert sim.report()["active_jobs"]["peak"] <= 5
 
 
-def test_a_limit_lower_than_the_throttle_is_respected_and_nobody_is_given_up(tmp_path):
+def test_a_limit_lower_than_the_throttle_is_respected_and_no_source_is_given_up(tmp_path):
     with plain_simulator(settings={"limits.active_jobs": 2}).intercept() as sim:
         campaign = Campaign(ME, sources(6), out=tmp_path, max_active=5, service=service_of(sim))
         assert campaign.run().done == 6
@@ -113,7 +115,7 @@ def test_an_unknown_user_ends_it(tmp_path):
         Campaign(ME, sources(2), out=tmp_path, service=service_of(sim)).run()
 
 
-def test_failed_products_get_one_more_job_after_all_others_have_had_theirs(tmp_path):
+def test_failed_products_are_requested_again_after_all_other_sources(tmp_path):
     with plain_simulator().intercept() as sim:
         sim.controls.plan_fault({"kind": "product-failed", "product": "psf", "call": 1})
         campaign = Campaign(ME, sources(4, "StandardPos", "Image"), out=tmp_path, max_active=2, service=service_of(sim))
@@ -149,10 +151,18 @@ def test_a_cut_archive_is_fetched_again(tmp_path):
     with plain_simulator().intercept() as sim:
         sim.controls.plan_fault({"kind": "cut", "operation": "downloadProduct", "call": 1, "after_bytes": 300})
         assert Campaign(ME, sources(1), out=tmp_path, service=service_of(sim)).run().products == 1
-    assert (tmp_path / "Source_0" / "psf.tar.gz").read_bytes() == PlainContents.tar
+    assert (tmp_path / "Source_0" / "psf.tar.gz").read_bytes() == PlainContents.forms["tar.gz"]
 
 
-def test_an_archive_that_stays_broken_is_not_kept_and_is_told(tmp_path):
+@pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
+def test_archives_are_unpacked_beside_themselves(sim, tmp_path, form):
+    summary = Campaign(ME, sources(1), out=tmp_path, form=form, extract=True, service=service_of(sim)).run()
+    assert (summary.done, summary.products) == (1, 1)
+    assert (tmp_path / "Source_0" / f"psf.{form}").exists()
+    assert (tmp_path / "Source_0" / "USERPROD_1" / "psf.log").read_bytes() == PlainContents.content
+
+
+def test_an_archive_that_stays_broken_is_not_kept_and_the_summary_says_why(tmp_path):
     with plain_simulator().intercept() as sim:
         sim.controls.plan_fault({"kind": "archive-cut", "operation": "downloadProduct", "after_bytes": 300})
         summary = Campaign(ME, sources(1), out=tmp_path, service=service_of(sim)).run()
@@ -190,7 +200,7 @@ def test_a_budget_ends_the_run_and_the_next_run_goes_on(sim, tmp_path):
     assert (second.done, second.jobs) == (10, 10)
 
 
-def test_a_campaign_can_be_continued_from_its_account_alone(sim, tmp_path):
+def test_a_campaign_can_be_continued_from_its_ledger_alone(sim, tmp_path):
     service = service_of(sim)
     Campaign(ME, sources(3), out=tmp_path, budget_s=0, service=service).run()
     assert Campaign(ME, out=tmp_path, service=service).run().done == 3
@@ -204,7 +214,7 @@ class Killed(BaseException):
 
 
 class Mortal(Service):
-    """Dies right after a certain call: the service has done its work, and nobody hears of it."""
+    """Service that dies right after a certain call: the call has had its effect, but its answer is lost."""
 
     def __init__(self, sim: Simulator, lives: int) -> None:
         super().__init__(sleep=sim.clock.sleep, now=sim.clock.now, policy=RetryPolicy(first_s=1.0))
@@ -259,7 +269,7 @@ def test_a_campaign_killed_at_random_moments_makes_every_product_once(tmp_path, 
     assert not list(tmp_path.glob("*/*.part"))
 
 
-# ---- the account -----------------------------------------------------------------------------------------------
+# ---- the ledger ------------------------------------------------------------------------------------------------
 
 
 def test_a_half_written_line_does_not_count(tmp_path):
@@ -275,7 +285,7 @@ def test_a_half_written_line_does_not_count(tmp_path):
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
 
 
-def test_two_runs_cannot_share_an_account(tmp_path):
+def test_two_runs_cannot_share_a_ledger(tmp_path):
     ledger = Ledger(tmp_path / "a.jsonl", ME)
     with pytest.raises(RequestInvalid, match="in use"):
         Ledger(tmp_path / "a.jsonl", ME)
@@ -291,12 +301,19 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path, content):
     assert (tmp_path / "a.jsonl").read_text() == content
 
 
-def test_a_source_that_has_changed_needs_another_account(sim, tmp_path):
+def test_a_source_that_has_changed_needs_another_ledger(sim, tmp_path):
     Campaign(ME, sources(1), out=tmp_path, service=service_of(sim)).run()
     changed = sources(1)
     changed[0].setGlobalPars(RA=99.0)
     with pytest.raises(RequestInvalid, match="another state file"):
         Campaign(ME, changed, out=tmp_path, service=service_of(sim))
+
+
+@pytest.mark.parametrize(("options", "complaint"), [({"form": "rar"}, "rar is not"), ({"max_active": 0}, "at least 1")])
+def test_invalid_options_are_refused(tmp_path, options, complaint):
+    with pytest.raises(RequestInvalid, match=complaint):
+        Campaign(ME, sources(1), out=tmp_path, **options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_are_made_unique_and_safe(sim, tmp_path):
@@ -419,7 +436,7 @@ def test_settings_hold_for_all_sources_that_do_not_say_otherwise(tmp_path):
         ("name\nA\n", "No products have been requested"),
     ],
 )
-def test_a_wrong_table_is_told_before_anything_is_sent(sim, tmp_path, capsys, table, complaint):
+def test_an_invalid_table_is_refused_before_anything_is_sent(sim, tmp_path, capsys, table, complaint):
     (tmp_path / "a.csv").write_text(table)
     assert main(["campaign", str(tmp_path / "a.csv"), "--user", ME, "--out", str(tmp_path / "data")]) == 2
     assert complaint in capsys.readouterr().err
@@ -437,4 +454,37 @@ def test_the_command_runs_a_campaign(sim, tmp_path, capsys, monkeypatch):
     assert json.loads(summary.read_text())["products"] == 1
     assert (out / "A" / "psf.tar.gz").exists()
     assert main(arguments) == 0, "a finished campaign can be run again and does nothing"
+    assert sim.report()["jobs"]["submitted"] == 1
+
+
+@pytest.fixture
+def command(sim, tmp_path, monkeypatch):
+    """Return the arguments of a command for one source; its pauses pass on the clock of the simulator."""
+    monkeypatch.setattr("time.sleep", sim.clock.sleep)
+    (tmp_path / "a.csv").write_text("name,RA,Dec,targ,StandardPos.whichData\nA,10,20,00010001,all\n")
+    return ["campaign", str(tmp_path / "a.csv"), "--user", ME, "--out", str(tmp_path / "data")]
+
+
+def test_the_command_shows_its_progress_on_a_terminal(command, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(command) == 0
+    lines = capsys.readouterr().err.split("\r")
+    assert lines[-1] == "1/1 done, 1 jobs, 1 saved, 0 given up\n"
+
+
+def test_the_command_can_be_continued_after_an_error(sim, command, capsys):
+    sim.controls.plan_fault({"kind": "refuse", "text": "Not now.", "operation": "getNumJobs"})
+    assert main(command) == 1
+    assert capsys.readouterr().err.endswith("Run the same command again to continue.\n")
+    sim.controls.clear_faults()
+    assert main(command) == 0
+    assert sim.report()["jobs"]["submitted"] == 1
+
+
+def test_the_command_can_be_interrupted_and_continued(sim, command, capsys, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(Campaign, "_follow", lambda *_: signal.raise_signal(signal.SIGINT))
+        assert main(command) == 130
+    assert "run the same command again to continue" in capsys.readouterr().err
+    assert main(command) == 0
     assert sim.report()["jobs"]["submitted"] == 1

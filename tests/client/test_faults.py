@@ -1,6 +1,6 @@
-"""Every fault the simulator can play, met by every operation: recovered, or the named exception.
+"""Every fault of the simulator in every operation: the client recovers, or raises the named exception.
 
-Never a second job, never a job that is lost, never an endless wait.
+There is never a second job, a lost job, or an endless wait.
 """
 
 import itertools
@@ -99,7 +99,7 @@ def fresh(sim: Simulator) -> XRTProductRequest:
 
 @pytest.fixture(scope="module")
 def ended(sim: Simulator) -> XRTProductRequest:
-    """A job of everything there is a retrieval for, complete."""
+    """Return the request of a complete job with all products that can be retrieved."""
     request = new_request(sim)
     request.addSpectrum(hasRedshift=False)
     for product in ("StandardPos", "EnhancedPos", "AstromPos"):
@@ -139,7 +139,7 @@ def _cancel(fresh: XRTProductRequest, ended: XRTProductRequest, out: Path) -> An
     code, outcome = fresh.cancelProducts()
     if code <= 0:
         raise (ServiceRejected if code == 0 else ServiceUnreachable)("canceljob", outcome["ERROR"])
-    assert code == 1, "it was cancelled, whoever heard of it"
+    assert code == 1, "it was cancelled, also if the answer was lost"
     return code
 
 
@@ -200,7 +200,7 @@ def test_a_single_fault_is_recovered_from(sim, fresh, ended, out, operation, fau
     sim.controls.plan_fault({**ONCE[fault], "operation": operation, "times": 1})
     got = outcome(OPERATIONS[operation], fresh, ended, out)
     if operation == "rebinLightCurve" and fault not in HARMLESS:
-        assert got in (ServiceUnreachable, ContractBroken), "no list could tell whether it was begun: not repeated"
+        assert got in (ServiceUnreachable, ContractBroken), "not repeated, because no list says if it was accepted"
     else:
         assert got == RECOVERED
     ended._results.rebin_id = rebin_id
@@ -263,7 +263,7 @@ def test_a_file_that_is_cut_once_is_fetched_again(sim, fresh, ended, out, operat
     assert outcome(OPERATIONS[operation], fresh, ended, out) == RECOVERED
 
 
-def test_a_product_that_failed_is_told_and_raised_on_request(sim, fresh):
+def test_a_product_that_failed_is_in_the_statuses_and_raised_on_request(sim, fresh):
     sim.controls.plan_fault({"kind": "product-failed", "product": "lc", "code": -3})
     assert fresh.submit()
     assert fresh.wait()["LightCurve"]["statusCode"] == -3
@@ -279,8 +279,8 @@ def test_a_product_that_is_stuck_ends_patience_and_not_the_job(sim, fresh):
     assert fresh.cancelProducts()[0] == 1
 
 
-def test_a_deprecation_is_told(sim, fresh, monkeypatch):
+def test_a_deprecation_warning_is_shown(sim, fresh, monkeypatch):
     monkeypatch.setattr(jobs, "_warned", set())
-    sim.controls.plan_fault({"kind": "deprecation", "operation": "getNumJobs", "text": "Mend your ways"})
-    with pytest.warns(FutureWarning, match="Mend your ways"):
+    sim.controls.plan_fault({"kind": "deprecation", "operation": "getNumJobs", "text": "Use another call"})
+    with pytest.warns(FutureWarning, match="Use another call"):
         fresh.countActiveJobs()

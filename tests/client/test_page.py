@@ -39,6 +39,6 @@ def test_the_command_of_the_page_runs(tmp_path, monkeypatch, capsys):
 
 
 def test_the_table_of_errors_is_whole():
-    told = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
+    listed = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     kinds = {kind.__name__ for kind in errors.XRTError.__subclasses__()}
-    assert told == kinds
+    assert listed == kinds
