@@ -346,8 +346,8 @@ def test_contents_show_the_archive_as_it_was_when_the_run_began(make_sim):
 def test_products_that_expire_give_their_room_back(sim, contents, finished):
     contents.archive(finished, Product.IMAGE.value, "zip")
     builder = sim.jobs.in_force.builder
-    assert builder.memory.used > 0
+    assert builder.files_kept.used > 0
     sim.clock.advance(8 * 86400)
     with pytest.raises(Expired):
         contents.archive(finished, Product.IMAGE.value, "zip")
-    assert builder.memory.used == 0
+    assert builder.files_kept.used == 0
