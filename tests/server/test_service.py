@@ -448,7 +448,7 @@ def test_a_change_of_the_slots_that_fails_changes_nothing(make_sim, monkeypatch)
     sim = make_sim()
     submit(sim)
     before = sim.controls.scenario()
-    monkeypatch.setattr("mock_server.core.queue.replan", lambda *_args, **_options: 1 / 0)
+    monkeypatch.setattr("mock_server.service.jobs.replan_jobs", lambda *_args, **_options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         sim.change({"queue.slots": 1})
     assert sim.controls.scenario() == before
