@@ -55,6 +55,20 @@ def answers_keep_the_contract(request: pytest.FixtureRequest) -> Iterator[list[s
         pytest.fail("\n".join(broken[:5]), pytrace=False)
 
 
+@pytest.fixture(scope="session")
+def libraries() -> None:
+    """Load what cannot be loaded twice: `pytester` forgets modules that were first imported while it was in use."""
+    import swifttools.ukssdc.xrt_prods  # noqa: F401 - numpy, pandas, matplotlib, astropy
+
+    import mock_server.products.builder  # noqa: F401 - scipy, PIL
+
+
+@pytest.fixture
+def pytester(libraries: None, pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return pytest's own fixture."""
+    return pytester
+
+
 def _is_simulator(app: Flask) -> bool:
     return app is flask_app()
 

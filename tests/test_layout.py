@@ -41,7 +41,7 @@ FOLDERS = {
     "submission": Folder("core"),
     "sky": Folder("core"),
     "clocks": Folder("core storage"),
-    "products": Folder("core submission sky", "numpy scipy astropy PIL threadpoolctl"),
+    "products": Folder("core submission sky", "numpy scipy astropy PIL threadpoolctl cachetools"),
     "scenario": Folder("core storage submission sky products"),
     "transport": Folder("core clocks", "requests urllib3 trustme werkzeug"),
     "reports": Folder("core scenario", "jinja2 matplotlib"),
