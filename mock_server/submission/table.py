@@ -68,7 +68,7 @@ class Parameter:
     group
         Products for which its default is echoed.
     default
-        Built-in value, as a caller could write it; None if there is none.
+        Built-in value, as a caller could write it; None for no default.
     as_text
         Whether numbers and flags are stored and echoed as JSON strings (documented for each by an example).
     unit
