@@ -10,7 +10,7 @@ import pytest
 
 from xrt_client import analysis
 
-HEAVY = ("numpy", "scipy", "pandas", "matplotlib", "astropy", "flask", "sqlalchemy", "mock_server", "contracts")
+HEAVY = ("numpy", "scipy", "pandas", "matplotlib", "astropy", "flask", "mock_server", "contracts")
 IMPORTS = f"""
 import json, sys
 sys.modules.update(dict.fromkeys({HEAVY}))  # as if none of them were installed

@@ -120,6 +120,7 @@ def test_a_sleeper_never_takes_the_time_of_another_process_back(db, monkeypatch)
             set_clock(now)
 
         monkeypatch.setattr(one.store, "set_clock", set_late)
+        assert isinstance(one.clock, StoredVirtualClock)
         one.clock.join((0,))
         one.clock.attach((0,))
         one.clock.sleep(60)
@@ -138,24 +139,26 @@ def test_the_stored_scenario_goes_on_with_seed_and_settings(db):
 
 
 def test_the_same_scenario_may_be_named_again(db):
-    for _ in range(2):
-        Simulator("flaky", db=db).close()
+    Simulator("flaky", db=db).close()
+    with Simulator("flaky", db=db) as again:
+        assert again.scenario.name == "flaky"
 
 
 def test_comments_of_a_scenario_may_change(db, tmp_path):
     for text in ("seed = 4\n", "# four\nseed = 4\n"):
         (tmp_path / "mine.toml").write_text(text)
-        Simulator(tmp_path / "mine.toml", db=db).close()
+        with Simulator(tmp_path / "mine.toml", db=db) as sim:
+            assert sim.scenario.seed == 4
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"scenario": "flaky"}, "plays the scenario 'calm': leave --scenario and --seed out"),
-        ({"scenario": "calm", "seed": 5}, "plays the seed 1: leave"),
-        ({"seed": 5}, "plays the seed 1: leave"),
-        ({"settings": {"queue.slots": 1}}, "plays other settings of 'calm'"),
-        ({"scenario": replace(CALM, text="seed = 1\n[sky]\n")}, "plays other text of 'calm'"),
+        ({"scenario": "flaky"}, "holds the scenario 'calm': leave --scenario and --seed out"),
+        ({"scenario": "calm", "seed": 5}, "holds the seed 1: leave"),
+        ({"seed": 5}, "holds the seed 1: leave"),
+        ({"settings": {"queue.slots": 1}}, "holds other settings of 'calm'"),
+        ({"scenario": replace(CALM, text="seed = 1\n[sky]\n")}, "holds another text of 'calm'"),
     ],
 )
 def test_another_scenario_than_the_one_played_is_refused(db, options, words):
