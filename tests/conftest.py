@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import got_request_exception, request, request_finished
+from hypothesis import HealthCheck, settings
 
 from contracts import documents
 from mock_server.web.app import flask_app
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 # helpers of the tests, too: their assertions are counted
 pytest.register_assert_rewrite(*(f"tests.{path.parent.name}" for path in Path(__file__).parent.glob("*/__init__.py")))
 pytest_plugins = ["tests.tools.asserting", "tests.tools.descriptors", "tests.tools.selecting"]
+
+# the speed of the machine decides nothing
+settings.register_profile("xrt-mock", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+settings.load_profile("xrt-mock")
 
 
 def pytest_configure(config: pytest.Config) -> None:

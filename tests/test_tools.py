@@ -22,7 +22,8 @@ def run(pytester):
     def passed(plugin: str, source: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(source)
         pytester.makeini("[pytest]\nenable_assertion_pass_hook = true\nmarkers = nightly: n\n  official: o\n  slow: s")
-        return pytester.runpytest_inprocess("-q", "-p", f"tests.tools.{plugin}", *options)
+        result: pytest.RunResult = pytester.runpytest_inprocess("-q", "-p", f"tests.tools.{plugin}", *options)
+        return result
 
     return passed
 

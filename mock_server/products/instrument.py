@@ -53,7 +53,8 @@ def _table(name: str) -> Floats:
 def effective_area() -> Floats:
     """Effective area of the folding bins [cm2], shape (590,): on axis, whole PSF, all grades."""
     table = _table("xrt_area.csv")
-    return np.interp(MIDDLES, table[:, 0], table[:, 1])
+    area: Floats = np.interp(MIDDLES, table[:, 0], table[:, 1])
+    return area
 
 
 def optical_depth(redshift: float = 0.0) -> Floats:

@@ -228,10 +228,11 @@ class ModeOrder:
             bins = binning.by_both(soft, hard, rule.counts, rule.longest_gap)
         elif method_of(self.order) == "time" and not self.order.flag("hrbin"):
             bins = binning.by_time(timeline, self.bin_length("hrbin"), self.order.number("femin"))
-        sums = [band.add_up(bins) for band in (hard, soft)]
+        hard_sums, soft_sums = hard.add_up(bins), soft.add_up(bins)
         if method_of(self.order) != "counts":
-            sums = [one.at(0.5 * (bins.start + bins.stop)) for one in sums]
-        return Ratio(axis, bins, *sums, self.obsids(timeline, bins))
+            middles = 0.5 * (bins.start + bins.stop)
+            hard_sums, soft_sums = hard_sums.at(middles), soft_sums.at(middles)
+        return Ratio(axis, bins, hard_sums, soft_sums, self.obsids(timeline, bins))
 
     def band(self, timeline: Timeline, low: str, high: str, defaults: tuple[float, float]) -> Band:
         """Return the counts between two energies, given by the names and defaults [keV] of their parameters."""

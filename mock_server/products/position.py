@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ class Correction:
     err90: float
 
 
-class PositionProduct:
+class PositionProduct(ABC):
     """A position of an order; a subclass finds it and makes its files.
 
     Parameters
@@ -87,6 +88,10 @@ class PositionProduct:
     def answer(self) -> Position | None:
         """Return the position, None if there is none."""
         return self.found
+
+    @abstractmethod
+    def files(self) -> dict[str, bytes]:
+        """Return the files by name."""
 
     def standard(self) -> tuple[Position | None, Fit | None]:
         """Detect the brightest source near the position asked for and fit it; or fit only, if that is asked for."""

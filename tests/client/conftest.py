@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
@@ -155,20 +156,20 @@ def statuses(**codes: int | None) -> dict[str, Any]:
 
 
 def archive(form: str, **members: bytes) -> bytes:
-    """Return an archive in one of the three formats, with one file of 512 kB unless members are given."""
+    """Return an archive with one file of 512 kB, or the given members; always the same bytes, whatever the time."""
     buffer = io.BytesIO()
     contents = members or {"USERPROD_951/lc/curve.qdp": bytes(range(256)) * 2000}
     if form == "zip":
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        with zipfile.ZipFile(buffer, "w") as packed:
             for name, content in contents.items():
-                packed.writestr(name, content)
-    else:
-        with tarfile.open(fileobj=buffer, mode="w:gz" if form == "tar.gz" else "w") as file:
-            for name, content in contents.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                file.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
+                packed.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        return buffer.getvalue()
+    with tarfile.open(fileobj=buffer, mode="w") as file:
+        for name, content in contents.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return gzip.compress(buffer.getvalue(), mtime=0) if form == "tar.gz" else buffer.getvalue()
 
 
 def served(content: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
