@@ -1,4 +1,4 @@
-"""How long products take to make, and how much room they keep: one core, single-threaded algebra, code warm.
+"""Time that products take to make, and memory that they need: one core, single-threaded algebra, code warm.
 
     python benchmarks/products.py [--many 1000]
 
