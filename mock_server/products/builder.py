@@ -16,7 +16,7 @@ from . import archive, log
 from .cache import Cache
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping
 
     from ..sky.archive import Sky
     from .order import Order
@@ -93,12 +93,13 @@ class ProductBuilder:
         """
         orders = list(orders)
         top = f"USERPROD_{orders[0].job_id}"
-        key = hashkey(top, form, *((self._key(o), o.outcome, o.built_at, o.ended_at) for o in orders))
-        return self.files_kept.get(key, lambda: self._archive(top, orders, form), orders[0].kept_until)
 
-    def _archive(self, top: str, orders: Sequence[Order], form: str) -> bytes:
-        files = {f"{o.product.value}/{path}": data for o in orders for path, data in self.files(o).items()}
-        return archive.packed(top, files, form, max(o.ended_at for o in orders))
+        def pack() -> bytes:
+            files = {f"{o.product.value}/{path}": data for o in orders for path, data in self.files(o).items()}
+            return archive.packed(top, files, form, max(o.ended_at for o in orders))
+
+        key = hashkey(top, form, *((self._key(o), o.outcome, o.built_at, o.ended_at) for o in orders))
+        return self.files_kept.get(key, pack, orders[0].kept_until)
 
     def light_curve(self, order: Order, nosys: str = "no", incbad: str = "no") -> Mapping[str, Any]:
         """Return the tables of a light curve, in the newest form; `nosys`, `incbad`: ``yes``, ``no`` or ``both``."""

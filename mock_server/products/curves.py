@@ -43,14 +43,13 @@ class Axis:
 
     def columns(self, time: Floats, bins: Bins) -> tuple[Floats, Floats, Floats]:
         """Return times within bins, and the errors that reach to the end and back to the start of their bins."""
-        time, start, stop = (self._scale(instants) for instants in (time, bins.start, bins.stop))
+        instants = (time, bins.start, bins.stop)
+        if self.mjd:
+            time, start, stop = (np.array([timescales.mjd_from_met(t) for t in met.tolist()]) for met in instants)
+        else:
+            time, start, stop = (met - self.t0 for met in instants)
         time = np.clip(time, start, stop)
         return time, stop - time, start - time
-
-    def _scale(self, met: Floats) -> Floats:
-        if not self.mjd:
-            return met - self.t0
-        return np.array([timescales.mjd_from_met(instant) for instant in met.tolist()])
 
     def rows(self, layout: str, columns: Sequence[Any]) -> list[str]:
         """Return rows of text: three columns of time, then those that `layout` formats."""

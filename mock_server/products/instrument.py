@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtr, stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def read_only(values: NDArray[Any]) -> NDArray[Any]:
+def read_only(values: NDArray[Scalar]) -> NDArray[Scalar]:
     """Make an array read-only and return it: caches of a module are shared by all simulators."""
     values.setflags(write=False)
     return values

@@ -301,4 +301,4 @@ def _card(keyword: str, value: Any, comment: str) -> str:
     return str(fits.Card(keyword, value, comment).image)
 
 
-_PRIMARY = fits.PrimaryHDU().header.tostring().encode("ascii")
+_PRIMARY: bytes = fits.PrimaryHDU().header.tostring().encode("ascii")

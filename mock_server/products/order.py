@@ -26,9 +26,9 @@ class Order:
     parameters
         `jobPars` as stored, wire names; numbers may be numeric strings.
     built_at
-        Service time the run began [s]: the archive is seen as it was then.
+        Simulated time at which the run began [s]: the archive is seen as it was then.
     ended_at
-        Service time the run ended [s]: the date of the files.
+        Simulated time at which the run ended [s]: the date of the files.
     url
         The job's directory; stands inside JSON answers and nowhere else.
     job_id
@@ -38,7 +38,7 @@ class Order:
     rebin_id
         The number of the rebinning, if this is a light curve of a finished job binned anew.
     kept_until
-        Service time at which the job's products expire [s].
+        Simulated time at which the job's products expire [s].
     """
 
     product: Product

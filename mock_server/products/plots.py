@@ -78,14 +78,6 @@ class Sheet:
         self._image = Image.new("P", SIZE, _WHITE)
         self._image.putpalette(_PALETTE)
         self.draw = ImageDraw.Draw(self._image)
-        self._axes(title, labels)
-
-    @classmethod
-    def scales(cls, x: tuple[float, float], y: tuple[float, float], log_x: bool, log_y: bool) -> tuple[Scale, Scale]:
-        """Return scales that fill the frame."""
-        return Scale(*x, (_BOX[0], _BOX[2]), log_x), Scale(*y, (_BOX[3], _BOX[1]), log_y)
-
-    def _axes(self, title: str, labels: tuple[str, str]) -> None:
         left, _, right, bottom = _BOX
         self.draw.rectangle(_BOX, outline=_BLACK)
         for value, label in self.x.ticks():
@@ -99,6 +91,11 @@ class Sheet:
         self.draw.text(((left + right) / 2 - 3 * len(labels[0]), bottom + 26), labels[0], fill=_BLACK)
         self.draw.text((4, 6), labels[1], fill=_BLACK)
         self.draw.text(((left + right) / 2 - 3 * len(title), 6), title, fill=_BLACK)
+
+    @classmethod
+    def scales(cls, x: tuple[float, float], y: tuple[float, float], log_x: bool, log_y: bool) -> tuple[Scale, Scale]:
+        """Return scales that fill the frame."""
+        return Scale(*x, (_BOX[0], _BOX[2]), log_x), Scale(*y, (_BOX[3], _BOX[1]), log_y)
 
     def crosses(self, points: Points) -> None:
         """Draw points with their errors, limits as arrows that point down."""

@@ -73,7 +73,7 @@ class PositionProduct:
     Attributes
     ----------
     found
-        The position, None if there is none.
+        The position; None without one.
     """
 
     def __init__(self, order: Order, sky: Sky) -> None:
@@ -85,7 +85,7 @@ class PositionProduct:
         self.forced_failure = sky.world.forces("no_position", order.name, self.view.scene.source.name)
 
     def answer(self) -> Position | None:
-        """Return the position, None if there is none."""
+        """Return the position; None without one."""
         return self.found
 
     def standard(self) -> tuple[Position | None, Fit | None]:
@@ -240,7 +240,7 @@ class AstrometricPosition(PositionProduct):
     Attributes
     ----------
     correction
-        The shift, None if there is none.
+        The shift; None without one.
     """
 
     def __init__(self, order: Order, sky: Sky) -> None:

@@ -137,7 +137,7 @@ class ModeSpectrum:
         for model, result in self.fits.items():
             found[f"{stem}_{SHORT[model]}_fit.fit"] = self._fit_text(result)
             if result is not None:
-                found[f"models/{stem}_{SHORT[model]}.xcm"] = self._xspec_commands(stem, result)
+                found[f"models/{stem}_{SHORT[model]}.xcm"] = self.xspec_commands(stem, result)
         return found
 
     def _fit_text(self, result: Fit | None) -> bytes:
@@ -158,7 +158,7 @@ class ModeSpectrum:
         lines += [] if result is None else [f"Chi-squared of best fit: {result.chi:.1f}"]
         return ("\n".join(lines) + "\n").encode("ascii")
 
-    def _xspec_commands(self, stem: str, result: Fit) -> bytes:
+    def xspec_commands(self, stem: str, result: Fit) -> bytes:
         """Commands that load the data with the best model; the norm is that of our own shapes."""
         redshift = self.model.redshift
         absorbers = ["TBabs"] * self.model.fixed + ["TBabs" if redshift is None else "zTBabs"]

@@ -248,17 +248,14 @@ class Sky:
         if since <= now < until:
             return kept
         found = self._observations(source, targets, position, now)
-        if len(self._archive) >= _KEPT:
-            self._archive.clear()
-        self._archive[key] = (now, self._unchanged_until(source, now), found)
-        return found
-
-    def _unchanged_until(self, source: Source, now: float) -> float:
-        """Return until when the archive holds what it holds at `now` [s]; `now` itself while it is reprocessed."""
         year = utc_from_service(now).year
         next_year = datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()
         arrivals = (o.available_at for o in schedule.planned(source, self.seed, year) if o.available_at > now)
-        return min(self._processings.unchanged_until(now, next_year), *arrivals, next_year)
+        until = min(self._processings.unchanged_until(now, next_year), *arrivals, next_year)
+        if len(self._archive) >= _KEPT:
+            self._archive.clear()
+        self._archive[key] = (now, until, found)
+        return found
 
     def _observations(
         self, source: Source, targets: tuple[str, ...], position: Position | None, now: float
