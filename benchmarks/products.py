@@ -30,7 +30,7 @@ from mock_server.products.builder import FILES_ROOM, PRODUCTS_ROOM, ProductBuild
 from mock_server.products.extraction import Scene
 from mock_server.products.order import Order
 from mock_server.products.skyview import SkyView
-from mock_server.sky.archive import Sky
+from mock_server.sky.archive import Sky, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +159,10 @@ def caches(runs: int) -> None:
         for product in products
     }
     works["a sky"] = lambda: Sky(1)
+    works["observations in a new sky"] = lambda: Sky(1).observations(("00037961",), None, NOW)
+    works["a sky with a changed source"] = lambda: World.from_mapping({"sources": [{"name": "M82", "redshift": 0.1}]})
+    for work in works.values():
+        work()  # loads the modules
     for name, module in sorted(sys.modules.items()):
         for key, function in [*vars(module).items()] if name.startswith(PACKAGES) else []:
             if not hasattr(function, "cache_parameters") or function.__module__ != name:

@@ -63,9 +63,9 @@ class Curve:
     Parameters
     ----------
     axis, bins, sums
-        The bins, and what was added up in them.
+        The bins, and their sums.
     rates
-        What that makes, corrected.
+        Corrected rates and limits.
     correction
         Correction factor of each bin.
     obsids
@@ -93,7 +93,7 @@ class Curve:
             self._rows[False] = axis.rows(layout, [*self.times, rates.rate, *errors, *after, down, up])
 
     def chosen(self, limits: bool, incbad: bool) -> NDArray[np.bool_]:
-        """Which bins belong to a table: rates or `limits`, with those without a reliable centroid or not."""
+        """Return a mask of the bins of a table: rates or `limits`, with or without bins that lack a centroid."""
         return np.asarray((self.rates.limit == limits) & (incbad | ~self.sums.bad))
 
     def table(self, limits: bool, nosys: bool, incbad: bool) -> Table:
@@ -112,7 +112,7 @@ class Ratio:
     axis, bins
         The bins.
     hard, soft
-        What was added up in them.
+        Their sums in the two bands.
     obsids
         Observation of each bin; None where bins are not tied to one.
     """
@@ -135,7 +135,7 @@ class Ratio:
 
     @property
     def has_bad(self) -> bool:
-        """Whether a row rests on a snapshot without a centroid."""
+        """Whether a row includes a snapshot without a centroid."""
         return bool((self._good & self._bad).any())
 
     def table(self, incbad: bool) -> Table:

@@ -120,7 +120,7 @@ def share_left_of(position: float) -> float:
 
 
 def line_that_cuts(share: float) -> float:
-    """Where a line runs that has `share` of the light on its left [pixels]: the inverse of :func:`share_left_of`."""
+    """Return the position of a line with `share` of the light on its left [pixels]: inverts :func:`share_left_of`."""
     return float(stdtrit(_FREEDOM, share)) * _CORE / PIXEL / float(np.sqrt(_FREEDOM))
 
 

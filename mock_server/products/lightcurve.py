@@ -48,7 +48,7 @@ class LightCurve:
     axis
         Its axis of time.
     binning
-        How it was binned, as answers spell it.
+        Method of binning, as answers spell it.
     url
         Address of its files.
     """
@@ -198,14 +198,14 @@ class LightCurve:
 
 
 def method_of(order: Order) -> str:
-    """Return how an order wants its bins made: ``counts``, ``time``, ``snapshot`` or ``obsid``."""
+    """Return the method of binning: ``counts``, ``time``, ``snapshot`` or ``obsid``."""
     method = order.text("binMeth", "counts")
     return "obsid" if method.startswith("obs") else method
 
 
 @dataclass(frozen=True)
 class ModeOrder:
-    """What an order asks of the light curve of one mode."""
+    """Parameters of an order for the light curve of one mode."""
 
     order: Order
     mode: str
@@ -259,7 +259,7 @@ class ModeOrder:
         return self.order.number(f"{self.mode.lower()}{key}", {"PC": 2.51, "WT": 0.5}[self.mode])
 
     def counts_rule(self) -> binning.CountsRule:
-        """Return when a bin made by counts is full."""
+        """Return the rule for bins made by counts."""
         key = self.mode.lower()
         return binning.CountsRule(
             counts=max(1, math.ceil(self.order.number(f"{key}counts", {"PC": 20, "WT": 30}[self.mode]))),
@@ -273,7 +273,7 @@ class ModeOrder:
         )
 
     def rules(self) -> Rules:
-        """Return how counts become rates or limits."""
+        """Return the rules that turn counts into rates or limits."""
         modes = ("both", self.mode.lower())
         return Rules(
             bayes=self.order.text("allowB", "both") in modes,

@@ -1,4 +1,4 @@
-"""The log of a product: where a user sees what the archive held, and what of it was used."""
+"""The log of a product: observations in the archive, and which of them were used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENDED = {StatusCode.COMPLETE: "complete", StatusCode.CANCELLED: "cancelled"}
 
 
 def text(order: Order, sky: Sky) -> bytes:
-    """Return ``<what>.log``: job, state of the archive, and each observation with what became of it."""
+    """Return ``<what>.log``: job, state of the archive, and how each observation was used."""
     archive = sky.observations(order.targets, order.position, order.built_at, order.t0)
     used = {o.obsid: o for o in selection.selected(order.product, order.parameters, archive)}
     calibration = max((o.calibration for o in archive), default="none")

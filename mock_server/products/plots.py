@@ -52,7 +52,7 @@ class Scale:
         self._pixels = pixels
 
     def at(self, value: Floats | float) -> Floats:
-        """Pixels of values; what a logarithm cannot show lies at the edge."""
+        """Return pixels of values; values that a logarithm cannot show lie at the edge."""
         value = np.asarray(value, dtype=float)
         if self.log:
             value = np.log10(np.maximum(value, 10.0**self._low))
@@ -142,7 +142,7 @@ def spectrum(title: str, mode: str, groups: Groups, expected: Floats, seconds: f
     Parameters
     ----------
     groups
-        What was fitted.
+        Counts that were fitted.
     expected
         Counts of the model in each group.
     seconds
@@ -169,7 +169,7 @@ def spectrum(title: str, mode: str, groups: Groups, expected: Floats, seconds: f
 
 
 def _joined(counts: Floats, least: float) -> NDArray[np.int64]:
-    """First groups of bins that each hold `least` counts; what is left joins the last one."""
+    """First groups of bins that each hold `least` counts; the rest joins the last one."""
     starts = [0]
     held = 0.0
     for k, count in enumerate(counts.tolist()):

@@ -54,7 +54,7 @@ class TimeSlice:
         return cls(part.name, part.start - scene.t0, part.stop - scene.t0, modes)
 
     def answer(self, url: str) -> dict[str, Any]:
-        """Return what the answer says about this slice, whose files lie at `url`."""
+        """Return the part of the answer about this slice; its files lie at `url`."""
         bounds = {"Start": round(self.start, 6), "Stop": round(self.stop, 6)}
         if not self.modes:
             return bounds | {"NOSPEC": 1}
@@ -63,7 +63,7 @@ class TimeSlice:
         return found | {mode: one.answer(self.name, url) for mode, one in self.modes.items()}
 
     def readme(self, models: Sequence[str]) -> bytes:
-        """Say what the files of this slice are; `models` were fitted."""
+        """Describe the files of this slice; `models` were fitted."""
         rows = []
         for stem in (f"{self.name}{mode.lower()}" for mode in self.modes):
             rows.append((f"{stem}source.pi, {stem}back.pi", "counts in the source and in the background region"))
@@ -95,7 +95,7 @@ class Spectra:
     Parameters
     ----------
     source, t0, model
-        Whose they are, their zero of time [s, MET], and what was fitted.
+        Source, zero of time [s, MET], and fitted model.
     slices
         The slices, in order.
     ended_at
