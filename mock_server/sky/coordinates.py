@@ -1,4 +1,4 @@
-"""Places on the sky, as far as they are needed before a product is built: separations, names, the Sun.
+"""Positions on the sky, as far as submissions need them: separations, names, the Sun.
 
 Only the standard library: the server answers submissions without loading astropy. All angles in degrees, J2000.
 """
@@ -47,7 +47,7 @@ def sun(mjd: float) -> tuple[float, float]:
 
 
 def from_name(name: str) -> tuple[float, float] | None:
-    """Position that a name such as ``Swift J073006.8-193709`` spells out, None if it spells none."""
+    """Position that a name such as ``Swift J073006.8-193709`` spells out; None for other names."""
     match = _J_NAME.search(name)
     if match is None:
         return None

@@ -114,7 +114,7 @@ def read_number(raw: Mapping[str, Any], key: str) -> int:
     number = parse_digits(value.strip()) if isinstance(value, str) else value
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**15:
         return number
-    raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be a whole number"])
+    raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be a whole number"])
 
 
 def read_names(raw: Mapping[str, Any], key: str) -> list[str]:
