@@ -212,6 +212,14 @@ def test_sums_weigh_corrections_by_counts_and_by_exposure():
     assert sums.by_exposure[0] == pytest.approx((10 * 1.25 + 30 * 2.5) / 40)
 
 
+def test_a_bin_without_counts_has_its_time_in_the_middle_and_the_correction_of_its_exposure():
+    pieces = piece(10, [0], share=0.4), piece(10, [], start=START + 5000)
+    found = band(*pieces)
+    sums = found.add_up(found.timeline.bins([(10, 20, True)]))
+    assert sums.arrival[0] == pytest.approx(START + 5000 + 5 * FRAME)
+    assert sums.by_counts[0] == sums.by_exposure[0] == pytest.approx(1.25)
+
+
 def test_a_bin_is_bad_if_one_of_its_snapshots_is():
     pieces = piece(10, [0]), piece(10, [0], start=START + 5000, bad=True)
     found = band(*pieces)
