@@ -95,7 +95,8 @@ class Side(NamedTuple):
         done = subprocess.run(command, **self._place(), capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(f"{' '.join(command[:3])} failed:\n{done.stderr}\nif a package is missing, try --full")
-        return done.stdout
+        printed: str = done.stdout
+        return printed
 
     def spent(self, command: list[str]) -> Figures:
         """Return the processor and real time [s] and the peak memory [MiB] of a command and its children."""
@@ -119,7 +120,7 @@ def install(source: Path, folder: Path, *, full: bool) -> Side:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python, command = folder / "bin" / "python", folder / "bin" / "xrt-mock"
     if full:
-        pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
         subprocess.run([*pip, f"{source}[server,contracts]"], check=True)
     else:
         own = sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
