@@ -119,7 +119,7 @@ def open_page(request: pytest.FixtureRequest, chromium: Browser, server: MockSer
     wrong = list[str]()
     with ExitStack() as stack:
 
-        def watch(event: Any, look: Callable[[Any], object], page: Page) -> None:
+        def watch(event: Any, look: Callable[[Any], object], page: Any) -> None:
             page.on(event, look)
             stack.callback(page.remove_listener, event, look)
 
