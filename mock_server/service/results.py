@@ -54,7 +54,8 @@ class Contents:
 
     def answer(self, user: str, job_id: int, product: Product, *options: str, moment: Moment | None = None) -> Any:
         """Return what the service answers about a product of a job; see :meth:`ProductBuilder.answer`."""
-        return self._in_force.builder.answer(self.order(user, job_id, product, moment), *options)
+        order = self.order(user, job_id, product, moment)  # first: a refusal must not load the builder
+        return self._in_force.builder.answer(order, *options)
 
     def archive(self, job_id: int, stem: str, form: str, moment: Moment | None = None) -> bytes:
         """Return the archive of one product, or of all, of a job whose address is known.
