@@ -25,7 +25,7 @@ _DAY = 86400
 class Known(NamedTuple):
     """A real object.
 
-    `rate` [count/s, 0.3-10 keV] and `t0` [s since 1970-01-01 UTC, of bursts] are None if unknown; `ra`, `dec` [deg, J2000].
+    `ra`, `dec` [deg, J2000]; `rate` [count/s, 0.3-10 keV] and `t0` [s since 1970-01-01 UTC, of bursts], None if unknown.
     """
 
     name: str
@@ -166,13 +166,15 @@ def _targets() -> Mapping[str, Target]:
     found: dict[str, Target] = {}
     for number, name, ra, dec, _source, visits in _rows("observations.csv"):
         pointing = (float(ra), float(dec)) if ra else None
-        listed = tuple(_visits(number, visits))
-        if number in found:  # observed under two names
-            listed = tuple(sorted({*found[number].visits, *listed}, key=lambda visit: (visit.start, visit.obsid)))
-            pointing = found[number].pointing or pointing
-            name = found[number].name
-        found[number] = Target(number, name, pointing, listed)
+        new = Target(number, name, pointing, tuple(_visits(number, visits)))
+        found[number] = _both(found[number], new) if number in found else new
     return found
+
+
+def _both(first: Target, second: Target) -> Target:
+    """Return one target for two rows of the table: some were observed under two names."""
+    visits = sorted({*first.visits, *second.visits}, key=lambda visit: (visit.start, visit.obsid))
+    return first._replace(pointing=first.pointing or second.pointing, visits=tuple(visits))
 
 
 @cache
@@ -188,8 +190,6 @@ def _visits(number: str, text: str) -> Iterator[Visit]:
     for visit in text.split(";"):
         segment, when, exposure = visit.split("/")
         dated = when.startswith("d")
-        if dated:
-            start = int(when[1:]) * _DAY
-        else:
-            start = start + int(when) if when.startswith("+") else int(when)
+        counted = int(when.lstrip("d"))
+        start = counted * _DAY if dated else start + counted if when.startswith("+") else counted
         yield Visit(f"{number}{segment}", start + _EPOCH_UNIX, dated, float(exposure) if exposure else None)
