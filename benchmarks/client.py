@@ -80,8 +80,7 @@ import xrt_client
 service = xrt_client.Service("http://127.0.0.1:{port}")
 request = xrt_client.XRTProductRequest("me@example.org", service=service)
 request.addProduct("lc")
-request._submitted, request._job_id, request._status = True, 1, 1
-request._answer = {{"URL": "http://127.0.0.1:{port}"}}
+request._submission.become(xrt_client.jobs.Accepted(1, "http://127.0.0.1:{port}", {{}}))
 """
 THEIRS = """
 import warnings
@@ -105,7 +104,7 @@ print(sorted(times)[50])  # the lower quartile: other programs only ever make it
 """
 DOWNLOAD = """
 import resource, time
-request._{products}["lc"].{complete} = True
+request.{products}["lc"].{complete} = True
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 began = time.perf_counter()
 saved = request.downloadProducts({folder!r}, format="tar", clobber=True)["LightCurve"]
@@ -156,9 +155,11 @@ def downloads(port: int, folder: Path) -> None:
             archive.add(content, "USERPROD_1/lc/content")
         ours, theirs = medians(
             3,
-            (OURS + DOWNLOAD).format(port=port, products="products", complete="complete", folder=str(folder / "ours")),
+            (OURS + DOWNLOAD).format(
+                port=port, products="_draft.products", complete="complete", folder=str(folder / "ours")
+            ),
             (THEIRS + DOWNLOAD).format(
-                port=port, products="productList", complete="complete", folder=str(folder / "theirs")
+                port=port, products="_productList", complete="complete", folder=str(folder / "theirs")
             ),
         )
         text = "; ".join(

@@ -19,7 +19,7 @@ from flask import Flask
 
 from mock_server import Simulator
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.scenario.scenario import load
+from mock_server.scenario.files import load_scenario
 from mock_server.transport.intercept import intercept
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def moto_actions() -> tuple[Callable[[], float], Callable[[], None]] | None:
 
 def main() -> None:
     """Measure and print."""
-    scenario = load("calm")
+    scenario = load_scenario("calm")
     simulator = Simulator(scenario)
     bare, clock = bare_flask(), VirtualClock(0.0)
     moto = moto_actions()

@@ -7,7 +7,7 @@ import click
 from contracts import documents
 from mock_server.cli.commands import main
 from mock_server.core.faults import KINDS
-from mock_server.scenario.scenario import SETTINGS
+from mock_server.scenario.settings import SETTINGS
 
 project = "xrt-mock"
 author = copyright = "the xrt-mock developers"  # noqa: A001 - Sphinx's name

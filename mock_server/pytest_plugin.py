@@ -1,20 +1,20 @@
 """pytest plugin: a simulator for each test, in process (`xrt_mock`) or on a socket (`xrt_mock_server`).
 
-Light to import: Flask and the rest are loaded when a test uses a fixture.
+Flask and the rest are loaded when a test uses a fixture.
 """
 
-# ruff: noqa: PLC0415 - see above
+# ruff: noqa: PLC0415 - a session that does not use the fixtures must not pay for them
 
 from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
     from .scenario.scenario import Scenario
     from .serve.server import MockServer
@@ -28,44 +28,48 @@ _LAST_CALLS = 10
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the ini options."""
     parser.addini("xrt_mock_scenario", "scenario of the simulator: a name or a TOML file", default="calm")
-    parser.addini("xrt_mock_clock", "service time: virtual, system, or a factor such as x60", default="virtual")
-    parser.addini("xrt_mock_fail_on", "what fails a test, such as active>5, poll<10s, lost>0", default="")
+    parser.addini("xrt_mock_clock", "simulated time: virtual, system, or a factor such as x60", default="virtual")
+    parser.addini("xrt_mock_fail_on", "limits that fail a test, such as active>5,poll<10s,lost>0", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "xrt_mock(scenario, clock, seed, settings, users, fail_on): how the simulator of the fixtures xrt_mock and "
-        "xrt_mock_server behaves; what is not given comes from the ini options",
+        "xrt_mock(scenario, clock, seed, settings, users, fail_on): options of the simulator behind the fixtures "
+        "xrt_mock and xrt_mock_server; the ini options are the defaults",
     )
 
 
 @pytest.fixture
 def xrt_mock(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    """Return a simulator that answers what `requests` sends to the service; the test lives in its time."""
-    from .run.patches.time import VirtualTime
+    """Return a simulator that answers what `requests` sends to the service; the test runs in simulated time."""
+    from .run.patches.time import SimulatedTime
     from .simulator import Simulator
     from .transport.intercept import intercept
 
     with Simulator(**_options(request.node)) as simulator:
-        simulator.app.config["PROPAGATE_EXCEPTIONS"] = True  # a bug of ours is shown where it was met
-        with intercept(simulator.app, simulator.clock), VirtualTime(simulator.clock):
+        simulator.app.on_bug = _raise  # so that the test shows a bug of the simulator where it was met
+        with intercept(simulator.app, simulator.clock), SimulatedTime(simulator.clock):
             yield simulator
+
+
+def _raise(bug: Exception) -> NoReturn:
+    raise bug
 
 
 @pytest.fixture
 def xrt_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
-    """Return a simulator on a free port of this machine (`url`); the test lives in its time."""
-    from .run.patches.time import VirtualTime
+    """Return a simulator on a free port of this machine (`url`); the test runs in simulated time."""
+    from .run.patches.time import SimulatedTime
     from .serve.server import MockServer
 
-    with MockServer(**_options(request.node)) as server, VirtualTime(server.simulator.clock):
+    with MockServer(**_options(request.node)) as server, SimulatedTime(server.simulator.clock):
         yield server
 
 
 def _marks(item: pytest.Item) -> dict[str, Any]:
-    """Return the marker's arguments, those nearest to the test first."""
+    """Return the arguments of all markers; those nearest to the test win."""
     given: dict[str, Any] = {}
     for marker in item.iter_markers("xrt_mock"):
         if marker.args:
@@ -77,28 +81,27 @@ def _marks(item: pytest.Item) -> dict[str, Any]:
 
 
 def _options(item: pytest.Item) -> dict[str, Any]:
-    """Return the arguments for a simulator."""
+    """Return the arguments of the simulator for a test."""
     from .clocks.virtual import parse_clock
 
     given = _marks(item)
     given.pop("fail_on", None)
     scenario = given.get("scenario", item.config.getini("xrt_mock_scenario"))
-    given["scenario"] = _loaded(scenario) if isinstance(scenario, str) else scenario
+    given["scenario"] = scenario_named(scenario) if isinstance(scenario, str) else scenario
     clock = given.get("clock", item.config.getini("xrt_mock_clock"))
     given["clock"] = parse_clock(clock, given["scenario"].start) if isinstance(clock, str) else clock
     return given
 
 
 @functools.cache
-def _loaded(name: str) -> Scenario:
-    """Read a scenario once for all tests."""
-    from .scenario.scenario import load
+def scenario_named(name: str) -> Scenario:
+    from .scenario.files import load_scenario
 
-    return load(name)
+    return load_scenario(name)
 
 
 def _simulator(item: pytest.Item) -> Simulator | None:
-    """Return the simulator that a test uses, if it does."""
+    """Return the simulator that a test uses; None if it uses none."""
     used = getattr(item, "funcargs", {})
     for name in _FIXTURES:
         if name in used:
@@ -109,32 +112,32 @@ def _simulator(item: pytest.Item) -> Simulator | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Fail a test that went well, if a failure it planned never fired or a gate is passed."""
+    """Fail a test that passed if a fault it planned was never triggered, or if a limit was passed."""
     result = yield
     simulator = _simulator(item)
     if simulator is not None:
-        problems = [*_never_fired(simulator), *_gates_passed(item, simulator)]
+        problems = [*_never_triggered(simulator), *_limits_passed(item, simulator)]
         if problems:
             pytest.fail("\n".join(problems), pytrace=False)
     return result
 
 
-def _never_fired(simulator: Simulator) -> list[str]:
-    known = list(simulator.scenario.faults)  # a scenario plans for all tests, a test for itself
-    own = [fault for fault in simulator.controls.never_fired() if fault not in known]
-    return [f"this planned fault never fired: {fault.as_mapping()}" for fault in own]
+def _never_triggered(simulator: Simulator) -> list[str]:
+    of_the_scenario = list(simulator.scenario.faults)  # planned for all tests, so not every test triggers them
+    own = [fault for fault in simulator.controls.never_fired() if fault not in of_the_scenario]
+    return [f"planned fault was never triggered: {_arguments(fault.as_mapping())}" for fault in own]
 
 
-def _gates_passed(item: pytest.Item, simulator: Simulator) -> list[str]:
-    from .reports import limits
+def _limits_passed(item: pytest.Item, simulator: Simulator) -> list[str]:
+    from .reports.limits import broken_limits, parse_limits
 
     wanted = _marks(item).get("fail_on", item.config.getini("xrt_mock_fail_on"))
-    return limits.failures(limits.parse(wanted), simulator.report()) if wanted else []
+    return broken_limits(parse_limits(wanted), simulator.report()) if wanted else []
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the journal's last calls to a failed test's report, and figures for the summary to every one's."""
+    """Add the last calls to the report of a failed test, and figures for the summary to every report."""
     report = yield
     if report.when != "call":
         return report
@@ -151,11 +154,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def _how_to_repeat(item: pytest.Item, simulator: Simulator) -> str:
     given = _marks(item) | {"scenario": simulator.scenario.name, "seed": simulator.scenario.seed}
-    return f"@pytest.mark.xrt_mock({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+    return f"@pytest.mark.xrt_mock({_arguments(given)})"
+
+
+def _arguments(values: Mapping[str, Any]) -> str:
+    """Return values as the arguments of a call: ``kind='reset', operation='canceljob'``."""
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how considerate the tests were, all together."""
+    """Print the courtesy report of all tests together."""
     found = [
         (report.nodeid, json.loads(str(value)))
         for reports in terminalreporter.stats.values()
@@ -170,7 +178,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def summary(found: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Return the courtesy of several tests in a few lines.
+    """Return a summary of the courtesy reports of several tests, a few lines.
 
     Parameters
     ----------

@@ -1,28 +1,32 @@
-"""Simulator: the service in this process, on a clock of its own."""
+"""Simulator: the service in this process, on a clock of its own. Here the parts meet."""
 
 from __future__ import annotations
 
 import json
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .clocks.virtual import parse_clock
-from .scenario.scenario import Scenario, check_values, from_record, load
+from .scenario.files import load_scenario, scenario_from_record
+from .scenario.in_force import Stage
+from .scenario.scenario import Scenario
+from .scenario.settings import check_settings
+from .service.jobs import JobService
+from .service.operator import Controls
+from .service.results import Contents
+from .service.simulation import Simulation
 from .storage.store import Store
-from .web.app import create_app, simulation_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
-    from flask import Flask
-
     from .clocks.base import Clock
     from .core.journal import Journal
-    from .service.jobs import JobService
-    from .service.operator import Controls
+    from .web.app import SimulatorApp
 
 SERVICE = "https://www.swift.ac.uk"
 
@@ -33,28 +37,28 @@ class Simulator:
     Parameters
     ----------
     scenario
-        Name of a scenario, path of a TOML file, or a :class:`~mock_server.Scenario`; default: the one the
-        database plays, else ``calm``. A database goes on with its own scenario alone.
+        Name of a scenario, path of a TOML file, or a :class:`~mock_server.Scenario`. Default: the scenario that the
+        database holds, else ``calm``. A database that holds a scenario accepts no other.
     clock
-        Service time: ``system``, ``virtual``, or a factor such as ``x60``, kept in the database if that is a file or
-        PostgreSQL; or any :class:`~mock_server.clocks.base.Clock`, which the caller moves. Default: the one
-        the database keeps, else `new_clock`. A virtual one begins where the scenario says.
+        Simulated time: ``system``, ``virtual``, or a factor such as ``x60``, kept in the database if that is a file
+        or PostgreSQL; or any :class:`~mock_server.clocks.base.Clock`, which the caller advances. Default: the clock
+        that the database holds, else `new_clock`. A virtual clock starts at the start of the scenario.
     seed
-        Key of all chance; default: the scenario's.
+        Key of all random values; default: the scenario's.
     settings
-        Settings that take the place of the scenario's, by dotted name: ``{"limits.active_jobs": 10}``.
+        Settings that replace the scenario's, by dotted name: ``{"limits.active_jobs": 10}``.
     db
         Database: ``sqlite://`` (in memory), ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
     users
         ``open``: every well-formed address counts as registered; ``registered``: only those that are.
     base_url
-        Where the service's addresses begin, as told to callers.
+        Where the service's addresses begin, in answers.
     token
-        What callers of the control interface must show; None: nothing.
+        Bearer token required by the control interface; None: no token is required.
     new_clock
-        Clock where none is given and none is kept.
+        Clock if none is given and the database holds none.
     keep_calls
-        How many calls the journal, and with it the report, goes back; None: all.
+        Maximum number of calls kept in the journal, and so in the report; None: all.
 
     Examples
     --------
@@ -81,26 +85,48 @@ class Simulator:
     ) -> None:
         if users not in ("open", "registered"):
             raise ValueError(f"users is {users!r}, but must be open or registered")
+        if token == "":
+            raise ValueError("token is empty: give a text, or none to require no token")
         self.store = Store(db, keep_calls)
         try:
-            self.scenario = _prepared(self.store, scenario, seed, settings or {})
-            self.clock = _clock(self.store, clock, new_clock, self.scenario.start)
-            self.app: Flask = create_app(
-                self.store, self.clock, self.scenario, base_url=base_url, open_to_all=users == "open", token=token
-            )
+            self.scenario = self._prepare_scenario(scenario, seed, settings or {})
+            self.clock = self._open_clock(clock, new_clock)
+            stage = Stage(self.store, self.scenario)
+            self.jobs = JobService(self.store, self.clock, stage, base_url=base_url, open_to_all=users == "open")
+            self.controls = Controls(self.jobs)
         except BaseException:
             self.store.close()
             raise
+        self.simulation = Simulation(self.jobs, Contents(self.jobs), self.controls, token)
 
-    @property
-    def jobs(self) -> JobService:
-        """The job service, for tests that look behind the wire."""
-        return simulation_of(self.app).jobs
+    def _prepare_scenario(
+        self, which: str | Path | Scenario | None, seed: int | None, settings: Mapping[str, Any]
+    ) -> Scenario:
+        check_settings(settings)
+        with self.store.reading() as facts:
+            kept = facts.meta("scenario") if self.store.shared else None
+        if which is None and kept is not None:
+            scenario = scenario_from_record(json.loads(kept))
+        else:
+            scenario = which if isinstance(which, Scenario) else load_scenario(which or "calm")
+        values = {**scenario.values, **settings}
+        return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
 
-    @property
-    def controls(self) -> Controls:
-        """What the control interface offers, without HTTP."""
-        return simulation_of(self.app).controls
+    def _open_clock(self, given: Clock | str | None, new: str) -> Clock:
+        if given is not None and not isinstance(given, str):
+            return given
+        if not self.store.shared:
+            return parse_clock(given or new, self.scenario.start)
+        from .clocks.stored import open_clock  # noqa: PLC0415 - not needed in memory
+
+        return open_clock(self.store, given, new, self.scenario.start)
+
+    @cached_property
+    def app(self) -> SimulatorApp:
+        """The WSGI app that answers for the service; Flask is loaded with it."""
+        from .web.app import SimulatorApp  # noqa: PLC0415 - callers of the services alone do not need Flask
+
+        return SimulatorApp(self.simulation)
 
     @property
     def journal(self) -> Journal:
@@ -117,14 +143,14 @@ class Simulator:
 
     @contextmanager
     def intercept(self) -> Iterator[Simulator]:
-        """Let this simulator answer what `requests` sends to the service: a context manager and a decorator."""
-        from .transport.intercept import intercept  # noqa: PLC0415 - a server has no use for requests
+        """Context manager and decorator: this simulator answers what `requests` sends to the service."""
+        from .transport.intercept import intercept  # noqa: PLC0415 - a server does not need requests
 
         with intercept(self.app, self.clock):
             yield self
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.store.close()
 
     def __enter__(self) -> Simulator:
@@ -134,27 +160,3 @@ class Simulator:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _prepared(
-    store: Store, which: str | Path | Scenario | None, seed: int | None, settings: Mapping[str, Any]
-) -> Scenario:
-    check_values(settings)
-    with store.reading() as facts:
-        kept = facts.meta("scenario") if store.shared else None
-    if which is None and kept is not None:
-        scenario = from_record(json.loads(kept))
-    else:
-        scenario = which if isinstance(which, Scenario) else load(which or "calm")
-    values = {**scenario.values, **settings}
-    return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
-
-
-def _clock(store: Store, given: Clock | str | None, new: str, start: float) -> Clock:
-    if given is not None and not isinstance(given, str):
-        return given
-    if not store.shared:
-        return parse_clock(given or new, start)
-    from .clocks.stored import open_clock  # noqa: PLC0415 - a store in memory has no use for it
-
-    return open_clock(store, given, new, start)

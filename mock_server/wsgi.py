@@ -1,9 +1,13 @@
 """The simulator for any WSGI server: ``gunicorn --workers 4 mock_server.wsgi:app``.
 
-Environment variables say what ``xrt-mock serve`` takes as options: ``XRT_MOCK_DB`` (a file or PostgreSQL, for several
-processes share it), ``XRT_MOCK_SCENARIO``, ``XRT_MOCK_SEED``, ``XRT_MOCK_CLOCK``, ``XRT_MOCK_USERS``, ``XRT_MOCK_URL``
-(where addresses in answers begin), ``XRT_MOCK_KEEP_CALLS`` (how far the journal goes back) and ``XRT_MOCK_TOKEN``.
-Without a token the control interface is closed: who can reach the server is not known here.
+Environment variables take the place of the options of ``xrt-mock serve``:
+
+- ``XRT_MOCK_DB``: the database; several processes need a file or PostgreSQL;
+- ``XRT_MOCK_SCENARIO``, ``XRT_MOCK_SEED``, ``XRT_MOCK_CLOCK``, ``XRT_MOCK_USERS``;
+- ``XRT_MOCK_URL``: base URL used in answers;
+- ``XRT_MOCK_KEEP_CALLS``: maximum number of calls kept in the journal;
+- ``XRT_MOCK_TOKEN``: bearer token required by the control interface. Without one the control interface is closed,
+  because it is not known here who can reach the server.
 """
 
 from __future__ import annotations
@@ -22,15 +26,21 @@ if TYPE_CHECKING:
 
 def simulator_from(environment: Mapping[str, str]) -> Simulator:
     """Return the simulator that environment variables describe."""
-    seed = environment.get("XRT_MOCK_SEED")
+
+    def whole_number(name: str, default: int | None) -> int | None:
+        text = environment.get(name)
+        if text is not None and not text.isdecimal():
+            raise ValueError(f"{name} is {text!r}, but must be a whole number")
+        return default if text is None else int(text)
+
     return Simulator(
         environment.get("XRT_MOCK_SCENARIO"),
         environment.get("XRT_MOCK_CLOCK"),
-        seed=None if seed is None else int(seed),
+        seed=whole_number("XRT_MOCK_SEED", None),
         db=environment.get("XRT_MOCK_DB", "sqlite://"),
         users=environment.get("XRT_MOCK_USERS", "open"),
         base_url=environment.get("XRT_MOCK_URL", SERVICE),
-        keep_calls=int(environment.get("XRT_MOCK_KEEP_CALLS", "100000")),
+        keep_calls=whole_number("XRT_MOCK_KEEP_CALLS", 100_000),
         token=environment.get("XRT_MOCK_TOKEN") or secrets.token_hex(),
     )
 
@@ -38,4 +48,4 @@ def simulator_from(environment: Mapping[str, str]) -> Simulator:
 _simulator = simulator_from(os.environ)
 atexit.register(_simulator.close)
 app = TransportPlayer(_simulator.app, _simulator.clock)
-"""What a WSGI server calls."""
+"""The WSGI app."""

@@ -9,9 +9,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import g, got_request_exception, request, request_finished
+from flask import got_request_exception, request, request_finished
 
 from contracts import documents
+from mock_server.web.app import flask_app
+from mock_server.web.call import current_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +37,7 @@ def answers_keep_the_contract(request: pytest.FixtureRequest) -> Iterator[list[s
     broken: list[str] = []
 
     def look(sender: Flask, response: Response, **_rest: Any) -> None:
-        if _is_simulator(sender) and (marker is None or g.get("outcome") != "fault"):
+        if _is_simulator(sender) and (marker is None or current_call().outcome != "fault"):
             broken.extend(_violations(response))
 
     def keep(sender: Flask, exception: BaseException, **_rest: Any) -> None:
@@ -49,7 +51,7 @@ def answers_keep_the_contract(request: pytest.FixtureRequest) -> Iterator[list[s
 
 
 def _is_simulator(app: Flask) -> bool:
-    return "xrt_mock" in app.extensions
+    return app is flask_app()
 
 
 def _violations(response: Response) -> Iterator[str]:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from mock_server.cli.commands import main
-from mock_server.scenario.scenario import names
+from mock_server.scenario.files import scenario_names
 from tests.test_docs import page
 from xrt_client import campaign_cli
 
@@ -97,7 +97,7 @@ def test_tab_completes_commands_scenarios_settings_and_faults(words, offered):
 
 
 def test_tab_offers_every_scenario_and_else_files():
-    assert completed("advise", "--scenario", "") == names()
+    assert completed("advise", "--scenario", "") == scenario_names()
     said = asked(_XRT_MOCK_COMPLETE="bash_complete", COMP_WORDS="xrt-mock run --scenario ./m", COMP_CWORD="3").output
     assert said.startswith("file,")
 
@@ -143,7 +143,7 @@ def test_what_prints_figures_prints_json_alone_if_asked_to(words, keys):
 
 
 def test_lists_are_json_lists():
-    assert [found["name"] for found in json.loads(asked("scenarios", "--json").stdout)] == names()
+    assert [found["name"] for found in json.loads(asked("scenarios", "--json").stdout)] == scenario_names()
     matrix = json.loads(asked("contract", "coverage", WRONG_SERVER, "--json", "-").stdout)
     assert {"group", "name", "provider"} <= set(matrix[0])
 

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from mock_server import Simulator
-from mock_server.run.patches.time import VirtualTime
-from mock_server.scenario.scenario import names
+from mock_server.run.patches.time import SimulatedTime
+from mock_server.scenario.files import scenario_names
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -72,7 +72,7 @@ def test_every_block_is_of_a_kind_that_is_run():
 def test_the_python_of_a_page_runs_from_its_first_block_to_its_last(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scene: dict[str, object] = {"__name__": "page"}
-    with Simulator() as sim, sim.intercept(), VirtualTime(sim.clock):
+    with Simulator() as sim, sim.intercept(), SimulatedTime(sim.clock):
         for block in blocks(name, "python"):
             exec(compile(block, name, "exec"), scene)
 
@@ -89,7 +89,7 @@ def test_the_commands_of_a_page_work_with_the_files_of_the_page(name, tmp_path):
 
 
 def test_every_scenario_has_a_page_and_the_tests_of_those_pages_pass(tmp_path):
-    assert [Path(name).stem for name in SCENARIO_PAGES] == names()
+    assert [Path(name).stem for name in SCENARIO_PAGES] == scenario_names()
     for name in SCENARIO_PAGES:
         assert len(files(name)) == 1, f"{name} needs one test that tells its story"
         assert f'scenario="{Path(name).stem}"' in files(name)[0].text

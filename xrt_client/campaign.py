@@ -1,4 +1,4 @@
-"""Many requests under one throttle, resumable: politely submitted, followed, downloaded, and accounted for."""
+"""Campaign: many requests, of which a limited number are active at a time. It can be interrupted and continued."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import jobs, retrieve, wire
-from .building import RequestBuilder
 from .errors import ContractBroken, RequestInvalid, ServiceRejected, ServiceUnreachable
 from .ledger import DONE, GIVEN_UP, RUNNING, SUBMITTING, WAITING, Entry, Event, Ledger, active_jobs
 from .parameters import FORMATS, KINDS
+from .request import XRTProductRequest
 from .transport import Service, default_service
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
 
-COMPLETE, CANCELLED, STUCK = 4, -4, -11  # the last is our own: it never ended
-_TRIES = 3  # refusals of one kind before they are believed
+COMPLETE, CANCELLED, STUCK = 4, -4, -11  # the last is not a code of the service: the product never ended
+_TRIES = 3  # failures of one kind before it counts as permanent
 
 
 class Pace(NamedTuple):
-    """How a campaign spends its time; all in seconds.
+    """Pauses of a campaign.
 
     Parameters
     ----------
     first_poll_s, growth, longest_poll_s
-        When a job is first asked about, how much longer each next pause is, and the longest.
+        First pause before a job is asked about [s], factor from each pause to the next, and longest pause [s].
     spacing_s
-        Least time between two questions about statuses (documented etiquette: 10 s).
+        Shortest time between two calls about statuses [s] (documented etiquette: 10 s).
     count_s
-        Least time between two counts of active jobs.
+        Shortest time between two counts of active jobs [s].
     stuck_after_s
-        A product that has not ended by then is cancelled (documented: a run is limited to 12 hours).
+        Age of a job at which products that have not ended are cancelled [s] (documented: a run is limited to 12
+        hours).
     patience_s
-        How long the service may be away before the campaign stops.
+        Longest time without a usable answer before the campaign stops [s].
     """
 
     first_poll_s: float = 60.0
@@ -51,41 +52,46 @@ class Pace(NamedTuple):
 class Campaign:
     """Make products of many sources, a few at a time.
 
-    Everything that happens is written to a file first. A run that ends early, for whatever reason, is continued by
-    running the same campaign again: nothing is submitted twice, nothing already saved is fetched again.
+    Every event is written to a ledger first. A run that ended early is continued by running the same campaign again:
+    no source is submitted twice, and no saved product is fetched again.
 
     Parameters
     ----------
     user
         Your registered e-mail address.
     requests
-        One request for each source, not submitted; or what `getJSONDict` gives. None: only what the file knows.
+        One request for each source, not submitted, or what its `getJSONDict` returns. None: those in the ledger.
     out
-        Folder for the products, one folder inside for each source.
+        Folder for the products, with one folder in it for each source.
     state
-        File of the account; default: ``campaign.jsonl`` in `out`.
+        File of the ledger; default: ``campaign.jsonl`` in `out`.
     max_active
-        How many jobs may be queued or running at a time, others of yours included.
+        Maximum number of your jobs that are queued or running at a time, including jobs of other programs.
     form
         ``zip``, ``tar`` or ``tar.gz``.
     extract
-        Whether archives are unpacked too.
+        Whether to unpack archives too.
     retries
-        How often failed products are asked for again, after all sources have had their turn.
+        How often failed products are requested again, after all sources have been submitted.
     budget_s
-        After how long the run stops [s]; None: when all is done.
+        Longest duration of a run [s]; None: until all is done.
     pace
         Pauses.
     on_event
-        Called with each :class:`~xrt_client.ledger.Event` after it has been written down.
+        Called with each :class:`~xrt_client.ledger.Event` after it has been written.
     service
-        Which service; default: the one of all requests.
+        Address, time limits and retries; default: the service that all requests share.
+
+    Raises
+    ------
+    RequestInvalid
+        A request is not ready, an argument is not valid, or the ledger belongs to another campaign or is in use.
     """
 
     def __init__(
         self,
         user: str,
-        requests: Iterable[RequestBuilder | Mapping[str, Any]] | None = None,
+        requests: Iterable[XRTProductRequest | Mapping[str, Any]] | None = None,
         *,
         out: str | os.PathLike[str] = "data",
         state: str | os.PathLike[str] | None = None,
@@ -98,30 +104,29 @@ class Campaign:
         on_event: Callable[[Event], object] | None = None,
         service: Service | None = None,
     ) -> None:
-        if form not in FORMATS or max_active < 1:
-            raise RequestInvalid(f"the format is one of {', '.join(FORMATS)}, and max_active at least 1")
+        if form not in FORMATS:
+            raise RequestInvalid(f"{form} is not a valid format. Options are: {', '.join(FORMATS)}")
+        if max_active < 1:
+            raise RequestInvalid(f"max_active is {max_active}, but must be at least 1")
         self.user, self.max_active, self.form, self.extract = user, max_active, form, extract
         self.retries, self.budget_s, self.pace = retries, budget_s, pace or Pace()
         self.out = Path(out).expanduser()
         self._on_event = on_event or (lambda _: None)
         self._service = service or default_service()
-        self._next_poll: dict[str, tuple[float, float]] = {}  # by source: when, and the pause before it
-        self._troubles: dict[tuple[str, str], int] = {}
+        self._next_poll: dict[str, tuple[float, float]] = {}  # by source: time, and the pause before it
+        self._failures: dict[tuple[str, str], int] = {}
         self._refusals = 0
-        self._newest: int | None = None  # the most recent JobID; asked for once, then known from the answers
+        self._newest: int | None = None  # the most recent JobID: asked for once, then taken from the answers
         self._count_at = self._query_at = 0.0
         self._answered_at = self._service.now()
         planned = _planned(requests or ())
         self.ledger = Ledger(state or self.out / "campaign.jsonl", user)
         for key, document in planned.items():
-            self._plan(key, document)
-
-    def _plan(self, key: str, document: dict[str, Any]) -> None:
-        if key not in self.ledger.entries:
-            self._note("planned", key, document=document)
-        elif self.ledger.entries[key].planned != json.loads(json.dumps(document)):
-            self.ledger.close()
-            raise RequestInvalid(f"{key} is not what {self.ledger.path} has planned: use another state file")
+            if key not in self.ledger.entries:
+                self._note("planned", key, document=document)
+            elif self.ledger.entries[key].planned != json.loads(json.dumps(document)):
+                self.ledger.close()
+                raise RequestInvalid(f"{self.ledger.path} has another request for {key}: use another state file")
 
     def _note(self, kind: str, key: str, **detail: Any) -> None:
         event = Event(self._service.now(), kind, key, detail)
@@ -131,14 +136,14 @@ class Campaign:
     # ---- the run -----------------------------------------------------------------------------------------------
 
     def run(self) -> Summary:
-        """Go on until all sources are done or given up, or the budget is spent; return how it went.
+        """Submit, follow and save until all sources are done or given up, or the budget is spent.
 
         Raises
         ------
         ServiceRejected
             The service does not know this user.
         ServiceUnreachable
-            It has been away for longer than patience allows. Run again later to continue.
+            There was no usable answer for `Pace.patience_s`. Run again later to continue.
         """
         began = self._service.now()
         try:
@@ -154,7 +159,7 @@ class Campaign:
         return self.summary()
 
     def _turn(self) -> None:
-        """Submit what there is room for, then ask about the jobs whose time has come."""
+        """Submit as many sources as allowed, then ask about the jobs that are due."""
         try:
             self._submit_some()
             for entry in self.ledger.at_stage(RUNNING):
@@ -168,7 +173,7 @@ class Campaign:
             self._count_at = self._query_at = self._service.now() + self.pace.longest_poll_s
 
     def _until_next(self) -> float:
-        """Return how long nothing has to be done [s]."""
+        """Return the time until something has to be done [s]."""
         times = [self._due(entry) for entry in self.ledger.at_stage(RUNNING)]
         if any(self.ledger.at_stage(WAITING, SUBMITTING)) and self._room_left():
             times.append(self._count_at)
@@ -180,7 +185,7 @@ class Campaign:
     # ---- submitting --------------------------------------------------------------------------------------------
 
     def _submit_some(self) -> None:
-        """Submit as many as the throttle allows; the service's own count decides, for others may submit as you."""
+        """Submit as many sources as allowed. The count of the service decides: other programs may submit as you."""
         queue = [*self.ledger.at_stage(SUBMITTING), *self.ledger.at_stage(WAITING)]
         if not queue or not self._room_left() or self._service.now() < self._count_at:
             return
@@ -200,14 +205,14 @@ class Campaign:
                 continue
             if accepted:
                 room -= 1
-                self._give_up(held)  # others are taken, so these were refused for their own sake
+                self._give_up(held)  # another source was accepted, so these were not refused because of a limit
         if active == own == 0 and room == self.max_active:
-            self._give_up(held)  # nothing is in the way, so it is not for a limit
+            self._give_up(held)  # no job is active, so these were not refused because of a limit
 
     def _submit(self, entry: Entry) -> bool:
-        """Submit one source; return whether it was taken.
+        """Submit one source; return whether it was accepted.
 
-        A complaint about its parameters is final; any other refusal is raised.
+        A complaint about its parameters is permanent. Any other refusal is raised.
         """
         lost_after = entry.after if entry.stage == SUBMITTING else None
         known = {job for other in self.ledger.entries.values() for job in other.jobs}
@@ -243,7 +248,7 @@ class Campaign:
         return max(when, self._query_at)
 
     def _follow(self, entry: Entry) -> None:
-        """Ask about one job, save what has ended, and close it when nothing is left to do."""
+        """Ask about one job, save what is complete, and close the job if nothing is left to do."""
         now = self._service.now()
         self._query_at = now + self.pace.spacing_s
         pause = min(self.pace.longest_poll_s, self._next_poll[entry.key][1] * self.pace.growth)
@@ -252,49 +257,46 @@ class Campaign:
         try:
             statuses = jobs.status(self._service, self.user, entry.job_id, asked) if asked else {}
         except ServiceRejected as error:
-            if self._believed(entry, "status"):
+            if self._is_permanent(entry, "status"):
                 self._note("given up", entry.key, reason=str(error).strip())
             return
         for short, status in statuses.items():
             if wire.ended(status["statusCode"]):
                 self._note("ended", entry.key, product=short, code=status["statusCode"], text=status["statusText"])
-        if now - entry.submitted_at > self.pace.stuck_after_s:
-            self._free(entry)
+        stuck = [short for short in _products(entry.document) if short not in entry.codes]
+        if (
+            stuck and now - entry.submitted_at > self.pace.stuck_after_s
+        ):  # so that the job does not stay active for ever
+            jobs.cancel(self._service, self.user, entry.job_id, stuck)
+            for short in stuck:
+                self._note("ended", entry.key, product=short, code=STUCK, text="cancelled, because it did not end")
         self._save(entry)
         self._close(entry)
 
-    def _believed(self, entry: Entry, what: str) -> bool:
-        """Whether something has gone wrong so often that it will not mend."""
-        self._troubles[entry.key, what] = self._troubles.get((entry.key, what), 0) + 1
-        return self._troubles[entry.key, what] >= _TRIES
-
-    def _free(self, entry: Entry) -> None:
-        """Cancel what never ends, so that it does not hold its place for ever."""
-        stuck = [short for short in _products(entry.document) if short not in entry.codes]
-        if stuck:
-            jobs.cancel(self._service, self.user, entry.job_id, stuck)
-        for short in stuck:
-            self._note("ended", entry.key, product=short, code=STUCK, text="cancelled, for it never ended")
+    def _is_permanent(self, entry: Entry, what: str) -> bool:
+        """Count a failure; return whether it has happened so often that it counts as permanent."""
+        self._failures[entry.key, what] = self._failures.get((entry.key, what), 0) + 1
+        return self._failures[entry.key, what] >= _TRIES
 
     def _save(self, entry: Entry) -> None:
-        """Save every product that is complete and not yet here."""
+        """Save the products of a job that are complete and not saved yet."""
         for short, code in entry.codes.items():
             if code != COMPLETE or short in entry.saved or short in entry.unsaved:
                 continue
             path = self.out / entry.key / f"{short}.{self.form}"
             try:
-                if not path.exists():  # else a run was killed between the file and its line; the file is whole
+                if not path.exists():  # it exists, and is complete, if a run was killed before it wrote the event
                     retrieve.download(self._service, f"{entry.url}/{short}.{self.form}", path)
                 if self.extract:
                     retrieve.extract(path, path.parent, clobber=True)
             except (ServiceUnreachable, ContractBroken, OSError) as error:
-                if self._believed(entry, short):
+                if self._is_permanent(entry, short):
                     self._note("unsaved", entry.key, product=short, reason=str(error))
                 continue
             self._note("saved", entry.key, product=short, path=str(path))
 
     def _close(self, entry: Entry) -> None:
-        """Close a job once all has ended and all is saved; failed products get another job."""
+        """Close a job if all products have ended and are saved; failed products are requested again."""
         products = _products(entry.document)
         if not all(short in entry.codes for short in products):
             return
@@ -302,25 +304,36 @@ class Campaign:
             return
         failed = [short for short in products if entry.codes[short] not in (COMPLETE, CANCELLED)]
         if failed and entry.retries < self.retries:
+            others = {kind.flag for short, kind in KINDS.items() if short not in failed}
+            document = {name: value for name, value in entry.document.items() if name not in others}
             self._next_poll.pop(entry.key, None)
-            self._note("retry", entry.key, products=failed, document=_only(entry.document, failed))
+            self._note("retry", entry.key, products=failed, document=document)
         elif failed or entry.unsaved:
-            self._note("given up", entry.key, reason=_reasons(entry, failed))
+            reasons = [f"{KINDS[short].long} ended with status {entry.codes[short]}" for short in failed]
+            reasons += [f"{KINDS[short].long}: {why}" for short, why in entry.unsaved.items()]
+            self._note("given up", entry.key, reason="; ".join(reasons))
         else:
             self._note("done", entry.key)
 
-    # ---- telling -----------------------------------------------------------------------------------------------
-
     def summary(self) -> Summary:
-        """Return how it stands."""
+        """Return the present state of all sources."""
         return Summary.of(self.ledger)
 
 
-def _planned(requests: Iterable[RequestBuilder | Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return what is to be submitted by a name that is unique and can name a folder; all are checked first."""
+def _planned(requests: Iterable[XRTProductRequest | Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what is to be submitted, by a key that is unique and can name a folder.
+
+    All requests are checked before any is submitted. RequestInvalid: one is not ready.
+    """
     planned: dict[str, dict[str, Any]] = {}
     for number, request in enumerate(requests, 1):
-        document = _document(request)
+        if isinstance(request, XRTProductRequest):
+            valid, report = request.isValid()
+            if not valid:
+                raise RequestInvalid(f"{request.getGlobalPars('name')}: {report}")
+            document = request.getJSONDict()
+        else:
+            document = dict(request)
         name = re.sub(r"[^\w.+-]+", "_", str(document.get("name", ""))).strip("._") or f"source_{number}"
         key, copies = name, 1
         while key in planned:
@@ -330,46 +343,25 @@ def _planned(requests: Iterable[RequestBuilder | Mapping[str, Any]]) -> dict[str
     return planned
 
 
-def _document(request: RequestBuilder | Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a request sends, if it is ready to be sent."""
-    if not isinstance(request, RequestBuilder):
-        return dict(request)
-    valid, report = request.isValid()
-    if not valid:
-        raise RequestInvalid(f"{request.getGlobalPars('name')}: {report}")
-    return request.getJSONDict()
-
-
 def _products(document: Mapping[str, Any]) -> list[str]:
     return [short for short, kind in KINDS.items() if wire.wants(document, kind.flag)]
 
 
-def _only(document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, Any]:
-    """Return a submission for some of its products."""
-    others = {kind.flag for short, kind in KINDS.items() if short not in set(shorts)}
-    return {name: value for name, value in document.items() if name not in others}
-
-
-def _reasons(entry: Entry, failed: Iterable[str]) -> str:
-    reasons = [f"{KINDS[short].long} ended with status {entry.codes[short]}" for short in failed]
-    return "; ".join([*reasons, *(f"{KINDS[short].long}: {why}" for short, why in entry.unsaved.items())])
-
-
 class Summary(NamedTuple):
-    """How a campaign stands.
+    """State of a campaign.
 
     Parameters
     ----------
     sources, done, given_up
-        Numbers of sources: all, those whose products are all saved, and those that will not be.
+        Numbers of sources: all, those whose products are saved, and those with products that will not be saved.
     jobs, products
-        Numbers of jobs submitted, and of products saved.
+        Numbers of submitted jobs, and of saved products.
     peak_active
-        Most jobs active at a time, as far as this campaign's own go.
+        Largest number of jobs of this campaign that were active at a time.
     active
         (time [s], number of active jobs) after each change.
     reasons
-        Why, by source, for those given up.
+        For each source that was given up: why.
     """
 
     sources: int
@@ -383,7 +375,7 @@ class Summary(NamedTuple):
 
     @classmethod
     def of(cls, ledger: Ledger) -> Summary:
-        """Sum up an account."""
+        """Return the summary of a ledger."""
         entries = ledger.entries.values()
         active = active_jobs(ledger.events)
         return cls(
@@ -406,11 +398,11 @@ class Summary(NamedTuple):
         return "\n".join(lines + [f"  {key}: {reason}" for key, reason in self.reasons.items()])
 
     def as_json(self) -> str:
-        """Return the same as JSON text."""
+        """Return the summary as JSON text."""
         return json.dumps(self._asdict(), indent=1)
 
     def plot(self, file: str | os.PathLike[str]) -> None:
-        """Save a picture of active jobs against time; needs the `analysis` extra."""
-        from . import analysis  # noqa: PLC0415 - needs the extra, which a campaign does without
+        """Save a plot of active jobs against time; needs the `analysis` extra."""
+        from . import analysis  # noqa: PLC0415 - needs an extra that a campaign does not need
 
         analysis.plot_active(self.active, file)

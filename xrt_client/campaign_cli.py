@@ -10,8 +10,8 @@ The table is a CSV file with one column for each parameter, or a TOML file with 
     name = "GK Per"
     Spectrum = { hasRedshift = false }
 
-In CSV, parameters of products are written ``LightCurve.binMeth``. What is missing and can be worked out by the service
-(position, target IDs) is left to it.
+In CSV, parameters of products are written ``LightCurve.binMeth``. A position or target IDs that are missing are worked
+out by the service.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 all done, 1 not all, 2 wrong input, 130 interrupted."""
+    """Run the command; return its exit code: 0 all done, 1 not all done, 2 invalid input, 130 interrupted."""
     options = _parser().parse_args(arguments)
     try:
         _check_outputs(options)
@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             summary = campaign.run()
     except OSError as error:
-        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"xrt-client: {told}; see xrt-client campaign --help", file=sys.stderr)
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"xrt-client: {reason}; see xrt-client campaign --help", file=sys.stderr)
         return 2
     except (RequestInvalid, ValueError) as error:
         print(f"xrt-client: {error}", file=sys.stderr)
@@ -82,12 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
-    """Refuse what could not be written in the end, before anything is sent."""
+    """Fail before anything is sent if the summary or the plot cannot be written at the end."""
     for file in (options.json, options.plot):
         if file and not Path(file).parent.is_dir():
             raise ValueError(f"{file} cannot be written: there is no folder {Path(file).parent}; make it first")
     if options.plot and find_spec("matplotlib") is None:
-        raise ValueError("--plot needs matplotlib; mend it with: pip install 'xrt-mock[analysis]'")
+        raise ValueError("--plot needs matplotlib; install it with: pip install 'xrt-mock[analysis]'")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,25 +102,25 @@ def _parser() -> argparse.ArgumentParser:
     campaign = commands.add_parser(
         "campaign",
         help="make products of many sources, a few at a time",
-        description="Make products of many sources, a few at a time; run again to go on.",
+        description="Make products of many sources, a few at a time. Run it again to continue.",
         epilog="examples:\n  xrt-client campaign sources.csv --user me@example.org\n"
         "  xrt-client campaign sources.toml --user me@example.org --json - --hours 8\n\n"
-        "exit code: 0 all done, 1 not all, 2 wrong input, 130 interrupted",
+        "exit code: 0 all done, 1 not all done, 2 invalid input, 130 interrupted",
         formatter_class=raw,
     )
     add = campaign.add_argument
-    add("sources", metavar="SOURCES", help="CSV or TOML file of sources and products")
-    add("--user", required=True, metavar="EMAIL", help="your registered address")
-    add("--out", default="data", metavar="FOLDER", help="where products go (default: data)")
-    add("--state", metavar="FILE", help="the campaign's account (default: campaign.jsonl in the folder)")
-    add("--max-active", type=int, default=5, metavar="N", help="jobs queued or running at a time (default: 5)")
-    add("--format", choices=FORMATS, default="tar.gz", help="of the archives (default: tar.gz)")
+    add("sources", metavar="SOURCES", help="CSV or TOML file with sources and products")
+    add("--user", required=True, metavar="EMAIL", help="your registered e-mail address")
+    add("--out", default="data", metavar="FOLDER", help="folder for the products (default: data)")
+    add("--state", metavar="FILE", help="ledger of the campaign (default: campaign.jsonl in FOLDER)")
+    add("--max-active", type=int, default=5, metavar="N", help="maximum of jobs queued or running (default: 5)")
+    add("--format", choices=FORMATS, default="tar.gz", help="format of the archives (default: tar.gz)")
     add("--extract", action="store_true", help="unpack the archives too")
-    add("--retries", type=int, default=1, metavar="N", help="how often failed products are tried again (default: 1)")
-    add("--hours", type=float, metavar="H", help="stop after this time; run again to continue")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of all sources")
-    add("--json", metavar="FILE", help="write the summary as JSON; - prints only that")
-    add("--plot", metavar="FILE", help="draw active jobs against time (needs the analysis extra)")
+    add("--retries", type=int, default=1, metavar="N", help="retries of failed products (default: 1)")
+    add("--hours", type=float, metavar="H", help="stop after H hours; run again to continue")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="set a parameter of all sources")
+    add("--json", metavar="FILE", help="write the summary as JSON; -: print it instead of the text")
+    add("--plot", metavar="FILE", help="plot active jobs against time (needs the analysis extra)")
     return parser
 
 
@@ -128,12 +128,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def read_sources(file: Path, settings: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """Return the parameters of each source, flat: names as in CSV columns.
+    """Return the parameters of each source, by name as in the columns of CSV.
 
     Parameters
     ----------
     settings
-        ``NAME=VALUE`` for all sources that do not say otherwise.
+        ``NAME=VALUE`` for all sources that have no other value in the file.
     """
     common: dict[str, Any] = {}
     for setting in settings:
@@ -149,7 +149,7 @@ def read_sources(file: Path, settings: Iterable[str] = ()) -> list[dict[str, Any
         with file.open(newline="") as lines:
             rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(lines)]
     if not rows:
-        raise RequestInvalid(f"{file} names no sources")
+        raise RequestInvalid(f"{file} has no sources: write one line or one [[source]] for each")
     return [{**common, **row} for row in rows]
 
 
@@ -158,7 +158,7 @@ def _flat(section: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in section.items():
         if isinstance(value, dict):
-            flat[f"{name}."] = ""  # a product without parameters is wanted all the same
+            flat[f"{name}."] = ""  # requests the product even if it has no parameters
             flat |= {f"{name}.{inner}": v for inner, v in value.items()}
         else:
             flat[name] = value
@@ -166,7 +166,7 @@ def _flat(section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def request_of(source: Mapping[str, Any], user: str) -> XRTProductRequest:
-    """Return the request for one source; RequestInvalid says which parameter is wrong."""
+    """Return the request for one source; RequestInvalid if a parameter is not valid."""
     request = XRTProductRequest(user)
     products: dict[str, dict[str, Any]] = {}
     for name, value in source.items():
@@ -174,21 +174,27 @@ def request_of(source: Mapping[str, Any], user: str) -> XRTProductRequest:
         if dot:
             products.setdefault(product, {}).update({inner: value} if inner else {})
         else:
-            request.setGlobalPars(**_typed(GLOBALS.find(name) or POSITIONS.on_wire(name), name, value))
+            request.setGlobalPars(**_typed_keyword(GLOBALS.find(name) or POSITIONS.on_wire(name), name, value))
     for product, pars in products.items():
         if product not in SHORT:
-            raise RequestInvalid(f"{source.get('name')}: there is no product {product}")
+            known = ", ".join(kind.long for kind in KINDS.values())
+            raise RequestInvalid(f"{source.get('name')}: there is no product {product}; there are {known}")
         kind = KINDS[SHORT[product]]
         request.addProduct(product)
         for name, value in pars.items():
             found = kind.table.find(name) or (POSITIONS.find(name) if kind.positional else None)
-            request.setProductPars(product, **_typed(found, f"{product}.{name}", value))
-    _leave_to_the_service(request)
+            request.setProductPars(product, **_typed_keyword(found, f"{product}.{name}", value))
+    held = request.globalPars
+    if "RA" not in held or "Dec" not in held:
+        request.setGlobalPars(getCoords=True)
+    if "targ" not in held:
+        request.setGlobalPars(getTargs=True)
+    request.setGlobalPars(centroid=held.get("centroid", False), useSXPS=held.get("useSXPS", False))
     return request
 
 
-def _typed(parameter: Parameter | None, name: str, value: Any) -> dict[str, Any]:
-    """Return one parameter with its value in its type; CSV has only text."""
+def _typed_keyword(parameter: Parameter | None, name: str, value: Any) -> dict[str, Any]:
+    """Return a keyword argument, with the value converted to the type of the parameter if it is text."""
     if parameter is None:
         raise RequestInvalid(f"there is no parameter {name}")
     keyword = name.rpartition(".")[2]
@@ -197,21 +203,12 @@ def _typed(parameter: Parameter | None, name: str, value: Any) -> dict[str, Any]
     try:
         return {keyword: wire.read_value(parameter, value.strip())}
     except ValueError as error:
-        raise RequestInvalid(f"{name} is {value!r}: {parameter.about}") from error
-
-
-def _leave_to_the_service(request: XRTProductRequest) -> None:
-    """Fill in what has an obvious value if it was not given."""
-    held = request.globalPars
-    if "RA" not in held or "Dec" not in held:
-        request.setGlobalPars(getCoords=True)
-    if "targ" not in held:
-        request.setGlobalPars(getTargs=True)
-    request.setGlobalPars(centroid=held.get("centroid", False), useSXPS=held.get("useSXPS", False))
+        expected = f"one of {', '.join(parameter.allowed)}" if parameter.allowed else parameter.types[0].__name__
+        raise RequestInvalid(f"{name} is {value!r}, but must be {expected} ({parameter.about})") from error
 
 
 class _Progress:
-    """One line on a terminal, kept up to date."""
+    """Line of progress on a terminal."""
 
     def __init__(self, sources: int) -> None:
         self._counts = {"sources": sources, "done": 0, "accepted": 0, "saved": 0, "given up": 0}

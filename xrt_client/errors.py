@@ -1,16 +1,16 @@
 # ruff: noqa: N818 - named by what happened, as in the tree below
-"""What can go wrong, split by what the caller can do next.
+"""Exceptions, one for each thing that the caller can do next.
 
 ::
 
-    XRTError                 a RuntimeError, as in the documented interface
-    ├─ RequestInvalid        nothing was sent: mend the request (`problems`); also a ValueError
-    │  └─ RequestTypeInvalid a value of the wrong type; also a TypeError
-    ├─ ServiceRejected       the service said no (`operation`, `problems`)
-    ├─ ServiceUnreachable    no answer (`operation`); `maybe_done`: it may have been carried out all the same
-    ├─ ContractBroken        an answer outside the contract: report it (`operation`, `document`)
-    ├─ ProductFailed         a product ended below zero (`product`, `status_code`)
-    └─ WaitTimeout           still running when patience ended; the job lives on (`job_id`)
+    XRTError                 base class; a RuntimeError, as in the documented interface
+    ├─ RequestInvalid        nothing was sent: fix the request (`problems`); also a ValueError
+    │  └─ RequestTypeInvalid a value has the wrong type; also a TypeError
+    ├─ ServiceRejected       the service refused (`operation`, `problems`)
+    ├─ ServiceUnreachable    no usable answer (`operation`); if `maybe_done`, the call may have had its effect
+    ├─ ContractBroken        the answer breaks the contract: report it (`operation`, `document`)
+    ├─ ProductFailed         a product ended with a negative status (`product`, `status_code`)
+    └─ WaitTimeout           the job was still running after the given time; it goes on (`job_id`)
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 class XRTError(RuntimeError):
-    """Anything this package raises on purpose."""
+    """Base class of all exceptions that this package raises on purpose."""
 
 
 class RequestInvalid(XRTError, ValueError):
-    """Nothing was sent; the request has to be mended first.
+    """The request is not valid, and nothing was sent: fix it first.
 
     Parameters
     ----------
     text
-        What a person reads.
+        Message.
     problems
-        One sentence for each thing to mend.
+        One sentence for each thing to fix.
     """
 
     def __init__(self, text: str, problems: Sequence[str] = ()) -> None:
@@ -42,20 +42,20 @@ class RequestInvalid(XRTError, ValueError):
 
 
 class RequestTypeInvalid(RequestInvalid, TypeError):
-    """A value of a type the parameter does not take."""
+    """A value has a type that the parameter does not accept."""
 
 
 class ServiceRejected(XRTError):
-    """The service understood and declined: asking again unchanged brings the same answer.
+    """The service refused. The same call would be refused again.
 
     Parameters
     ----------
     operation
-        What was asked, by its name on the wire, such as ``canceljob.php``.
+        The call, by its name on the wire, such as ``canceljob.php``.
     text
-        The service's words.
+        Message of the service.
     problems
-        The single complaints about parameters, if it listed any.
+        Complaints about single parameters, if the service listed any.
     """
 
     def __init__(self, operation: str, text: str, problems: Sequence[str] = ()) -> None:
@@ -65,20 +65,20 @@ class ServiceRejected(XRTError):
 
 
 class ServiceUnreachable(XRTError):
-    """No usable answer, after every repetition that was safe.
+    """There was no usable answer, after all retries that are safe.
 
     Parameters
     ----------
     operation
-        What was asked.
+        The call, by its name on the wire.
     text
         What happened.
     maybe_done
-        Whether the service may have carried it out: the answer was lost, not the question.
+        Whether the call may have had its effect: the answer was lost, or perhaps only the answer.
     retry_after
-        When the service wants to be asked again [s], if it said so.
+        Pause that the service asked for [s], if it did.
     after
-        For a submission: a job that came of it has a JobID above this.
+        For a submission: if a job came of it, its JobID is above this.
     """
 
     def __init__(
@@ -98,18 +98,18 @@ class ServiceUnreachable(XRTError):
 
 
 class ContractBroken(XRTError):
-    """The service answered with something the contract does not allow.
+    """The answer is not one that the contract allows.
 
     Parameters
     ----------
     operation
-        What was asked.
+        The call, by its name on the wire.
     text
         What is wrong with the answer.
     document
-        The answer, as far as it could be read; None if it was not even JSON.
+        The answer, as far as it could be read; None if it was not JSON.
     maybe_done
-        Whether the service may have carried out what was asked.
+        Whether the call may have had its effect.
     """
 
     def __init__(self, operation: str, text: str, document: Any = None, *, maybe_done: bool = True) -> None:
@@ -127,9 +127,9 @@ class ProductFailed(XRTError):
     product
         Its long name, such as ``LightCurve``.
     status_code
-        The code below zero it ended with (documented: job status page).
+        The negative code that it ended with (documented: job status page).
     text
-        The service's words for it.
+        Description of the service.
     """
 
     def __init__(self, product: str, status_code: int, text: str = "") -> None:
@@ -139,17 +139,17 @@ class ProductFailed(XRTError):
 
 
 class WaitTimeout(XRTError):
-    """Patience ended before the job did. The job goes on.
+    """The job was still running after the given time. It goes on, and can be waited for again.
 
     Parameters
     ----------
     job_id
-        Its number, as the service gave it.
+        Its number, as the service sent it.
     waited_s
-        How long it was waited for [s].
+        Time waited [s].
     """
 
     def __init__(self, job_id: Any, waited_s: float) -> None:
-        super().__init__(f"job {job_id} is still running after {waited_s:.0f} s; it lives on")
+        super().__init__(f"job {job_id} is still running after {waited_s:.0f} s; it can be waited for again")
         self.job_id = job_id
         self.waited_s = waited_s

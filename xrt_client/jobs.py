@@ -1,6 +1,6 @@
-"""Submit, status, cancel, count, list, old parameters: one function for each operation.
+"""One function for each operation on jobs: submit, status, cancel, count, list, old parameters.
 
-Each takes the service and plain values, asks once (repeating where that is safe) and returns plain values.
+Each takes the service and plain values, makes one call (with retries where these are safe) and returns plain values.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 SUBMIT, CANCEL, STATUS = "run_userobject.php", "canceljob.php", "checkProductStatus.php"
 COUNT, LIST, OLD = "getNumJobs.php", "listOldJobs.php", "getOldProduct.php"
 CANCELLED = -4
-LOOKS = (5.0, 30.0, 120.0)  # pauses before each look for a lost submission [s]
+LOOKS = (5.0, 30.0, 120.0)  # pauses before each search for a lost submission [s]
 
 _warned: set[str] = set()
 
 
 class Accepted(NamedTuple):
-    """What the service says of a job it has taken: its number, address and parameters."""
+    """An accepted job: its JobID, the address of its products, and its parameters (`jobPars`)."""
 
     job_id: Any
     url: str
@@ -35,7 +35,7 @@ class Accepted(NamedTuple):
 def ask(
     service: Service, operation: str, document: Mapping[str, Any], needed: Iterable[str] = (), *, repeat: bool = True
 ) -> dict[str, Any]:
-    """Ask one thing and return the answer without its envelope."""
+    """Make one call and return the answer without its envelope; show a deprecation warning once."""
     answer = service.post(operation, {**document, **wire.dialect()}, repeat=repeat)
     content = wire.read_answer(operation, answer, needed)
     notice = content.pop("deprecationWarning", None)
@@ -64,7 +64,7 @@ def list_old(service: Service, user: str) -> list[dict[str, Any]]:
 
 
 def old_parameters(service: Service, user: str, job_id: Any) -> Accepted:
-    """Return what the service keeps of an old job."""
+    """Return an old job of the user."""
     answer = ask(service, OLD, {"UserID": user, "oldJob": job_id}, ("jobPars", "URL"))
     return Accepted(job_id, str(answer["URL"]), answer["jobPars"])
 
@@ -79,8 +79,8 @@ def status(service: Service, user: str, job_id: Any, shorts: Sequence[str]) -> d
 def cancel(service: Service, user: str, job_id: Any, shorts: Sequence[str]) -> tuple[int, dict[str, dict[str, Any]]]:
     """Cancel some products; return 1 (all cancelled) or 2 (not all), and code and text by short name.
 
-    If the answer is lost the wish is repeated, and what the status then calls cancelled counts as cancelled: the
-    repeated answer alone would say that it could not be done, because the lost one had done it.
+    If the answer is lost, the call is repeated. Its answer may then be that nothing could be cancelled, because the
+    first call has done it. So products whose status is "cancelled" count as cancelled.
     """
     document = {"UserID": user, "JobID": job_id, "what": ",".join(shorts)}
     needed = ("status", "statusCodes")
@@ -100,8 +100,8 @@ def cancel(service: Service, user: str, job_id: Any, shorts: Sequence[str]) -> t
 # ---- submitting ------------------------------------------------------------------------------------------------
 
 
-class Submission(NamedTuple):
-    """One attempt to hand in a job; if a job comes of it, its JobID is above `after` and not among the `known`."""
+class Attempt(NamedTuple):
+    """One attempt to submit a job. If a job comes of it, its JobID is above `after` and not among the `known`."""
 
     service: Service
     user: str
@@ -119,32 +119,33 @@ def submit(
     after: int | None = None,
     known: Iterable[Any] = (),
 ) -> Accepted:
-    """Hand in a job, once.
+    """Submit a job exactly once.
 
-    A submission is never repeated blindly. If its answer is lost the list of jobs is looked through, several times;
-    only when no job has come of it is it sent again.
+    Submitting is not idempotent, so a submission is not simply repeated. If its answer is lost, its job is looked for
+    in the list of jobs, several times. It is sent again only if there is no such job.
 
     Parameters
     ----------
     newest
-        The user's most recent JobID; asked for if not given, so that a job of this submission can be told from others.
+        The user's most recent JobID, to distinguish the new job from older ones; default: ask the service.
     after
-        The most recent JobID before an earlier attempt whose outcome is unknown: that job is looked for first.
+        The most recent JobID before an earlier attempt whose outcome is unknown. The job of that attempt is looked for
+        first.
     known
         JobIDs that belong to other submissions.
 
     Raises
     ------
     ServiceRejected
-        The service does not want this job.
+        The service refuses this job.
     ServiceUnreachable
-        Nothing was accepted, as far as can be known; `maybe_done` and `after` say what is left to find out.
+        No job is known to have been accepted. If `maybe_done`, there may be one with a JobID above `after`.
     """
     others = frozenset(str(job) for job in known)
-    if after is not None and (found := _recover(Submission(service, user, document, after, others), "an earlier one")):
+    if after is not None and (found := _recover(Attempt(service, user, document, after, others), "an earlier one")):
         return found
     newest = most_recent(service, user) if newest is None else newest
-    submission = Submission(service, user, document, newest, others)
+    attempt = Attempt(service, user, document, newest, others)
     failures = 0
     while True:
         try:
@@ -152,56 +153,53 @@ def submit(
             return Accepted(answer["JobID"], str(answer["URL"]), answer["jobPars"])
         except (ServiceUnreachable, ContractBroken) as error:
             failures += 1
-            if error.maybe_done and (found := _recover(submission, error)):
+            if error.maybe_done and (found := _recover(attempt, error)):
                 return found
             wait = retry.pause(service.policy, error, failures, f"{user} {SUBMIT}")
+            if wait is None and error.maybe_done:
+                text = f"no job has come of it so far: {error}"
+                raise ServiceUnreachable(SUBMIT, text, after=newest) from error
             if wait is None:
-                raise _given_up(submission, error) from error
+                raise
         service.sleep(wait)
 
 
-def _recover(submission: Submission, lost: object) -> Accepted | None:
-    """Return the job that a lost answer spoke of, if there is one; if that cannot be known, say so."""
+def _recover(attempt: Attempt, lost: object) -> Accepted | None:
+    """Look for the job of an attempt whose answer was lost, several times: the service may still be making it.
+
+    Raises
+    ------
+    ServiceUnreachable
+        It is not known whether there is such a job.
+    """
     try:
-        return look_again(submission)
+        for pause in LOOKS:
+            attempt.service.sleep(pause)
+            if found := find_lost(attempt):
+                return found
+        return None
     except XRTError as error:
-        text = f"the answer was lost ({lost}) and its job could not be found ({error}): look before submitting again"
-        raise ServiceUnreachable(SUBMIT, text, after=submission.after) from error
-
-
-def _given_up(submission: Submission, error: ServiceUnreachable | ContractBroken) -> XRTError:
-    """Return what the caller is told in the end."""
-    if not error.maybe_done:
-        return error
-    return ServiceUnreachable(SUBMIT, f"no job has come of it so far: {error}", after=submission.after)
+        text = f"the answer was lost ({lost}) and the job cannot be looked for ({error}); look before submitting again"
+        raise ServiceUnreachable(SUBMIT, text, after=attempt.after) from error
 
 
 def most_recent(service: Service, user: str) -> int:
-    """Return the user's most recent JobID; 0 if there is none."""
+    """Return the user's most recent JobID; 0 if there are no jobs."""
     try:
         return max((int(job["JobID"]) for job in list_old(service, user)), default=0)
     except ServiceUnreachable as error:
         raise ServiceUnreachable(SUBMIT, f"nothing was sent: {error}", maybe_done=False) from error
 
 
-def look_again(submission: Submission) -> Accepted | None:
-    """Look for a lost submission several times: the service may still be at work on it."""
-    for pause in LOOKS:
-        submission.service.sleep(pause)
-        if found := find_lost(submission):
-            return found
-    return None
-
-
-def find_lost(submission: Submission) -> Accepted | None:
-    """Return the one job that came of a submission whose answer was lost; None if there is none.
+def find_lost(attempt: Attempt) -> Accepted | None:
+    """Return the job of an attempt whose answer was lost; None if there is no such job.
 
     Raises
     ------
     ServiceUnreachable
-        Several jobs fit, so that nobody can tell which is this one.
+        Several jobs have the same parameters, so it is not known which of them is this one.
     """
-    service, user, document, after, known = submission
+    service, user, document, after, known = attempt
     jobs = list_old(service, user)
     new = [job for job in jobs if int(job["JobID"]) > after and str(job["JobID"]) not in known]
     fitting = [job["JobID"] for job in new if wire.may_be(document, job)]

@@ -1,6 +1,6 @@
-"""What has happened in a campaign, one line for each event, and what follows from it.
+"""Ledger of a campaign: a file with one line for each event, and the state of each source that follows from them.
 
-Lines are only ever added, and a half-written last one does not count, so a killed run leaves a true account.
+Lines are only added, and an incomplete last line is ignored. So the ledger is also right after a run was killed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .errors import RequestInvalid
 
 try:
     import fcntl
-except ImportError:  # not on Windows: there nobody keeps a second run away
+except ImportError:  # on Windows, where nothing prevents a second run
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ FORMAT = 1
 
 
 class Event(NamedTuple):
-    """Something that happened.
+    """One event of a campaign.
 
     Parameters
     ----------
     at
-        When [s], by the clock of the service object.
+        Time [s], by the clock of the service object.
     kind
         ``planned``, ``submitting``, ``accepted``, ``postponed``, ``refused``, ``ended``, ``saved``, ``unsaved``,
         ``retry``, ``done`` or ``given up``.
     key
-        Which source.
+        Key of the source.
     detail
-        What belongs to it.
+        Further values, according to the kind.
     """
 
     at: float
@@ -47,12 +47,12 @@ class Event(NamedTuple):
 
 
 class Entry:
-    """Where one source stands: the sum of its events.
+    """State of one source, as it follows from its events.
 
     Parameters
     ----------
     key
-        Its name, as files are called.
+        Unique name of the source, which can name a folder.
     document
         What is submitted for it.
     """
@@ -73,7 +73,7 @@ class Entry:
         self.jobs: list[Any] = []
 
     def apply(self, event: Event) -> None:
-        """Take in one event."""
+        """Change the state according to an event."""
         detail = event.detail
         match event.kind:
             case "submitting":
@@ -99,19 +99,19 @@ class Entry:
 
 
 class Ledger:
-    """The account of a campaign, in a file.
+    """Ledger of a campaign, in a file.
 
     Parameters
     ----------
     path
-        JSON lines; made if missing, read and continued if there.
+        File of JSON lines; created if it does not exist, else read and continued.
     user
-        Whose campaign it is.
+        Registered e-mail address of the owner.
 
     Raises
     ------
     RequestInvalid
-        The file belongs to somebody else, is no such account, or is in use by another run.
+        The file belongs to another user, is not the ledger of a campaign, or is in use by another run.
     """
 
     def __init__(self, path: str | os.PathLike[str], user: str) -> None:
@@ -132,7 +132,7 @@ class Ledger:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise RequestInvalid(f"{self.path} is in use by another run") from error
+                raise RequestInvalid(f"{self.path} is in use by another run: wait for it, or stop it") from error
 
     def _read(self, user: str) -> None:
         self._file.seek(0)
@@ -146,13 +146,13 @@ class Ledger:
         try:
             header, *events = (json.loads(line) for line in lines)
             if header["campaign"] != FORMAT or header["user"] != user:
-                raise RequestInvalid(f"{self.path} belongs to {header['user']}, form {header['campaign']}")
+                raise RequestInvalid(f"{self.path} belongs to {header['user']} (format {header['campaign']})")
             for at, kind, key, detail in events:
                 self._apply(Event(at, kind, key, detail))
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, RequestInvalid):
                 raise
-            raise RequestInvalid(f"{self.path} is not the account of a campaign: {error}") from error
+            raise RequestInvalid(f"{self.path} is not the ledger of a campaign: {error}") from error
 
     def _write(self, line: Any) -> None:
         self._file.write(json.dumps(line).encode() + b"\n")
@@ -164,26 +164,26 @@ class Ledger:
             self.entries[event.key] = Entry(event.key, event.detail["document"])
         else:
             self.entries[event.key].apply(event)
-        if event.kind == "retry":  # fair: behind those that have not had their first turn
+        if event.kind == "retry":  # to be fair, after all sources that have not been submitted yet
             self.entries[event.key] = self.entries.pop(event.key)
         self.events.append(event)
 
     def add(self, event: Event) -> None:
-        """Write an event down, on disk before anything else is done, and take it in."""
+        """Write an event to the disk, then change the state of its source."""
         self._write(list(event))
         self._apply(event)
 
     def at_stage(self, *stages: str) -> Iterator[Entry]:
-        """Yield the entries at some stages, in the order of their turns."""
+        """Return the entries at some stages, in the order in which they are submitted."""
         return (entry for entry in list(self.entries.values()) if entry.stage in stages)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, so that another run can use it."""
         self._file.close()
 
 
 def active_jobs(events: Iterable[Event]) -> list[tuple[float, int]]:
-    """Return how many jobs were active, as (time [s], number) after each change."""
+    """Return the number of active jobs, as (time [s], number) after each change."""
     changes, active = [], 0
     running: set[str] = set()
     for event in events:

@@ -1,8 +1,8 @@
-"""What may be asked for, as data: no I/O, no state here.
+"""Tables of the parameters and products of a request.
 
-Every parameter with its documented python name, its name on the wire, type, unit and allowed values, and what setting
-it does to its neighbours. Names, types and allowed values: documented (page "How to request products"). Number codes
-that some echoed values carry instead of text: observed in documented answers.
+Every parameter has its documented python name, its name on the wire, type, unit, allowed values, and the changes of
+other parameters that setting it causes. Names, types and allowed values: documented (page "How to request products").
+Number codes that the service returns instead of some texts: observed in documented answers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ REMOVED = "removed"
 
 
 class Trigger(NamedTuple):
-    """Setting a parameter to `value` makes `parameter` become `becomes` (None: it is unset)."""
+    """When a parameter is set to `value`, another `parameter` is set to `becomes` (None: it is unset)."""
 
     value: Any
     parameter: str
@@ -31,15 +31,15 @@ class Parameter(NamedTuple):
     types
         Accepted types, the preferred one first.
     about
-        What it is, with its unit.
+        Description, with the unit.
     allowed
-        The values it may take, in lower case; empty: any.
+        Allowed values, in lower case; empty: all.
     codes
-        Numbers the service may echo instead of a text.
+        Numbers that the service may return instead of a text.
     aliases
-        Further spellings accepted as keywords.
+        Further names accepted as keywords.
     triggers
-        What else changes.
+        Changes of other parameters that setting this one causes.
     """
 
     name: str
@@ -51,9 +51,15 @@ class Parameter(NamedTuple):
     aliases: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
 
+    def help(self) -> str:
+        """Return the entry of a numpydoc section."""
+        types = " or ".join(kind.__name__ for kind in self.types)
+        options = f" One of: {', '.join(self.allowed)}." if self.allowed else ""
+        return f"{self.name} : {types}\n    {self.about[0].upper()}{self.about[1:]}.{options}"
+
 
 class Table(dict[str, Parameter]):
-    """Parameters by python name; `find` knows the other spellings too, `on_wire` only those of documents."""
+    """Parameters by python name."""
 
     def __init__(self, *parameters: Parameter) -> None:
         super().__init__((p.name, p) for p in parameters)
@@ -64,7 +70,7 @@ class Table(dict[str, Parameter]):
         return self.get(name) or self._other.get(name)
 
     def on_wire(self, name: str) -> Parameter | None:
-        """Return the parameter that a document calls so."""
+        """Return the parameter with this wire name or alias."""
         return self._other.get(name)
 
 
@@ -74,13 +80,13 @@ _MODES = ("no", "pc", "wt", "both")
 _GRADES = ("all", "0", "4")
 
 
-def _which(wire: str, allowed: tuple[str, ...], codes: dict[str, str] | None = None) -> Parameter:
+def _which_data(wire: str, allowed: tuple[str, ...], codes: dict[str, str] | None = None) -> Parameter:
     return Parameter(
         "whichData", wire, TEXT, "which observations to use", allowed, codes, triggers=(Trigger("all", "useObs", None),)
     )
 
 
-def _use(wire: str) -> Parameter:
+def _use_obs(wire: str) -> Parameter:
     about = "the observations or time ranges to use"
     return Parameter("useObs", wire, TEXT, about, triggers=(Trigger(ANY, "whichData", "user"),))
 
@@ -95,7 +101,7 @@ GLOBALS = Table(
     Parameter("centroid", "cent", FLAG, "whether to centroid"),
     Parameter("centMeth", "centMeth", TEXT, "how to centroid", _METHODS, {"2": "simple", "3": "iterative"}),
     Parameter("maxCentTries", "maxCentTries", WHOLE, "how many observations to try to centroid in"),
-    Parameter("posErr", "poserr", NUMBER, "how far the centroid may lie from the position [arcmin]"),
+    Parameter("posErr", "poserr", NUMBER, "largest distance of the centroid from the position [arcmin]"),
     Parameter("sss", "sss", FLAG, "whether this is a super-soft source"),
     Parameter("useSXPS", "useSXPS", FLAG, "whether to use SXPS source lists"),
     Parameter("wtPupRate", "wtpuprate", NUMBER, "rate above which WT data are tested for pile-up [count/s]"),
@@ -107,10 +113,10 @@ GLOBALS = Table(
 )
 
 POSITIONS = Table(  # shared by the three positions; also globals, under their wire names
-    Parameter("posRadius", "posRadius", NUMBER, "how far the source may lie from the position [arcsec]"),
-    _which("posobs", ("all", "user", "hours"), {"3": "hours"}),
-    _use("useposobs"),
-    Parameter("incHours", "posobstime", NUMBER, "how long after the first observation others are used [h]"),
+    Parameter("posRadius", "posRadius", NUMBER, "largest distance of the source from the position [arcsec]"),
+    _which_data("posobs", ("all", "user", "hours"), {"3": "hours"}),
+    _use_obs("useposobs"),
+    Parameter("incHours", "posobstime", NUMBER, "how long after the start of the first observation data are used [h]"),
     Parameter("centMeth", "detMeth", TEXT, "how to search", _METHODS, {"0": "simple"}),
     Parameter("detOrCent", "detornot", TEXT, "detect first, or only centroid", ("detect", "centroid"), {"1": "detect"}),
 )
@@ -138,23 +144,23 @@ LIGHT_CURVE = Table(
         {"0": "s"},
         aliases=("timeType",),
     ),
-    _use("uselcobs"),
+    _use_obs("uselcobs"),
     Parameter("pcCounts", "pccounts", WHOLE, "counts in a full PC bin"),
     Parameter("wtCounts", "wtcounts", WHOLE, "counts in a full WT bin"),
-    Parameter("pcBinTime", "pcbin", NUMBER, "PC bin length, the least one for counts [s]", aliases=("pcbintime",)),
-    Parameter("wtBinTime", "wtbin", NUMBER, "WT bin length, the least one for counts [s]", aliases=("wtbintime",)),
+    Parameter("pcBinTime", "pcbin", NUMBER, "length of PC bins; for counts, the minimum [s]", aliases=("pcbintime",)),
+    Parameter("wtBinTime", "wtbin", NUMBER, "length of WT bins; for counts, the minimum [s]", aliases=("wtbintime",)),
     Parameter("dynamic", "dynamic", FLAG, "whether the counts per bin follow the rate"),
     Parameter("rateFact", "ratefact", NUMBER, "rate factor of dynamic binning"),
     Parameter("binFact", "binfact", NUMBER, "bin factor of dynamic binning"),
     Parameter("minCounts", "mincmin", WHOLE, "least counts in a bin of dynamic binning"),
     Parameter("minSNR", "minsnr", NUMBER, "least signal to noise of a full bin"),
-    Parameter("wtMaxGap", "wtmaxgap", NUMBER, "longest gap a WT bin may span [s]", aliases=("wtmaxGap",)),
-    Parameter("pcMaxGap", "pcmaxgap", NUMBER, "longest gap a PC bin may span [s]", aliases=("pcmaxGap",)),
+    Parameter("wtMaxGap", "wtmaxgap", NUMBER, "longest gap within a WT bin [s]", aliases=("wtmaxGap",)),
+    Parameter("pcMaxGap", "pcmaxgap", NUMBER, "longest gap within a PC bin [s]", aliases=("pcmaxGap",)),
     Parameter("matchHR", "hrbin", (float, int, bool), "whether the hardness ratio has the bins of the main curve"),
-    Parameter("wtHRBinTime", "wthrbin", NUMBER, "WT bin length of the hardness ratio [s]", aliases=("WTHRBinTime",)),
-    Parameter("pcHRBinTime", "pchrbin", NUMBER, "PC bin length of the hardness ratio [s]"),
+    Parameter("wtHRBinTime", "wthrbin", NUMBER, "length of WT hardness ratio bins [s]", aliases=("WTHRBinTime",)),
+    Parameter("pcHRBinTime", "pchrbin", NUMBER, "length of PC hardness ratio bins [s]"),
     Parameter("minFracExp", "femin", NUMBER, "least fractional exposure of a bin"),
-    _which("lcobs", ("all", "user"), {"0": "all"}),
+    _which_data("lcobs", ("all", "user"), {"0": "all"}),
     Parameter("srcrad", "srcrad", WHOLE, "largest radius of the source region [pixel of 2.36 arcsec]"),
 )
 
@@ -177,9 +183,9 @@ SPECTRUM = Table(
             Trigger(REMOVED, "hasRedshift", False),
         ),
     ),
-    _which("specobs", ("all", "user", "hours"), {"1": "all", "3": "hours"}),
-    _use("usespecobs"),
-    Parameter("incHours", "specobstime", NUMBER, "how long after the first observation others are used [h]"),
+    _which_data("specobs", ("all", "user", "hours"), {"1": "all", "3": "hours"}),
+    _use_obs("usespecobs"),
+    Parameter("incHours", "specobstime", NUMBER, "how long after the start of the first observation data are used [h]"),
     Parameter(
         "timeslice",
         "timeslice",
@@ -206,13 +212,13 @@ ASTROM_POS = Table(Parameter("useAllObs", "allxastrom", FLAG, "whether to use al
 
 IMAGE = Table(
     Parameter("energies", "imen", TEXT, "energy bands, low-high, comma separated [keV]"),
-    _which("imobs", ("all", "user"), {"1": "all"}),
-    _use("useimobs"),
+    _which_data("imobs", ("all", "user"), {"1": "all"}),
+    _use_obs("useimobs"),
 )
 
 SOURCE_DET = Table(
-    _use("usedetobs"),
-    _which("detobs", ("all", "user")),
+    _use_obs("usedetobs"),
+    _which_data("detobs", ("all", "user")),
     Parameter("whichBands", "detbands", TEXT, "energy bands to search", ("total", "all")),
     Parameter("fitStrayLight", "fitStrayLight", FLAG, "whether to model stray light"),
 )
@@ -224,15 +230,15 @@ class Kind(NamedTuple):
     Parameters
     ----------
     short, long, flag, words
-        Its names on the wire, in python, as the key that asks for it, and in sentences. Archives are named by `short`.
+        Its name on the wire and of its archives, in python, as the key that requests it, and in sentences.
     table
         Its own parameters.
     positional
-        Whether it uses the shared position parameters.
+        Whether it uses the parameters that all positions share.
     needs
-        Parameters it cannot go without.
+        Parameters that must be set.
     needs_if
-        Further parameters needed if one has a certain value: (parameter, value, needed).
+        Parameters that must be set if another has a certain value: (other, value, needed).
     presets
         Values set when it is added.
     """

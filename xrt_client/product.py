@@ -1,4 +1,4 @@
-"""One product of a request: its parameters, checked as they are set. Nothing is sent here."""
+"""One product of a request, with its parameters, which are checked when they are set. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class ParameterSet:
-    """Parameters of one table, with the values set so far.
+    """Values of the parameters of one table.
 
     Parameters
     ----------
     table
-        What may be set.
+        The parameters that can be set.
     words
-        Whose parameters they are, for messages.
+        What the parameters belong to, for messages.
     """
 
     def __init__(self, table: Table, words: str) -> None:
@@ -29,31 +29,31 @@ class ParameterSet:
         self.values: dict[str, Any] = {}
 
     def find(self, name: str) -> Parameter:
-        """Return the parameter of this name in python or on the wire."""
+        """Return the parameter with this name in python or on the wire."""
         if (parameter := self.table.find(name)) is None:
             raise RequestInvalid(f"`{name}` is not a recognised {self.words} parameter")
         return parameter
 
     def set(self, given: Mapping[str, Any], say: Callable[[str], None] = lambda _: None) -> None:
-        """Set parameters and what follows from them; all are checked before the first is set."""
+        """Set parameters and apply their triggers; all are checked before the first is set."""
         self._put(self.check(given), say)
 
     def check(self, given: Mapping[str, Any]) -> list[tuple[Parameter, Any]]:
-        """Return parameters with their values as they would be kept, or raise what is wrong with them."""
-        return [(parameter := self.find(name), _checked(parameter, value)) for name, value in given.items()]
+        """Return parameters with the values to keep; raise RequestInvalid if a name or value is not valid."""
+        return [(parameter := self.find(name), _valid_value(parameter, value)) for name, value in given.items()]
 
     def _put(self, checked: list[tuple[Parameter, Any]], say: Callable[[str], None]) -> None:
         given = {parameter.name for parameter, _ in checked}
         for parameter, value in checked:
             self.values[parameter.name] = value
-            self._follow(parameter, (value, ANY), given - {"whichData", "useObs"}, say)
+            self._apply_triggers(parameter, (value, ANY), given - {"whichData", "useObs"}, say)
 
-    def _follow(
-        self, parameter: Parameter, happened: tuple[Any, ...], given: Iterable[str], say: Callable[[str], None]
+    def _apply_triggers(
+        self, parameter: Parameter, values: tuple[Any, ...], given: Iterable[str], say: Callable[[str], None]
     ) -> None:
-        """Pull the triggers; what the caller gave in the same call is left alone."""
+        """Apply the triggers of some values; a parameter given in the same call is not changed."""
         for trigger in parameter.triggers:
-            if trigger.value not in happened or trigger.parameter in given:
+            if trigger.value not in values or trigger.parameter in given:
                 continue
             if trigger.becomes is None:
                 self.values.pop(trigger.parameter, None)
@@ -66,17 +66,17 @@ class ParameterSet:
         return self.values.get(self.find(name).name)
 
     def all(self, *, unset: bool = False) -> dict[str, Any]:
-        """Return what is set, in the order it was set; with `unset` all, in the order of the table."""
+        """Return the values in the order they were set; with `unset` of all parameters, in the order of the table."""
         return {name: self.values.get(name) for name in self.table} if unset else dict(self.values)
 
     def remove(self, name: str, say: Callable[[str], None] = lambda _: None) -> None:
-        """Unset a parameter; nothing happens if it is not set."""
+        """Unset a parameter, if it is set."""
         parameter = self.find(name)
         if self.values.pop(parameter.name, None) is not None:
-            self._follow(parameter, (REMOVED,), (), say)
+            self._apply_triggers(parameter, (REMOVED,), (), say)
 
     def read(self, document: Mapping[str, Any], *, triggers: bool = True) -> list[str]:
-        """Take over the values of a wire document that belong here; return those that could not be read."""
+        """Take over the values of a wire document; return those that could not be read."""
         checked, unread = [], []
         for name, value in document.items():
             if (parameter := self.table.on_wire(name)) is None or value is None or value == "":
@@ -96,16 +96,16 @@ class ParameterSet:
         return [name for name in needed if name not in self.values]
 
     def document(self) -> dict[str, Any]:
-        """Return the values under their wire names, as they are sent."""
+        """Return the values by wire name, as they are sent."""
         return {self.table[name].wire: wire.write_value(value) for name, value in self.values.items()}
 
     def replace(self, other: ParameterSet) -> None:
-        """Take over all values of another set of the same table, independently of it."""
+        """Copy all values of another set of the same table."""
         self.values = {name: list(v) if isinstance(v, list) else v for name, v in other.values.items()}
 
 
-def _checked(parameter: Parameter, value: Any) -> Any:
-    """Return the value as it is kept, or raise what the caller has to mend."""
+def _valid_value(parameter: Parameter, value: Any) -> Any:
+    """Return the value to keep; raise RequestInvalid if it is not valid."""
     try:
         value = wire.given_value(parameter, value)
     except TypeError as error:
@@ -119,21 +119,21 @@ def _checked(parameter: Parameter, value: Any) -> Any:
 
 
 def kind_of(what: object) -> Kind:
-    """Return the kind of product of this long or short name."""
+    """Return the kind of product with this long or short name."""
     if not isinstance(what, str) or what not in SHORT:
         raise RequestInvalid(f"The product type {what} does not exist.")
     return KINDS[SHORT[what]]
 
 
 class ProductRequest:
-    """One product of a request, to be copied from one request to another.
+    """One product of a request, which can be copied into another request.
 
     Parameters
     ----------
     what
         Its long or short name.
     shared
-        The position parameters of the request it belongs to; its own if it stands alone.
+        Position parameters of the request that it belongs to; default: its own.
     """
 
     def __init__(self, what: str, shared: ParameterSet | None = None) -> None:
@@ -149,15 +149,15 @@ class ProductRequest:
         return self.kind.short
 
     def sets(self) -> tuple[ParameterSet, ...]:
-        """Return the parameter sets that make up this product."""
+        """Return the sets of parameters of this product."""
         return (self.own, self.shared) if self.kind.positional else (self.own,)
 
     def holder(self, name: str) -> ParameterSet:
-        """Return the set a parameter belongs to."""
+        """Return the set that has this parameter."""
         return next((held for held in self.sets() if held.table.find(name)), self.own)
 
     def set(self, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
-        """Set parameters, own and shared; none is set if one is wrong."""
+        """Set parameters; all are checked before the first is set."""
         parts: dict[int, tuple[ParameterSet, dict[str, Any]]] = {}
         for name, value in given.items():
             held = self.holder(name)
@@ -171,14 +171,14 @@ class ProductRequest:
         return {name: value for held in self.sets() for name, value in held.all(unset=unset).items()}
 
     def copied_into(self, shared: ParameterSet) -> ProductRequest:
-        """Return an independent copy that uses the position parameters of another request."""
+        """Return a copy for another request, with the position parameters of that request."""
         copy = ProductRequest(self.kind.short, shared)
         for mine, theirs in zip(copy.sets(), self.sets(), strict=True):
             mine.replace(theirs)
         return copy
 
     def problems(self) -> list[str]:
-        """Return one sentence for each own parameter that is needed and not set."""
+        """Return a line for each own parameter that is needed but not set."""
         needed = list(self.kind.needs)
         for name, value, then in self.kind.needs_if:
             if self.own.values.get(name) == value:

@@ -1,6 +1,6 @@
-"""Rebin a light curve that has been made: one function for each operation of the shared interface.
+"""One function for each operation on rebinned light curves, which belong to the shared interface.
 
-These calls carry no user: whoever knows a number may ask (documented by the released clients).
+These calls name no user: anyone who knows the number of a rebinning may make them (documented by the released clients).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .transport import Service
 
-ROOT, PAGE, VERSION = "API/", "main.php", "1.0.5"  # the version of the shared interface, not of the products' one
+ROOT, PAGE, VERSION = "API/", "main.php", "1.0.5"  # version of the shared interface, not of the product interface
 COMPLETE = 4
 
 
@@ -31,7 +31,7 @@ def ask(
 
 
 def parameters(pars: Mapping[str, Any]) -> dict[str, Any]:
-    """Return light curve parameters as this interface takes them: python names, JSON booleans."""
+    """Return light curve parameters as this interface expects them: python names, JSON booleans."""
     checked = ParameterSet(LIGHT_CURVE, "light curve")
     checked.set({name: "obsid" if value == "observation" else value for name, value in pars.items()})
     if lacking := checked.missing(("binMeth",)):
@@ -42,7 +42,7 @@ def parameters(pars: Mapping[str, Any]) -> dict[str, Any]:
 def begin(service: Service, job_id: Any, name: str | None, pars: Mapping[str, Any]) -> int:
     """Ask for a rebinned light curve; return its number.
 
-    If the answer is lost this is not repeated: there is no list in which the first one could be found.
+    If the answer is lost, the call is not repeated: there is no list in which the first rebinning could be found.
     """
     named = {} if name is None else {"name": name}
     document = {"type": "UOB_LC", "objectID": job_id, **parameters(pars), **named}
@@ -56,12 +56,12 @@ def status(service: Service, rebin_id: int) -> dict[str, Any]:
 
 
 def cancel(service: Service, rebin_id: int) -> None:
-    """Stop a rebinning; a refusal is raised."""
+    """Cancel a rebinning."""
     ask(service, "cancelRebin", {"JobID": rebin_id})
 
 
 def light_curve(service: Service, rebin_id: int, nosys: str, incbad: str) -> dict[str, Any]:
-    """Return the tables of a rebinned light curve as the service sends them; no datasets if there is none."""
+    """Return the tables of a rebinned light curve as the service sends them; `Datasets` may be empty."""
     document = {"type": "REBIN_LC", "objectID": rebin_id, "nosys": nosys, "incbad": incbad}
     answer = ask(service, "downloadLightCurve", document)
     answer.setdefault("Datasets", [])

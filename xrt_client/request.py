@@ -1,23 +1,33 @@
 # ruff: noqa: N802, N803, N815 - documented names
-"""XRTProductRequest: the documented object, whole. It holds what has been fetched and hands the work on."""
+"""XRTProductRequest: the documented object, made of a draft, a submission and results.
+
+Each documented method is written, with its docstring, in one of these three parts:
+
+- `draft.py`: parameters and products, before anything is sent; `shorthand.py` has the methods of single products;
+- `submission.py`: submitting, and following and cancelling the job;
+- `results.py`: fetching what the job has made.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from . import jobs, rebin, retrieve, wire
-from .errors import ContractBroken, ProductFailed, RequestInvalid, ServiceRejected, ServiceUnreachable
-from .following import FollowedRequest
-from .parameters import FORMATS, KINDS
+from . import jobs, shorthand, wire
+from .delegate import Delegate
+from .draft import Draft
+from .errors import RequestInvalid
+from .results import Results
+from .shorthand import HasProduct, OneProduct, Product
+from .submission import STATUS_TEXTS, Submission
 from .transport import Service, default_service
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Unpack
+    from collections.abc import Callable, Mapping
 
-    from . import keywords
+    from .errors import XRTError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def countActiveJobs(userID: str, *, service: Service | None = None) -> int:
@@ -28,7 +38,7 @@ def countActiveJobs(userID: str, *, service: Service | None = None) -> int:
     ServiceRejected
         The service does not know this user.
     ServiceUnreachable
-        It did not answer, though asked several times.
+        The service did not answer any of several attempts.
     """
     return jobs.count_active(service or default_service(), userID)
 
@@ -37,12 +47,28 @@ def listOldJobs(userID: str, *, service: Service | None = None) -> list[dict[str
     """Return every job of this user, most recent first, as dicts.
 
     Keys (documented): `JobID`, `Name`, `DateSubmitted` (UTC), one bool for each product, and `hasProd`: whether the
-    products are still there. Raises as :func:`countActiveJobs`.
+    products still exist. Raises the same exceptions as :func:`countActiveJobs`.
     """
     return jobs.list_old(service or default_service(), userID)
 
 
-class XRTProductRequest(FollowedRequest):
+def _draft(method: Callable[Concatenate[Draft, P], R]) -> Delegate[P, R]:
+    return Delegate(lambda request: request._draft, method)
+
+
+def _product(short: str, method: Callable[Concatenate[OneProduct, P], R]) -> Delegate[P, R]:
+    return Delegate(lambda request: OneProduct(request._draft, short), method)
+
+
+def _submission(method: Callable[Concatenate[Submission, P], R]) -> Delegate[P, R]:
+    return Delegate(lambda request: request._submission, method)
+
+
+def _results(method: Callable[Concatenate[Results, P], R]) -> Delegate[P, R]:
+    return Delegate(lambda request: request._results, method)
+
+
+class XRTProductRequest:
     """A request for XRT products, and the job that comes of it.
 
     Parameters
@@ -52,13 +78,13 @@ class XRTProductRequest(FollowedRequest):
     JSONVals, fromServer
         Parameters to begin with: see :meth:`setFromJSON`.
     silent
-        Whether nothing is printed.
+        Whether to print nothing.
     useDeprecate
-        Accepted for compatibility; the results of releases before 1.10 are not offered, so True is refused.
+        Accepted for compatibility. True is refused: results in the form of releases before 1.10 are not offered.
     showDepWarnings
         Accepted for compatibility; there is nothing to warn of.
     service
-        Which service, and how patiently; default: one shared by all requests.
+        Address, time limits and retries; default: one service that all requests share.
     """
 
     useDeprecate = False
@@ -75,14 +101,49 @@ class XRTProductRequest(FollowedRequest):
         service: Service | None = None,
     ) -> None:
         self.deprecate = self.useDeprecate if useDeprecate is None else useDeprecate
-        super().__init__(user, silent, service)
         self.showDepWarnings = showDepWarnings
+        self._service = service
+        self._begin(user, silent)
         if JSONVals is not None:
             self.setFromJSON(JSONVals, fromServer)
 
+    def _begin(self, user: str, silent: bool) -> None:
+        """Forget all parameters, the job and its results."""
+        self._draft = Draft(user, silent)
+        self._submission = Submission(self._draft, self._service)
+        self._results = Results(self._draft, self._submission)
+
+    def __str__(self) -> str:
+        lines = [f"XRTProductRequest object for user `{self.UserID}`, with the following products requested:"]
+        return "\n".join(lines + [f"* {product.kind.words}" for product in self._draft.products.values()]) + "\n"
+
+    def __repr__(self) -> str:
+        return f"<XRTProductRequest of {self.UserID}: {', '.join(self.productList) or 'no products'}>"
+
+    @property
+    def UserID(self) -> str:
+        """Registered e-mail address of the owner."""
+        return self._draft.user
+
+    @UserID.setter
+    def UserID(self, email: str) -> None:
+        self._draft.check_editable()
+        self._draft.user = email
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is printed."""
+        return self._draft.silent
+
+    @silent.setter
+    def silent(self, silent: bool) -> None:
+        if not isinstance(silent, bool):
+            raise RequestInvalid(f"silent must be True or False, not {silent!r}")
+        self._draft.silent = silent
+
     @property
     def deprecate(self) -> bool:
-        """Whether results come in the form of releases before 1.10: never."""
+        """Whether results have the form of releases before 1.10: always False."""
         return False
 
     @deprecate.setter
@@ -90,417 +151,252 @@ class XRTProductRequest(FollowedRequest):
         if wanted:
             raise RequestInvalid("results in the form of releases before 1.10 are not offered: useDeprecate is False")
 
-    def _clear(self) -> None:
-        super()._clear()
-        self._saved: set[Path] = set()
-        self._positions_found: dict[str, dict[str, Any] | None] = {}
-        self._sources: dict[str, list[dict[str, Any]]] | None = None
-        self._curve: dict[str, Any] | None = None
-        self._spectra: dict[str, Any] | None = None
-        self._rebin_id: int | None = None
+    @property
+    def service(self) -> Service:
+        """Address, time limits and retries."""
+        return self._submission.service
 
-    # ---- the products ------------------------------------------------------------------------------------------
+    # ---- parameters and products -------------------------------------------------------------------------------
 
-    def downloadProducts(
-        self,
-        dir: str | os.PathLike[str],  # noqa: A002 - documented name
-        what: str | Iterable[str] = "all",
-        silent: bool = True,
-        format: str = "tar.gz",  # noqa: A002 - documented name
-        stem: str | None = None,
-        clobber: bool = False,
-        extract: bool = False,
-    ) -> dict[str, str | None]:
-        """Save the archives of products that have ended.
+    setGlobalPars = _draft(Draft.setGlobalPars)
+    getGlobalPars = _draft(Draft.getGlobalPars)
+    getAllPars = _draft(Draft.getAllPars)
+    isValid = _draft(Draft.isValid)
+    getJSON = _draft(Draft.getJSON)
+    getJSONDict = _draft(Draft.getJSONDict)
+    hasProd = _draft(Draft.hasProd)
+    addProduct = _draft(Draft.addProduct)
+    removeProduct = _draft(Draft.removeProduct)
+    getProduct = _draft(Draft.getProduct)
+    copyProd = _draft(Draft.copyProd)
+    setProductPars = _draft(Draft.setProductPars)
+    getProductPars = _draft(Draft.getProductPars)
+    removeProductPar = _draft(Draft.removeProductPar)
+
+    @property
+    def productList(self) -> list[str]:
+        """Short names of the requested products."""
+        return list(self._draft.products)
+
+    @property
+    def globalPars(self) -> dict[str, Any]:
+        """A copy of the global parameters that are set; those that positions share under their wire names."""
+        return self._draft.global_values()
+
+    def setFromJSON(self, JSONVals: str | Mapping[str, Any], fromServer: bool = False) -> None:
+        """Take over all parameters from a document; everything set before is forgotten.
 
         Parameters
         ----------
-        dir
-            Folder; made if missing.
-        what
-            ``"all"``, or products by long or short name, which must have ended.
-        silent
-            Whether to print nothing about it.
-        format
-            ``zip``, ``tar`` or ``tar.gz``.
-        stem
-            Text put before each file name.
-        clobber
-            Whether existing files are replaced.
-        extract
-            Whether the archives are unpacked too; members that would leave the folder are refused.
-
-        Returns
-        -------
-        dict
-            For each product, by long name: the path, None if it has not ended, or ``"ERROR: ..."`` (documented).
+        JSONVals
+            From `getJSON` or `getJSONDict`, or the `jobPars` of an answer; as text or as a dict.
+        fromServer
+            Whether they are `jobPars`. Then values that the service worked out are kept, and not worked out again.
         """
-        self._must_be_submitted()
-        if stem is not None and not isinstance(stem, str):
-            raise RequestInvalid(f"stem must be text or None, not {type(stem).__name__}")
-        if format not in FORMATS:
-            raise RequestInvalid(f"{format} is not a valid format. Options are: {', '.join(FORMATS)}")
-        chosen = self._chosen(what)
-        self._ask_about(chosen, must_have_ended=what != "all")
-        saved: dict[str, str | None] = {}
-        for short in chosen:
-            path = Path(dir).expanduser() / f"{stem or ''}{short}.{format}"
-            ended = self._products[short].complete
-            name = f"{short}.{format}"
-            saved[KINDS[short].long] = self._archive(name, path, clobber, extract) if ended else None
-        if not silent:
-            print("\n".join(f"{name}: {outcome or 'not complete'}" for name, outcome in saved.items()))
-        return saved
+        document = wire.parse_document(JSONVals)
+        self._begin(self.UserID, self.silent)
+        self._draft.add_products(document)
+        self._draft.read(document, from_server=fromServer)
 
-    def _ask_about(self, chosen: list[str], *, must_have_ended: bool) -> None:
-        """Ask for the status of products not known to have ended."""
-        if not all(self._products[short].complete for short in chosen):
-            self.checkProductStatus(chosen)
-        running = [KINDS[short].words for short in chosen if not self._products[short].complete]
-        if running and must_have_ended:
-            raise RequestInvalid(f"not complete, so it cannot be downloaded: {', '.join(running)}")
+    SetFromJSON = setFromJSON  # the documentation has both spellings
 
-    def _archive(self, name: str, path: Path, clobber: bool, extract: bool) -> str:
-        """Save one archive; return its path, or why there is none. This request's own files are not fetched again."""
-        if path in self._saved and path.exists() and not clobber:
-            return str(path)
-        try:
-            self._saved.add(retrieve.download(self.service, f"{self.URL}/{name}", path, clobber=clobber))
-            if extract:
-                retrieve.extract(path, path.parent, clobber=clobber)
-        except (ServiceUnreachable, ContractBroken, RequestInvalid, OSError) as error:
-            return f"ERROR: {error}"
-        return str(path)
+    # ---- single products ---------------------------------------------------------------------------------------
 
-    # ---- positions and sources ---------------------------------------------------------------------------------
+    LightCurve = Product("lc")
+    hasLightCurve = HasProduct("lc")
+    addLightCurve = _draft(shorthand.addLightCurve)
+    removeLightCurve = _product("lc", OneProduct.remove)
+    setLightCurvePars = _draft(shorthand.setLightCurvePars)
+    getLightCurvePars = _product("lc", OneProduct.getPars)
+    removeLightCurvePar = _product("lc", OneProduct.removePar)
 
-    def retrieveStandardPos(self, returnData: bool = True) -> dict[str, Any] | None:
-        """Fetch the standard position into `standardPos`.
+    Spectrum = Product("spec")
+    hasSpectrum = HasProduct("spec")
+    addSpectrum = _draft(shorthand.addSpectrum)
+    removeSpectrum = _product("spec", OneProduct.remove)
+    setSpectrumPars = _draft(shorthand.setSpectrumPars)
+    getSpectrumPars = _product("spec", OneProduct.getPars)
+    removeSpectrumPar = _product("spec", OneProduct.removePar)
 
-        Returns
-        -------
-        dict
-            `GotPos`; if it is True `RA`, `Dec` [deg, J2000] and `Err90` [arcsec] as text, `FromSXPS`, and `WhichSXPS`
-            if that is True; else `Reason`. None if `returnData` is False.
+    StandardPos = Product("psf")
+    hasStandardPos = HasProduct("psf")
+    addStandardPos = _draft(shorthand.addStandardPos)
+    removeStandardPos = _product("psf", OneProduct.remove)
+    setStandardPosPars = _draft(shorthand.setStandardPosPars)
+    getStandardPosPars = _product("psf", OneProduct.getPars)
+    removeStandardPosPar = _product("psf", OneProduct.removePar)
+
+    EnhancedPos = Product("enh")
+    hasEnhancedPos = HasProduct("enh")
+    addEnhancedPos = _draft(shorthand.addEnhancedPos)
+    removeEnhancedPos = _product("enh", OneProduct.remove)
+    setEnhancedPosPars = _draft(shorthand.setEnhancedPosPars)
+    getEnhancedPosPars = _product("enh", OneProduct.getPars)
+    removeEnhancedPosPar = _product("enh", OneProduct.removePar)
+
+    AstromPos = Product("xastrom")
+    hasAstromPos = HasProduct("xastrom")
+    addAstromPos = _draft(shorthand.addAstromPos)
+    removeAstromPos = _product("xastrom", OneProduct.remove)
+    setAstromPosPars = _draft(shorthand.setAstromPosPars)
+    getAstromPosPars = _product("xastrom", OneProduct.getPars)
+    removeAstromPosPar = _product("xastrom", OneProduct.removePar)
+
+    Image = Product("image")
+    hasImage = HasProduct("image")
+    addImage = _draft(shorthand.addImage)
+    removeImage = _product("image", OneProduct.remove)
+    setImagePars = _draft(shorthand.setImagePars)
+    getImagePars = _product("image", OneProduct.getPars)
+    removeImagePar = _product("image", OneProduct.removePar)
+
+    SourceDet = Product("sourceDet")
+    hasSourceDet = HasProduct("sourceDet")
+    addSourceDet = _draft(shorthand.addSourceDet)
+    removeSourceDet = _product("sourceDet", OneProduct.remove)
+    setSourceDetPars = _draft(shorthand.setSourceDetPars)
+    getSourceDetPars = _product("sourceDet", OneProduct.getPars)
+    removeSourceDetPar = _product("sourceDet", OneProduct.removePar)
+
+    # ---- the job -----------------------------------------------------------------------------------------------
+
+    submit = _submission(Submission.submit)
+    checkProductStatus = _submission(Submission.checkProductStatus)
+    wait = _submission(Submission.wait)
+    cancelProducts = _submission(Submission.cancelProducts)
+    countActiveJobs = _submission(Submission.countActiveJobs)
+    listOldJobs = _submission(Submission.listOldJobs)
+
+    @property
+    def submitted(self) -> bool:
+        """Whether the service has accepted this request."""
+        return self._draft.submitted
+
+    @property
+    def submitError(self) -> str | None:
+        """Why the last submission failed; None if it did not fail."""
+        return self._submission.answer.get("submitError")
+
+    @property
+    def failure(self) -> XRTError | None:
+        """The exception that made the last submission fail; None if it did not fail."""
+        return self._submission.failure
+
+    @property
+    def subRetData(self) -> dict[str, Any]:
+        """Outcome of the submission: `submitError`, and after success `URL` and `jobPars` as the service sent them."""
+        return self._submission.answer
+
+    @property
+    def JobID(self) -> Any:
+        """Number of the job, as the service sent it."""
+        return self._submission.job.job_id
+
+    @property
+    def URL(self) -> str:
+        """Address below which the products appear."""
+        return self._submission.job.url
+
+    @property
+    def jobPars(self) -> dict[str, Any]:
+        """Every parameter of the job, by wire name."""
+        return self._submission.job.parameters
+
+    @property
+    def status(self) -> tuple[int, str]:
+        """The same as `statusCode` and `statusText`; the service is not asked."""
+        return (self.statusCode, self.statusText)
+
+    @property
+    def statusCode(self) -> int:
+        """0 not submitted, 1 submitted, 2 all products have ended, 3 the submission failed (documented)."""
+        return self._submission.status
+
+    @property
+    def statusText(self) -> str:
+        """The `statusCode` in words."""
+        return STATUS_TEXTS[self._submission.status]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all products have ended, with or without a result. The service is asked until they have.
+
+        Raises
+        ------
+        ServiceRejected, ServiceUnreachable, ContractBroken
+            The service did not say.
         """
-        return self._position("psf", returnData)
+        return self._submission.complete()
 
-    def retrieveEnhancedPos(self, returnData: bool = True) -> dict[str, Any] | None:
-        """Fetch the enhanced position into `enhancedPos`: see :meth:`retrieveStandardPos`."""
-        return self._position("enh", returnData)
+    def copyOldJob(self, oldJobID: int | str, becomeThis: bool = False) -> None:
+        """Take over the parameters of one of your old jobs; everything set before is forgotten.
 
-    def retrieveAstromPos(self, returnData: bool = True) -> dict[str, Any] | None:
-        """Fetch the astrometric position into `astromPos`: see :meth:`retrieveStandardPos`."""
-        return self._position("xastrom", returnData)
+        Parameters
+        ----------
+        oldJobID
+            Its number.
+        becomeThis
+            Whether to become that job. Then nothing can be submitted, but its status and products can be fetched.
 
-    def _position(self, short: str, returned: bool) -> dict[str, Any] | None:
-        self._must_have(short)
-        try:
-            found = retrieve.position(self.service, self.UserID, self._job_id, short)
-        except ServiceRejected as error:
-            self._positions_found[short] = None
-            return {"GotPos": False, "Reason": str(error).strip()}
-        self._positions_found[short] = found
-        return found if returned else None
+        Raises
+        ------
+        ServiceRejected
+            There is no such job, or it is not yours. This request is unchanged.
+        """
+        job = jobs.old_parameters(self.service, self.UserID, oldJobID)
+        self.setFromJSON(job.parameters, fromServer=True)
+        if becomeThis:
+            self._submission.become(job)
+            self.checkProductStatus()
 
-    def _must_have(self, short: str) -> None:
-        self._must_be_submitted()
-        self.getProduct(short)
+    # ---- results -----------------------------------------------------------------------------------------------
+
+    downloadProducts = _results(Results.downloadProducts)
+    retrieveStandardPos = _results(Results.retrieveStandardPos)
+    retrieveEnhancedPos = _results(Results.retrieveEnhancedPos)
+    retrieveAstromPos = _results(Results.retrieveAstromPos)
+    retrieveSourceList = _results(Results.retrieveSourceList)
+    retrieveLightCurve = _results(Results.retrieveLightCurve)
+    plotLC = _results(Results.plotLC)
+    retrieveSpectralFits = _results(Results.retrieveSpectralFits)
+    saveSpectralData = _results(Results.saveSpectralData)
+    rebinLightCurve = _results(Results.rebinLightCurve)
+    checkRebinStatus = _results(Results.checkRebinStatus)
+    rebinComplete = _results(Results.rebinComplete)
+    cancelRebin = _results(Results.cancelRebin)
+    getRebinnedLightCurve = _results(Results.getRebinnedLightCurve)
 
     @property
     def standardPos(self) -> dict[str, Any] | None:
-        """The standard position, once it has been fetched."""
-        return self._positions_found.get("psf")
+        """The standard position; None if it has not been fetched."""
+        return self._results.positions.get("psf")
 
     @property
     def enhancedPos(self) -> dict[str, Any] | None:
-        """The enhanced position, once it has been fetched."""
-        return self._positions_found.get("enh")
+        """The enhanced position; None if it has not been fetched."""
+        return self._results.positions.get("enh")
 
     @property
     def astromPos(self) -> dict[str, Any] | None:
-        """The astrometric position, once it has been fetched."""
-        return self._positions_found.get("xastrom")
-
-    def retrieveSourceList(self, returnData: bool = True) -> dict[str, Any] | None:
-        """Fetch the detected sources into `sourceList`.
-
-        Returns
-        -------
-        dict
-            A list of sources, each a dict of its properties, for each band: ``Total``, and ``Soft``, ``Medium`` and
-            ``Hard`` if they were searched; ``{"ERROR": True, "Reason": ...}`` if the service refuses.
-        """
-        self._must_have("sourceDet")
-        try:
-            self._sources = retrieve.sources(self.service, self.UserID, self._job_id)
-        except ServiceRejected as error:
-            return _refused(error)
-        return self._sources if returnData else None
+        """The astrometric position; None if it has not been fetched."""
+        return self._results.positions.get("xastrom")
 
     @property
     def sourceList(self) -> dict[str, list[dict[str, Any]]] | None:
-        """The detected sources by band, once they have been fetched."""
-        return self._sources
-
-    # ---- light curve -------------------------------------------------------------------------------------------
-
-    def retrieveLightCurve(
-        self, nosys: str | bool = "no", incbad: str | bool = "no", returnData: bool = True
-    ) -> dict[str, Any] | None:
-        """Fetch the light curve into `lcData`; needs the `analysis` extra.
-
-        Parameters
-        ----------
-        nosys
-            Whether WT data are given without systematic errors: ``yes``, ``no`` or ``both``.
-        incbad
-            Whether bins without a reliable centroid are included: ``yes``, ``no`` or ``both``.
-
-        Returns
-        -------
-        dict
-            `Datasets`, a table (pandas) for each of them, `URLs`, and `Binning`, `TimeFormat`, `T0` if known
-            (documented, page "structures"); ``{"ERROR": True, "Reason": ...}`` if the service refuses.
-        """
-        self._must_have("lc")
-        choices = wire.which("nosys", nosys), wire.which("incbad", incbad)
-        analysis = _analysis()
-        try:
-            document = retrieve.light_curve(self.service, self.UserID, self._job_id, *choices)
-        except ServiceRejected as error:
-            return _refused(error)
-        self._curve = analysis.light_curve_tables(document)
-        return self._curve if returnData else None
+        """The detected sources by band; None if they have not been fetched."""
+        return self._results.sources
 
     @property
     def lcData(self) -> dict[str, Any] | None:
-        """The light curve, once it has been fetched."""
-        return self._curve
-
-    def plotLC(
-        self,
-        xlog: bool = False,
-        ylog: bool = False,
-        fileName: str | os.PathLike[str] | None = None,
-        incbad: bool = False,
-        nosys: bool = False,
-        **options: Any,
-    ) -> tuple[Any, Any]:
-        """Plot the light curve that has been fetched; needs the `analysis` extra.
-
-        Parameters
-        ----------
-        xlog, ylog
-            Whether an axis is logarithmic.
-        fileName
-            Where the plot is saved; None: it is shown.
-        incbad, nosys
-            Which datasets: with unreliable bins, without systematic errors.
-        options
-            More for :func:`xrt_client.analysis.plotLightCurve`, such as `whichCurves`, `clobber`, `fig`, `ax`.
-
-        Returns
-        -------
-        tuple
-            Figure and axes of matplotlib.
-        """
-        if self._curve is None:
-            raise RequestInvalid("No light curve has been retrieved")
-        suffix = ("_nosys" if nosys else "") + ("_incbad" if incbad else "")
-        names = (f"{mode}{kind}{suffix}" for mode in ("WT", "PC") for kind in ("", "UL"))
-        options.setdefault("whichCurves", [name for name in names if name in self._curve["Datasets"]])
-        options.setdefault("T0", self._globals.values.get("T0"))
-        options.setdefault("ylabel", self._rate_label())
-        plotted: tuple[Any, Any] = _analysis().plotLightCurve(
-            self._curve, xlog=xlog, ylog=ylog, fileName=fileName, **options
-        )
-        return plotted
-
-    def _rate_label(self) -> str:
-        low, high = (self.getLightCurvePars(name) for name in ("minEnergy", "maxEnergy"))
-        return "Count rate" if low is None or high is None else f"Count rate ({low} - {high} keV)"
-
-    # ---- spectra -----------------------------------------------------------------------------------------------
-
-    def retrieveSpectralFits(self, returnData: bool = True) -> dict[str, Any] | None:
-        """Fetch spectra and fits into `specData`.
-
-        Returns
-        -------
-        dict
-            Intervals, modes and models, one inside the other (documented, page "structures"); the keys `NoSpectrum`,
-            `NOSPEC` and `NOFIT` say what there is not; ``{"ERROR": True, "Reason": ...}`` if the service refuses.
-        """
-        self._must_have("spec")
-        try:
-            self._spectra = retrieve.spectra(self.service, self.UserID, self._job_id)
-        except ServiceRejected as error:
-            return _refused(error)
-        return self._spectra if returnData else None
+        """The light curve; None if it has not been fetched."""
+        return self._results.curve
 
     @property
     def specData(self) -> dict[str, Any] | None:
-        """Spectra and fits, once they have been fetched."""
-        return self._spectra
-
-    def saveSpectralData(
-        self,
-        destDir: str | os.PathLike[str] = "spec",
-        spectra: str | Iterable[str] = "all",
-        specSubDirs: bool = False,
-        saveImages: bool = True,
-        saveData: bool = True,
-        prefix: str = "",
-        extract: bool = False,
-        removeTar: bool = False,
-        clobber: bool = False,
-        skipErrors: bool = False,
-        verbose: bool = False,
-    ) -> list[Path]:
-        """Save the files behind the spectra that have been fetched; return them.
-
-        Parameters
-        ----------
-        destDir
-            Folder; made if missing.
-        spectra
-            ``"all"``, or names of intervals.
-        specSubDirs
-            Whether each interval has a folder of its own.
-        saveImages, saveData
-            Whether the plots, and the archives of spectra, are saved.
-        prefix
-            Text put before each file name.
-        extract, removeTar
-            Whether archives are unpacked, and removed afterwards.
-        clobber
-            Whether existing files are replaced.
-        skipErrors
-            Whether a file that cannot be saved is left out instead of ending it all.
-        verbose
-            Whether each file is told.
-        """
-        if self._spectra is None:
-            raise RequestInvalid("the spectra have to be fetched first: retrieveSpectralFits()")
-        files = retrieve.spectrum_files(
-            self._spectra, Path(destDir).expanduser(), prefix, spectra, own_folders=specSubDirs
-        )
-        wanted = {path: url for kind, path, url in files if (saveData if kind == "data" else saveImages)}
-        after = self._unpacker(clobber, removeTar) if extract else lambda _: None
-        saved = retrieve.save_all(self.service, wanted, clobber=clobber, skip_errors=skipErrors, after=after)
-        if verbose:
-            print("\n".join(f"Saved {path}" for path in saved))
-        return [path for path in saved if path.exists()]
-
-    @staticmethod
-    def _unpacker(clobber: bool, remove: bool) -> Callable[[Path], None]:
-        def unpack(file: Path) -> None:
-            if file.name.endswith(".tar.gz"):
-                retrieve.extract(file, file.parent, clobber=clobber)
-                if remove:
-                    file.unlink()
-
-        return unpack
-
-    # ---- rebinning ---------------------------------------------------------------------------------------------
+        """Spectra and fits; None if they have not been fetched."""
+        return self._results.spectra
 
     @property
     def RebinID(self) -> int | None:
         """Number of the last rebinning; None if there was none."""
-        return self._rebin_id
-
-    def rebinLightCurve(
-        self,
-        silent: bool = True,
-        verbose: bool = False,
-        name: str | None = None,
-        **pars: Unpack[keywords.LightCurvePars],
-    ) -> int:
-        """Ask for the same light curve in other bins; return the number of that job, also kept in `RebinID`.
-
-        Parameters
-        ----------
-        name
-            Name of the object; default: that of this request.
-        pars
-            `binMeth`, and further parameters of a light curve.
-        """
-        self._must_have("lc")
-        self._ask_about(["lc"], must_have_ended=True)
-        self._rebin_id = rebin.begin(self.service, self._job_id, name or self._globals.values.get("name"), pars)
-        if verbose or not (silent and self._silent):
-            print(f"Rebinning with rebinID {self._rebin_id}")
-        return self._rebin_id
-
-    def _rebinning(self) -> int:
-        if self._rebin_id is None:
-            raise RequestInvalid("no light curve is being rebinned: rebinLightCurve()")
-        return self._rebin_id
-
-    def checkRebinStatus(self) -> dict[str, Any]:
-        """Return `statusCode` and `statusText` of the rebinning."""
-        return rebin.status(self.service, self._rebinning())
-
-    def rebinComplete(self) -> bool:
-        """Whether the rebinned light curve can be had.
-
-        Raises
-        ------
-        ProductFailed
-            It never will.
-        """
-        status = self.checkRebinStatus()
-        if wire.ended(status["statusCode"]) and status["statusCode"] != rebin.COMPLETE:
-            raise ProductFailed("The rebinned light curve", status["statusCode"], status["statusText"])
-        return bool(status["statusCode"] == rebin.COMPLETE)
-
-    def cancelRebin(self) -> bool:
-        """Stop the rebinning; return whether it is stopped."""
-        try:
-            rebin.cancel(self.service, self._rebinning())
-        except ServiceRejected:  # also when an earlier call had done it, and its answer was lost
-            return bool(self.checkRebinStatus()["statusCode"] == jobs.CANCELLED)
-        return True
-
-    def getRebinnedLightCurve(
-        self,
-        returnData: bool = True,
-        saveData: bool = False,
-        nosys: str | bool = "no",
-        incbad: str | bool = "no",
-        destDir: str | os.PathLike[str] = "lc",
-        prefix: str = "",
-        clobber: bool = False,
-        skipErrors: bool = False,
-    ) -> dict[str, Any] | None:
-        """Fetch the rebinned light curve into `lcData`; needs the `analysis` extra.
-
-        Parameters
-        ----------
-        saveData
-            Whether its files are saved, in `destDir`, with `prefix` before their names.
-        nosys, incbad
-            As for :meth:`retrieveLightCurve`, with the same defaults.
-        clobber, skipErrors
-            As for :meth:`saveSpectralData`.
-        """
-        choices = wire.which("nosys", nosys), wire.which("incbad", incbad)
-        if not self.rebinComplete():
-            raise RequestInvalid("the rebinned light curve is not complete")
-        document = rebin.light_curve(self.service, self._rebinning(), *choices)
-        self._curve = _analysis().light_curve_tables(document)
-        if saveData:
-            files = retrieve.curve_files(self._curve, Path(destDir).expanduser(), prefix)
-            retrieve.save_all(self.service, files, clobber=clobber, skip_errors=skipErrors)
-        return self._curve if returnData else None
-
-
-def _refused(error: ServiceRejected) -> dict[str, Any]:
-    return {"ERROR": True, "Reason": str(error).strip()}
-
-
-def _analysis() -> Any:
-    from . import analysis  # noqa: PLC0415 - needs the extra, which most calls do without
-
-    return analysis
+        return self._results.rebin_id

@@ -1,7 +1,7 @@
-"""Fetch what a finished job has made: positions, tables, fits, archives, and any file an answer points to.
+"""One function for each operation on results (positions, tables, fits); downloading and unpacking of files.
 
-Files are streamed to a temporary name beside their place and renamed once they are whole: a name without ``.part`` is
-a whole file. An interrupted download goes on where it stopped if the service can do that.
+A file is saved under a temporary name that ends in ``.part``, and renamed when it is complete. If a download is
+interrupted, the retry continues where it stopped, if the service supports that.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from .transport import check_status, translated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    import requests
-
     from .transport import Service
 
 POSITIONS = {"psf": "tprods/getPSFPos.php", "enh": "tprods/getEnhPos.php", "xastrom": "tprods/getAstromPos.php"}
@@ -32,13 +30,13 @@ CHUNK = 1 << 16  # bytes held in memory at a time
 
 
 def position(service: Service, user: str, job_id: Any, short: str) -> dict[str, Any]:
-    """Return one of the three positions: see `wire.read_position`."""
+    """Return one of the three positions, as `wire.read_position` does."""
     answer = ask(service, POSITIONS[short], {"UserID": user, "JobID": job_id}, ("GotPos",))
     return wire.read_position(answer)
 
 
 def sources(service: Service, user: str, job_id: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return the sources found in each band."""
+    """Return the detected sources by band."""
     return wire.read_sources(ask(service, SOURCES, {"UserID": user, "JobID": job_id}))
 
 
@@ -49,7 +47,7 @@ def light_curve(service: Service, user: str, job_id: Any, nosys: str, incbad: st
 
 
 def spectra(service: Service, user: str, job_id: Any) -> dict[str, Any]:
-    """Return spectra and fits (form: documented, page "structures"); `NoSpectrum` alone if there is none."""
+    """Return spectra and fits (form: documented, page "structures"); `NoSpectrum` alone if there are no spectra."""
     answer = ask(service, SPECTRUM, {"UserID": user, "JobID": job_id})
     if "rnames" not in answer and "NoSpectrum" not in answer:
         raise ContractBroken(SPECTRUM, "neither rnames nor NoSpectrum", answer)
@@ -60,23 +58,23 @@ def spectra(service: Service, user: str, job_id: Any) -> dict[str, Any]:
 
 
 def download(service: Service, url: str, path: str | os.PathLike[str], *, clobber: bool = False) -> Path:
-    """Save one file, whole or not at all.
+    """Save one file. If that fails, no file is created or changed.
 
     Parameters
     ----------
     url
-        Where it is.
+        Address of the file.
     path
-        Where it goes; missing folders are made. If its name ends like an archive, it is checked to be a whole one.
+        Where to save it. Missing folders are created. If the name is that of an archive, the archive is checked.
     clobber
-        Whether a file of that name is replaced.
+        Whether to replace an existing file.
 
     Raises
     ------
     RequestInvalid
-        There is such a file, and `clobber` is False.
+        The file exists, and `clobber` is False.
     ServiceUnreachable, ContractBroken
-        It could not be had; nothing of that name was left or changed.
+        The file could not be fetched, or is not a complete archive.
     """
     target = Path(path).expanduser()
     if target.exists() and not clobber:
@@ -98,7 +96,7 @@ def download(service: Service, url: str, path: str | os.PathLike[str], *, clobbe
 
 
 def _fetch(service: Service, url: str, part: Path, seen: dict[str, str]) -> None:
-    """Read the body of one answer into `part`, going on at its end if the service agrees it is the same file."""
+    """Read the body of one answer into `part`; continue at the end of `part` if the file is still the same."""
     start = part.stat().st_size if part.exists() and seen.get("tag") else 0
     headers = {"Accept-Encoding": "identity"}
     if start:
@@ -106,35 +104,23 @@ def _fetch(service: Service, url: str, part: Path, seen: dict[str, str]) -> None
     with service.get(url, headers) as response:
         if response.status_code == 416:
             part.unlink(missing_ok=True)
-            raise ServiceUnreachable(url, "the rest of the file is not there any more: starting again")
+            raise ServiceUnreachable(url, "the file has become shorter: starting again")
         if response.status_code != 206:
             check_status(url, response)
             start = 0
-        seen["tag"] = _tag(response)
+        tag = response.headers.get("ETag") or "W/"  # a weak one (W/) may stay the same although bytes have changed
+        seen["tag"] = response.headers.get("Last-Modified", "") if tag.startswith("W/") else tag
         with translated(url), part.open("ab" if start else "wb") as file:
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
-        _check_length(url, response, part.stat().st_size - start)
-
-
-def _tag(response: requests.Response) -> str:
-    """Return what identifies this state of the file; empty if the service cannot resume."""
-    tag = response.headers.get("ETag", "")
-    if tag.startswith("W/"):
-        tag = ""
-    return tag or response.headers.get("Last-Modified", "")
-
-
-def _check_length(url: str, response: requests.Response, received: int) -> None:
-    announced = response.headers.get("Content-Length", "")
-    if "Content-Encoding" in response.headers:
-        return  # the length is that of what travelled; urllib3 has compared it
-    if announced.isdigit() and int(announced) != received:
-        raise ServiceUnreachable(url, f"answer cut off: {received} of {announced} bytes")
+        received, announced = part.stat().st_size - start, response.headers.get("Content-Length", "")
+        compressed = "Content-Encoding" in response.headers  # then urllib3 has compared the lengths before unpacking
+        if not compressed and announced.isdigit() and int(announced) != received:
+            raise ServiceUnreachable(url, f"answer cut off: {received} of {announced} bytes")
 
 
 def check_whole(url: str, file: Path, name: str) -> None:
-    """Raise unless a file named like an archive is a whole archive; it is read through once."""
+    """Raise ContractBroken if a file has the name of an archive but is not a complete archive."""
     try:
         if name.endswith(".zip"):
             with zipfile.ZipFile(file) as archive:
@@ -147,35 +133,35 @@ def check_whole(url: str, file: Path, name: str) -> None:
                     pass
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
         file.unlink(missing_ok=True)
-        raise ContractBroken(url, f"not a whole archive: {error}") from error
+        raise ContractBroken(url, f"not a complete archive: {error}") from error
 
 
 def extract(file: Path, folder: Path, *, clobber: bool = False) -> list[Path]:
-    """Unpack an archive; return the files.
+    """Unpack an archive; return the paths of its files.
 
     Raises
     ------
     ContractBroken
-        A member would end up outside the folder, or is not a plain file or folder. Nothing is unpacked.
+        A member would leave the folder, or is neither file nor folder. Nothing is unpacked.
     RequestInvalid
-        A file is there already, and `clobber` is False. Nothing is unpacked.
+        A file exists already, and `clobber` is False. Nothing is unpacked.
     """
     if file.name.endswith(".zip"):
         with zipfile.ZipFile(file) as packed:
             names = [name for name in packed.namelist() if not name.endswith("/")]
-            targets = _targets(file, folder, names, clobber=clobber)
-            packed.extractall(folder, names)  # noqa: S202 - every member has been looked at
+            targets = _checked_targets(file, folder, names, clobber=clobber)
+            packed.extractall(folder, names)  # noqa: S202 - every member has been checked
     else:
         with tarfile.open(file) as archive:
             if strange := [m.name for m in archive if not (m.isfile() or m.isdir())]:
                 raise ContractBroken(str(file), f"neither file nor folder: {', '.join(strange)}")
-            targets = _targets(file, folder, [m.name for m in archive if m.isfile()], clobber=clobber)
+            targets = _checked_targets(file, folder, [m.name for m in archive if m.isfile()], clobber=clobber)
             archive.extractall(folder, filter="data")
     return targets
 
 
-def _targets(file: Path, folder: Path, names: Iterable[str], *, clobber: bool) -> list[Path]:
-    """Return where members go, once it is certain that they may go there."""
+def _checked_targets(file: Path, folder: Path, names: Iterable[str], *, clobber: bool) -> list[Path]:
+    """Return the paths of members; raise an exception if one of them must not be written."""
     targets = []
     for name in names:
         path = PurePosixPath(name.replace("\\", "/"))
@@ -188,13 +174,13 @@ def _targets(file: Path, folder: Path, names: Iterable[str], *, clobber: bool) -
 
 
 def file_name(url: str) -> str:
-    """Return the last part of an address, which names a file."""
+    """Return the name of the file that an address leads to."""
     try:
         name = PurePosixPath(urlsplit(url).path).name
     except ValueError as error:
-        raise ContractBroken(url, f"this is no address: {error}") from error
+        raise ContractBroken(url, f"this is not a valid address: {error}") from error
     if not name or name in (".", ".."):
-        raise ContractBroken(url, "this address names no file")
+        raise ContractBroken(url, "this address does not name a file")
     return name
 
 
@@ -206,14 +192,14 @@ def save_all(
     skip_errors: bool = False,
     after: Callable[[Path], object] = lambda _: None,
 ) -> list[Path]:
-    """Save several files; return those that were.
+    """Save several files; return the paths of those that were saved.
 
     Parameters
     ----------
     wanted
-        Where each goes, and where it is.
+        Path and address of each file.
     skip_errors
-        Whether a file that cannot be saved is left out instead of ending it all.
+        Whether to skip files that cannot be saved, instead of raising the error.
     after
         Called with each saved file.
     """
@@ -229,16 +215,16 @@ def save_all(
 
 
 def curve_files(data: Mapping[str, Any], folder: Path, prefix: str) -> dict[Path, str]:
-    """Return the files behind a light curve; several datasets may share one."""
+    """Return path and address of the files of a light curve; several datasets may share one."""
     return {folder / f"{prefix}{file_name(url)}": url for url in data.get("URLs", {}).values()}
 
 
 def spectrum_files(
     data: Mapping[str, Any], folder: Path, prefix: str, chosen: str | Iterable[str], *, own_folders: bool
 ) -> Iterator[tuple[str, Path, str]]:
-    """Yield kind (``data`` or ``image``), place and address of every file behind spectra.
+    """Yield kind (``data`` or ``image``), path and address of the files of spectra.
 
-    Intervals without a spectrum and spectra without a fit have fewer files, and that is all.
+    An interval without a spectrum, or a spectrum without a fit, has fewer files.
     """
     names = data.get("rnames", ())
     for name in names if chosen == "all" else [name for name in names if name in set(chosen)]:

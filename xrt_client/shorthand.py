@@ -1,273 +1,188 @@
 # ruff: noqa: N802, N803 - documented names
-"""The documented methods of each single product, all shorthand for the generic ones.
+"""The documented methods and properties of each single product, such as `addLightCurve` and `hasLightCurve`.
 
-Written out, so that editors know the methods and their keywords.
+They are short for the methods of `Draft` that take the name of a product. Those with keywords are written out, so that
+editors and type checkers know the keywords; their help lists the parameters of the product from the table.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from .building import RequestBuilder
+from .parameters import KINDS, POSITIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Unpack
 
     from . import keywords
+    from .draft import Draft
     from .product import ProductRequest
 
+F = TypeVar("F", bound="Callable[..., None]")
 
-class Shorthand(RequestBuilder):
-    """A request with six methods and a property for each product."""
 
-    # ---- light curve -----------------------------------------------------------------------------------------
+# ---- properties and methods without keywords -------------------------------------------------------------------
 
-    @property
-    def LightCurve(self) -> ProductRequest:
-        """The light curve; assigning one from another request copies it."""
-        return self.getProduct("lc")
 
-    @LightCurve.setter
-    def LightCurve(self, other: ProductRequest) -> None:
-        self.copyProd("lc", other)
+class Product:
+    """Property: a product of the request. Assigning a product of another request copies it."""
 
-    @property
-    def hasLightCurve(self) -> bool:
-        """Whether this request has a light curve."""
-        return self.hasProd("lc")
+    def __init__(self, short: str) -> None:
+        self._short = short
+        self.__doc__ = f"The {KINDS[short].words}; assigning that of another request copies it."
 
-    def addLightCurve(self, clobber: bool = False, **pars: Unpack[keywords.LightCurvePars]) -> None:
-        """Add a light curve."""
-        self.addProduct("lc", clobber, **pars)
+    @overload
+    def __get__(self, request: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, request: object, owner: type) -> ProductRequest: ...
+    def __get__(self, request: Any, owner: type) -> Any:
+        return self if request is None else request.getProduct(self._short)
 
-    def removeLightCurve(self) -> None:
-        """Remove the light curve."""
-        self.removeProduct("lc")
+    def __set__(self, request: Any, other: ProductRequest) -> None:
+        request.copyProd(self._short, other)
 
-    def setLightCurvePars(self, **pars: Unpack[keywords.LightCurvePars]) -> None:
-        """Set parameters of the light curve."""
-        self.setProductPars("lc", **pars)
 
-    def getLightCurvePars(self, parName: str = "all", showUnset: bool = False) -> Any:
-        """Return one parameter of the light curve, or all that are set."""
-        return self.getProductPars("lc", parName, showUnset)
+class HasProduct:
+    """Property: whether a product is requested."""
 
-    def removeLightCurvePar(self, parName: str) -> None:
-        """Unset a parameter of the light curve."""
-        self.removeProductPar("lc", parName)
+    def __init__(self, short: str) -> None:
+        self._short = short
+        self.__doc__ = f"Whether this request has a {KINDS[short].words}."
 
-    # ---- spectrum --------------------------------------------------------------------------------------------
+    @overload
+    def __get__(self, request: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, request: object, owner: type) -> bool: ...
+    def __get__(self, request: Any, owner: type) -> Any:
+        return self if request is None else request.hasProd(self._short)
 
-    @property
-    def Spectrum(self) -> ProductRequest:
-        """The spectrum; assigning one from another request copies it."""
-        return self.getProduct("spec")
+    def __set__(self, request: Any, value: object) -> None:
+        raise AttributeError("this attribute cannot be set: add or remove the product")
 
-    @Spectrum.setter
-    def Spectrum(self, other: ProductRequest) -> None:
-        self.copyProd("spec", other)
 
-    @property
-    def hasSpectrum(self) -> bool:
-        """Whether this request has a spectrum."""
-        return self.hasProd("spec")
+class OneProduct:
+    """One product of a draft."""
 
-    def addSpectrum(self, clobber: bool = False, **pars: Unpack[keywords.SpectrumPars]) -> None:
-        """Add a spectrum."""
-        self.addProduct("spec", clobber, **pars)
+    def __init__(self, draft: Draft, short: str) -> None:
+        self._draft = draft
+        self._short = short
 
-    def removeSpectrum(self) -> None:
-        """Remove the spectrum."""
-        self.removeProduct("spec")
+    def remove(self) -> None:
+        """Remove this product."""
+        self._draft.removeProduct(self._short)
 
-    def setSpectrumPars(self, **pars: Unpack[keywords.SpectrumPars]) -> None:
-        """Set parameters of the spectrum."""
-        self.setProductPars("spec", **pars)
+    def getPars(self, parName: str = "all", showUnset: bool = False) -> Any:
+        """Return one parameter of this product (None if it is not set), or a dict of them.
 
-    def getSpectrumPars(self, parName: str = "all", showUnset: bool = False) -> Any:
-        """Return one parameter of the spectrum, or all that are set."""
-        return self.getProductPars("spec", parName, showUnset)
+        Parameters
+        ----------
+        parName
+            Name of the parameter, or ``"all"``.
+        showUnset
+            Whether to include parameters that are not set, as None.
+        """
+        return self._draft.getProductPars(self._short, parName, showUnset)
 
-    def removeSpectrumPar(self, parName: str) -> None:
-        """Unset a parameter of the spectrum."""
-        self.removeProductPar("spec", parName)
+    def removePar(self, parName: str) -> None:
+        """Unset a parameter of this product."""
+        self._draft.removeProductPar(self._short, parName)
 
-    # ---- standard position -----------------------------------------------------------------------------------
 
-    @property
-    def StandardPos(self) -> ProductRequest:
-        """The standard position; assigning one from another request copies it."""
-        return self.getProduct("psf")
+# ---- methods with keywords -------------------------------------------------------------------------------------
 
-    @StandardPos.setter
-    def StandardPos(self, other: ProductRequest) -> None:
-        self.copyProd("psf", other)
 
-    @property
-    def hasStandardPos(self) -> bool:
-        """Whether this request has a standard position."""
-        return self.hasProd("psf")
+def _lists_parameters(short: str) -> Callable[[F], F]:
+    """Decorate a function with a list of the parameters of a product in its help."""
+    kind = KINDS[short]
+    parameters = {**kind.table, **(POSITIONS if kind.positional else {})}.values()
 
-    def addStandardPos(self, clobber: bool = False, **pars: Unpack[keywords.PositionPars]) -> None:
-        """Add a standard position."""
-        self.addProduct("psf", clobber, **pars)
+    def decorate(function: F) -> F:
+        function.__doc__ = f"{function.__doc__}\n\nParameters\n----------\n" + "\n".join(p.help() for p in parameters)
+        return function
 
-    def removeStandardPos(self) -> None:
-        """Remove the standard position."""
-        self.removeProduct("psf")
+    return decorate
 
-    def setStandardPosPars(self, **pars: Unpack[keywords.PositionPars]) -> None:
-        """Set parameters of the standard position."""
-        self.setProductPars("psf", **pars)
-
-    def getStandardPosPars(self, parName: str = "all", showUnset: bool = False) -> Any:
-        """Return one parameter of the standard position, or all that are set."""
-        return self.getProductPars("psf", parName, showUnset)
-
-    def removeStandardPosPar(self, parName: str) -> None:
-        """Unset a parameter of the standard position."""
-        self.removeProductPar("psf", parName)
-
-    # ---- enhanced position -----------------------------------------------------------------------------------
-
-    @property
-    def EnhancedPos(self) -> ProductRequest:
-        """The enhanced position; assigning one from another request copies it."""
-        return self.getProduct("enh")
-
-    @EnhancedPos.setter
-    def EnhancedPos(self, other: ProductRequest) -> None:
-        self.copyProd("enh", other)
 
-    @property
-    def hasEnhancedPos(self) -> bool:
-        """Whether this request has an enhanced position."""
-        return self.hasProd("enh")
+@_lists_parameters("lc")
+def addLightCurve(draft: Draft, clobber: bool = False, **pars: Unpack[keywords.LightCurvePars]) -> None:
+    """Add a light curve; with `clobber` it replaces one that was added before."""
+    draft.addProduct("lc", clobber, **pars)
 
-    def addEnhancedPos(self, clobber: bool = False, **pars: Unpack[keywords.PositionPars]) -> None:
-        """Add an enhanced position."""
-        self.addProduct("enh", clobber, **pars)
 
-    def removeEnhancedPos(self) -> None:
-        """Remove the enhanced position."""
-        self.removeProduct("enh")
-
-    def setEnhancedPosPars(self, **pars: Unpack[keywords.PositionPars]) -> None:
-        """Set parameters of the enhanced position."""
-        self.setProductPars("enh", **pars)
-
-    def getEnhancedPosPars(self, parName: str = "all", showUnset: bool = False) -> Any:
-        """Return one parameter of the enhanced position, or all that are set."""
-        return self.getProductPars("enh", parName, showUnset)
-
-    def removeEnhancedPosPar(self, parName: str) -> None:
-        """Unset a parameter of the enhanced position."""
-        self.removeProductPar("enh", parName)
-
-    # ---- astrometric position --------------------------------------------------------------------------------
-
-    @property
-    def AstromPos(self) -> ProductRequest:
-        """The astrometric position; assigning one from another request copies it."""
-        return self.getProduct("xastrom")
-
-    @AstromPos.setter
-    def AstromPos(self, other: ProductRequest) -> None:
-        self.copyProd("xastrom", other)
-
-    @property
-    def hasAstromPos(self) -> bool:
-        """Whether this request has an astrometric position."""
-        return self.hasProd("xastrom")
-
-    def addAstromPos(self, clobber: bool = False, **pars: Unpack[keywords.AstromPosPars]) -> None:
-        """Add an astrometric position."""
-        self.addProduct("xastrom", clobber, **pars)
-
-    def removeAstromPos(self) -> None:
-        """Remove the astrometric position."""
-        self.removeProduct("xastrom")
-
-    def setAstromPosPars(self, **pars: Unpack[keywords.AstromPosPars]) -> None:
-        """Set parameters of the astrometric position."""
-        self.setProductPars("xastrom", **pars)
-
-    def getAstromPosPars(self, parName: str = "all", showUnset: bool = False) -> Any:
-        """Return one parameter of the astrometric position, or all that are set."""
-        return self.getProductPars("xastrom", parName, showUnset)
-
-    def removeAstromPosPar(self, parName: str) -> None:
-        """Unset a parameter of the astrometric position."""
-        self.removeProductPar("xastrom", parName)
-
-    # ---- image -----------------------------------------------------------------------------------------------
-
-    @property
-    def Image(self) -> ProductRequest:
-        """The image; assigning one from another request copies it."""
-        return self.getProduct("image")
-
-    @Image.setter
-    def Image(self, other: ProductRequest) -> None:
-        self.copyProd("image", other)
-
-    @property
-    def hasImage(self) -> bool:
-        """Whether this request has an image."""
-        return self.hasProd("image")
-
-    def addImage(self, clobber: bool = False, **pars: Unpack[keywords.ImagePars]) -> None:
-        """Add an image."""
-        self.addProduct("image", clobber, **pars)
-
-    def removeImage(self) -> None:
-        """Remove the image."""
-        self.removeProduct("image")
-
-    def setImagePars(self, **pars: Unpack[keywords.ImagePars]) -> None:
-        """Set parameters of the image."""
-        self.setProductPars("image", **pars)
-
-    def getImagePars(self, parName: str = "all", showUnset: bool = False) -> Any:
-        """Return one parameter of the image, or all that are set."""
-        return self.getProductPars("image", parName, showUnset)
-
-    def removeImagePar(self, parName: str) -> None:
-        """Unset a parameter of the image."""
-        self.removeProductPar("image", parName)
-
-    # ---- source detection ------------------------------------------------------------------------------------
-
-    @property
-    def SourceDet(self) -> ProductRequest:
-        """The source detection; assigning one from another request copies it."""
-        return self.getProduct("sourceDet")
-
-    @SourceDet.setter
-    def SourceDet(self, other: ProductRequest) -> None:
-        self.copyProd("sourceDet", other)
-
-    @property
-    def hasSourceDet(self) -> bool:
-        """Whether this request has a source detection."""
-        return self.hasProd("sourceDet")
-
-    def addSourceDet(self, clobber: bool = False, **pars: Unpack[keywords.SourceDetPars]) -> None:
-        """Add a source detection."""
-        self.addProduct("sourceDet", clobber, **pars)
-
-    def removeSourceDet(self) -> None:
-        """Remove the source detection."""
-        self.removeProduct("sourceDet")
-
-    def setSourceDetPars(self, **pars: Unpack[keywords.SourceDetPars]) -> None:
-        """Set parameters of the source detection."""
-        self.setProductPars("sourceDet", **pars)
-
-    def getSourceDetPars(self, parName: str = "all", showUnset: bool = False) -> Any:
-        """Return one parameter of the source detection, or all that are set."""
-        return self.getProductPars("sourceDet", parName, showUnset)
-
-    def removeSourceDetPar(self, parName: str) -> None:
-        """Unset a parameter of the source detection."""
-        self.removeProductPar("sourceDet", parName)
+@_lists_parameters("lc")
+def setLightCurvePars(draft: Draft, **pars: Unpack[keywords.LightCurvePars]) -> None:
+    """Set parameters of the light curve."""
+    draft.setProductPars("lc", **pars)
+
+
+@_lists_parameters("spec")
+def addSpectrum(draft: Draft, clobber: bool = False, **pars: Unpack[keywords.SpectrumPars]) -> None:
+    """Add a spectrum; with `clobber` it replaces one that was added before."""
+    draft.addProduct("spec", clobber, **pars)
+
+
+@_lists_parameters("spec")
+def setSpectrumPars(draft: Draft, **pars: Unpack[keywords.SpectrumPars]) -> None:
+    """Set parameters of the spectrum."""
+    draft.setProductPars("spec", **pars)
+
+
+@_lists_parameters("psf")
+def addStandardPos(draft: Draft, clobber: bool = False, **pars: Unpack[keywords.PositionPars]) -> None:
+    """Add a standard position; with `clobber` it replaces one that was added before."""
+    draft.addProduct("psf", clobber, **pars)
+
+
+@_lists_parameters("psf")
+def setStandardPosPars(draft: Draft, **pars: Unpack[keywords.PositionPars]) -> None:
+    """Set parameters of the standard position; all positions share them."""
+    draft.setProductPars("psf", **pars)
+
+
+@_lists_parameters("enh")
+def addEnhancedPos(draft: Draft, clobber: bool = False, **pars: Unpack[keywords.PositionPars]) -> None:
+    """Add an enhanced position; with `clobber` it replaces one that was added before."""
+    draft.addProduct("enh", clobber, **pars)
+
+
+@_lists_parameters("enh")
+def setEnhancedPosPars(draft: Draft, **pars: Unpack[keywords.PositionPars]) -> None:
+    """Set parameters of the enhanced position; all positions share them."""
+    draft.setProductPars("enh", **pars)
+
+
+@_lists_parameters("xastrom")
+def addAstromPos(draft: Draft, clobber: bool = False, **pars: Unpack[keywords.AstromPosPars]) -> None:
+    """Add an astrometric position; with `clobber` it replaces one that was added before."""
+    draft.addProduct("xastrom", clobber, **pars)
+
+
+@_lists_parameters("xastrom")
+def setAstromPosPars(draft: Draft, **pars: Unpack[keywords.AstromPosPars]) -> None:
+    """Set parameters of the astrometric position; all positions share those but `useAllObs`."""
+    draft.setProductPars("xastrom", **pars)
+
+
+@_lists_parameters("image")
+def addImage(draft: Draft, clobber: bool = False, **pars: Unpack[keywords.ImagePars]) -> None:
+    """Add an image; with `clobber` it replaces one that was added before."""
+    draft.addProduct("image", clobber, **pars)
+
+
+@_lists_parameters("image")
+def setImagePars(draft: Draft, **pars: Unpack[keywords.ImagePars]) -> None:
+    """Set parameters of the image."""
+    draft.setProductPars("image", **pars)
+
+
+@_lists_parameters("sourceDet")
+def addSourceDet(draft: Draft, clobber: bool = False, **pars: Unpack[keywords.SourceDetPars]) -> None:
+    """Add a source detection; with `clobber` it replaces one that was added before."""
+    draft.addProduct("sourceDet", clobber, **pars)
+
+
+@_lists_parameters("sourceDet")
+def setSourceDetPars(draft: Draft, **pars: Unpack[keywords.SourceDetPars]) -> None:
+    """Set parameters of the source detection."""
+    draft.setProductPars("sourceDet", **pars)

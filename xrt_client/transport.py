@@ -1,6 +1,6 @@
-"""One POST, one download: the only importer of requests. Its errors become ours.
+"""HTTP: POST a document, GET a file. The only module that imports requests, whose exceptions become ours.
 
-Addresses, time limits, repetition of what is safe to repeat, and one kept session (so connections are reused).
+It knows addresses, time limits and retries, and keeps one session, so that connections are reused.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ if TYPE_CHECKING:
 DEFAULT_URL = "https://www.swift.ac.uk"
 ROOT = "user_objects/"
 _UNAVAILABLE = (408, 425, 429, 500, 502, 503, 504)
+_NEVER_SENT = ("NewConnectionError", "NameResolutionError", "SSLError", "ProxyError")  # exceptions of urllib3
 
 
 class Service:
-    """Where jobs are sent, and how patiently.
+    """Address of the service, time limits and retries.
 
     Parameters
     ----------
     base_url
-        Host of the service; default: the environment variable ``XRT_BASE_URL``, read at each call, else the real one.
+        Address of the service; default: the environment variable ``XRT_BASE_URL``, read at each call, or the address
+        of the real service.
     timeout_s
-        Limits for connecting and for each silence while reading [s].
+        Time limits for connecting, and for each pause of an answer [s].
     policy
-        How often and after which pauses a failed call is repeated.
+        How often a failed call is retried, and after which pauses.
     sleep, now
-        What to wait with, and the time [s]; default: those of :mod:`time`, looked up at each call.
+        Functions to wait with, and for the time [s]; default: those of :mod:`time`, looked up at each call.
     """
 
     def __init__(
@@ -58,21 +60,24 @@ class Service:
 
     @property
     def base_url(self) -> str:
-        """Host of the service, without a slash at the end."""
+        """Address of the service, without a slash at the end."""
         return (self._base_url or os.environ.get("XRT_BASE_URL") or DEFAULT_URL).rstrip("/")
 
     def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass."""
+        """Wait for some time [s]."""
         before = self.now()
         (self._sleep or time.sleep)(seconds)
         self._ahead += max(0.0, before + seconds - self.now())
 
     def now(self) -> float:
-        """Time [s], of which only differences are used; what has been slept has passed, even if a test pretended."""
+        """Return the time [s]; only differences count.
+
+        Time that was slept has passed, even if a test has replaced `time.sleep` by a function that returns at once.
+        """
         return (self._now or time.time)() + self._ahead
 
     def post(self, operation: str, document: Mapping[str, Any], *, repeat: bool = True, root: str = ROOT) -> Any:
-        """Send one document and return the one that comes back, whatever it says.
+        """Send a document and return the answer, also if it is a refusal.
 
         Parameters
         ----------
@@ -81,14 +86,14 @@ class Service:
         document
             What is sent, as JSON.
         repeat
-            Whether the call may be repeated if no answer comes. False for what would happen twice.
+            Whether to retry if no answer comes. False for calls whose effect must not happen twice.
 
         Raises
         ------
         ServiceUnreachable
-            No answer came.
+            There was no answer.
         ContractBroken
-            Something that is not JSON came, or an address the service does not know.
+            The answer is not JSON, or the service does not know the address.
         """
         url = f"{self.base_url}/{root}{operation}"
         key = f"{document.get('UserID', '')} {operation} {document.get('JobID', '')}"
@@ -106,7 +111,7 @@ class Service:
         return self.repeating(once, key) if repeat else once()
 
     def _send(self, request: requests.Request, *, stream: bool = False) -> requests.Response:
-        """Send a request with the proxies and certificates the environment names; it is asked once for each host."""
+        """Send a request with the proxies and certificates of the environment, which is read once for each host."""
         host = urlsplit(request.url)[:2]
         if host not in self._environment:
             found = self.session.merge_environment_settings(request.url, {}, None, None, None)
@@ -116,7 +121,7 @@ class Service:
         return self.session.send(prepared, timeout=self.timeout_s, allow_redirects=True, **options)
 
     def repeating(self, call: Callable[[], Any], key: str) -> Any:
-        """Return what `call` returns, trying again as the policy says."""
+        """Return what `call` returns; retry as the policy says."""
         failures = 0
         while True:
             try:
@@ -130,7 +135,7 @@ class Service:
 
     @contextlib.contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        """Give the opened answer to one GET; the body has not been read yet."""
+        """Context manager: the answer to one GET, of which the body has not been read yet."""
         with translated(url):
             response = self._send(requests.Request("GET", url, headers=dict(headers)), stream=True)
         with contextlib.closing(response):
@@ -139,7 +144,7 @@ class Service:
 
 @contextlib.contextmanager
 def translated(operation: str) -> Iterator[None]:
-    """Turn the errors of requests into ours."""
+    """Context manager that turns exceptions of requests into ours."""
     try:
         yield
     except requests.ConnectTimeout as error:
@@ -147,21 +152,18 @@ def translated(operation: str) -> Iterator[None]:
     except requests.Timeout as error:
         raise ServiceUnreachable(operation, "no answer in time") from error
     except requests.ConnectionError as error:
-        raise ServiceUnreachable(operation, f"connection lost: {error}", maybe_done=not _never_sent(error)) from error
+        reason = type(getattr(error.args[0] if error.args else None, "reason", None)).__name__
+        raise ServiceUnreachable(
+            operation, f"connection lost: {error}", maybe_done=reason not in _NEVER_SENT
+        ) from error
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
         raise ServiceUnreachable(operation, f"answer cut off: {error}") from error
     except requests.RequestException as error:
         raise ServiceUnreachable(operation, str(error), maybe_done=False) from error
 
 
-def _never_sent(error: BaseException) -> bool:
-    """Whether the connection was never made, so that nothing can have been done."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "SSLError", "ProxyError")
-
-
 def check_status(operation: str, response: requests.Response) -> None:
-    """Raise unless the service answered as it answers; refusals come with 200 too."""
+    """Raise an exception if the HTTP status is not 200, which refusals of the service have too."""
     code = response.status_code
     if code == 200:
         return
@@ -172,7 +174,7 @@ def check_status(operation: str, response: requests.Response) -> None:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Return `Retry-After` [s]; a date counts from the service's own."""
+    """Return `Retry-After` [s]; a date in it is compared with the `Date` of the answer."""
     value = response.headers.get("Retry-After", "")
     if value.isdigit():
         return float(value)
@@ -187,7 +189,7 @@ _DEFAULT: list[Service] = []
 
 
 def default_service() -> Service:
-    """Return the service used when none is given; made at its first use."""
+    """Return the service that is used if none is given; it is created at the first call."""
     if not _DEFAULT:
         _DEFAULT.append(Service())
     return _DEFAULT[0]

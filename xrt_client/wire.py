@@ -1,6 +1,7 @@
-"""Values and answers <-> the documents of the service. Nothing is sent here.
+"""Translate between values and answers and the documents of the service. Nothing is sent here.
 
-The spellings of the wire live here and nowhere else; all of them are documented unless said otherwise.
+The names that the service uses are here and in no other module. All of them are documented, unless a comment says
+otherwise.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
     from .parameters import Parameter
 
-API_NAME, API_VERSION = "xrt_prods", "1.12"  # the dialect spoken: the newest forms of every answer
+API_NAME, API_VERSION = "xrt_prods", "1.12"  # of the interface that is used: the newest form of every answer
 NOT_REPORTED = -10  # documented: the service did not mention the product
 _FALSE = frozenset(("", "0", "no", "false", "off", "none"))
 
 
 def dialect() -> dict[str, Any]:
-    """Return the keys that tell the service which form of answer to give."""
+    """Return the keys that select the form of the answer."""
     return {"api_name": API_NAME, "api_version": API_VERSION}
 
 
@@ -32,9 +33,9 @@ def dialect() -> dict[str, Any]:
 
 
 def given_value(parameter: Parameter, value: Any) -> Any:
-    """Return a caller's value as it is kept; TypeError if it is of no use.
+    """Return the value to keep for a value of the caller; raise TypeError if it has the wrong type.
 
-    Whole numbers are taken for any number, and numbers of numpy like python's own.
+    Integers are accepted as floats, and numbers of numpy as those of python.
     """
     if bool in parameter.types and (isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")):
         return bool(value)
@@ -47,12 +48,12 @@ def given_value(parameter: Parameter, value: Any) -> Any:
     if str in parameter.types and isinstance(value, str):
         return value.lower() if parameter.allowed else value
     if list in parameter.types:
-        return _models(value)
+        return _list_of_names(value)
     raise TypeError
 
 
-def _models(value: Any) -> list[str]:
-    """Return model names as a list; a single name or a comma-separated text counts as one too."""
+def _list_of_names(value: Any) -> list[str]:
+    """Return names as a list; they may come as a comma-separated text."""
     names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
     if not all(isinstance(name, str) for name in names):
         raise TypeError
@@ -60,7 +61,7 @@ def _models(value: Any) -> list[str]:
 
 
 def read_value(parameter: Parameter, value: Any) -> Any:
-    """Return a value of the wire as it is kept; the service may write numbers as text and switches in many ways."""
+    """Return the value to keep for a value of the service, which may send numbers as text, and flags in many forms."""
     if bool in parameter.types and parameter.types[0] is bool:
         return str(value).lower() not in _FALSE
     if str in parameter.types:
@@ -71,14 +72,14 @@ def read_value(parameter: Parameter, value: Any) -> Any:
             raise ValueError(text)
         return text
     if list in parameter.types:
-        return _models(value)
+        return _list_of_names(value)
     if isinstance(value, (int, float)):
         return given_value(parameter, int(value) if parameter.types[0] is int and value == int(value) else value)
     return parameter.types[0](value)
 
 
 def write_value(value: Any) -> Any:
-    """Return a kept value as it is sent."""
+    """Return the value to send for a kept value."""
     return int(value) if isinstance(value, bool) else value
 
 
@@ -86,9 +87,9 @@ def write_value(value: Any) -> Any:
 
 
 def read_answer(operation: str, document: Any, needed: Iterable[str] = ()) -> dict[str, Any]:
-    """Return an answer without its envelope, or raise what it says.
+    """Return an answer without its envelope; raise ServiceRejected if it is a refusal.
 
-    A missing `APIVersion` is no reason to lose an answer: documented examples lack it.
+    An answer without `APIVersion` is accepted: documented examples lack it.
     """
     if not isinstance(document, dict) or "OK" not in document:
         raise ContractBroken(operation, "the answer is not an object with the key OK", document)
@@ -102,7 +103,7 @@ def read_answer(operation: str, document: Any, needed: Iterable[str] = ()) -> di
 
 
 def rejection(operation: str, document: Mapping[str, Any]) -> ServiceRejected:
-    """Return a refusal with every complaint, parameters under their python names."""
+    """Return the exception for a refusal, with all complaints and the python names of parameters."""
     lines, problems = [python_names(str(document["ERROR"]))], []
     for group in document.get("listErr") or ():
         lines.append(python_names(str(group.get("label", ""))))
@@ -112,44 +113,40 @@ def rejection(operation: str, document: Mapping[str, Any]) -> ServiceRejected:
     return ServiceRejected(operation, "\n".join(lines) + "\n", problems)
 
 
-def _spoken_names() -> dict[str, str]:
-    names = {p.wire: p.name for p in GLOBALS.values() if p.wire != p.name}
-    for kind in KINDS.values():
-        for parameter in kind.table.values():
-            if parameter.wire != parameter.name:
-                names.setdefault(parameter.wire, f"{kind.long}: {parameter.name}")
-    return names
-
-
-_SPOKEN = _spoken_names()
+_PYTHON_NAMES = {  # if several have the same wire name: global parameters first, then products in their order
+    p.wire: f"{prefix}{p.name}"
+    for prefix, table in (*((f"{kind.long}: ", kind.table) for kind in reversed(KINDS.values())), ("", GLOBALS))
+    for p in table.values()
+    if p.wire != p.name
+}
 
 
 def python_names(text: str) -> str:
-    """Replace the wire names of parameters in a sentence by those a python caller knows."""
-    return re.sub(r"\w+", lambda word: _SPOKEN.get(word[0], word[0]), text)
+    """Replace the wire names of parameters in a sentence by python names."""
+    return re.sub(r"\w+", lambda word: _PYTHON_NAMES.get(word[0], word[0]), text)
 
 
 # ---- single operations -----------------------------------------------------------------------------------------
 
 
 def parse_document(values: str | bytes | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters a caller hands over as JSON text or as a dict."""
+    """Return the parameters of a document that the caller gave as JSON text or as a dict."""
     try:
         document = json.loads(values) if isinstance(values, (str, bytes)) else values
     except ValueError as error:
         raise RequestInvalid(f"this is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise RequestInvalid("the parameters should be a JSON object, as text or as a dict")
+        raise RequestInvalid(f"parameters must be a JSON object, as text or as a dict, not {type(document).__name__}")
     return document
 
 
 def wants(document: Mapping[str, Any], flag: str) -> bool:
-    """Return whether a product is asked for; any spelling of yes counts."""
+    """Return whether a document has a flag, in any of the forms that the service uses."""
     return str(document.get(flag, "")).lower() not in _FALSE
 
 
 def read_statuses(operation: str, document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return the status of each product by its short name, with readable progress added."""
+    """Return the status of each product by short name, with the progress as text added."""
     statuses = {}
     for short in shorts:
         status = document.get(short)
@@ -166,20 +163,20 @@ def read_statuses(operation: str, document: Mapping[str, Any], shorts: Iterable[
 
 
 def ended(status_code: int) -> bool:
-    """Whether a product will not change any more."""
+    """Return whether a product with this status will not change any more."""
     return (status_code < 0 and status_code != NOT_REPORTED) or status_code == 4
 
 
 def progress_text(progress: Mapping[str, Any]) -> str:
-    """Return the report of progress as a list to read (form: documented)."""
+    """Return the progress as an indented list (form: documented)."""
     text = f"{progress['PreProgress']}\n" if "PreProgress" in progress else ""
-    text += "".join(f"{line}\n" for line in _steps(progress.get("ProgressSteps", ()), 1))
+    text += "".join(f"{line}\n" for line in _progress_lines(progress.get("ProgressSteps", ()), 1))
     if "TimeRunning" in progress:
         text += f"\nThe job has been running for {progress['TimeRunning']}\n"
     return text
 
 
-def _steps(steps: Iterable[Mapping[str, Any]], depth: int) -> list[str]:
+def _progress_lines(steps: Iterable[Mapping[str, Any]], depth: int) -> list[str]:
     lines = []
     for step in steps:
         label = step["StepLabel"]
@@ -188,12 +185,12 @@ def _steps(steps: Iterable[Mapping[str, Any]], depth: int) -> list[str]:
             label = f"** {label} - ACTIVE{extra}**"
         elif step["StepStatus"] == 2:
             label = f"{label} - DONE"
-        lines += ["  " * depth + label, *_steps(step.get("SubStep", ()), depth + 1)]
+        lines += ["  " * depth + label, *_progress_lines(step.get("SubStep", ()), depth + 1)]
     return lines
 
 
 def read_cancelled(operation: str, document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return code and text of the wish to cancel, by short name."""
+    """Return code and text of the cancellation of each product, by short name."""
     try:
         return {s: {"code": document["statusCodes"][s], "text": document["status"][s]} for s in shorts}
     except (KeyError, TypeError) as error:
@@ -207,40 +204,40 @@ _BY_SSS = ("grades", "specgrades", "wtpuprate", "pcpuprate")
 
 
 def may_be(sent: Mapping[str, Any], listed: Mapping[str, Any]) -> bool:
-    """Whether an entry of the list of jobs may have come of this submission: same name, same products.
+    """Return whether an entry in the list of jobs may belong to this submission: it has the same name and products.
 
-    An astrometric position brings a standard one with it (documented).
+    An astrometric position includes a standard position (documented).
     """
     asked = {kind.long: wants(sent, kind.flag) for kind in KINDS.values()}
     asked["StandardPos"] |= asked["AstromPos"]
     same = all(listed[name] == wanted for name, wanted in asked.items() if name in listed)
-    return same and _cleaned(listed.get("Name")) == _cleaned(sent.get("name"))
+    return same and _stripped_name(listed.get("Name")) == _stripped_name(sent.get("name"))
 
 
-def _cleaned(name: object) -> str:
+def _stripped_name(name: object) -> str:
     """Return a name without what the service removes from it (documented: control characters such as & and ;)."""
     return re.sub(r"[^\w+.-]", "", str(name))
 
 
 def same_request(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> bool:
-    """Whether `jobPars` agree with everything that was sent, but for what the service works out by itself."""
+    """Return whether `jobPars` agree with all that was sent, apart from values that the service works out itself."""
     changed = {name for flag, names in _OVERRIDDEN.items() if wants(sent, flag) for name in names}
     changed.update(_BY_SSS if wants(sent, "sss") else ())
     known = {p.wire: p for table in (GLOBALS, POSITIONS, *(k.table for k in KINDS.values())) for p in table.values()}
     return all(
-        _equal(known[name], value, echoed[name])
+        _same_value(known[name], value, echoed[name])
         for name, value in sent.items()
         if name in known and name in echoed and name not in changed
     )
 
 
-def _equal(parameter: Parameter, sent: Any, echoed: Any) -> bool:
+def _same_value(parameter: Parameter, sent: Any, echoed: Any) -> bool:
     try:
         pair = [read_value(parameter, value) for value in (sent, echoed)]
     except (ValueError, TypeError):
         pair = [str(sent), str(echoed)]
     if isinstance(pair[0], str):
-        pair = [_cleaned(value) for value in pair]
+        pair = [_stripped_name(value) for value in pair]
     return bool(pair[0] == pair[1])
 
 
@@ -248,7 +245,7 @@ def _equal(parameter: Parameter, sent: Any, echoed: Any) -> bool:
 
 
 def read_position(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a position: `GotPos`, and then `RA`, `Dec` [deg, J2000], `Err90` [arcsec] as text, or a `Reason`."""
+    """Return a position: `GotPos`, and `RA`, `Dec` [deg, J2000] and `Err90` [arcsec] as text, or a `Reason`."""
     position = {key: document[key] for key in document if key != "FromSXPS"}
     position["GotPos"] = wants(document, "GotPos")
     if not position["GotPos"]:
@@ -263,15 +260,15 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def read_sources(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Return the sources of each band, with every text that is a number as one."""
+    """Return the sources of each band; texts that are numbers are converted."""
     bands = {band: sources for band, sources in document.items() if isinstance(sources, list)}
     return {
-        band: [{key: _number(value) for key, value in source.items()} for source in sources]
+        band: [{key: _number_if_possible(value) for key, value in source.items()} for source in sources]
         for band, sources in bands.items()
     }
 
 
-def _number(value: Any) -> Any:
+def _number_if_possible(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if _WHOLE.fullmatch(value):
@@ -280,7 +277,7 @@ def _number(value: Any) -> Any:
 
 
 def check_curves(operation: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Return a light curve answer if every dataset it names is a table; raise if not."""
+    """Return a light curve answer; raise ContractBroken if one of its datasets is not a table of numbers."""
     for name in document["Datasets"]:
         table = document.get(f"{name}Data")
         if not isinstance(table, dict) or "columns" not in table or "data" not in table:
@@ -294,25 +291,25 @@ def check_curves(operation: str, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_spectra(operation: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Return a spectra answer if every interval, mode and model it names is there; raise if not."""
-    for interval in _named(operation, document, "rnames"):
-        for mode in _named(operation, interval, "Modes"):
-            _named(operation, mode, "Models")
+    """Return a spectra answer; raise ContractBroken if it lacks an interval, mode or model that it names."""
+    for interval in _named_tables(operation, document, "rnames"):
+        for mode in _named_tables(operation, interval, "Modes"):
+            _named_tables(operation, mode, "Models")
     return document
 
 
-def _named(operation: str, holder: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """Return the tables that a list names, which stand beside it."""
+def _named_tables(operation: str, holder: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the tables that a list names, which are in the same table as the list."""
     names = holder.get(key, [])
     if not isinstance(names, list):
         raise ContractBroken(operation, f"{key} is not a list", holder)
     if missing := [name for name in names if not isinstance(holder.get(str(name)), dict)]:
-        raise ContractBroken(operation, f"{key} names {missing[0]}, which is not there", holder)
+        raise ContractBroken(operation, f"{key} names {missing[0]}, which is missing", holder)
     return [holder[str(name)] for name in names]
 
 
 def _is_number(cell: Any) -> bool:
-    """Whether a cell of a table can be read as a number; null, ``inf`` and ``nan`` can (client)."""
+    """Return whether a cell of a table can be read as a number; null, ``inf`` and ``nan`` can (client)."""
     try:
         float("nan" if cell is None else cell)
     except (TypeError, ValueError):
@@ -321,7 +318,7 @@ def _is_number(cell: Any) -> bool:
 
 
 def which(name: str, value: str | bool) -> str:
-    """Return a choice between with, without and both, as it is sent."""
+    """Return the value to send for a choice between yes, no and both."""
     text = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
     if text not in ("yes", "no", "both"):
         raise RequestInvalid(f"{name} is {value!r}, but must be 'yes', 'no' or 'both'")
@@ -329,7 +326,7 @@ def which(name: str, value: str | bool) -> str:
 
 
 def read_shared(operation: str, document: Any, needed: Iterable[str] = ()) -> dict[str, Any]:
-    """Return an answer of the functions all products share: success is the key OK, failure the key ERROR."""
+    """Return an answer of the shared interface, where success has the key OK and failure the key ERROR."""
     if not isinstance(document, dict) or not ("OK" in document or "ERROR" in document):
         raise ContractBroken(operation, "the answer has neither OK nor ERROR", document)
     if "ERROR" in document or str(document["OK"]) == "0":

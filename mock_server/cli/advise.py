@@ -1,25 +1,30 @@
-"""How long a campaign takes under each throttle, and how heavy it is: found by running it in virtual time.
+"""``xrt-mock advise``: the time that a campaign takes, and its peak load, under each of several throttles.
 
-It submits to the service itself, without HTTP, as the documented loop does: as many as there is room for, then a wait.
+Each throttle is tried in virtual time. The campaign calls the service itself, without HTTP, as the documented loop
+does: it submits jobs until the throttle is reached, then waits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import sys
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from ..core.errors import LimitReached
 from ..core.model import Product
-from ..reports.courtesy import duration_text
-from ..simulator import Simulator
+from .options import json_option, scenario_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
 THROTTLES = (1, 2, 3, 5, 8, 12, 20, 50)
+"""Active jobs that the campaigns allow themselves."""
 COURTEOUS = 5
-"""About so many active jobs the service asks for (documented)."""
+"""Active jobs that the service asks its users not to exceed (documented: about 5)."""
 
 _WAIT_S = 120.0
 _USER = "advice@example.org"
@@ -32,18 +37,18 @@ _NEEDED: dict[Product, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One throttle, tried.
+    """Result of one throttle.
 
     Parameters
     ----------
     throttle
-        Jobs that may be active at a time.
+        Maximum number of active jobs.
     seconds
-        Service time from the first submission to the end of the last job [s].
+        Simulated time from the first submission to the end of the last job [s].
     peak
-        Most jobs that were active.
+        Highest number of active jobs.
     refused
-        Submissions that met the service's own limit.
+        Submissions refused because of the service's own limit.
     """
 
     throttle: int
@@ -52,23 +57,50 @@ class Trial:
     refused: int
 
 
-def advise(
+@click.command()
+@click.option("--sources", type=click.IntRange(1, 100_000), required=True, help="Number of sources, one job each.")
+@click.option("--products", default="lc,spec", show_default=True, help="Short names, separated by commas.")
+@json_option
+@scenario_option
+def advise(sources: int, products: str, as_json: bool, scenario: str) -> None:
+    """Recommend a throttle for a campaign.
+
+    Tries several throttles in virtual time; prints total time and peak load of each.
+
+    \b
+    Example:
+      xrt-mock advise --sources 500 --products lc,spec
+    """
+    known = {product.value: product for product in Product}
+    unknown = [name for name in products.split(",") if name not in known]
+    if unknown:
+        raise click.UsageError(f"there is no product {unknown[0]!r}; known: {', '.join(known)}")
+    total = sources * len(THROTTLES)
+    with click.progressbar(length=total, label="submitting", file=sys.stderr) as bar:
+        trials = try_throttles(sources, [known[name] for name in products.split(",")], scenario, progress=bar.update)
+    found = {"trials": [asdict(trial) for trial in trials], "recommended": recommended(trials).throttle}
+    click.echo(json.dumps(found, indent=2) if as_json else as_text(trials))
+
+
+def try_throttles(
     sources: int,
     products: Sequence[Product],
     scenario: str | Path = "calm",
     *,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> list[Trial]:
-    """Try each of :data:`THROTTLES` on a campaign of so many sources; `progress` is told of each job."""
-    return [_tried(throttle, sources, products, scenario, progress) for throttle in THROTTLES]
+    """Run a campaign of `sources` jobs with each of :data:`THROTTLES`; `progress` is called for each job."""
+    return [_run_campaign(throttle, sources, products, scenario, progress) for throttle in THROTTLES]
 
 
-def _tried(
+def _run_campaign(
     throttle: int, sources: int, products: Sequence[Product], scenario: str | Path, progress: Callable[[int], object]
 ) -> Trial:
+    from ..simulator import Simulator
+
     with Simulator(scenario) as simulator:
         clock, jobs = simulator.clock, simulator.jobs
-        began, submitted, peak, refused, ended_at = clock.now(), 0, 0, 0, clock.now()
+        began, submitted, peak, refused = clock.now(), 0, 0, 0
         while submitted < sources:
             try:
                 while submitted < sources and jobs.count(_USER) < throttle:
@@ -84,7 +116,7 @@ def _tried(
 
 
 def _submission(number: int, products: Sequence[Product]) -> dict[str, Any]:
-    """Return a raw submission for one of many bursts, a different one for each number."""
+    """Return the submission of source `number`: a different burst for each number."""
     year, month, day = 5 + number // 336 % 20, 1 + number // 28 % 12, 1 + number % 28
     raw: dict[str, Any] = {"UserID": _USER, "name": f"GRB {year:02d}{month:02d}{day:02d}A", "cent": 1, "poserr": 1}
     raw |= {"getCoords": 1, "getTargs": 1, "getT0": 1}
@@ -94,12 +126,14 @@ def _submission(number: int, products: Sequence[Product]) -> dict[str, Any]:
 
 
 def recommended(trials: Sequence[Trial]) -> Trial:
-    """Return the fastest throttle that stays within what the service asks for."""
+    """Return the fastest throttle within what the service asks for."""
     return min((trial for trial in trials if trial.throttle <= COURTEOUS), key=lambda trial: trial.seconds)
 
 
 def as_text(trials: Sequence[Trial]) -> str:
     """Return trials as a table, and the recommendation in words."""
+    from ..reports.courtesy import duration_text
+
     best = recommended(trials)
     rows = [f"{'active jobs':>11}  {'total time':>14}  {'peak':>5}  {'refused':>7}"]
     rows += [f"{t.throttle:>11}  {duration_text(t.seconds):>14}  {t.peak:>5}  {t.refused:>7}" for t in trials]

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _TIMEOUT_S = 60.0
-_NO_SIMULATOR = "is this the address that `xrt-mock serve` told, without a path?"
+_NO_SIMULATOR = "use the address that `xrt-mock serve` printed, without a path"
 
 
-class _Remote:
-    """The control interface at an address."""
+class Remote:
+    """Client of the control interface at an address."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = f"{url.rstrip('/')}/_mock"
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """Return the answer of one call, or end with what the simulator said."""
-        import requests  # noqa: PLC0415 - `xrt-mock serve` loads this module, too
+        """Return the decoded answer of one call; an error of the simulator ends the command."""
+        import requests
 
         try:
             answer = requests.request(
@@ -32,7 +32,7 @@ class _Remote:
             )
         except requests.RequestException as error:
             raise click.ClickException(
-                f"nobody answers at {self._url}; start a simulator with: xrt-mock serve"
+                f"there is no answer from {self._url}; start a simulator with: xrt-mock serve"
             ) from error
         found = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
         if answer.status_code != requests.codes.ok:
@@ -46,27 +46,29 @@ class _Remote:
         click.echo(json.dumps(self.ask(method, path, body, **query), indent=2))
 
 
-def _settings(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
-    """Complete the name of a setting."""
-    from ..scenario.scenario import SETTINGS  # noqa: PLC0415 - see above
+def complete_setting(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """Return the settings whose names start as typed."""
+    from ..scenario.settings import SETTINGS
 
     return [f"{name}=" for name in SETTINGS if name.startswith(typed)]
 
 
-def _rules(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
-    """Complete the kind of a fault and its operation."""
-    from ..core.faults import KINDS, OPERATIONS  # noqa: PLC0415 - see above
+def complete_fault(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """Return the kinds and operations of faults that start as typed."""
+    from ..core.faults import KINDS, OPERATIONS
 
     known = [*(f"kind={kind}" for kind in KINDS), *(f"operation={name}" for name in OPERATIONS)]
     return [words for words in known if words.startswith(typed)]
 
 
 @click.group()
-@click.option("--url", envvar="XRT_MOCK_URL", default="http://127.0.0.1:8000", show_default=True, help="The simulator.")
-@click.option("--token", envvar="XRT_MOCK_TOKEN", help="What the simulator's control interface wants to see.")
+@click.option(
+    "--url", envvar="XRT_MOCK_URL", default="http://127.0.0.1:8000", show_default=True, help="Address of the simulator."
+)
+@click.option("--token", envvar="XRT_MOCK_TOKEN", help="Bearer token required by the control interface.")
 @click.pass_context
 def ctl(context: click.Context, url: str, token: str | None) -> None:
-    """Steer a running simulator; every answer is JSON.
+    """Control a running simulator; every answer is JSON.
 
     \b
     Examples:
@@ -74,13 +76,13 @@ def ctl(context: click.Context, url: str, token: str | None) -> None:
       xrt-mock ctl set limits.active_jobs=10 queue.slots=2
       xrt-mock ctl fault kind=status operation=getNumJobs status=503 times=2
     """
-    context.obj = _Remote(url, token)
+    context.obj = Remote(url, token)
 
 
 @ctl.command()
 @click.pass_obj
-def clock(remote: _Remote) -> None:
-    """Tell service time.
+def clock(remote: Remote) -> None:
+    """Print simulated time.
 
     \b
     Example:
@@ -92,8 +94,8 @@ def clock(remote: _Remote) -> None:
 @ctl.command()
 @click.argument("seconds", type=float)
 @click.pass_obj
-def advance(remote: _Remote, seconds: float) -> None:
-    """Move service time on by SECONDS.
+def advance(remote: Remote, seconds: float) -> None:
+    """Advance simulated time by SECONDS.
 
     \b
     Example:
@@ -104,8 +106,8 @@ def advance(remote: _Remote, seconds: float) -> None:
 
 @ctl.command()
 @click.pass_obj
-def scenario(remote: _Remote) -> None:
-    """Tell the settings in force.
+def scenario(remote: Remote) -> None:
+    """Print the settings in force.
 
     \b
     Example:
@@ -115,9 +117,9 @@ def scenario(remote: _Remote) -> None:
 
 
 @ctl.command("set")
-@click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE...", shell_complete=_settings)
+@click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE...", shell_complete=complete_setting)
 @click.pass_obj
-def change(remote: _Remote, settings: Sequence[str]) -> None:
+def change(remote: Remote, settings: Sequence[str]) -> None:
     """Change settings from now on.
 
     \b
@@ -125,27 +127,27 @@ def change(remote: _Remote, settings: Sequence[str]) -> None:
       xrt-mock ctl set limits.active_jobs=10 queue.slots=2
       xrt-mock ctl set service.available=false
     """
-    remote.show("PATCH", "scenario", _pairs(settings))
+    remote.show("PATCH", "scenario", read_pairs(settings))
 
 
 @ctl.command()
-@click.argument("rule", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=_rules)
+@click.argument("rule", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=complete_fault)
 @click.pass_obj
-def fault(remote: _Remote, rule: Sequence[str]) -> None:
-    """Plan a failure.
+def fault(remote: Remote, rule: Sequence[str]) -> None:
+    """Plan a fault.
 
     \b
     Example:
       xrt-mock ctl fault kind=status operation=getNumJobs status=503 times=2
     """
-    remote.show("POST", "faults", _pairs(rule))
+    remote.show("POST", "faults", read_pairs(rule))
 
 
 @ctl.command()
-@click.option("--clear", is_flag=True, help="Forget them all.")
+@click.option("--clear", is_flag=True, help="Delete all planned faults.")
 @click.pass_obj
-def faults(remote: _Remote, clear: bool) -> None:
-    """Tell the planned failures, and how often each fired.
+def faults(remote: Remote, clear: bool) -> None:
+    """List the planned faults, with how often each was triggered.
 
     \b
     Examples:
@@ -159,10 +161,10 @@ def faults(remote: _Remote, clear: bool) -> None:
 @click.option("--operation", help="Only calls of this operation.")
 @click.option("--user", help="Only calls of this user.")
 @click.option("--job", type=int, help="Only calls about this job.")
-@click.option("--limit", type=int, help="Only the newest so many.")
+@click.option("--limit", type=int, help="Maximum number of calls; the newest are printed.")
 @click.pass_obj
-def journal(remote: _Remote, /, **wanted: Any) -> None:
-    """Tell the calls so far.
+def journal(remote: Remote, /, **wanted: Any) -> None:
+    """Print the calls so far.
 
     \b
     Example:
@@ -173,8 +175,8 @@ def journal(remote: _Remote, /, **wanted: Any) -> None:
 
 @ctl.command()
 @click.pass_obj
-def report(remote: _Remote) -> None:
-    """Tell how considerate the callers were.
+def report(remote: Remote) -> None:
+    """Print the courtesy report.
 
     \b
     Example:
@@ -186,7 +188,7 @@ def report(remote: _Remote) -> None:
 @ctl.command()
 @click.argument("address")
 @click.pass_obj
-def user(remote: _Remote, address: str) -> None:
+def user(remote: Remote, address: str) -> None:
     """Register and confirm an e-mail ADDRESS.
 
     \b
@@ -199,8 +201,8 @@ def user(remote: _Remote, address: str) -> None:
 @ctl.command()
 @click.argument("file", type=click.File("w", encoding="utf-8"))
 @click.pass_obj
-def save(remote: _Remote, file: TextIO) -> None:
-    """Write the whole state to FILE as readable text.
+def save(remote: Remote, file: TextIO) -> None:
+    """Save the whole state in FILE, as JSON.
 
     \b
     Example:
@@ -213,8 +215,10 @@ def save(remote: _Remote, file: TextIO) -> None:
 @ctl.command()
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @click.pass_obj
-def load(remote: _Remote, file: TextIO) -> None:
-    """Put back the state saved in FILE; several simulators can branch from one file.
+def load(remote: Remote, file: TextIO) -> None:
+    """Restore the state saved in FILE.
+
+    Several simulators can continue from one file.
 
     \b
     Example:
@@ -223,14 +227,16 @@ def load(remote: _Remote, file: TextIO) -> None:
     try:
         state = json.load(file)
     except ValueError as error:
-        raise click.ClickException(f"{file.name} is not a state that was saved: {error}") from error
+        raise click.ClickException(
+            f"{file.name} is not JSON ({error}); use a file that `xrt-mock ctl save` wrote"
+        ) from error
     remote.show("PUT", "state", state)
 
 
 @ctl.command()
 @click.pass_obj
-def reset(remote: _Remote) -> None:
-    """Forget all jobs, changes, calls and users.
+def reset(remote: Remote) -> None:
+    """Delete all jobs, changes, calls and users.
 
     \b
     Example:
@@ -241,8 +247,8 @@ def reset(remote: _Remote) -> None:
 
 @ctl.command()
 @click.pass_obj
-def health(remote: _Remote) -> None:
-    """Tell whether the simulator answers.
+def health(remote: Remote) -> None:
+    """Check that the simulator answers.
 
     \b
     Examples:
@@ -252,15 +258,15 @@ def health(remote: _Remote) -> None:
     remote.show("GET", "health")
 
 
-def _pairs(texts: Sequence[str]) -> dict[str, Any]:
-    """Read ``name=value``; a value that is JSON is taken as such, anything else is a text, and so are versions."""
+def read_pairs(texts: Sequence[str]) -> dict[str, Any]:
+    """Read ``name=value``: values are JSON if they can be, else texts; versions are always texts."""
     pairs: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise click.UsageError(f"{text!r} must read NAME=VALUE, such as limits.active_jobs=10")
+            raise click.UsageError(f"{text!r} has no `=`: write NAME=VALUE, such as limits.active_jobs=10")
         try:
-            pairs[name] = value if name.endswith("version") else json.loads(value)  # 1.10 is no number
+            pairs[name] = value if name.endswith("version") else json.loads(value)  # 1.10 is not a number
         except ValueError:
             pairs[name] = value
     return pairs

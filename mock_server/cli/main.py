@@ -1,4 +1,4 @@
-"""The command ``xrt-mock``. Parts of the simulator are loaded when a subcommand needs them."""
+"""Entry point of the command ``xrt-mock``, which also works if only the client is installed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import sys
 from importlib.util import find_spec
 from typing import NoReturn
 
-if find_spec("click") is None:  # only the client is installed
+if find_spec("click") is None:
 
     def main() -> NoReturn:
-        """Say what is missing."""
-        print('xrt-mock: the simulator is not installed; mend it with: pip install "xrt-mock[server]"', file=sys.stderr)
+        """Say what to install."""
+        print(
+            'xrt-mock: the simulator is not installed; install it with: pip install "xrt-mock[server]"', file=sys.stderr
+        )
         sys.exit(2)
 
 else:

@@ -8,72 +8,78 @@ from __future__ import annotations
 import _thread
 import math
 import time
-from time import (  # by name: the real ones, even where `run.patches.time` has replaced those of the module
-    monotonic,
-    sleep,
-)
+from time import monotonic, sleep  # the real ones: `run.patches.time` replaces those of the module
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import contextlib
 
-Number = tuple[int, ...]
-"""Who shares a clock: (0,) is the first program or thread, (0, 2) the third that this one started, and so on."""
+ParticipantId = tuple[int, ...]
+"""A thread or process that shares a clock: (0,) is the first program, (0, 2) the second thread or child it started."""
 
 
 class Clock(Protocol):
-    """What the simulator needs of time."""
+    """Simulated time, as the simulator uses it."""
 
     origin: float
-    """Service time at the clock's beginning [s]."""
+    """Simulated time at the clock's beginning [s]."""
 
     def now(self) -> float:
-        """Service time [s since 1970-01-01 UTC]."""
+        """Return simulated time [s]."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Return once `seconds` of service time have passed."""
+        """Return once `seconds` of simulated time have passed."""
         ...
 
     def advance(self, seconds: float) -> float:
-        """Move service time forward by `seconds` >= 0 and return the new time [s]."""
+        """Move simulated time forward by `seconds` >= 0 and return the new time [s]."""
         ...
 
 
 class SharedClock(Clock, Protocol):
-    """A virtual clock that several share; :class:`VirtualClock`, or its likeness in another process."""
+    """A virtual clock with several participants: :class:`VirtualClock`, or a link to one in another process."""
 
-    def join(self, number: Number) -> None:
-        """Add a party, which runs from now on."""
+    def join(self, participant: ParticipantId) -> None:
+        """Add a participant, which counts as running from now on.
 
-    def join_next(self) -> Number:
-        """Add a party with the first free number of one digit, and return that."""
+        Raises
+        ------
+        ValueError
+            If it shares the clock already.
+        """
+
+    def join_next(self) -> ParticipantId:
+        """Add a participant with the first free id of one number, and return the id."""
         ...
 
-    def leave(self, number: Number) -> None:
-        """Forget a party."""
+    def leave(self, participant: ParticipantId) -> None:
+        """Remove a participant, if it is there; time no longer waits for it."""
 
-    def attach(self, number: Number) -> None:
-        """From now on the calling thread acts for this party."""
+    def attach(self, participant: ParticipantId) -> None:
+        """Let the calling thread act for this participant from now on."""
 
     def detach(self) -> None:
-        """From now on the calling thread acts for nobody."""
+        """Let the calling thread act for no participant from now on."""
 
-    def acting(self) -> Number | None:
-        """Return the party for which the calling thread acts, or None."""
+    def current(self) -> ParticipantId | None:
+        """Return the participant that the calling thread acts for, or None."""
         ...
 
     def turn(self) -> None:
-        """Return when no running party has a smaller number than the calling thread's."""
+        """Return when no running participant has a smaller id than the calling thread's."""
 
     def wait(self, until: float, token: object = None) -> None:
-        """Return at service time `until` [s], or when the calling party is woken with `token`."""
+        """Return at simulated time `until` [s], or when another thread calls :meth:`wake` with the same `token`."""
 
-    def wake(self, number: Number, token: object) -> None:
-        """Let a party go on that waits with this `token`."""
+    def wake(self, participant: ParticipantId, token: object) -> None:
+        """End the wait of a participant that waits with this `token`, or is about to."""
 
     def away(self, until: float = math.inf, child: int | None = None) -> contextlib.AbstractContextManager[None]:
-        """Within, the calling party holds nobody up before `until` [s]; it may wait for the end of a `child` [pid]."""
+        """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
+
+        `child` is the process [pid] whose end it waits for, if that is what it does.
+        """
         ...
 
 
@@ -83,9 +89,9 @@ class ScaledClock:
     Parameters
     ----------
     factor
-        Service seconds for each real second; positive.
+        Simulated seconds per real second; positive.
     start
-        Service time at the beginning [s]; default: the machine's time.
+        Simulated time at the beginning [s]; default: the machine's time.
     """
 
     def __init__(self, factor: float = 1.0, start: float | None = None) -> None:
@@ -98,11 +104,11 @@ class ScaledClock:
         self._lock = _thread.allocate_lock()
 
     def now(self) -> float:
-        """Service time [s]."""
+        """Return simulated time [s]."""
         return self._base + (monotonic() - self._real_origin) * self.factor
 
     def sleep(self, seconds: float) -> None:
-        """Sleep the real time that `seconds` of service time take."""
+        """Sleep the real time that `seconds` of simulated time take."""
         sleep(max(0.0, seconds) / self.factor)
 
     def advance(self, seconds: float) -> float:
@@ -115,5 +121,5 @@ class ScaledClock:
 
 def check_forward(seconds: float) -> None:
     """Raise ValueError if `seconds` [s] is negative or not finite."""
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"service time only moves forward, by a finite number of seconds: {seconds}")
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"simulated time only moves forward, by a finite number of seconds: {seconds}")

@@ -1,7 +1,7 @@
-"""Service time that lives in the database: it survives the process, and all processes on one database share it.
+"""Simulated time in the database: it survives the process, and all processes on one database share it.
 
-A virtual clock keeps its time there, a scaled one its anchor: the service time at a moment of real time. So scaled
-and system time go on while no server runs, as they would at the real service. Several hosts need clocks that agree.
+The database keeps the time of a virtual clock, and of a scaled clock its anchor: the simulated time at a moment of real
+time. So scaled and system time go on while no server runs, as at the real service. Several hosts need clocks that agree.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .base import ScaledClock
+from .base import ScaledClock, check_forward
 from .virtual import VirtualClock, parse_clock
 
 if TYPE_CHECKING:
+    from ..storage.facts import Shared, StoredClock
     from ..storage.store import Store
 
 
@@ -26,99 +27,99 @@ class StoredScaledClock(ScaledClock):
     Parameters
     ----------
     store
-        Where a clock of this kind is kept.
+        The database.
+    stored
+        The clock in it.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, stored: StoredClock) -> None:
         self._store = store
-        kept = store.clock()
-        super().__init__(kept.factor, kept.origin)
-        self._latest = kept.base
+        super().__init__(stored.factor, stored.origin)
+        self._latest = stored.base
 
     def now(self) -> float:
-        """Service time [s]; a machine's clock that is set back does not take it back."""
-        kept = self._store.clock()
-        self._latest = max(self._latest, kept.base + (time.time() - kept.real_at) * self.factor)
+        """Return simulated time [s]."""
+        return self.now_from(self._store.shared_state())
+
+    def now_from(self, shared: Shared) -> float:
+        """Return simulated time [s] by an anchor read before; setting the machine's clock back does not take it back."""
+        self._latest = max(self._latest, shared.base + (time.time() - shared.real_at) * self.factor)
         return self._latest
 
     def advance(self, seconds: float) -> float:
         """Jump ahead; afterwards time runs on at the same pace."""
-        self._store.advance_clock(_checked(seconds))
+        check_forward(seconds)
+        self._store.advance_clock(seconds)
         return self.now()
 
 
 class StoredVirtualClock(VirtualClock):
-    """A virtual clock whose time is in the database; parties that share it are those of this process.
+    """A virtual clock whose time is in the database; its participants are those of this process.
 
     Parameters
     ----------
     store
-        Where a clock of this kind is kept.
+        The database.
+    stored
+        The clock in it.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, stored: StoredClock) -> None:
         self._store = store
-        super().__init__(store.clock().base)
-        self.origin = store.clock().origin
+        super().__init__(stored.base)
+        self.origin = stored.origin
 
     @property
     def _now(self) -> float:
-        return self._store.clock().base
+        return self.now()
 
     @_now.setter
     def _now(self, now: float) -> None:
         self._store.set_clock(now)
 
     def now(self) -> float:
-        """Service time [s]."""
-        return self._store.clock().base
+        """Return simulated time [s]."""
+        return self._store.shared_state().base
+
+    def now_from(self, shared: Shared) -> float:
+        """Return simulated time [s] as read before."""
+        return shared.base
 
     def advance(self, seconds: float) -> float:
-        """Move time on, wake who is due, and return the new time [s]."""
-        now = self._store.advance_clock(_checked(seconds))
+        """Move time forward, wake the participants that are due, and return the new time [s]."""
+        check_forward(seconds)
+        self._store.advance_clock(seconds)
         with self._lock:
-            self._settle()
-        return max(now, self.now())
-
-
-def _checked(seconds: float) -> float:
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"service time only moves forward, by a finite number of seconds: {seconds}")
-    return seconds
+            self._run_next()
+        return self.now()
 
 
 def open_clock(store: Store, text: str | None, new: str, start: float) -> StoredScaledClock | StoredVirtualClock:
-    """Return the clock that a database keeps; one that keeps none begins one.
+    """Return the clock that a database keeps; a database without one gets one.
 
     Parameters
     ----------
     store
         The database.
     text
-        ``system``, ``virtual``, or a factor such as ``x60``; None: the one that is kept.
+        ``system``, ``virtual``, or a factor such as ``x60``; None: the clock that the database keeps.
     new
-        The same, for a database that keeps none.
+        The same, for a database without a clock.
     start
-        Where a new virtual clock begins [s].
+        Simulated time at which a new virtual clock begins [s].
 
     Raises
     ------
     ClockError
-        If the database keeps another one.
+        If the database keeps another clock.
     """
     wanted = parse_clock(text or new, start)
-    kind, factor = ("virtual", 1.0) if not isinstance(wanted, ScaledClock) else ("scaled", wanted.factor)
-    kept = store.begin_clock(kind, factor, start if kind == "virtual" else time.time())
-    if text is not None and (kept.kind, kept.factor) != (kind, factor):
+    kind, factor = ("scaled", wanted.factor) if isinstance(wanted, ScaledClock) else ("virtual", 1.0)
+    stored = store.begin_clock(kind, factor, start if kind == "virtual" else time.time())
+    if text is not None and (stored.kind, stored.factor) != (kind, factor):
+        scaled = "system" if stored.factor == 1 else f"x{stored.factor:g}"
         raise ClockError(
-            f"the database keeps a {described(kept.kind, kept.factor)} clock, not --clock {text}: leave --clock out to "
-            "go on with it, or start with a new --db file"
+            f"the database keeps a {'virtual' if stored.kind == 'virtual' else scaled} clock, not --clock {text}: leave "
+            "--clock out to go on with it, or start with a new --db file"
         )
-    return StoredVirtualClock(store) if kept.kind == "virtual" else StoredScaledClock(store)
-
-
-def described(kind: str, factor: float) -> str:
-    """Return how ``--clock`` names a clock."""
-    if kind == "virtual":
-        return "virtual"
-    return "system" if factor == 1 else f"x{factor:g}"
+    return StoredVirtualClock(store, stored) if stored.kind == "virtual" else StoredScaledClock(store, stored)

@@ -1,4 +1,4 @@
-"""A clock that stands still until someone sleeps, shared by threads and processes in a fixed order."""
+"""A clock that stands still until a thread sleeps, shared by threads and processes in a fixed order."""
 
 from __future__ import annotations
 
@@ -13,223 +13,221 @@ from .base import ScaledClock, check_forward
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .base import Clock, Number
+    from .base import Clock, ParticipantId
 
 
 class VirtualClock:
-    """Stands still until somebody sleeps or advances it.
+    """Stands still until a thread sleeps or the clock is advanced.
 
-    Alone, a sleeper moves time on at once. Threads and processes that share the clock join it as *parties*: then time
-    moves to the earliest wake-up only when every party waits; those who wake at the same instant do so one after
-    the other, and those who call the service go in the order of their numbers. So the same programs give the same
-    calls at the same times, however the machine schedules them.
+    A sleep of a thread on its own moves time on at once. Threads and processes that share the clock join it as
+    *participants*: then time moves to the earliest wake-up, once every participant waits. Those who wake at the same
+    instant run one after the other, and calls to the service are made in the order of the participants' ids. So the
+    same programs make the same calls at the same times, however the machine schedules them.
 
     Parameters
     ----------
     start
-        Service time at the beginning [s].
+        Simulated time at the beginning [s].
 
     Attributes
     ----------
     steps
-        Grows whenever a party does something; a watchdog sees by it that nobody does.
+        Grows whenever a participant does something on the clock; a watchdog compares it.
     """
 
     def __init__(self, start: float) -> None:
         self.origin = self._now = float(start)
-        self._lock = _thread.allocate_lock()  # the real one, whatever stands in for threading.Lock
+        self._lock = _thread.allocate_lock()  # the real one: threading.Lock may be replaced by one that waits on us
         self.steps = 0
-        self._parties: dict[Number, _Party] = {}
-        self._acting: dict[int, _Party] = {}
+        self._participants: dict[ParticipantId, _Participant] = {}
+        self._by_thread: dict[int, _Participant] = {}  # replaced, never changed: it is read without the lock
 
     def now(self) -> float:
-        """Service time [s]."""
+        """Return simulated time [s]."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Return once `seconds` have passed; of a thread that is no party, time moves on at once."""
-        if _thread.get_ident() in self._acting:
+        """Return once `seconds` have passed; for a thread that is no participant, time moves on at once."""
+        if _thread.get_ident() in self._by_thread:
             self.wait(self._now + max(0.0, seconds))
         else:
             self.advance(max(0.0, seconds))
 
     def advance(self, seconds: float) -> float:
-        """Move time on, wake who is due, and return the new time [s]."""
+        """Move time on by `seconds`, wake the participants that are due, and return the new time [s]."""
         check_forward(seconds)
         with self._lock:
             self._now += seconds
-            self._settle()
+            self._run_next()
             return self._now
 
-    def join(self, number: Number) -> None:
-        """Add a party, which runs from now on. It may be announced before its thread or process exists."""
+    def join(self, participant: ParticipantId) -> None:
+        """Add a participant, which counts as running from now on; its thread or process need not exist yet."""
         with self._lock:
-            if number in self._parties:
-                raise ValueError(f"party {number} shares this clock already")
-            self._parties[number] = _Party(number)
+            if participant in self._participants:
+                raise ValueError(f"participant {participant} shares this clock already")
+            self._participants[participant] = _Participant(participant)
 
-    def join_next(self) -> Number:
-        """Add a party with the first free number of one digit, and return that."""
-        number = next((n,) for n in itertools.count() if (n,) not in self._parties)
-        self.join(number)
-        return number
+    def join_next(self) -> ParticipantId:
+        """Add a participant with the first free id of one number, and return the id."""
+        participant = next((n,) for n in itertools.count() if (n,) not in self._participants)
+        self.join(participant)
+        return participant
 
-    def leave(self, number: Number) -> None:
-        """Forget a party; nobody waits for it any more."""
+    def leave(self, participant: ParticipantId) -> None:
+        """Remove a participant, if it is there; time no longer waits for it."""
         with self._lock:
-            party = self._parties.pop(number, None)
-            if party is not None:
-                party.release()
-                self._acting = {ident: acting for ident, acting in self._acting.items() if acting is not party}
-                self._settle()
+            left = self._participants.pop(participant, None)
+            if left is not None:
+                left.resume()
+                self._by_thread = {thread: other for thread, other in self._by_thread.items() if other is not left}
+                self._run_next()
 
-    def attach(self, number: Number) -> None:
-        """From now on the calling thread acts for this party."""
+    def attach(self, participant: ParticipantId) -> None:
+        """Let the calling thread act for this participant from now on."""
         with self._lock:
-            self._acting = {**self._acting, _thread.get_ident(): self._parties[number]}
+            self._by_thread = {**self._by_thread, _thread.get_ident(): self._participants[participant]}
 
     def detach(self) -> None:
-        """From now on the calling thread acts for nobody."""
+        """Let the calling thread act for no participant from now on."""
         with self._lock:
-            ident = _thread.get_ident()
-            self._acting = {other: party for other, party in self._acting.items() if other != ident}
+            caller = _thread.get_ident()
+            self._by_thread = {thread: other for thread, other in self._by_thread.items() if thread != caller}
 
-    def acting(self) -> Number | None:
-        """Return the party for which the calling thread acts, or None."""
-        party = self._acting.get(_thread.get_ident())
-        return party.number if party else None
+    def current(self) -> ParticipantId | None:
+        """Return the participant that the calling thread acts for, or None."""
+        participant = self._by_thread.get(_thread.get_ident())
+        return participant.id if participant else None
 
     def turn(self) -> None:
-        """Return when no running party has a smaller number than the calling thread's; at once if it has none."""
-        party = self._acting.get(_thread.get_ident())
+        """Return when no running participant has a smaller id than the calling thread's; at once if it has none."""
+        participant = self._by_thread.get(_thread.get_ident())
         self.steps += 1
-        if party is None:
+        if participant is None:
             return
         with self._lock:
-            party.until = None  # back, if it had been excused
-            if min(other.number for other in self._parties.values() if other.until is None) == party.number:
+            participant.until = None  # it runs, even if it had been taken for waiting
+            if min(other.id for other in self._participants.values() if other.until is None) == participant.id:
                 return
-            gate = party.close_gate()
-        gate.acquire()
+            blocked = participant.block()
+        blocked.acquire()
 
     def wait(self, until: float, token: object = None) -> None:
-        """Return at service time `until` [s], or when somebody wakes the calling party with the same `token`."""
-        party = self._acting[_thread.get_ident()]
+        """Return at simulated time `until` [s], or when another thread calls :meth:`wake` with the same `token`."""
+        participant = self._by_thread[_thread.get_ident()]
         with self._lock:
-            if token is not None and party.woken == token:
+            if token is not None and participant.woken_by == token:
                 return
-            party.until, party.token = until, token
-            party.lap = party.lap + 1 if until <= self._now else 0
-            gate = party.close_gate()
-            self._settle()
+            participant.until, participant.token = until, token
+            participant.empty_sleeps = participant.empty_sleeps + 1 if until <= self._now else 0
+            blocked = participant.block()
+            self._run_next()
         try:
-            gate.acquire()
+            blocked.acquire()
         except BaseException:
             with self._lock:
-                party.release()
+                participant.resume()
             raise
 
-    def wake(self, number: Number, token: object) -> None:
-        """Let a party go on that waits with this `token`, now or in a moment."""
+    def wake(self, participant: ParticipantId, token: object) -> None:
+        """End the wait of a participant that waits with this `token`, or is about to."""
         with self._lock:
-            party = self._parties.get(number)
-            if party is not None:
-                party.woken = token
-                if party.until is not None and party.token == token:
-                    party.release()
+            woken = self._participants.get(participant)
+            if woken is not None:
+                woken.woken_by = token
+                if woken.until is not None and woken.token == token:
+                    woken.resume()
 
-    def working(self) -> list[Number]:
-        """Return the parties that run."""
+    def interrupt(self, participant: ParticipantId) -> None:
+        """End the wait of a participant, whatever it waits for."""
         with self._lock:
-            parties = self._parties.values()
-            return sorted(party.number for party in parties if party.until is None and not party.blocked)
+            interrupted = self._participants.get(participant)
+            if interrupted is not None:
+                interrupted.resume()
 
-    def anybody_waits(self) -> bool:
-        """Whether some party waits for time to move or for its turn."""
+    def running(self) -> list[ParticipantId]:
+        """Return the participants that time waits for, sorted."""
         with self._lock:
-            return any(party.blocked for party in self._parties.values())
+            return sorted(one.id for one in self._participants.values() if one.until is None and not one.blocked)
 
-    def excuse(self, number: Number) -> None:
-        """Go on without a party that waits for something the clock does not know, until it is heard of again."""
+    def has_waiting(self) -> bool:
+        """Whether a participant waits for time to move or for its turn."""
         with self._lock:
-            party = self._parties.get(number)
-            if party is not None and party.until is None and not party.blocked:
-                party.until = math.inf
-                self._settle()
+            return any(participant.blocked for participant in self._participants.values())
 
-    def interrupt(self, number: Number) -> None:
-        """End whatever this party waits for on the clock."""
+    def assume_waiting(self, participant: ParticipantId) -> None:
+        """Let time move on without a running participant until it next uses the clock."""
         with self._lock:
-            party = self._parties.get(number)
-            if party is not None:
-                party.release()
+            idle = self._participants.get(participant)
+            if idle is not None and idle.until is None and not idle.blocked:
+                idle.until = math.inf
+                self._run_next()
 
     @contextlib.contextmanager
-    def away(self, until: float = math.inf, child: int | None = None) -> Iterator[None]:  # noqa: ARG002 - a run uses it
-        """Within, the calling party waits for something other than the clock, and holds nobody up before `until`."""
-        party = self._acting.get(_thread.get_ident())
-        if party is None:
+    def away(self, until: float = math.inf, child: int | None = None) -> Iterator[None]:  # noqa: ARG002 - see link.py
+        """Context manager: the calling participant counts as waiting until `until` [s], whatever it does."""
+        participant = self._by_thread.get(_thread.get_ident())
+        if participant is None:
             yield
             return
         with self._lock:
-            party.until = until
-            self._settle()
+            participant.until = until
+            self._run_next()
         try:
             yield
         finally:
             with self._lock:
-                party.until = None
+                participant.until = None
 
-    def _settle(self) -> None:
-        """If somebody runs, let the first of them have its turn; else wake the next, and that one alone."""
+    def _run_next(self) -> None:
+        """Let the first running participant have its turn; if all wait, move time on and wake the next one alone."""
         self.steps += 1
-        running = [party for party in self._parties.values() if party.until is None]
+        running = [participant for participant in self._participants.values() if participant.until is None]
         if running:
-            min(running, key=lambda party: party.number).open_gate()
+            min(running, key=lambda participant: participant.id).unblock()
             return
-        due = min(self._parties.values(), key=_Party.order, default=None)
+        due = min(self._participants.values(), key=_Participant.wakes_at, default=None)
         if due is not None and due.until is not None and due.until < math.inf:
             self._now = max(self._now, due.until)
-            due.release()
+            due.resume()
 
 
-class _Party:
-    """One who shares a clock: runs (`until` None), or waits until an instant [s]; behind its gate if blocked."""
+class _Participant:
+    """Runs (`until` is None) or waits until an instant [s]; its thread may be blocked in a call of the clock."""
 
-    __slots__ = ("_gate", "lap", "number", "token", "until", "woken")
+    __slots__ = ("_lock", "empty_sleeps", "id", "token", "until", "woken_by")
 
-    def __init__(self, number: Number) -> None:
-        self.number = number
+    def __init__(self, participant: ParticipantId) -> None:
+        self.id = participant
         self.until: float | None = None
         self.token: object = None
-        self.woken: object = None
-        self.lap = 0  # how often in a row it slept for nothing: so two who do wait for each other
-        self._gate: _thread.LockType | None = None
+        self.woken_by: object = None
+        self.empty_sleeps = 0  # in a row; participants that sleep for 0 s take turns by it
+        self._lock: _thread.LockType | None = None
 
     @property
     def blocked(self) -> bool:
-        """Whether it stands behind its gate."""
-        return self._gate is not None
+        return self._lock is not None
 
-    def order(self) -> tuple[float, int, Number]:
-        """Return what sorts those who wait."""
-        return (math.inf if self.until is None else self.until, self.lap, self.number)
+    def wakes_at(self) -> tuple[float, int, ParticipantId]:
+        """Sort key of those who wait: the first is woken first."""
+        return (math.inf if self.until is None else self.until, self.empty_sleeps, self.id)
 
-    def close_gate(self) -> _thread.LockType:
-        """Return a lock whose next `acquire` blocks until the gate is opened."""
-        self._gate = _thread.allocate_lock()
-        self._gate.acquire()
-        return self._gate
+    def block(self) -> _thread.LockType:
+        """Return a lock whose next `acquire` blocks until `unblock` is called."""
+        self._lock = _thread.allocate_lock()
+        self._lock.acquire()
+        return self._lock
 
-    def open_gate(self) -> None:
-        if self._gate is not None:
-            gate, self._gate = self._gate, None
-            gate.release()
+    def unblock(self) -> None:
+        if self._lock is not None:
+            lock, self._lock = self._lock, None
+            lock.release()
 
-    def release(self) -> None:
-        """Let it run."""
+    def resume(self) -> None:
+        """End the wait: from now on it runs."""
         self.until = None
-        self.open_gate()
+        self.unblock()
 
 
 def parse_clock(text: str, start: float) -> Clock:

@@ -1,1 +1,1 @@
-"""The rules of the service: facts and a time in, answers out; no clock, file, SQL, HTTP, products or scenario."""
+"""Rules of the service: facts and a time in, answers out; no clock, file, SQL, HTTP, products or scenario."""

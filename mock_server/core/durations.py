@@ -1,4 +1,4 @@
-"""How long a run takes, from what it works on. Pure; the numbers are assumed, tuned to published examples.
+"""Duration of a run, from the data it uses. Pure; the numbers are assumed, tuned to published examples.
 
 A burst with nine observations has all products in about five minutes; 14 of 156 spectra take 20 minutes.
 """
@@ -20,7 +20,7 @@ _FURTHER_BAND_S = 15.0
 _BANDS_INCLUDED = 3
 _DETECTION_BANDS = {"total": 1, "all": 4}
 _LONGEST_REBIN_S = 30.0
-_COSTS = {  # once, and for each observation [s]
+_COSTS = {  # fixed cost, and cost of each observation [s]
     Product.LIGHT_CURVE: (40.0, 6.0),
     Product.SPECTRUM: (SPECTRA_PREPARED_S, 0.0),
     Product.STANDARD_POS: (30.0, 5.0),
@@ -35,22 +35,22 @@ _ITERATIVE = (60.0, 8.0)
 def duration(
     product: Product, parameters: Mapping[str, Any], *, observations: int, spectra: int, bands: int, noise: float
 ) -> float:
-    """Return how long a run takes [s]; the service's own limit on a run is not applied.
+    """Return the duration of a run [s]; the limit of the service on a run is not applied.
 
     Parameters
     ----------
     product
-        What is built.
+        Product that is built.
     parameters
         The job's parameters as stored.
     observations
-        How many observations are selected for this product.
+        Number of observations that are selected for this product.
     spectra
-        How many spectra are made.
+        Number of spectra that are made.
     bands
-        How many energy bands images are made in.
+        Number of energy bands of the images.
     noise
-        Factor that stands for everything else; positive.
+        Positive factor for everything else.
     """
     base, each = _ITERATIVE if product is Product.STANDARD_POS and is_iterative(parameters) else _COSTS[product]
     seconds = base + each * observations
@@ -72,5 +72,5 @@ def is_iterative(parameters: Mapping[str, Any]) -> bool:
 
 
 def rebin_duration(observations: int) -> float:
-    """Return how long it takes to bin a light curve anew [s]: seconds to half a minute (documented)."""
+    """Return the duration of a new binning of a light curve [s]: seconds to half a minute (documented)."""
     return min(_LONGEST_REBIN_S, 4 + 0.5 * observations)

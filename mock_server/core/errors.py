@@ -1,13 +1,13 @@
-"""What the service says no to, one class for each reaction a caller can have.
+"""Refusals of the service, one class for each reaction a caller can have.
 
 ::
 
-    Refusal                 the service said no; `str()` is what the caller reads
-    ├─ ParametersRefused    mend the request (`missing`, `invalid`)
+    Refusal                 the service declined; `str()` is the text for the caller
+    ├─ ParametersRefused    fix the request (`missing`, `invalid`)
     ├─ UserRefused          unknown or unconfirmed address
-    ├─ JobRefused           no such job, or not yours
+    ├─ JobRefused           no such job, or another user's job
     ├─ LimitReached         wait until some of your jobs have ended (`limit`)
-    ├─ NotResolved          name, targets or T0 cannot be worked out
+    ├─ NotResolved          name, targets or T0 cannot be determined
     ├─ NotReady             not finished, or no such product in this job
     ├─ Expired              the files are gone
     └─ BodyRefused          not JSON, or not an object
@@ -26,7 +26,7 @@ class Refusal(Exception):  # noqa: N818 - an answer of the service, not a failur
 
 
 class ParametersRefused(Refusal):
-    """Parameters are missing or have values the service does not take; all problems at once (documented text)."""
+    """Parameters are missing or have invalid values; all problems at once (documented text)."""
 
     def __init__(self, missing: Sequence[str] = (), invalid: Sequence[str] = ()) -> None:
         super().__init__("There were problems with the parameters you supplied.")
@@ -43,7 +43,7 @@ class UserRefused(Refusal):
 
 
 class JobRefused(Refusal):
-    """The job does not exist, or belongs to somebody else (documented text for the latter)."""
+    """The job does not exist, or belongs to another user (documented text for the latter)."""
 
 
 class LimitReached(Refusal):
@@ -55,15 +55,15 @@ class LimitReached(Refusal):
 
 
 class NotResolved(Refusal):
-    """A value the caller asked the service to work out could not be had."""
+    """A value that the caller asked the service to determine cannot be determined."""
 
 
 class NotReady(Refusal):
-    """What is asked for is not finished, or was never part of the job."""
+    """The product is not finished, or was never part of the job."""
 
 
 class Expired(Refusal):
-    """The products of this job are no longer kept."""
+    """The products of this job have been removed."""
 
     def __init__(self, job_id: int) -> None:
         super().__init__(f"The products of job {job_id} are no longer available")

@@ -1,21 +1,20 @@
-"""Failures that are planned, and which of them a call meets. Pure: nothing fails here.
+"""Planned faults, and which of them a call triggers. Pure: no call fails here.
 
-A fault says what happens (`kind` and its arguments) and when: to which operation, at which of its calls, how often, how
+A fault says what happens (`kind` and its arguments) and when: at which operation, at which of its calls, how often, how
 probably, between which moments. All conditions that are given must hold.
 """
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .model import Product
 from .random import uniform
+from .validation import TEXT, Rule, check, check_known, number, one_of, read_date, shown, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
 DAY = 86400.0
 ANY = "any"
@@ -53,56 +52,82 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "status": Kind("an HTTP error with a page of HTML", ("status", "retry_after_s"), work_done=False),
+    "status": Kind("an HTTP error with an HTML page", ("status", "retry_after_s"), work_done=False),
     "reset": Kind("the connection breaks before the work", work_done=False),
-    "refuse": Kind("the service says no: OK 0 with a text", ("text",), work_done=False),
+    "refuse": Kind("the service refuses: OK 0 with a text", ("text",), work_done=False),
     "lost": Kind("the work is done, but the connection breaks before the answer"),
-    "latency": Kind("the answer takes longer", ("seconds",)),
-    "dribble": Kind("the body arrives drop by drop", ("seconds",)),
+    "latency": Kind("the answer is delayed", ("seconds",)),
+    "dribble": Kind("the body arrives slowly, a few bytes at a time", ("seconds",)),
     "cut": Kind("the body ends early", ("after_bytes",)),
-    "not-json": Kind("a page of HTML with status 200"),
+    "not-json": Kind("an HTML page with status 200"),
     "missing-key": Kind("the answer lacks one of its keys", ("key",)),
-    "deprecation": Kind("the answer carries a deprecation warning", ("warning_type", "text")),
-    "newer-api": Kind("the answer tells a newer version", ("version",)),
-    "archive-cut": Kind("the archive is shorter than it should be, with a length that fits", ("after_bytes",)),
+    "deprecation": Kind("the answer has a deprecation warning", ("warning_type", "text")),
+    "newer-api": Kind("the answer has a newer version", ("version",)),
+    "archive-cut": Kind("the archive is cut short, with a length that fits", ("after_bytes",)),
     "stuck": Kind("a product of the submission never ends", ("product",)),
     "product-failed": Kind("a product of the submission ends below zero", ("product", "code")),
 }
 _OF_THE_PLAN = ("stuck", "product-failed")
+_MOMENTS = {"from": "from_at", "until": "until_at", "from_day": "from_at", "until_day": "until_at"}
+_CONDITIONS = ("operation", "call", "times", "probability", "from_at", "until_at")
+_DAYS = number(0, what="a number of days")
+_SIMULATED = number(0, 1e12, "simulated time in seconds")
+_WAIT = number(0, 366 * DAY, "a number of seconds")  # a wait moves simulated time on, which must stay in the calendar
+_TIMES = whole(1)
+_PRODUCTS = tuple(product.value for product in Product)
+_RULES: dict[str, Rule] = {
+    "kind": one_of(*KINDS),
+    "operation": one_of(ANY, *OPERATIONS),
+    "call": _TIMES,
+    "times": _TIMES,
+    "probability": number(0, 1),
+    "from_at": _SIMULATED,
+    "until_at": _SIMULATED,
+    "status": whole(400, 599, "an HTTP status"),
+    "retry_after_s": _WAIT,
+    "seconds": _WAIT,
+    "after_bytes": whole(0),
+    "key": TEXT,
+    "text": TEXT,
+    "warning_type": TEXT,
+    "version": TEXT,
+    "product": one_of(*_PRODUCTS)._replace(accepts=("", *_PRODUCTS).__contains__),
+    "code": whole(-3, -1, "a status code"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One planned failure.
+    """One planned fault.
 
     Parameters
     ----------
     kind
         What happens: a name from `KINDS`.
     operation
-        Which operation it happens to; ``any`` for all.
+        The operation that fails; ``any`` for all.
     call
-        At which call of the operation, counted from 1; None for all.
+        Which call of the operation fails, counted from 1; None for every call.
     times
-        How often at most; None for no limit.
+        Maximum number of times it happens; None for no limit.
     probability
         Chance at each call that fits, keyed by the number of the call.
     from_at, until_at
-        Between which moments of service time [s], the latter excluded; None for no limit.
+        First moment, and first moment after the last, of simulated time [s]; None for no limit.
     status, retry_after_s
         HTTP status, and the header ``Retry-After`` [s] if wanted.
     seconds
-        How long it takes [s of service time].
+        How long it takes [s of simulated time].
     after_bytes
         How much of the body is sent.
     key
-        Which key of the answer is left out.
+        Key that is left out of the answer.
     text, warning_type
         Text of the refusal or warning, and the type of the warning.
     version
-        What is told as ``APIVersion``.
+        Value of ``APIVersion``.
     product
-        Short name of the product that fails; empty for every one of the job.
+        Short name of the product that fails; empty for every product of the job.
     code
         Status code with which it ends: -1, -2 or -3.
     """
@@ -127,7 +152,7 @@ class Fault:
 
     @property
     def work_done(self) -> bool:
-        """Whether the service does what it was asked to before this happens."""
+        """Whether the service does the work of the call before this happens."""
         return KINDS[self.kind].work_done
 
     @property
@@ -136,9 +161,8 @@ class Fault:
         return self.kind in _OF_THE_PLAN
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return what :meth:`from_mapping` reads, without what is as usual."""
-        told = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {f.name: told[f.name] for f in fields(self) if f.name == "kind" or told[f.name] != f.default}
+        """Return the fields that differ from their defaults, as :meth:`from_mapping` reads them."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], start: float | None = None) -> Fault:
@@ -147,25 +171,39 @@ class Fault:
         Parameters
         ----------
         data
-            Fields of this class. Moments may also be written as ``from`` and ``until`` (a date, an ISO text, or service
-            time [s]), or as ``from_day`` and ``until_day``, in days since the scenario's start.
+            Fields of this class; null counts as not given. Moments may also be written as ``from`` and ``until`` (a
+            date, an ISO text, or simulated time [s]), or as ``from_day`` and ``until_day``, in days since the
+            scenario's start.
         start
             When the scenario starts [s]; without it days cannot be counted.
 
         Raises
         ------
         ValueError
-            If it is no fault; the text says what to write.
+            If it is not a fault; the text says what to write.
         """
-        _check_names(data)
-        values = _with_moments(data, start)
-        if values["kind"] in _OF_THE_PLAN:
-            values.setdefault("operation", SUBMIT)
-        _check_values(values)
+        if not isinstance(data, dict):
+            raise ValueError(f"a fault is {shown(data)}, but must be a table with a kind, such as kind = 'reset'")
+        kind = data.get("kind", "")
+        check("kind", kind, _RULES["kind"])
+        known = ("kind", *_CONDITIONS, *_MOMENTS, *KINDS[kind].arguments)
+        values: dict[str, Any] = {}
+        for name, value in data.items():
+            check_known(name, known, f"a fault of kind {kind!r} has no")
+            field: str = _MOMENTS.get(name, name)
+            if value is not None and field in values:
+                raise ValueError(f"a fault has {field!r} in two forms; leave {name!r} out")
+            if value is not None:
+                values[field] = _moment(name, value, start) if name in _MOMENTS else value
+                check(field, values[field], _RULES[field])
+        if kind in _OF_THE_PLAN and values.setdefault("operation", SUBMIT) != SUBMIT:
+            raise ValueError(f"a fault of kind {kind!r} is decided at submission: operation must be {SUBMIT!r}")
+        if values.get("from_at", 0) >= values.get("until_at", float("inf")):
+            raise ValueError("a fault ends before it begins: `until` must be later than `from`")
         return cls(**values)
 
     def fits(self, operation: str, call_number: int, now: float) -> bool:
-        """Whether a call may meet this fault, chance and limits of number aside."""
+        """Whether a call may trigger this fault, apart from chance and the number of times."""
         return (
             self.operation in (ANY, operation)
             and self.call in (None, call_number)
@@ -174,21 +212,31 @@ class Fault:
         )
 
 
-def which(
+def _moment(name: str, value: Any, start: float | None) -> float:
+    """Return a moment of simulated time [s], written as a date, as a number, or in days since the start."""
+    if not name.endswith("_day"):
+        return float(value) if _SIMULATED.accepts(value) else read_date(name, value)
+    if start is None:
+        raise ValueError(f"{name!r} counts days from the start of a scenario: write a date after {name[:-4]!r} instead")
+    check(name, value, _DAYS)
+    return start + float(value) * DAY
+
+
+def find_fault(
     faults: Mapping[int, Fault], operation: str, call_number: int, now: float, *, seed: int, fired: Mapping[int, int]
 ) -> int | None:
-    """Return the number of the fault that a call meets: the lowest that fits, or None.
+    """Return the number of the fault that a call triggers: the lowest that fits, or None.
 
     Parameters
     ----------
     faults
-        What is planned, by number.
+        Planned faults by number.
     operation, call_number
-        What is called, and for which time, counted from 1 over all callers.
+        The operation, and the number of this call of it, counted from 1 over all callers.
     now
-        Service time [s].
+        Simulated time [s].
     seed
-        Key of all chance.
+        Key of all random values.
     fired
         How often each fault has happened so far.
     """
@@ -205,108 +253,5 @@ def which(
 
 
 def never_fired(faults: Mapping[int, Fault], fired: Mapping[int, int]) -> list[Fault]:
-    """Return the faults that were planned and never happened."""
+    """Return the planned faults that have not happened."""
     return [fault for number, fault in sorted(faults.items()) if not fired.get(number, 0)]
-
-
-_MOMENTS = {"from": "from_at", "until": "until_at", "from_day": "from_at", "until_day": "until_at"}
-_CONDITIONS = ("operation", "call", "times", "probability", "from_at", "until_at")
-
-
-def _check_names(data: Mapping[str, Any]) -> None:
-    if not isinstance(data, dict):
-        raise ValueError(f"a fault is a table with a kind and more, not {type(data).__name__}")
-    kind = data.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(f"a fault's kind is {kind!r}, but must be one of: {', '.join(KINDS)}{_near(kind, KINDS)}")
-    known = ("kind", *_CONDITIONS, *_MOMENTS, *KINDS[kind].arguments)
-    for name in data:
-        if name not in known:
-            raise ValueError(
-                f"a fault of kind {kind!r} has no {name!r}; it may have {', '.join(known)}{_near(name, known)}"
-            )
-
-
-def _near(name: object, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def _with_moments(data: Mapping[str, Any], start: float | None) -> dict[str, Any]:
-    """Return the fields with all moments as service time [s]."""
-    values = {name: value for name, value in data.items() if name not in _MOMENTS and value is not None}
-    for name, target in _MOMENTS.items():
-        if name in data:
-            if target in values:
-                raise ValueError(f"a fault says {name!r} and the same in another way; leave one out")
-            values[target] = _since(start, data[name], name) if name.endswith("_day") else _moment(data[name], name)
-    return values
-
-
-def _since(start: float | None, days: Any, name: str) -> float:
-    if start is None:
-        raise ValueError(f"days are counted in scenarios only: give a date instead of {name!r}")
-    if not _number(0)(days):
-        raise ValueError(f"{name} is {days!r}, but must be a number of days")
-    return start + float(days) * DAY
-
-
-def _moment(value: Any, name: str) -> float:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"{name} is {value!r}, but must be a date such as 2026-05-01T12:00:00Z") from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if _number(0)(value):
-        return float(value)
-    raise ValueError(f"{name} is {value!r}, but must be a date or service time in seconds")
-
-
-def _number(low: float, high: float = 1e15) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _whole(low: int, high: int = 10**12) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-_PRODUCTS = tuple(product.value for product in Product)
-_LONGEST_S = 366 * DAY  # a wait moves service time on; the calendar has an end
-_VALID: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "operation": (lambda value: value in (ANY, *OPERATIONS), f"one of: {', '.join((ANY, *OPERATIONS))}"),
-    "call": (_whole(1), "a whole number from 1"),
-    "times": (_whole(1), "a whole number from 1"),
-    "probability": (_number(0, 1), "a number from 0 to 1"),
-    "from_at": (_number(0), "service time in seconds"),
-    "until_at": (_number(0), "service time in seconds"),
-    "status": (_whole(400, 599), "an HTTP status from 400 to 599"),
-    "retry_after_s": (_number(0, _LONGEST_S), "seconds, at most a year"),
-    "seconds": (_number(0, _LONGEST_S), "seconds, at most a year"),
-    "after_bytes": (_whole(0), "a whole number"),
-    "key": (_text, "a key of the answer"),
-    "text": (_text, "a text"),
-    "warning_type": (_text, "a text"),
-    "version": (_text, "a version such as '2.0'"),
-    "product": (lambda value: value in ("", *_PRODUCTS), f"one of: {', '.join(_PRODUCTS)}"),
-    "code": (lambda value: value in (-3, -2, -1), "-3, -2 or -1"),
-}
-
-
-def _check_values(values: Mapping[str, Any]) -> None:
-    for name, (valid, must_be) in _VALID.items():
-        if name in values and not valid(values[name]):
-            known = OPERATIONS if name == "operation" else _PRODUCTS
-            near = _near(values[name], known) if name in ("operation", "product") else ""
-            raise ValueError(f"{name} is {values[name]!r}, but must be {must_be}{near}")
-    if values["kind"] in _OF_THE_PLAN and values["operation"] != SUBMIT:
-        raise ValueError(f"a fault of kind {values['kind']!r} is decided at submission: operation must be {SUBMIT!r}")
-    if values.get("from_at", 0) >= values.get("until_at", float("inf")):
-        raise ValueError("a fault must begin before it ends")

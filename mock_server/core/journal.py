@@ -1,4 +1,4 @@
-"""What was asked and what was answered: one entry for each call, in service time. Pure."""
+"""Journal of calls: one entry for each call, in simulated time. Pure."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class Entry(NamedTuple):
     Parameters
     ----------
     at
-        Service time of the answer [s].
+        Simulated time of the answer [s].
     operation
         Its name in the contract: ``run_userobject``, ``canceljob``, ``downloadProduct``, ...
     user
-        Address the call carried; empty where none is asked for.
+        Address in the call; empty if the operation has none.
     job_id
-        The job it was about; None if none.
+        Number of the job that the call names; None if it names none.
     outcome
-        ``ok``, ``partial``, ``refused``, ``missing`` (404), ``outage`` (503) or ``fault`` (a planned failure).
+        ``ok``, ``partial``, ``refused``, ``missing`` (404), ``outage`` (503) or ``fault`` (a planned fault).
     status
         HTTP status of the answer.
     detail
-        What was refused or requested, in words; with the nearest miss where there is one.
+        Reason of a refusal, or what was requested; with the nearest known parameter for unknown ones.
     where
         File and line of the program that called, if known.
     """
@@ -46,14 +46,14 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """Entries in the order of the calls, with questions a test asks of them.
+    """Entries in the order of the calls, with filters for tests.
 
     Parameters
     ----------
     entries
-        The calls that are kept.
+        Calls that are kept.
     forgotten
-        How many calls there were before them.
+        Number of older calls that are no longer kept.
     """
 
     def __init__(self, entries: Iterable[Entry] = (), forgotten: int = 0) -> None:

@@ -1,6 +1,6 @@
-"""The facts the simulator stores, frozen. No clock, file, SQL or HTTP here.
+"""Facts that the simulator stores, frozen. No clock, file, SQL or HTTP here.
 
-All instants are service time [s since 1970-01-01 UTC] and end in ``_at``; durations end in ``_s``.
+All instants are simulated time [s since 1970-01-01 UTC] and end in ``_at``; durations end in ``_s``.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ class Product(Enum):
     IMAGE = "image"
     SOURCE_DET = "sourceDet"
 
-    __hash__ = (
-        object.__hash__
-    )  # each is one object; that of Enum is a function in Python, and these are asked for often
+    __hash__ = object.__hash__  # each is one object; the hash of Enum is a slow Python function, and it is called often
 
     @property
     def long_name(self) -> str:
@@ -35,12 +33,12 @@ class Product(Enum):
 
     @property
     def flag(self) -> str:
-        """Key that asks for this product in a submission."""
+        """Key of this product in a submission."""
         return _FLAGS[self]
 
     @property
     def words(self) -> str:
-        """Name in sentences meant for people."""
+        """Name in sentences."""
         return _WORDS[self]
 
 
@@ -88,12 +86,12 @@ class StatusCode(IntEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the status is final."""
         return self < 0 or self is StatusCode.COMPLETE
 
 
 class CancelCode(IntEnum):
-    """What became of the wish to cancel one product (documented)."""
+    """Result of cancelling one product (documented)."""
 
     CANCELLED = 0
     NOT_CANCELLED = 1
@@ -108,23 +106,23 @@ class Build(NamedTuple):
     Parameters
     ----------
     product
-        What is built.
+        Product that is built.
     requested_at, queued_at
-        When it was asked for and when it enters the queue [s].
+        When it was requested and when it enters the queue [s].
     started_at
         When it leaves the queue for a slot [s]; from then on it may still wait for the standard position.
     running_at
         When its run begins [s]: `started_at`, or the end of the standard position it waits for.
     ends_at
-        When its run ends by plan [s].
+        Planned end of its run [s].
     duration_s
-        Length of its run [s], drawn at submission.
+        Length of its run [s], chosen at submission.
     outcome
         How it ends: complete, failed, or one of the two internal errors.
     cancelled_at
-        When its owner cancelled it [s], if so.
+        When its owner cancelled it [s]; None if it was not cancelled.
     observations
-        Number of observations it works through.
+        Number of observations it uses.
     items
         Names of the spectra it makes; empty for other products.
     """
@@ -143,13 +141,13 @@ class Build(NamedTuple):
 
     @property
     def left_at(self) -> float:
-        """When it stops being active, by plan or by cancelling [s]."""
+        """When it stops being active: planned end, or cancellation [s]."""
         return self.ends_at if self.cancelled_at is None else self.cancelled_at
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A submission that was accepted.
+    """An accepted submission.
 
     Parameters
     ----------
@@ -162,7 +160,7 @@ class Job:
     submitted_at
         When it was accepted [s].
     parameters
-        `jobPars` as stored: given values, defaults, worked-out values, in the order they are echoed.
+        `jobPars` as stored: given values, defaults, determined values, in the order they are echoed.
     builds
         One for each product, in the order of :class:`Product`.
     """
@@ -186,7 +184,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Rebin:
-    """A light curve of a finished job, binned anew; it does not queue (assumed).
+    """A new binning of the light curve of a finished job; it does not queue (assumed).
 
     Parameters
     ----------
@@ -197,9 +195,9 @@ class Rebin:
     requested_at, started_at, ends_at
         Its plan [s].
     parameters
-        `jobPars` of the light curve, with the new values laid over those of the job.
+        `jobPars` of the light curve: those of the job with the new values.
     cancelled_at
-        When it was cancelled [s], if so.
+        When it was cancelled [s]; None if it was not cancelled.
     """
 
     rebin_id: int
@@ -218,16 +216,16 @@ class Rebin:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who registered.
+    """Registered user.
 
     Parameters
     ----------
     address
         E-mail address as given; compared without case (assumed).
     token
-        What the confirmation link carries.
+        Token in the confirmation link.
     confirmed_at
-        When the link was followed [s]; None: not yet.
+        When the link was opened [s]; None: not yet.
     """
 
     address: str
@@ -237,7 +235,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, as far as the wire tells.
+    """Sender of a request, as far as the request says.
 
     Parameters
     ----------
@@ -253,7 +251,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One uninterrupted look at a target in one mode.
+    """One uninterrupted exposure of a target in one mode.
 
     Parameters
     ----------
@@ -285,11 +283,11 @@ class Observation:
     obsid
         Eleven digits: target ID and segment.
     ra, dec
-        Where the telescope pointed [deg, J2000].
+        Pointing of the telescope [deg, J2000].
     available_at
-        When the archive has it [service time, s].
+        When the archive receives it [simulated time, s].
     version
-        Which processing the archive holds at the time asked for; 1 is the first.
+        Processing that the archive holds at the requested time; 1 is the first.
     calibration
         Name of the calibration of that processing, ``YYYYMMDD``.
     snapshots

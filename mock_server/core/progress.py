@@ -1,13 +1,13 @@
-"""How far a running product has come: the steps of the status page, as a function of its plan and the time. Pure.
+"""Progress of a running product: the steps of the status page, as a function of its plan and the time. Pure.
 
 Labels, sub-steps and extra texts: documented, but for the iterative standard position, the source detection and an
-astrometric position that waited. How long each step takes: assumed.
+astrometric position that waited. Duration of each step: assumed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .durations import SPECTRA_PREPARED_S, SPECTRUM_S, is_iterative
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from .model import Build
 
 FIRST_MOMENTS_S = 2.0
-"""So long after its start a run has not yet reported anything (assumed)."""
+"""Time from the start of a run until its first report [s] (assumed)."""
 
 _NOT_REACHED, _ACTIVE, _DONE = 0, 1, 2
 _ROUNDS_OF_DETECTION = 3
-_ALMOST_ALL = 1 - 1e-9  # as long as it runs some step is active, however numbers are rounded
+_ALMOST_ALL = 1 - 1e-9  # a running product always has an active step, however numbers are rounded
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class Step:
     Parameters
     ----------
     label
-        As printed.
+        Text on the status page.
     weight
         Its share of the run, as a part of the sum of all weights.
     rounds
-        How often it does its work: once for each item, with all its sub-steps.
+        Number of times it does its work: once for each item, with all its sub-steps.
     extra
-        What it says while active; may name ``{i}``, ``{n}`` and ``{name}`` of the item.
+        Extra text while it is active; may name ``{i}``, ``{n}`` and ``{name}`` of the item.
     names
         Names of the items.
     sub
-        Its own steps, gone through in each round.
+        Its own steps, repeated in each round.
     """
 
     label: str
@@ -59,17 +59,10 @@ class Step:
         name = self.names[done] if self.names else ""
         return self.extra.format(i=done + 1, n=self.rounds, name=name)
 
-    @cached_property
-    def ahead(self) -> dict[str, Any]:
-        """As it is told before it is reached: always the same, so nobody may change it."""
-        sub = {"SubStep": [step.ahead for step in self.sub]} if self.sub else {}
-        return {"StepLabel": self.label, "StepStatus": _NOT_REACHED} | sub
-
-    @cached_property
-    def behind(self) -> dict[str, Any]:
-        """As it is told when it is done: always the same, so nobody may change it."""
-        sub = {"SubStep": [step.behind for step in self.sub]} if self.sub else {}
-        return {"StepLabel": self.label, "StepStatus": _DONE} | sub
+    def listed(self, status: int) -> dict[str, Any]:
+        """Return the step, with all its own steps in the same status, as the status page lists it."""
+        sub = {"SubStep": [step.listed(status) for step in self.sub]} if self.sub else {}
+        return {"StepLabel": self.label, "StepStatus": status} | sub
 
 
 _LIGHT_CURVE: tuple[Step, ...] = (
@@ -96,7 +89,7 @@ _IMAGE = (
     Step("Creating images.", 40),
     Step("Creating exposure map.", 20),
 )
-# weights in eighths of a percent of an astrometric position: the eight steps after the images share 45 % alike
+# weights in eighths of a percent of an astrometric position; the eight steps after the images share 45 % equally
 _ITERATIVE: tuple[Step, ...] = (
     Step("Collect data.", 40),
     Step("Prepare data for iterative source detection.", 40),
@@ -132,7 +125,7 @@ _FILTERS = "Trying using the <em>v,b,white</em> filters:"
 def progress_at(build: Build, job_parameters: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Return the progress of one product, as a status answer holds it, at `now` [s].
 
-    ``GotProgress`` is 1 for a running product, 2 for one that has only just begun, 0 for any other (documented codes;
+    ``GotProgress`` is 1 for a running product, 2 for one that has only just started, 0 for any other (documented codes;
     that the first moments are 2: assumed).
     """
     if not build.running_at <= now < build.left_at:
@@ -144,7 +137,7 @@ def progress_at(build: Build, job_parameters: Mapping[str, Any], now: float) -> 
     found: dict[str, Any] = {"PreProgress": _FILTERS} if build.product is Product.ENHANCED_POS else {}
     total = _total(steps)
     done = min(elapsed * total / build.duration_s, total * _ALMOST_ALL)
-    found |= {"GotProgress": 1, "ProgressSteps": _told(steps, done)}
+    found |= {"GotProgress": 1, "ProgressSteps": _progress(steps, done)}
     return found | {"TimeRunning": time_running(elapsed)}
 
 
@@ -155,7 +148,7 @@ def time_running(elapsed: float) -> str:
 
 
 def _variant(product: Product, parameters: Mapping[str, Any]) -> str:
-    """Return which of its ways a product takes, as its job asks."""
+    """Return the word for the steps of a product that depend on the parameters of its job; empty for the usual ones."""
     match product:
         case Product.SPECTRUM:
             return "not fitted" if flag(parameters, "doNotFit") else ""
@@ -170,10 +163,21 @@ def _variant(product: Product, parameters: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=256)
 def _steps(product: Product, variant: str, observations: int, items: tuple[str, ...]) -> tuple[Step, ...]:
-    """Return the steps of a product; those that go from one observation to the next do so."""
+    """Return the steps of a product; steps that name an observation are repeated for each observation."""
     match product:
         case Product.SPECTRUM:
-            return _spectrum(items or ("interval0",), observations, fitted=variant != "not fitted")
+            names = items or ("interval0",)
+            each = max(1, observations // len(names))
+            extract = Step("Extract data.", 3, rounds=each, extra="Working on observation {i} / {n}")
+            building = Step(
+                "Build spectra.",
+                round(SPECTRUM_S * len(names)),
+                rounds=len(names),
+                extra="Working on spectrum: {name} ({i}/{n})",
+                names=names,
+                sub=(extract,) if variant == "not fitted" else (extract, Step("Fit spectrum.", 2)),
+            )
+            return (Step("Prepare data.", round(SPECTRA_PREPARED_S)), building)
         case Product.STANDARD_POS if variant == "iterative":
             steps = _ITERATIVE
         case Product.STANDARD_POS:
@@ -186,45 +190,27 @@ def _steps(product: Product, variant: str, observations: int, items: tuple[str, 
     return tuple(replace(s, rounds=rounds) if s.extra and s.rounds == 1 and not s.sub else s for s in steps)
 
 
-def _spectrum(names: tuple[str, ...], observations: int, *, fitted: bool) -> tuple[Step, ...]:
-    each = max(1, observations // len(names))
-    extract = Step("Extract data.", 3, rounds=each, extra="Working on observation {i} / {n}")
-    sub = (extract, Step("Fit spectrum.", 2)) if fitted else (extract,)
-    building = Step(
-        "Build spectra.",
-        round(SPECTRUM_S * len(names)),
-        rounds=len(names),
-        extra="Working on spectrum: {name} ({i}/{n})",
-        names=names,
-        sub=sub,
-    )
-    return (Step("Prepare data.", round(SPECTRA_PREPARED_S)), building)
-
-
 def _total(steps: Sequence[Step]) -> int:
     return sum(step.weight for step in steps)
 
 
-def _told(steps: Sequence[Step], done: float) -> list[dict[str, Any]]:
-    """Return steps as they are told when work of weight `done` is done."""
-    told = []
+def _progress(steps: Sequence[Step], done: float) -> list[dict[str, Any]]:
+    """Return the progress of each step when work of weight `done` is done."""
+    found = []
     for step in steps:
         if done < 0:
-            told.append(step.ahead)
+            found.append(step.listed(_NOT_REACHED))
         elif done >= step.weight:
-            told.append(step.behind)
+            found.append(step.listed(_DONE))
+            done -= step.weight
         else:
-            told.append(_active(step, done / step.weight))
-        done = done - step.weight if done >= step.weight else -1.0
-    return told
-
-
-def _active(step: Step, part: float) -> dict[str, Any]:
-    """Return a step of which `part` (from 0, below 1) is done."""
-    done = min(int(part * step.rounds), step.rounds - 1)
-    told: dict[str, Any] = {"StepLabel": step.label, "StepStatus": _ACTIVE}
-    if step.extra:
-        told["StepExtra"] = step.words(done)
-    if step.sub:
-        told["SubStep"] = _told(step.sub, (part * step.rounds - done) * _total(step.sub))
-    return told
+            rounds = done / step.weight * step.rounds
+            completed = min(int(rounds), step.rounds - 1)
+            active: dict[str, Any] = {"StepLabel": step.label, "StepStatus": _ACTIVE}
+            if step.extra:
+                active["StepExtra"] = step.words(completed)
+            if step.sub:
+                active["SubStep"] = _progress(step.sub, (rounds - completed) * _total(step.sub))
+            found.append(active)
+            done = -1.0
+    return found

@@ -1,6 +1,6 @@
-"""The pure core: plans made at submission, and statuses as functions of plan and service time.
+"""The queue: plans made at submission, and statuses as functions of plan and simulated time.
 
-No clock, file, SQL or HTTP here. A plan is made once, from the queue as it stands; nothing ticks afterwards.
+No clock, file, SQL or HTTP here. A plan is made once, from the queue at that moment; nothing runs afterwards.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 NEVER = math.inf
-_PATIENCE_S = 366 * 86400.0  # a queue that gives no slot for a year never will: keeps the search finite
-_FINEST_GRID_S = 1e-3  # finer ones are none: service time has no more digits to spare
+_PATIENCE_S = 366 * 86400.0  # a queue without a free slot for a year is blocked for good: keeps the search finite
+_FINEST_GRID_S = 1e-3  # a finer grid counts as none: simulated time has too few digits for it
 _OUT_OF_THE_QUEUE = (StatusCode.NOT_REQUESTED, StatusCode.NOT_QUEUED)
 
 
 class Capacity(Protocol):
-    """How many builds may run side by side, as a step function of service time."""
+    """Number of builds that may run at the same time, as a step function of simulated time."""
 
     def slots_at(self, now: float) -> int:
         """Slots at `now` [s]."""
@@ -33,18 +33,18 @@ class Capacity(Protocol):
 
 
 class Wish(NamedTuple):
-    """One product of a submission, with all that chance and the archive decide about it.
+    """One product of a submission, with all that random draws and the archive decide about it.
 
     Parameters
     ----------
     product
-        What is to be built.
+        Product to build.
     duration_s
-        Length of its run [s], as drawn; a run above the limit is ended there and fails.
+        Length of its run [s]; a run above the limit is stopped there and fails.
     outcome
-        How it would end.
+        Status with which it would end.
     observations
-        Number of observations it works through.
+        Number of observations it uses.
     items
         Names of the spectra it makes.
     waits
@@ -61,7 +61,7 @@ class Wish(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules of the queue in force at a submission, in service seconds."""
+    """Rules of the queue in force at a submission, in seconds of simulated time."""
 
     requested_s: float = 5.0
     dispatch_every_s: float = 55.0
@@ -70,14 +70,14 @@ class Rules:
 
 @dataclass
 class Queue:
-    """The queue as the next build meets it: first in, first out, on slots that all users share.
+    """The queue ahead of the next build: first in, first out, on slots that all users share.
 
     Parameters
     ----------
     capacity
         Slots as a function of time.
     last_start
-        When the build before starts [s]; nobody overtakes.
+        Start of the previous build [s]; no build overtakes it.
     busy_until
         Ends of the builds that hold a slot at that time or later [s].
     """
@@ -89,7 +89,7 @@ class Queue:
     def start_after(self, ready_at: float, grid_s: float) -> float:
         """First moment at which the next build can leave the queue [s]; infinite if there is none.
 
-        Builds leave on a grid of `grid_s` seconds, as if the queue were looked at now and then (assumed).
+        Builds leave on a grid of `grid_s` seconds, as if the queue were checked at intervals (assumed).
         """
         moment = _on_grid(max(ready_at, self.last_start), grid_s)
         until = moment + _PATIENCE_S
@@ -109,7 +109,7 @@ class Queue:
 
 
 def _on_grid(moment: float, grid_s: float) -> float:
-    """Return the first moment of the grid from `moment` on: never before it, and a moment of the grid stays."""
+    """Return the first moment of the grid that is not before `moment`."""
     if grid_s < _FINEST_GRID_S or moment == NEVER:
         return moment
     tick = math.ceil(moment / grid_s) - 1
@@ -118,11 +118,11 @@ def _on_grid(moment: float, grid_s: float) -> float:
     return tick * grid_s
 
 
-def plan(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tuple[Build, ...]:
+def plan_builds(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tuple[Build, ...]:
     """Plan all products of a submission at `now` [s]; `queue` is moved on."""
     builds: list[Build] = []
     for wish in wishes:
-        over = rules.run_limit_s < wish.duration_s < NEVER  # one that is stuck escapes the limit, too
+        over = rules.run_limit_s < wish.duration_s < NEVER  # a stuck build never reaches the limit
         build = Build(
             product=wish.product,
             requested_at=now,
@@ -135,37 +135,37 @@ def plan(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tupl
             observations=wish.observations,
             items=wish.items,
         )
-        forerunner = _forerunner(builds) if wish.waits else None
-        builds.append(_placed(build, forerunner, rules.dispatch_every_s, queue))
+        builds.append(_queued(build, _standard_position(builds, wish.waits), rules.dispatch_every_s, queue))
     return tuple(builds)
 
 
-def _placed(build: Build, forerunner: Build | None, grid_s: float, queue: Queue, at_latest: float = NEVER) -> Build:
-    """Give a build its place in the queue; internal errors never get that far."""
+def _standard_position(builds: Iterable[Build], waits: bool) -> Build | None:
+    """Return the standard position that another product of the job waits for; None if it does not wait."""
+    return next((build for build in builds if build.product is Product.STANDARD_POS), None) if waits else None
+
+
+def _queued(build: Build, awaited: Build | None, grid_s: float, queue: Queue, at_latest: float = NEVER) -> Build:
+    """Put a build into the queue; one that ends with an internal error never gets there."""
     if build.outcome in _OUT_OF_THE_QUEUE:
         left_at = build.requested_at if build.outcome is StatusCode.NOT_REQUESTED else build.queued_at
         return build._replace(ends_at=left_at)
     started_at = min(queue.start_after(build.queued_at, grid_s), at_latest)
-    build = _run(build._replace(started_at=started_at), forerunner)
+    build = _run(build._replace(started_at=started_at), awaited)
     queue.take(started_at, build.ends_at)
     return build
 
 
-def _run(build: Build, forerunner: Build | None) -> Build:
-    """Work out run and end of a build that leaves the queue at its `started_at`.
+def _run(build: Build, awaited: Build | None) -> Build:
+    """Plan the run of a build that leaves the queue at its `started_at`.
 
-    One that waits for the standard position fails with it (assumed).
+    A build that waits for the standard position fails if the position fails (assumed).
     """
-    if forerunner is None:
+    if awaited is None:
         return build._replace(running_at=build.started_at, ends_at=build.started_at + build.duration_s)
-    running_at = max(build.started_at, forerunner.left_at)
-    if forerunner.outcome is StatusCode.COMPLETE and forerunner.cancelled_at is None:
+    running_at = max(build.started_at, awaited.left_at)
+    if awaited.outcome is StatusCode.COMPLETE and awaited.cancelled_at is None:
         return build._replace(running_at=running_at, ends_at=running_at + build.duration_s)
     return build._replace(running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
-
-
-def _forerunner(builds: Iterable[Build]) -> Build | None:
-    return next((build for build in builds if build.product is Product.STANDARD_POS), None)
 
 
 def waits_for_position(job_pars: Mapping[str, Any], product: Product) -> bool:
@@ -179,7 +179,7 @@ def waits_for_position(job_pars: Mapping[str, Any], product: Product) -> bool:
 def status_at(build: Build, now: float) -> StatusCode:
     """Status of one product, as the service would report it at `now` [s since 1970-01-01 UTC].
 
-    Codes: documented (job status page). That RUNNING begins exactly at `running_at`: assumed.
+    Codes: documented (job status page). That RUNNING starts exactly at `running_at`: assumed.
     """
     if now >= build.left_at:
         return build.outcome if build.cancelled_at is None else StatusCode.CANCELLED
@@ -190,8 +190,8 @@ def status_at(build: Build, now: float) -> StatusCode:
     return StatusCode.QUEUED if now >= build.queued_at else StatusCode.REQUESTED
 
 
-def cancel(job: Job, products: Collection[Product], now: float) -> tuple[Job, dict[Product, CancelCode]]:
-    """Cancel some products of a job: the job afterwards, and what became of each wish (documented codes)."""
+def cancel_products(job: Job, products: Collection[Product], now: float) -> tuple[Job, dict[Product, CancelCode]]:
+    """Cancel some products of a job; return the job afterwards, and the code for each product (documented codes)."""
     codes: dict[Product, CancelCode] = {}
     builds = list(job.builds)
     for product in products:
@@ -201,63 +201,55 @@ def cancel(job: Job, products: Collection[Product], now: float) -> tuple[Job, di
         elif status_at(builds[index], now).ended:
             codes[product] = CancelCode.NOT_CANCELLED
         else:
-            builds[index] = _cancelled(builds[index], now)
+            build = builds[index]._replace(cancelled_at=now)
+            if build.started_at > now:  # it never leaves the queue
+                build = build._replace(started_at=NEVER, running_at=NEVER, ends_at=NEVER)
+            builds[index] = build
             codes[product] = CancelCode.CANCELLED
     return replace(job, builds=tuple(builds)), codes
 
 
-def _cancelled(build: Build, now: float) -> Build:
-    """A build that had not left the queue never will; one that had gives its slot back at once."""
-    if build.started_at > now:
-        return build._replace(cancelled_at=now, started_at=NEVER, running_at=NEVER, ends_at=NEVER)
-    return build._replace(cancelled_at=now)
-
-
-def replan(
-    jobs: Sequence[Job], now: float, rules: Rules, capacity: Capacity, *, nobody_later: bool = True
+def replan_jobs(
+    jobs: Sequence[Job], now: float, rules: Rules, capacity: Capacity, *, earlier_only: bool = True
 ) -> list[Job]:
-    """Plan anew whatever has not left the queue at `now`, in the order it was asked for.
+    """Plan again all builds that have not left the queue at `now`, in the order of their requests.
 
     Parameters
     ----------
     jobs
-        Those with builds that have not ended, by job number.
+        Jobs with builds that have not ended, by job number.
     now
-        Service time [s].
+        Simulated time [s].
     rules, capacity
         As in force at `now`.
-    nobody_later
-        Whether a build that would now start later keeps its place: after a cancellation it can, for everybody before
-        it ends no later than planned; after the slots have become fewer it may not.
+    earlier_only
+        Whether a build that would now start later keeps its planned start. After a cancellation this is possible,
+        because every build before it ends no later than planned; with fewer slots it is not.
     """
     settled = [_settled(job, now) for job in jobs]
     queue = Queue(capacity, now, running_ends(settled, now))
-    return [_queued_anew(job, now, rules.dispatch_every_s, queue, nobody_later=nobody_later) for job in settled]
+    return [_replanned(job, now, rules.dispatch_every_s, queue, earlier_only=earlier_only) for job in settled]
 
 
 def _settled(job: Job, now: float) -> Job:
-    """Work out anew the runs of builds that have left the queue and wait for the standard position."""
+    """Plan again the runs of builds that have left the queue and wait for the standard position."""
     builds: list[Build] = []
     for build in job.builds:
-        forerunner = _forerunner_of(build, job, builds)
+        awaited = _standard_position(builds, waits_for_position(job.parameters, build.product))
         waiting = build.started_at <= now < build.running_at and not status_at(build, now).ended
-        builds.append(_run(build, forerunner) if waiting and forerunner else build)
+        builds.append(_run(build, awaited) if waiting and awaited else build)
     return replace(job, builds=tuple(builds))
 
 
-def _queued_anew(job: Job, now: float, grid_s: float, queue: Queue, *, nobody_later: bool) -> Job:
+def _replanned(job: Job, now: float, grid_s: float, queue: Queue, *, earlier_only: bool) -> Job:
     builds: list[Build] = []
     for build in job.builds:
         if build.started_at <= now or build.outcome in _OUT_OF_THE_QUEUE or status_at(build, now).ended:
             builds.append(build)
         else:
-            at_latest = build.started_at if nobody_later else NEVER
-            builds.append(_placed(build, _forerunner_of(build, job, builds), grid_s, queue, at_latest))
+            awaited = _standard_position(builds, waits_for_position(job.parameters, build.product))
+            builds.append(_queued(build, awaited, grid_s, queue, build.started_at if earlier_only else NEVER))
     return replace(job, builds=tuple(builds))
-
-
-def _forerunner_of(build: Build, job: Job, before: Iterable[Build]) -> Build | None:
-    return _forerunner(before) if waits_for_position(job.parameters, build.product) else None
 
 
 def running_ends(jobs: Iterable[Job], now: float) -> list[float]:
@@ -266,7 +258,7 @@ def running_ends(jobs: Iterable[Job], now: float) -> list[float]:
 
 
 def next_change(jobs: Iterable[Job], now: float) -> float | None:
-    """First moment after `now` at which some status changes [s]; None if nothing is left to happen."""
+    """First moment after `now` at which some status changes [s]; None if no status will change."""
     moments = (
         moment
         for job in jobs

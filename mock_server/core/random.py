@@ -1,4 +1,4 @@
-"""Keyed chance: a draw is a function of a seed and of what it decides, never of the order of calls.
+"""Keyed random values: a draw depends on a seed and on what it decides, never on the order of calls.
 
 BLAKE2b turns the key into bits, so the same key gives the same number on every machine and in every process.
 """
@@ -12,18 +12,18 @@ _STANDARD = NormalDist()
 
 
 def bits(seed: int, *key: object, size: int = 8) -> int:
-    """Return an integer of `size` bytes, uniform over all of them, that belongs to `key`."""
+    """Return an integer of `size` bytes, uniform over all values, for a seed and a key."""
     text = "\x1f".join(map(str, (seed, *key)))
     return int.from_bytes(blake2b(text.encode(), digest_size=size).digest(), "big")
 
 
 def uniform(seed: int, *key: object, low: float = 0.0, high: float = 1.0) -> float:
-    """Return a number of the open interval (`low`, `high`), equally likely everywhere."""
+    """Return a number of the open interval (`low`, `high`), uniformly distributed."""
     return low + (high - low) * ((bits(seed, *key) >> 12) + 0.5) * 2.0**-52
 
 
 def normal(seed: int, *key: object, mean: float = 0.0, sigma: float = 1.0, clip: float = 8.0) -> float:
-    """Return a normal deviate, held within `clip` standard deviations of the mean."""
+    """Return a normal deviate, clipped at `clip` standard deviations from the mean."""
     deviate = _STANDARD.inv_cdf(uniform(seed, *key))
     return mean + sigma * min(max(deviate, -clip), clip)
 

@@ -1,4 +1,4 @@
-"""Which observations, which times, a product works on: read from `jobPars`, applied to what the archive holds.
+"""Selection of the observations and times that a product uses: read from `jobPars`, applied to the archive.
 
 Parameters carry their wire names and echoed types: numbers may be numeric strings, enumerations are lower-case text.
 No sky and no clock here.
@@ -24,7 +24,7 @@ FRAME_S = 2.5073  # length of a PC frame: PC good times are whole frames
 SNAPSHOT_GAP_S = 1000.0  # shorter gaps do not separate snapshots (assumed)
 _ON = ("1", "true", "yes")
 _POSITIONS = (Product.STANDARD_POS, Product.ENHANCED_POS, Product.ASTROM_POS)
-_KEYS = {  # product: which data, the user's list, hours
+_KEYS = {  # product: keys for the choice of data, for the user's list, for the hours
     Product.LIGHT_CURVE: ("lcobs", "uselcobs", ""),
     Product.SPECTRUM: ("specobs", "usespecobs", "specobstime"),
     Product.IMAGE: ("imobs", "useimobs", ""),
@@ -72,34 +72,32 @@ def t0(parameters: Mapping[str, Any]) -> float | None:
 def selected(
     product: Product, parameters: Mapping[str, Any], observations: Sequence[Observation]
 ) -> tuple[Observation, ...]:
-    """Return the observations a product works on, trimmed to the times asked for.
+    """Return the observations that a product uses, trimmed to the requested times.
 
-    Positions, images and source lists need two-dimensional data, so of them only PC snapshots are left; observations
-    without a snapshot are left out. An empty result means the product cannot be made.
+    Positions, images and source lists need two-dimensional data, so they use PC snapshots only; observations
+    without a snapshot are left out. An empty result means that the product cannot be made.
     """
     if product not in (Product.LIGHT_CURVE, Product.SPECTRUM):
-        observations = _kept(map(_in_pc, observations))
+        observations = _with_snapshots(map(_in_pc, observations))
     which, use, hours = _KEYS[product]
     if product is Product.ASTROM_POS and flag(parameters, "allxastrom"):
         return tuple(observations)
     match text(parameters, which, "all"):
         case "user":
             return used(_use_obs(parameters, str(parameters.get(use) or "")), observations)
-        case "hours" if not _has_own_slices(product, parameters):
-            return _first_hours(observations, number(parameters, hours, 12.0))
+        # the user's own time slices say which data are used, so that the number of hours does not (assumed)
+        case "hours" if product is not Product.SPECTRUM or text(parameters, "timeslice") != "user":
+            start = min((s.start for o in observations for s in o.snapshots), default=0.0)
+            stop = start + number(parameters, hours, 12.0) * 3600.0
+            return used(UseObs(ranges=((start, stop),)), observations)
         case _:
             return tuple(observations)
 
 
 def _in_pc(observation: Observation) -> Observation:
     if all(s.mode == "PC" for s in observation.snapshots):
-        return observation
+        return observation  # nearly always, and a copy takes time
     return replace(observation, snapshots=tuple(s for s in observation.snapshots if s.mode == "PC"))
-
-
-def _has_own_slices(product: Product, parameters: Mapping[str, Any]) -> bool:
-    """Whether the user's own time slices say which data are used, so that the number of hours does not (assumed)."""
-    return product is Product.SPECTRUM and text(parameters, "timeslice") == "user"
 
 
 def _use_obs(parameters: Mapping[str, Any], value: str) -> UseObs:
@@ -107,23 +105,21 @@ def _use_obs(parameters: Mapping[str, Any], value: str) -> UseObs:
 
 
 def used(use: UseObs, observations: Iterable[Observation]) -> tuple[Observation, ...]:
-    """Return the observations named in `use` whole, and what the others have within its ranges."""
-    return _kept(
+    """Return the observations named in `use` whole, and of the others the parts within its ranges."""
+    return _with_snapshots(
         o if o.obsid in use.obsids else replace(o, snapshots=tuple(trimmed(o.snapshots, use.ranges)))
         for o in observations
     )
 
 
-def _first_hours(observations: Sequence[Observation], hours: float) -> tuple[Observation, ...]:
-    starts = [s.start for o in observations for s in o.snapshots]
-    if not starts:
-        return ()
-    return used(UseObs(ranges=((min(starts), min(starts) + hours * 3600.0),)), observations)
-
-
 def trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]]) -> Iterable[Snapshot]:
-    """Cut snapshots to `ranges` [s, MET], PC ones to whole frames; ranges that overlap count once."""
-    merged = _merged(ranges)
+    """Cut snapshots to `ranges` [s, MET], PC ones to whole frames; ranges that touch or overlap count as one."""
+    merged: list[tuple[float, float]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
     for snapshot in snapshots:
         for low, high in merged:
             part = _cut(snapshot, low, high)
@@ -131,18 +127,8 @@ def trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]]
                 yield part
 
 
-def _merged(ranges: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    merged: list[tuple[float, float]] = []
-    for low, high in sorted(ranges):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return merged
-
-
 def _cut(snapshot: Snapshot, low: float, high: float) -> Snapshot | None:
-    """Return the part of a snapshot between two instants; its number stays, so that its photons are found again."""
+    """Return the part of a snapshot between two instants; it keeps its number, which is the key of its photons."""
     if low <= snapshot.start and snapshot.stop <= high:
         return snapshot
     start, stop = max(low, snapshot.start), min(high, snapshot.stop)
@@ -153,13 +139,13 @@ def _cut(snapshot: Snapshot, low: float, high: float) -> Snapshot | None:
     return replace(snapshot, start=start, stop=stop) if start < stop else None
 
 
-def _kept(observations: Iterable[Observation]) -> tuple[Observation, ...]:
+def _with_snapshots(observations: Iterable[Observation]) -> tuple[Observation, ...]:
     return tuple(o for o in observations if o.snapshots)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One spectrum to be made: its name, its bounds [s, MET] and the data inside them."""
+    """One spectrum: its name, its bounds [s, MET] and the data inside them."""
 
     name: str
     start: float
@@ -168,7 +154,7 @@ class Slice:
 
 
 def slices(parameters: Mapping[str, Any], observations: Sequence[Observation]) -> tuple[Slice, ...]:
-    """Return the spectra to be made of the selected observations.
+    """Return the spectra that are made from the selected observations.
 
     Names are documented for one spectrum, the user's slices and observations; those of snapshots are assumed.
     """
@@ -178,13 +164,15 @@ def slices(parameters: Mapping[str, Any], observations: Sequence[Observation]) -
         case "obsid":
             return tuple(_slice(f"Obs_{o.obsid}", (o,)) for o in observations)
         case "snapshot":
-            return tuple(_slice(f"Obs_{o.obsid}_snap{n}", (part,)) for o in observations for n, part in looks(o))
+            return tuple(
+                _slice(f"Obs_{o.obsid}_snap{n}", (part,)) for o in observations for n, part in split_at_gaps(o)
+            )
         case _:
-            return (_slice(_label(parameters.get("specstem")) or "interval0", tuple(observations)),)
+            return (_slice(letters_and_digits(parameters.get("specstem")) or "interval0", tuple(observations)),)
 
 
-def looks(observation: Observation) -> Iterable[tuple[int, Observation]]:
-    """Split an observation at its gaps of 1000 s and more; yield the parts with their numbers, from 1."""
+def split_at_gaps(observation: Observation) -> Iterable[tuple[int, Observation]]:
+    """Split an observation at gaps of 1000 s or more; yield the parts with their numbers, from 1."""
     snapshots = sorted(observation.snapshots, key=lambda s: s.start)
     breaks = [k for k, (a, b) in enumerate(pairwise(snapshots), start=1) if b.start - a.stop >= SNAPSHOT_GAP_S]
     edges = [0, *breaks, len(snapshots)]
@@ -198,7 +186,7 @@ def _user_slices(parameters: Mapping[str, Any], observations: Sequence[Observati
         if not times:
             continue
         use = _use_obs(parameters, times)
-        name = _label(parameters.get(f"rname{n}")) or f"interval{n}"
+        name = letters_and_digits(parameters.get(f"rname{n}")) or f"interval{n}"
         part = _slice(name, used(use, observations))
         edges = [edge for bounds in use.ranges for edge in bounds]
         yield replace(part, start=min(edges), stop=max(edges)) if edges and not use.obsids else part
@@ -210,6 +198,6 @@ def _slice(name: str, observations: tuple[Observation, ...]) -> Slice:
     return Slice(name, start, max((s.stop for s in snapshots), default=start), observations)
 
 
-def _label(value: object) -> str:
-    """Keep letters and digits, as the service does (documented)."""
+def letters_and_digits(value: object) -> str:
+    """Return the name of a spectrum as the service spells it in names of files (documented)."""
     return re.sub(r"[^A-Za-z0-9]", "", str(value or ""))

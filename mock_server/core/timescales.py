@@ -1,8 +1,8 @@
-"""Spacecraft time and the calendar: MET, UTC, MJD and service time. No clock here, only the drift table.
+"""Spacecraft time and the calendar: MET, UTC, MJD and simulated time. No clock here, only the drift table.
 
 MET counts seconds of the spacecraft clock since 2001-01-01; UTC = 2001-01-01 + (MET + UTCF), in days of 86400 s.
-Which formats of a time are taken is assumed (the service's page about them could not be had); they include all
-published examples.
+The formats of a time are assumed (the service's page about them was not available); they include all published
+examples.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 EPOCH_UNIX = 978307200.0  # 2001-01-01 UTC
 EPOCH_MJD = 51910.0
 DAY = 86400.0
-_LEAP_DAYS = ((2006, 1), (2009, 1), (2012, 7), (2015, 7), (2017, 1))  # a leap second ended before these months
+# seconds since 2001-01-01 UTC at which a leap second had just ended
+_LEAPS = tuple(
+    datetime(year, month, 1, tzinfo=UTC).timestamp() - EPOCH_UNIX
+    for year, month in ((2006, 1), (2009, 1), (2012, 7), (2015, 7), (2017, 1))
+)
 _MJD_RANGE = (15000.0, 100000.0)
 _JD_OFFSET = 2400000.5
 
@@ -51,36 +54,29 @@ _DRIFT_TIMES = tuple(met for met, _ in _DRIFT)
 _DRIFT_S = tuple(drift for _, drift in _DRIFT)
 
 
-def _drift(met: float) -> float:
-    """Drift of the spacecraft clock [s]: linear between the table's rows, end slopes outside."""
+def utc_offset(met: float) -> float:
+    """UTCF at `met` [s]: MET plus this is UTC in seconds since 2001-01-01.
+
+    The drift is linear between the rows of the table, and goes on with the slope of its ends outside.
+    """
     times, drifts = _DRIFT_TIMES, _DRIFT_S
     k = min(max(bisect_right(times, met), 1), len(times) - 1)
     slope = (drifts[k] - drifts[k - 1]) / (times[k] - times[k - 1])
-    return drifts[k - 1] + slope * (met - times[k - 1])
-
-
-def utc_offset(met: float) -> float:
-    """UTCF at `met` [s]: what to add to MET to get UTC seconds since 2001-01-01."""
-    drift = _drift(met)
+    drift = drifts[k - 1] + slope * (met - times[k - 1])
     leaps = 0
-    for count, instant in enumerate(_leap_instants(), start=1):
+    for count, instant in enumerate(_LEAPS, start=1):
         if met + drift - count >= instant:
             leaps = count
     return drift - leaps
 
 
-@lru_cache(maxsize=1)
-def _leap_instants() -> tuple[float, ...]:
-    return tuple(datetime(y, m, 1, tzinfo=UTC).timestamp() - EPOCH_UNIX for y, m in _LEAP_DAYS)
-
-
 def service_from_met(met: float) -> float:
-    """Service time [s since 1970-01-01 UTC] of `met`."""
+    """Simulated time [s since 1970-01-01 UTC] of `met`."""
     return EPOCH_UNIX + met + utc_offset(met)
 
 
 def met_from_service(now: float) -> float:
-    """MET [s] of service time `now`: three fixed-point steps, good to a microsecond."""
+    """MET [s] of simulated time `now`: three fixed-point steps, accurate to a microsecond."""
     seconds = met = now - EPOCH_UNIX
     for _ in range(3):
         met = seconds - utc_offset(met)
@@ -103,14 +99,14 @@ def utc_from_met(met: float) -> datetime:
 
 
 def utc_from_service(now: float) -> datetime:
-    """Calendar date and time (UTC) of service time `now`."""
+    """Calendar date and time (UTC) of simulated time `now`."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=now)
 
 
 def parse_instant(text: str | float, *, relative: bool = False, t0: float | None = None) -> float:
-    """Return the MET [s] of a time in any of the formats the service takes.
+    """Return the MET [s] of a time in any of the formats that the service accepts.
 
-    A number is an MJD (15000 to 100000), a JD (those plus 2400000.5) or a MET, told apart by size; dates are
+    A number is an MJD (15000 to 100000), a JD (those plus 2400000.5) or a MET, depending on its size; dates are
     ``YYYY-MM-DD[Thh:mm[:ss]]`` or ``YYYY-DDD[-hh:mm[:ss]]``, UTC.
 
     Parameters
@@ -121,22 +117,18 @@ def parse_instant(text: str | float, *, relative: bool = False, t0: float | None
     Raises
     ------
     ValueError
-        It is none of these, with a sentence that says so.
+        If it has none of these formats.
     """
     value = str(text).strip()
     if re.fullmatch(_DATE, value) or re.fullmatch(_DAY_OF_YEAR, value):
         return met_from_service(_calendar(value))
     if not re.fullmatch(_NUMBER, value):
-        raise ValueError(f"`{value}` is not a time: give MET, MJD, JD, YYYY-MM-DDThh:mm:ss or YYYY-DDD-hh:mm:ss")
+        raise ValueError(f"`{value}` is not a time: write MET, MJD, JD, YYYY-MM-DDThh:mm:ss or YYYY-DDD-hh:mm:ss")
     number = float(value)
     if relative:
         if t0 is None:
-            raise ValueError(f"`{value}` counts from T0, but there is no T0")
+            raise ValueError(f"`{value}` counts from T0, but there is no T0: give T0 or a date")
         return t0 + number
-    return _absolute(number, value)
-
-
-def _absolute(number: float, value: str) -> float:
     low, high = _MJD_RANGE
     if low <= number < high:
         return met_from_mjd(number)
@@ -148,7 +140,7 @@ def _absolute(number: float, value: str) -> float:
 
 
 def _calendar(value: str) -> float:
-    """Service time of a date, by calendar or by day of the year."""
+    """Simulated time of a date, written by calendar or by day of the year."""
     try:
         if re.fullmatch(_DATE, value):
             return datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=UTC).timestamp()
@@ -163,7 +155,7 @@ def _calendar(value: str) -> float:
 
 @dataclass(frozen=True)
 class UseObs:
-    """What to use: observations by ID (eleven digits), and ranges of time (start, stop) [s, MET]."""
+    """Data to use: observations by ID (eleven digits), and ranges of time (start, stop) [s, MET]."""
 
     obsids: tuple[str, ...] = ()
     ranges: tuple[tuple[float, float], ...] = ()
@@ -175,11 +167,11 @@ def parse_use_obs(text: str, *, relative: bool = False, t0: float | None = None)
     Raises
     ------
     ValueError
-        A part is neither, or a range ends before it starts.
+        If a part is neither, or a range does not end after it starts.
     """
     parts = [part.strip() for part in str(text).split(",") if part.strip()]
     if not parts:
-        raise ValueError("there is no observation ID and no range of time in it")
+        raise ValueError("it contains neither an observation ID nor a range of time")
     obsids = tuple(part for part in parts if _OBSID.fullmatch(part))
     ranges = tuple(_range(part, relative, t0) for part in parts if not _OBSID.fullmatch(part))
     return UseObs(obsids, ranges)
@@ -191,5 +183,5 @@ def _range(part: str, relative: bool, t0: float | None) -> tuple[float, float]:
         raise ValueError(f"`{part}` is neither an observation ID (eleven digits) nor a range `start-stop`")
     start, stop = (parse_instant(text, relative=relative, t0=t0) for text in match.groups())
     if not start < stop:
-        raise ValueError(f"`{part}` ends before it starts")
+        raise ValueError(f"`{part}` does not end after it starts")
     return start, stop

@@ -1,4 +1,8 @@
-"""How considerate the callers were: functions of jobs and journal. Service time only, so equal runs report equally."""
+"""The courtesy report: how callers used the service, from jobs and journal.
+
+It holds simulated time only, so equal runs have equal reports. A report is JSON-ready data; :func:`report_text` makes
+lines for a terminal from it.
+"""
 
 from __future__ import annotations
 
@@ -23,66 +27,63 @@ _POLLED = "checkProductStatus"
 _DOWNLOADED = "downloadProduct"
 
 
-def iso(instant: float) -> str:
-    """Return service time as ``YYYY-MM-DDThh:mm:ssZ``."""
+def iso_text(instant: float) -> str:
+    """Return simulated time as ``YYYY-MM-DDThh:mm:ssZ``."""
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def courtesy(
-    jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float, unmet: Iterable[Fault] = ()
+def courtesy_report(
+    jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float, never_fired: Iterable[Fault] = ()
 ) -> dict[str, Any]:
     """Return the courtesy report as JSON-ready data.
 
-    Contract violations are None here: who watches the calls knows of them.
+    Contract violations are None here: the watcher of the calls adds them.
 
     Parameters
     ----------
     jobs
-        All jobs there are.
+        All jobs.
     journal
-        All calls there were.
+        All calls.
     scenario
-        The one that was played.
+        Scenario of the simulation.
     now
-        Service time at the end [s].
-    unmet
-        Planned failures that no call has met.
+        Simulated time at the end [s].
+    never_fired
+        Planned faults that no call triggered.
     """
     first = min((entry.at for entry in journal), default=now)
+    states = Counter(_state(job, now) for job in jobs)
+    refused = Counter((entry.operation, entry.detail, entry.where) for entry in journal.where(outcome="refused"))
     return {
         "scenario": scenario.name,
         "seed": scenario.seed,
-        "began": iso(first),
-        "ended": iso(now),
+        "began": iso_text(first),
+        "ended": iso_text(now),
         "simulated_s": round(now - first, 3),
         "calls_forgotten": journal.forgotten,
         "calls": dict(sorted(Counter(entry.operation for entry in journal).items())),
-        "jobs": _jobs(jobs, journal, now),
+        "jobs": {
+            "submitted": len(jobs),
+            **{state: states[state] for state in ("complete", "failed", "cancelled", "unfinished")},
+            "submissions_refused": journal.count(operation=_CREATED, outcome="refused"),
+        },
         "active_jobs": _peak(jobs, journal) | {"limit": scenario.at(now)["limits.active_jobs"]},
         "polling": _polling(journal),
         "downloads": _downloads(jobs, journal, scenario, now),
-        "refused": _refused(journal),
+        "refused": [
+            {"operation": operation, "words": words, "where": where or None, "times": times}
+            for (operation, words, where), times in sorted(refused.items())
+        ],
         "duplicate_submissions": _duplicates(jobs, journal),
         "retries": _retries(journal),
         "contract_violations": None,
-        "planned_failures_not_met": [fault.as_mapping() for fault in unmet],
-    }
-
-
-def _jobs(jobs: Sequence[Job], journal: Journal, now: float) -> dict[str, int]:
-    states = Counter(_state(job, now) for job in jobs)
-    return {
-        "submitted": len(jobs),
-        "complete": states["complete"],
-        "failed": states["failed"],
-        "cancelled": states["cancelled"],
-        "unfinished": states["unfinished"],
-        "submissions_refused": journal.count(operation=_CREATED, outcome="refused"),
+        "planned_failures_not_met": [fault.as_mapping() for fault in never_fired],
     }
 
 
 def _state(job: Job, now: float) -> str:
-    """Sum a job up: failed if anything failed, cancelled if everything was."""
+    """Return one word for a job: failed if any product failed, cancelled if every product was."""
     codes = {status_at(build, now) for build in job.builds}
     if not all(code.ended for code in codes):
         return "unfinished"
@@ -92,7 +93,7 @@ def _state(job: Job, now: float) -> str:
 
 
 def active_steps(jobs: Sequence[Job]) -> list[tuple[float, int]]:
-    """Return how many jobs are active from each moment on [s], in order of time; an end frees before a start takes."""
+    """Return times [s] and the number of active jobs from each on; at equal times, ends count before submissions."""
     moments = sorted([(job.submitted_at, 1) for job in jobs] + [(job.ended_at, -1) for job in jobs])
     steps: list[tuple[float, int]] = []
     active = 0
@@ -105,7 +106,7 @@ def active_steps(jobs: Sequence[Job]) -> list[tuple[float, int]]:
 
 
 def _peak(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
-    """Return the most jobs any one user had active at a time, when, and which line submitted the last of them."""
+    """Return the most jobs that one user had active at a time, when, and the line that submitted the last of them."""
     best: dict[str, Any] = {"peak": 0, "at": None, "user": None, "where": None}
     for user in sorted({job.user.casefold() for job in jobs}):
         for at, active in active_steps([job for job in jobs if job.user.casefold() == user]):
@@ -115,24 +116,22 @@ def _peak(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
         return best
     submissions = journal.where(operation=_CREATED, outcome="ok", user=best["user"], at=best["at"])
     where = next((entry.where for entry in reversed(submissions.entries) if entry.where), None)
-    return best | {"at": iso(best["at"]), "where": where}
+    return best | {"at": iso_text(best["at"]), "where": where}
 
 
 def _polling(journal: Journal) -> dict[str, Any]:
-    """Return the intervals between two looks at one job [s], and the line that looked again soonest."""
+    """Return the intervals between two status calls for one job [s], and the line of the shortest."""
     last: dict[int | None, Entry] = {}
     intervals: list[tuple[float, str]] = []
     for entry in journal.where(operation=_POLLED):
         if entry.job_id in last:
             intervals.append((entry.at - last[entry.job_id].at, entry.where))
         last[entry.job_id] = entry
-    if not intervals:
-        return {"calls": journal.count(operation=_POLLED), "median_s": None, "shortest_s": None, "where": None}
-    shortest, where = min(intervals, key=lambda interval: interval[0])
+    shortest, where = min(intervals, key=lambda interval: interval[0], default=(None, ""))
     return {
         "calls": journal.count(operation=_POLLED),
-        "median_s": round(median(interval for interval, _ in intervals), 3),
-        "shortest_s": round(shortest, 3),
+        "median_s": round(median(interval for interval, _ in intervals), 3) if intervals else None,
+        "shortest_s": None if shortest is None else round(shortest, 3),
         "where": where or None,
     }
 
@@ -152,21 +151,13 @@ def _downloads(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: f
     }
 
 
-def _refused(journal: Journal) -> list[dict[str, Any]]:
-    kinds = Counter((entry.operation, entry.detail, entry.where) for entry in journal.where(outcome="refused"))
-    return [
-        {"operation": operation, "words": words, "where": where or None, "times": times}
-        for (operation, words, where), times in sorted(kinds.items())
-    ]
-
-
 def _submitting_lines(journal: Journal) -> dict[int, str]:
-    """Return the line that submitted each job, by its number, where it is known."""
+    """Return the line of the program that submitted each job, by job number, if it is known."""
     return {e.job_id: e.where for e in journal.where(operation=_CREATED) if e.job_id is not None and e.where}
 
 
 def _duplicates(jobs: Sequence[Job], journal: Journal) -> list[dict[str, Any]]:
-    """Return the numbers of jobs that one user submitted with equal parameters, and the lines that did."""
+    """Return groups of jobs that one user submitted with equal parameters, and the lines that submitted them."""
     alike: dict[tuple[str, str], list[int]] = {}
     for job in jobs:
         parameters = {name: value for name, value in job.parameters.items() if name not in ("outdir", "UserID")}
@@ -180,7 +171,7 @@ def _duplicates(jobs: Sequence[Job], journal: Journal) -> list[dict[str, Any]]:
 
 
 def _retries(journal: Journal) -> list[dict[str, Any]]:
-    """Return how often each line called again after a call of the same kind had failed, and after how long [s]."""
+    """Return how often each line repeated a call that had failed, and the shortest wait before it did [s]."""
     failed: dict[tuple[str, str, int | None], float] = {}
     found: dict[tuple[str, str], list[float]] = {}
     for entry in journal:
@@ -195,9 +186,9 @@ def _retries(journal: Journal) -> list[dict[str, Any]]:
     ]
 
 
-def as_text(found: dict[str, Any]) -> str:
+def report_text(report: dict[str, Any]) -> str:
     """Return a report in a few lines for a terminal."""
-    jobs, active, polling, downloads = found["jobs"], found["active_jobs"], found["polling"], found["downloads"]
+    jobs, active, polling, downloads = report["jobs"], report["active_jobs"], report["polling"], report["downloads"]
     at = f" at {active['where']}" if active["where"] else ""
     lines = [
         f"jobs submitted {jobs['submitted']}, complete {jobs['complete']}, failed {jobs['failed']}, "
@@ -212,20 +203,23 @@ def as_text(found: dict[str, Any]) -> str:
     lines += [f"never downloaded: jobs submitted at {line}" for line in downloads["where"]]
     lines += [
         f"submitted more than once: jobs {', '.join(map(str, twice['jobs']))} at {', '.join(twice['where']) or '?'}"
-        for twice in found["duplicate_submissions"]
+        for twice in report["duplicate_submissions"]
     ]
     lines += [
-        f"called again after a failure: {retry['operation']} {retry['times']} times, at {retry['where'] or '?'}"
-        for retry in found["retries"]
+        f"retried after a failure: {retry['operation']}, {retry['times']} times, at {retry['where'] or '?'}"
+        for retry in report["retries"]
     ]
     lines += [
         f"outside the contract, {bad['times']} times at {bad['where'] or '?'}: {bad['operation']}: {bad['words']}"
-        for bad in found["contract_violations"] or ()
+        for bad in report["contract_violations"] or ()
     ]
-    lines += [f"planned, but never met: {fault}" for fault in found["planned_failures_not_met"]]
-    if found["calls_forgotten"]:
-        lines.append(f"all this is of the newest calls: the {found['calls_forgotten']} before them are forgotten")
-    lines.append(f"simulated time {duration_text(found['simulated_s'])}")
+    lines += [
+        f"planned fault was never triggered: {', '.join(f'{name}={value}' for name, value in fault.items())}"
+        for fault in report["planned_failures_not_met"]
+    ]
+    if report["calls_forgotten"]:
+        lines.append(f"this report covers the newest calls only: {report['calls_forgotten']} older calls were dropped")
+    lines.append(f"simulated time {duration_text(report['simulated_s'])}")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """The courtesy report as a file: JSON, text, JUnit, or one self-contained page with pictures.
 
-Like the report they hold service time only, so equal runs write equal bytes.
+Like the report they hold simulated time only, so equal runs write equal bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from jinja2 import Environment, PackageLoader
 
 from ..core.queue import NEVER
-from . import courtesy
+from .courtesy import active_steps, report_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,28 +30,28 @@ _MINUTE = 60.0
 
 
 class Material(NamedTuple):
-    """What a report is written from.
+    """Content of a report.
 
     Parameters
     ----------
     report
         The courtesy report.
     failures
-        A sentence for each gate that was not passed.
-    gates
-        Every gate, as the user wrote it.
+        A sentence for each broken limit.
+    limits
+        Every limit, as the user wrote it.
     jobs, journal
         For the pictures.
     """
 
     report: dict[str, Any]
     failures: Sequence[str] = ()
-    gates: Sequence[str] = ()
+    limits: Sequence[str] = ()
     jobs: Sequence[Job] = ()
     journal: Journal | None = None
 
 
-def render(form: str, material: Material) -> str:
+def render_report(form: str, material: Material) -> str:
     """Return the report in one of :data:`FORMATS`."""
     match form:
         case "json":
@@ -60,19 +60,19 @@ def render(form: str, material: Material) -> str:
             return _junit(material)
         case "html":
             return _html(material)
-    return "\n".join([courtesy.as_text(material.report), *material.failures]) + "\n"
+    return "\n".join([report_text(material.report), *material.failures]) + "\n"
 
 
 def _junit(material: Material) -> str:
-    """Return a test suite with a case for each gate, for the pages of a CI service."""
-    suite = ElementTree.Element("testsuite", name="xrt-mock", tests=str(len(material.gates)))
+    """Return a test suite with a case for each limit, for the pages of a CI service."""
+    suite = ElementTree.Element("testsuite", name="xrt-mock", tests=str(len(material.limits)))
     suite.set("failures", str(len(material.failures)))
-    for gate in material.gates:
-        case = ElementTree.SubElement(suite, "testcase", classname="courtesy", name=gate)
-        failed = next((words for words in material.failures if f"(fails if {gate})" in words), None)
+    for limit in material.limits:
+        case = ElementTree.SubElement(suite, "testcase", classname="courtesy", name=limit)
+        failed = next((words for words in material.failures if f"(fails if {limit})" in words), None)
         if failed is not None:
             ElementTree.SubElement(case, "failure", message=failed).text = failed
-    ElementTree.SubElement(suite, "system-out").text = courtesy.as_text(material.report)
+    ElementTree.SubElement(suite, "system-out").text = report_text(material.report)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -82,16 +82,16 @@ def _html(material: Material) -> str:
     scale = _Scale.of(material)
     pictures = [
         ("Active jobs against time and limit", _picture(lambda axes: _draw_active(axes, scale, material), scale)),
-        ("Calls a minute, by operation", _picture(lambda axes: _draw_calls(axes, scale, material.journal), scale)),
+        ("Calls per minute, by operation", _picture(lambda axes: _draw_calls(axes, scale, material.journal), scale)),
         ("Jobs from submission to end", _picture(lambda axes: _draw_jobs(axes, scale, material.jobs), scale)),
     ]
-    text = courtesy.as_text(material.report)
+    text = report_text(material.report)
     page = templates.get_template("report.html")
     return page.render(report=material.report, text=text, failures=material.failures, pictures=pictures)
 
 
 class _Scale(NamedTuple):
-    """Where the pictures begin in service time, and the unit they count in."""
+    """Time axis of the pictures: its start in simulated time [s], and its unit."""
 
     start: float
     unit_s: float
@@ -109,7 +109,7 @@ class _Scale(NamedTuple):
 
 def _picture(draw: Callable[[Axes], None], scale: _Scale) -> str:
     """Return an SVG drawing, the same for the same data."""
-    import matplotlib  # noqa: PLC0415 - a second's import, for pages alone
+    import matplotlib  # noqa: PLC0415 - takes a second to import, and only pages need it
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     with matplotlib.rc_context({"svg.hashsalt": "xrt-mock", "svg.fonttype": "none", "font.size": 9}):
@@ -125,7 +125,7 @@ def _picture(draw: Callable[[Axes], None], scale: _Scale) -> str:
 
 def _draw_active(axes: Axes, scale: _Scale, material: Material) -> None:
     limit, peak = material.report["active_jobs"]["limit"], material.report["active_jobs"]["peak"]
-    steps = [step for step in courtesy.active_steps(material.jobs) if step[0] < NEVER]
+    steps = [step for step in active_steps(material.jobs) if step[0] < NEVER]
     axes.step([scale(at) for at, _ in steps], [n for _, n in steps], where="post", label="active jobs of all users")
     if limit <= 3 * max(peak, 1):
         axes.axhline(limit, color="tab:red", label=f"limit for each user: {limit}")
@@ -142,8 +142,8 @@ def _draw_calls(axes: Axes, scale: _Scale, journal: Journal | None) -> None:
     for operation, minutes in sorted(by_operation.items()):
         at = sorted(minutes)
         axes.plot([m * _MINUTE / scale.unit_s for m in at], [minutes[m] for m in at], ".", label=operation)
-    axes.set_ylabel("calls a minute")
-    _whole_numbers(axes)
+    axes.set_ylabel("calls per minute")
+    _use_integers(axes)
     axes.set_ylim(bottom=0)
     if by_operation:
         _legend(axes)
@@ -155,16 +155,16 @@ def _draw_jobs(axes: Axes, scale: _Scale, jobs: Sequence[Job]) -> None:
         length = scale(job.ended_at) - scale(job.submitted_at)
         axes.barh(job.job_id, length, left=scale(job.submitted_at), height=0.8, color="tab:blue", alpha=0.5)
     axes.set_ylabel(f"job (first {_MOST_BARS})" if len(jobs) > _MOST_BARS else "job")
-    _whole_numbers(axes)
+    _use_integers(axes)
     axes.invert_yaxis()
 
 
-def _whole_numbers(axes: Axes) -> None:
+def _use_integers(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - as above
 
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _legend(axes: Axes) -> None:
-    """Put the legend beside the drawing, where it hides nothing."""
+    """Put the legend beside the drawing, where it does not hide data."""
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8)

@@ -1,4 +1,4 @@
-"""What a program may not do: limits on the courtesy report, such as ``active>5`` or ``poll<10s``. Pure."""
+"""Limits on the courtesy report, such as ``active>5`` or ``poll<10s``: a program that breaks one fails. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class _Quantity(NamedTuple):
 
 def _violations(report: Report) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] | None = report["contract_violations"]
-    if found is None:  # a limit that nobody watches would never be passed
-        raise ValueError("violations are limited under `xrt-mock run` alone; pytest has --xrt-contract for that")
+    if found is None:  # without a watcher the limit could never be broken
+        raise ValueError("a limit on violations needs `xrt-mock run`; in pytest use --xrt-contract instead")
     return found
 
 
@@ -31,7 +31,7 @@ QUANTITIES: dict[str, _Quantity] = {
         "most jobs active at a time", lambda r: r["active_jobs"]["peak"], lambda r: r["active_jobs"]["where"]
     ),
     "poll": _Quantity(
-        "shortest time between two looks at a job [s]",
+        "shortest time between two status calls for a job [s]",
         lambda r: r["polling"]["shortest_s"],
         lambda r: r["polling"]["where"],
     ),
@@ -47,15 +47,15 @@ QUANTITIES: dict[str, _Quantity] = {
     ),
     "duplicates": _Quantity("requests submitted more than once", lambda r: len(r["duplicate_submissions"])),
 }
-"""What can be limited; `value` is None where there is nothing to judge."""
+"""Quantities that can be limited; `value` is None if the report has no data for one."""
 
 _COMPARISONS = {">": operator.gt, "<": operator.lt}
 _FORM = re.compile(r"\s*(\w+)\s*([<>])\s*([0-9.]+)\s*s?\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """One limit; the report fails if `quantity` compares so with `bound`."""
+class Limit:
+    """One limit; the report fails if the comparison of `quantity` with `bound` is true."""
 
     quantity: str
     comparison: str
@@ -65,7 +65,7 @@ class Gate:
         return f"{self.quantity}{self.comparison}{self.bound:g}"
 
     def failure(self, report: Report) -> str | None:
-        """Return what is wrong in a sentence, with the line of the program if known; None if all is well."""
+        """Return a sentence about the broken limit, with the line of the program if known; None if it is kept."""
         quantity = QUANTITIES[self.quantity]
         value = quantity.value(report)
         if value is None or not _COMPARISONS[self.comparison](value, self.bound):
@@ -75,20 +75,19 @@ class Gate:
         return f"{quantity.meaning}: {value:g}{at} (fails if {self})"
 
 
-def parse(text: str) -> list[Gate]:
-    """Read gates with commas or line ends between them: ``active>5,poll<10s,lost>0``."""
-    return [_gate(part) for part in re.split(r"[,\n]", text) if part.strip()]
+def parse_limits(text: str) -> list[Limit]:
+    """Read limits that are separated by commas or line ends: ``active>5,poll<10s,lost>0``."""
+    limits = []
+    for part in filter(str.strip, re.split(r"[,\n]", text)):
+        found = _FORM.fullmatch(part)
+        if found is None or found[1] not in QUANTITIES:
+            raise ValueError(
+                f"{part.strip()!r} is not a limit: write one of {', '.join(QUANTITIES)}, then > or <, then a number"
+            )
+        limits.append(Limit(found[1], found[2], float(found[3])))
+    return limits
 
 
-def _gate(part: str) -> Gate:
-    found = _FORM.fullmatch(part)
-    if found is None or found[1] not in QUANTITIES:
-        raise ValueError(
-            f"{part.strip()!r} is no gate; write one of {', '.join(QUANTITIES)}, then > or <, then a number"
-        )
-    return Gate(found[1], found[2], float(found[3]))
-
-
-def failures(gates: Iterable[Gate], report: Report) -> list[str]:
-    """Return what is wrong with a report, a sentence each."""
-    return [found for gate in gates if (found := gate.failure(report)) is not None]
+def broken_limits(limits: Iterable[Limit], report: Report) -> list[str]:
+    """Return a sentence for each limit that a report breaks."""
+    return [found for limit in limits if (found := limit.failure(report)) is not None]

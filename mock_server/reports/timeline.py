@@ -1,4 +1,4 @@
-"""What the dashboard draws: the queue over time and who is active, as functions of jobs, scenario and service time."""
+"""Data of the dashboard: the queue over time and active users, from jobs, scenario and simulated time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core.queue import NEVER, running_ends, status_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..core.model import Build, Job, Product, StatusCode, User
     from ..scenario.scenario import Scenario
 
 _ROWS = 24
-_SHORTEST_S = 60.0  # an axis of no length cannot be drawn
-_BESIDE = 1.1  # what never ends is drawn a little beyond all that does
+_SHORTEST_S = 60.0  # the axis needs a length
+_BESIDE = 1.1  # builds that never end are drawn a little beyond the others
 
 
 class Bar(NamedTuple):
-    """A stretch of a row: what it shows, and where it lies on the axis [%]."""
+    """Part of a row: kind, and position on the axis [%]."""
 
     kind: str
     left: float
@@ -43,15 +43,15 @@ class Gantt:
     Parameters
     ----------
     rows
-        The newest builds, in the order they were asked for.
+        The newest builds, in the order of their requests.
     begins_at, ends_at
-        Ends of the axis [service time, s].
+        Ends of the axis [simulated time, s].
     now
-        Where service time stands on the axis [%].
+        Position of the current time on the axis [%].
     running, queued
-        Builds that hold a slot, and builds that wait for one.
+        Number of builds that hold a slot, and of those that wait for one.
     slots, others
-        Slots that can be held now, and those that other users hold.
+        Slots that are available now, and those that other users hold.
     """
 
     rows: tuple[Row, ...]
@@ -65,7 +65,7 @@ class Gantt:
 
 
 class Activity(NamedTuple):
-    """One user, and how much of the limit is used."""
+    """One user and the number of jobs."""
 
     address: str
     jobs: int
@@ -74,7 +74,7 @@ class Activity(NamedTuple):
 
 
 def gantt(jobs: Sequence[Job], scenario: Scenario, now: float) -> Gantt:
-    """Return the queue over time, as it was and as it is planned."""
+    """Return the queue over time, past and planned."""
     shown = [(job, build) for job in jobs for build in job.builds][-_ROWS:]
     begin = min((build.requested_at for _, build in shown), default=now)
     moments = [moment for _, build in shown for moment in (build.started_at, build.left_at) if moment < NEVER]
@@ -95,22 +95,19 @@ def gantt(jobs: Sequence[Job], scenario: Scenario, now: float) -> Gantt:
 
 
 def _row(job: Job, build: Build, now: float, begin: float, end: float) -> Row:
+    """Return the past and the planned stretches of a build."""
+    left_queue = min(build.started_at, build.left_at)
+    stretches = (
+        ("queued", build.requested_at, min(now, left_queue)),
+        ("running", build.started_at, min(now, build.left_at)),
+        ("planned", max(now, build.started_at), build.left_at),
+    )
     bars = (
         Bar(kind, _percent(start, begin, end), _percent(stop, begin, end) - _percent(start, begin, end))
-        for kind, start, stop in _stretches(build, now)
+        for kind, start, stop in stretches
+        if start < stop
     )
     return Row(job.job_id, build.product, status_at(build, now), tuple(bars))
-
-
-def _stretches(build: Build, now: float) -> Iterator[tuple[str, float, float]]:
-    """Tell what a build did until now, and what is planned for it."""
-    left_queue = min(build.started_at, build.left_at)
-    if build.requested_at < min(now, left_queue):
-        yield "queued", build.requested_at, min(now, left_queue)
-    if build.started_at < min(now, build.left_at):
-        yield "running", build.started_at, min(now, build.left_at)
-    if max(now, build.started_at) < build.left_at:
-        yield "planned", max(now, build.started_at), build.left_at
 
 
 def _percent(moment: float, begin: float, end: float) -> float:
@@ -118,7 +115,7 @@ def _percent(moment: float, begin: float, end: float) -> float:
 
 
 def activity(jobs: Iterable[Job], users: Iterable[User], now: float) -> list[Activity]:
-    """Return everybody who registered or submitted, by address."""
+    """Return all users who registered or submitted, in order of their addresses."""
     addresses: dict[str, str] = {}
     registered: dict[str, str] = {}
     for user in users:

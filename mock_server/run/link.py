@@ -1,7 +1,7 @@
 """A program's end of the link to its run: HTTP exchanges and the clock, over a local connection for each thread.
 
-:class:`Link` asks, :class:`LinkedClock` is the clock's likeness; the run's end is `link_server`. A connection stands
-for one thread: when it breaks, its party leaves the clock, so nobody waits for the dead.
+:class:`Link` calls the run, :class:`LinkedClock` is the run's clock; the run's end is `link_server`. A connection
+belongs to one thread: when it breaks, its participant leaves the clock, so time does not wait for a dead program.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .channel import Channel
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..clocks.base import Number
+    from ..clocks.base import ParticipantId
     from ..transport.wsgi_call import Answer, Request
 
 
@@ -32,25 +32,25 @@ class Welcome:
     Parameters
     ----------
     origin
-        Service time at the clock's beginning [s].
+        Simulated time at the clock's beginning [s].
     now
-        Service time [s].
+        Simulated time [s].
     factor
-        Service seconds of a real one, or None where the clock is virtual.
-    number
-        Whom the connection acts for; None on a clock that is not shared.
+        Simulated seconds per real second, or None if the clock is virtual.
+    participant
+        The participant that the connection acts for; None on a clock that is not shared.
     hosts
         The host names that the run answers for.
     open_net
         Whether programs may reach other hosts.
     processor
-        Where both ends of a call run; None: wherever the machine likes.
+        Processor on which both ends of a call run; None: the machine chooses.
     """
 
     origin: float
     now: float
     factor: float | None
-    number: Number | None
+    participant: ParticipantId | None
     hosts: tuple[str, ...]
     open_net: bool
     processor: int | None
@@ -63,60 +63,65 @@ class Link:
     ----------
     address, key
         Of the run's `LinkServer`.
-    number
-        The place announced for this program.
+    participant
+        The id announced for this program.
     """
 
-    def __init__(self, address: Any, key: bytes, number: Number) -> None:
+    def __init__(self, address: Any, key: bytes, participant: ParticipantId) -> None:
         self._address, self._key = address, key
-        self._own = threading.local()
+        self._of_thread = threading.local()
         self.now = 0.0
-        self.welcome: Welcome = self._greet(number, first=True)
+        self.welcome: Welcome = self._connect(participant, first=True)
 
-    def _greet(self, number: Number | None, *, first: bool = False) -> Welcome:
+    def _connect(self, participant: ParticipantId | None, *, first: bool = False) -> Welcome:
         channel = Channel(Client(self._address, authkey=self._key))
-        channel.send(("hello", (number, os.getpid(), threading.get_native_id(), first)))
+        channel.send(("hello", (participant, os.getpid(), threading.get_native_id(), first)))
         welcome: Welcome = channel.receive()[1]
-        self._own.channel, self._own.number = channel, welcome.number
+        self._of_thread.channel, self._of_thread.participant = channel, welcome.participant
         self.now = max(self.now, welcome.now)
         return welcome
 
-    def acting(self) -> Number | None:
-        """Return the party for which the calling thread acts, or None."""
-        number: Number | None = getattr(self._own, "number", None)
-        return number
+    def current(self) -> ParticipantId | None:
+        """Return the participant that the calling thread acts for, or None."""
+        participant: ParticipantId | None = getattr(self._of_thread, "participant", None)
+        return participant
 
-    def attach(self, number: Number | None) -> None:
-        """From now on the calling thread acts for this party, or for nobody."""
-        self.drop()
-        self._own.number = number
+    def attach(self, participant: ParticipantId | None) -> None:
+        """Let the calling thread act for this participant from now on, or for none."""
+        self._disconnect()
+        self._of_thread.participant = participant
 
-    def drop(self) -> None:
-        """Close the calling thread's connection."""
-        channel = self._own.__dict__.pop("channel", None)
+    def _disconnect(self) -> None:
+        channel = self._of_thread.__dict__.pop("channel", None)
         if channel is not None:
             channel.close()
 
-    def adopt(self, number: Number) -> None:
-        """Start anew in a forked child, whose place has been announced."""
-        self._own = threading.local()
-        self.welcome = self._greet(number, first=True)
+    def reconnect_as(self, participant: ParticipantId) -> None:
+        """Connect anew in a forked child, which has been announced as `participant`."""
+        self._of_thread = threading.local()
+        self.welcome = self._connect(participant, first=True)
 
     def call(self, operation: str, *arguments: Any) -> Any:
-        """Have the run do something, and wait for it."""
-        if "channel" not in self._own.__dict__:
-            self._greet(self.acting())
-        channel = self._own.channel
+        """Have the run do an operation and return its result.
+
+        Raises
+        ------
+        SystemExit
+            If the run has ended.
+        """
+        if "channel" not in self._of_thread.__dict__:
+            self._connect(self.current())
+        channel = self._of_thread.channel
         try:
             with Staying(self.welcome.processor):
                 channel.send((operation, arguments))
                 now, result = channel.receive()
         except (EOFError, OSError) as error:
-            self.drop()
+            self._disconnect()
             raise SystemExit("xrt-mock: the run has ended") from error
-        except BaseException:  # Ctrl-C in the middle: what still comes belongs to nobody
-            del self._own.channel
-            self._greet(self.acting())  # first, so that our place on the clock is kept
+        except BaseException:  # Ctrl-C during the call: its answer would be taken for that of the next call
+            del self._of_thread.channel
+            self._connect(self.current())  # before the old connection is closed, which would end the participant
             channel.close()
             raise
         self.now = max(self.now, now)
@@ -125,64 +130,67 @@ class Link:
         return result
 
     def ask(self, request: Request) -> Answer:
-        """Have the simulator answer a request."""
+        """Return the simulator's answer to a request."""
         answer: Answer = self.call("ask", request)
         return answer
 
 
 class LinkedClock:
-    """The run's virtual clock, as a program in the run sees it."""
+    """The run's virtual clock, as a program in the run uses it."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self.origin = link.welcome.origin
-        self.acting, self.attach = link.acting, link.attach
+        self.current, self.attach = link.current, link.attach
 
     def now(self) -> float:
-        """Service time [s]; it stands still while anybody in this program runs."""
+        """Return simulated time [s]; it stands still while a thread of this program runs."""
         return self._link.now
 
     def sleep(self, seconds: float) -> None:
-        """Return once `seconds` of service time have passed."""
+        """Return once `seconds` of simulated time have passed."""
         self._link.call("wait", self._link.now + max(0.0, seconds), None)
 
     def advance(self, seconds: float) -> float:
-        """Refuse: a program moves its clock by sleeping."""
+        """Raise NotImplementedError: a program moves its clock by sleeping."""
         raise NotImplementedError(f"a program in a run moves time by sleeping, not by advancing it {seconds} s")
 
     def detach(self) -> None:
-        """From now on the calling thread acts for nobody."""
+        """Let the calling thread act for no participant from now on."""
         self._link.attach(None)
 
-    def join(self, number: Number) -> None:
-        """Add a party, which runs from now on."""
-        self._link.call("join", number)
+    def join(self, participant: ParticipantId) -> None:
+        """Add a participant, which counts as running from now on."""
+        self._link.call("join", participant)
 
-    def join_next(self) -> Number:
-        """Refuse: the run gives a program its number."""
-        raise NotImplementedError("the run gives a program its number")
+    def join_next(self) -> ParticipantId:
+        """Raise NotImplementedError: the run chooses a program's id."""
+        raise NotImplementedError("the run chooses a program's id on the clock")
 
-    def leave(self, number: Number) -> None:
-        """Forget a party; its thread is about to end."""
-        self._link.call("leave", number)
-        if number == self.acting():
+    def leave(self, participant: ParticipantId) -> None:
+        """Remove a participant whose thread is about to end."""
+        self._link.call("leave", participant)
+        if participant == self.current():
             self._link.attach(None)
 
     def turn(self) -> None:
-        """Return when no running party has a smaller number."""
+        """Return when no running participant has a smaller id than the calling thread's."""
         self._link.call("turn")
 
     def wait(self, until: float, token: object = None) -> None:
-        """Return at service time `until` [s], or when somebody wakes the calling party with the same `token`."""
+        """Return at simulated time `until` [s], or when another thread calls :meth:`wake` with the same `token`."""
         self._link.call("wait", until, token)
 
-    def wake(self, number: Number, token: object) -> None:
-        """Let a party go on that waits with this `token`."""
-        self._link.call("wake", number, token)
+    def wake(self, participant: ParticipantId, token: object) -> None:
+        """End the wait of a participant that waits with this `token`, or is about to."""
+        self._link.call("wake", participant, token)
 
     @contextlib.contextmanager
     def away(self, until: float = math.inf, child: int | None = None) -> Iterator[None]:
-        """Within, the calling party holds nobody up before `until` [s]; it may wait for the end of a `child` [pid]."""
+        """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
+
+        `child` is the process [pid] whose end it waits for, if that is what it does.
+        """
         self._link.call("away", until, child)
         try:
             yield

@@ -1,6 +1,6 @@
 """A run's end of the link to its programs: answers their requests, and has them share the clock.
 
-Each connection stands for one thread of a program and is served by a thread here, which acts for it on the clock.
+Each connection belongs to one thread of a program and is served by a thread here, which acts for it on the clock.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import secrets
 import sys
 import threading
 import traceback
+from collections import Counter
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 from typing import TYPE_CHECKING, Any
@@ -20,19 +21,16 @@ from . import copies
 from .affinity import Staying
 from .channel import Channel
 from .link import Welcome
-from .watchdog import Watchdog
+from .watchdog import Watchdog, warn
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from wsgiref.types import WSGIApplication
 
-    from ..clocks.base import Clock, Number
+    from ..clocks.base import Clock, ParticipantId
+    from .watchdog import NativeThread
 
 _MANY_CALLS = 5000
-
-
-def _tell(sentence: str) -> None:
-    sys.stderr.write(f"xrt-mock: {sentence}\n")
 
 
 class LinkServer:
@@ -41,9 +39,9 @@ class LinkServer:
     Parameters
     ----------
     app
-        What answers requests.
+        Answers requests.
     clock
-        What they share.
+        The programs share it.
     hosts, open_net, processor
         See :class:`~mock_server.run.link.Welcome`.
 
@@ -51,8 +49,6 @@ class LinkServer:
     ----------
     address, key
         What a program needs to connect.
-    bugs
-        Tracebacks of exceptions that the app raised.
     """
 
     def __init__(
@@ -64,163 +60,167 @@ class LinkServer:
         open_net: bool = False,
         processor: int | None = None,
     ) -> None:
-        self._app, self._clock, self._hosts, self._open_net = app, clock, hosts, open_net
-        self._processor = processor
+        self.app, self.clock, self.hosts, self.open_net, self.processor = app, clock, hosts, open_net, processor
         self.key = secrets.token_bytes(16)
         self._listener = Listener(backlog=128, authkey=self.key)
-        self.address = self._listener.address
-        self.bugs: list[str] = []
-        self._lock = threading.Lock()
-        self._expected: set[Number] = set()
-        self._owners: dict[Number, object] = {}
-        self._pids: dict[_Desk, int] = {}
-        self._late: dict[Number, int] = {}
-        self._places: dict[Number, tuple[int, int]] = {}
-        self._at_work: set[Number | None] = set()
-        self._dog = Watchdog(clock, self._place_of, _tell) if isinstance(clock, VirtualClock) else None
+        self.address = str(self._listener.address)
+        self.lock = threading.Lock()
+        self.announced: set[ParticipantId] = set()
+        self.sessions: dict[_Session, int] = {}
+        self.owners: dict[ParticipantId, _Session] = {}
+        self.threads: dict[ParticipantId, NativeThread] = {}
+        self.asking: set[ParticipantId | None] = set()
+        self.unannounced: Counter[ParticipantId] = Counter()
+        self._watchdog = Watchdog(clock, self._thread_of, warn) if isinstance(clock, VirtualClock) else None
         self._closed = False
-        self._instant = (0.0, 0)
+        self._calls_at = (0.0, 0)
         threading.Thread(target=self._accept, daemon=True, name="xrt-mock link").start()
-        if self._dog is not None:
-            self._dog.start()
+        if self._watchdog is not None:
+            self._watchdog.start()
 
-    def expect(self, number: Number) -> None:
-        """Hold a place for a program that will be started now."""
-        if isinstance(self._clock, VirtualClock):
-            self._clock.join(number)
-            self._expected.add(number)
+    def join(self, participant: ParticipantId) -> None:
+        """Add a program that is about to start to the clock."""
+        if isinstance(self.clock, VirtualClock):
+            self.clock.join(participant)
+            self.announced.add(participant)
 
-    def ended(self, number: Number) -> None:
-        """Give up the place of a program that has ended."""
-        if isinstance(self._clock, VirtualClock):
-            self._clock.leave(number)
+    def leave(self, participant: ParticipantId) -> None:
+        """Remove a program that has ended from the clock."""
+        if isinstance(self.clock, VirtualClock):
+            self.clock.leave(participant)
 
     def pids(self) -> set[int]:
         """Return the processes that are connected now."""
-        with self._lock:
-            return set(self._pids.values())
+        with self.lock:
+            return set(self.sessions.values())
 
-    def _place_of(self, number: Number) -> tuple[int, int] | None:
-        """Return process and thread of a party; None while the simulator works for it."""
-        return None if number in self._at_work else self._places.get(number)
+    def _thread_of(self, participant: ParticipantId) -> NativeThread | None:
+        return None if participant in self.asking else self.threads.get(participant)  # asking: it waits for us
 
-    def count(self, request: Request) -> None:
-        """Say so, once, if calls go on and on while nobody sleeps."""
-        now = self._clock.now()
-        at, calls = self._instant
-        self._instant = (now, calls + 1 if now == at else 1)
-        if self._instant[1] == _MANY_CALLS and isinstance(self._clock, VirtualClock):
+    def note_call(self, request: Request) -> None:
+        """Warn, once, of a program that calls again and again without sleeping."""
+        now = self.clock.now()
+        at, calls = self._calls_at
+        self._calls_at = (now, calls + 1 if now == at else 1)
+        if self._calls_at[1] == _MANY_CALLS and isinstance(self.clock, VirtualClock):
             where = f", the last at {request.where}" if request.where else ""
-            _tell(f"{_MANY_CALLS} calls at one instant of service time{where}; it moves on when the program sleeps")
+            warn(f"{_MANY_CALLS} calls at one instant of simulated time{where}; it moves on when the program sleeps")
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._closed = True
-        if self._dog is not None:
-            self._dog.close()
+        if self._watchdog is not None:
+            self._watchdog.close()
         with contextlib.suppress(OSError):
-            Client(self.address, authkey=self.key).close()  # so that accept() returns
+            Client(self.address).close()  # so that accept() returns; without the key nothing is waited for
         self._listener.close()
 
     def _accept(self) -> None:
         while not self._closed:
             try:
                 connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError):  # closed, gone again, or a stranger without the key
+            except (OSError, EOFError, AuthenticationError):  # closed, disconnected again, or without the key
                 continue
             threading.Thread(target=self._serve, args=(connection,), daemon=True, name="xrt-mock guest").start()
 
     def _serve(self, connection: Connection) -> None:
         channel = Channel(connection)
-        me = _Desk(self)
+        session = _Session(self)
         try:
-            with Staying(self._processor):
+            with Staying(self.processor):
                 while True:
-                    channel.send(self._answer(me, *channel.receive()))
+                    operation, arguments = channel.receive()
+                    try:
+                        result = getattr(session, operation)(*arguments)
+                    except Exception:  # a bug of the app or the clock
+                        text = traceback.format_exc()
+                        sys.stderr.write(text)
+                        result = RuntimeError(f"xrt-mock itself failed:\n{text}")
+                    channel.send((self.clock.now(), result))
         except (OSError, EOFError):
-            pass
+            pass  # the program has ended, or has closed this connection
         finally:
-            me.close()
+            session.end()
             channel.close()
 
-    def _answer(self, desk: _Desk, operation: str, arguments: tuple[Any, ...]) -> tuple[float, Any]:
-        try:
-            result = getattr(desk, operation)(*arguments)
-        except Exception:  # whatever the app or the clock raised is a bug of ours: it is told
-            self.bugs.append(traceback.format_exc())
-            sys.stderr.write(self.bugs[-1])
-            result = RuntimeError(f"xrt-mock itself failed:\n{self.bugs[-1]}")
-        return self._clock.now(), result
 
-
-class _Desk:
-    """The operations open to one connection."""
+class _Session:
+    """The operations of one connection, called by name; each acts for the connection's participant."""
 
     def __init__(self, server: LinkServer) -> None:
         self._server = server
-        self._clock: Any = server._clock
-        self._number: Number | None = None
+        self._clock: Any = server.clock
+        self._participant: ParticipantId | None = None
+        self._copy = 0
         self._extra: dict[str, Any] = {}
         self._first = False
-        self._awaited: int | None = None
+        self._awaited_child: int | None = None
         self._absence: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
-    def hello(self, number: Number | None, pid: int, thread: int, first: bool) -> Welcome:
+    def hello(self, participant: ParticipantId | None, pid: int, thread: int, first: bool) -> Welcome:
+        """Begin; `first` is true for the first thread of a process."""
         server, clock = self._server, self._clock
         self._first = first
-        with server._lock:
-            server._pids[self] = pid
+        with server.lock:
+            server.sessions[self] = pid
         shared = isinstance(clock, VirtualClock)
-        if shared and number is not None:
-            self._number = self._place(number, first)
-            server._places[self._number] = (pid, thread)
-            clock.attach(self._number)
-        if number is not None:
-            self._extra = {COPY: number[0]}
-        factor = None if shared else getattr(clock, "factor", 1.0)
+        if participant is not None:
+            self._copy = participant[0]
+            self._extra = {COPY: self._copy}
+            if shared:
+                self._participant = self._take_over(participant)
+                server.threads[self._participant] = (pid, thread)
+                clock.attach(self._participant)
         return Welcome(
-            clock.origin, clock.now(), factor, self._number, server._hosts, server._open_net, server._processor
+            origin=clock.origin,
+            now=clock.now(),
+            factor=None if shared else getattr(clock, "factor", 1.0),
+            participant=self._participant,
+            hosts=server.hosts,
+            open_net=server.open_net,
+            processor=server.processor,
         )
 
-    def _place(self, number: Number, first: bool) -> Number:
-        """Find the place kept for this thread, or a new one for a program that nobody announced."""
+    def _take_over(self, participant: ParticipantId) -> ParticipantId:
+        """Become the session of an announced participant, or of a new one for a program that was not announced."""
         server = self._server
-        with server._lock:
-            if first and number not in server._expected:
-                server._late[number] = server._late.get(number, 0) + 1
-                number = (*number, 1_000_000 + server._late[number])  # after all who were announced
-                self._clock.join(number)
-            server._expected.discard(number)
-            if number in server._owners:  # its thread gave up an earlier connection in the middle of a wait
-                self._clock.interrupt(number)
-            server._owners[number] = self
-        return number
+        with server.lock:
+            if self._first and participant not in server.announced:
+                server.unannounced[participant] += 1
+                participant = (*participant, 1_000_000 + server.unannounced[participant])  # after the announced ones
+                self._clock.join(participant)
+            server.announced.discard(participant)
+            if participant in server.owners:  # its thread gave up an earlier connection in the middle of a wait
+                self._clock.interrupt(participant)
+            server.owners[participant] = self
+        return participant
 
     def ask(self, request: Request) -> Answer:
-        if self._number is not None:
+        if self._participant is not None:
             self._clock.turn()
-        self._server.count(request)
-        copy = self._extra.get(COPY, 0)
-        request, user = copies.outbound(request, copy)
-        at_work = self._server._at_work
-        if self._number is not None:
-            at_work.add(self._number)
+        self._server.note_call(request)
+        request, user = copies.outbound(request, self._copy)
+        if self._participant is not None:
+            self._server.asking.add(self._participant)
         try:
-            answer = ask(self._server._app, request, self._extra)
+            answer = ask(self._server.app, request, self._extra)
         finally:
-            at_work.discard(self._number)
-        return answer if user is None else copies.inbound(answer, user, copy)
+            self._server.asking.discard(self._participant)
+        return answer if user is None else copies.inbound(answer, user, self._copy)
 
-    def announce(self, number: Number) -> None:
-        with self._server._lock:
-            self._server._expected.add(number)
-        self._clock.join(number)
+    def announce(self, child: ParticipantId) -> None:
+        with self._server.lock:
+            self._server.announced.add(child)
+        self._clock.join(child)
 
-    def join(self, number: Number) -> None:
-        self._clock.join(number)
+    def started(self, child: ParticipantId, pid: int) -> None:
+        self._server.threads.setdefault(child, (pid, pid))
 
-    def leave(self, number: Number) -> None:
-        self._clock.leave(number)
+    def join(self, participant: ParticipantId) -> None:
+        self._clock.join(participant)
+
+    def leave(self, participant: ParticipantId) -> None:
+        self._clock.leave(participant)
 
     def turn(self) -> None:
         self._clock.turn()
@@ -228,33 +228,31 @@ class _Desk:
     def wait(self, until: float, token: object) -> None:
         self._clock.wait(until, token)
 
-    def wake(self, number: Number, token: object) -> None:
-        self._clock.wake(number, token)
-
-    def born(self, number: Number, pid: int) -> None:
-        self._server._places.setdefault(number, (pid, pid))
+    def wake(self, participant: ParticipantId, token: object) -> None:
+        self._clock.wake(participant, token)
 
     def away(self, until: float, child: int | None) -> None:
-        self._awaited = child
+        self._awaited_child = child
         self._absence = self._clock.away(until)
         self._absence.__enter__()
 
     def back(self) -> None:
-        self._awaited = None
+        self._awaited_child = None
         self._absence.__exit__(None, None, None)
 
-    def close(self) -> None:
-        server = self._server
-        with server._lock:
-            pid = server._pids.pop(self, None)
-            if self._first:  # a program ends: who waits for that goes on now, before time does
-                for desk in server._pids:
-                    if desk._awaited == pid and desk._number is not None:
-                        self._clock.interrupt(desk._number)
-            mine = self._number is not None and server._owners.get(self._number) is self
-            if mine:
-                del server._owners[self._number]  # type: ignore[arg-type]  # just looked up
+    def end(self) -> None:
+        """End with the connection; the participant leaves the clock, unless a newer session acts for it."""
+        server, participant = self._server, self._participant
+        with server.lock:
+            pid = server.sessions.pop(self, None)
+            if self._first:  # a program ends: a parent that waits for it goes on now, before time does
+                for other in server.sessions:
+                    if other._awaited_child == pid and other._participant is not None:
+                        self._clock.interrupt(other._participant)
+            owned = participant is not None and server.owners.get(participant) is self
+            if participant is not None and owned:
+                del server.owners[participant]
         if isinstance(self._clock, VirtualClock):
             self._clock.detach()
-        if mine:
-            self._clock.leave(self._number)
+        if owned:
+            self._clock.leave(participant)

@@ -1,4 +1,4 @@
-"""What shell scripts in a run find as ``sleep``: it sleeps in service time, as everything in a run does."""
+"""The ``sleep`` of shell scripts in a run: it sleeps in simulated time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def seconds(words: list[str]) -> float:
 
 
 def main() -> int:
-    """Sleep for as long as the arguments say, all together."""
+    """Sleep for the sum of the arguments."""
     try:
         length = seconds(sys.argv[1:])
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""An unmodified program in service time: `xrt-mock run`.
+"""Runs an unmodified program in simulated time: `xrt-mock run`.
 
 The simulator lives in this process; the program and its children are started with a start-up hook (``sitecustomize``)
-that makes them guests. Nothing of a run is left behind: what is still alive when the program ends is ended.
+that lets them take part. A run leaves nothing behind: processes that are alive when the program ends are ended.
 """
 
 from __future__ import annotations
@@ -21,64 +21,44 @@ from typing import TYPE_CHECKING, Any
 from ..transport.proxy import Proxy
 from ..transport.wsgi_call import HOSTS
 from . import affinity
-from .guest import KEY, LINK, PARTY, spell
+from .environment import PARTICIPANT, format_participant, prepare
 from .link_server import LinkServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from ..clocks.base import Clock, Number
+    from ..clocks.base import Clock
 
-NOT_FOUND, NOT_EXECUTABLE, CANNOT_TAKE_PART = 127, 126, 125
-"""Exit codes, as shells and `env` have them: no such command; it cannot be executed; a Python lacks what it needs."""
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""Exit codes of shells: there is no such command; it cannot be executed."""
 
-_PATIENCE_S = 2.0  # real time that leftovers have to end by themselves
-_START_UP = f"""\
-# loaded by xrt-mock run into every Python program of the run
-import os, sys
-sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
-try:
-    from mock_server.run.guest import install
-    install()
-except BaseException:  # going on unprepared would let the program reach the real service
-    sys.stderr.write("xrt-mock: %s cannot take part in this run: %r\\n" % (sys.executable, sys.exc_info()[1]))
-    if isinstance(sys.exc_info()[1], (ImportError, SyntaxError)):
-        sys.stderr.write('This mends it: %s -m pip install "xrt-mock[server]"\\n' % sys.executable)
-    sys.stderr.flush()
-    os._exit({CANNOT_TAKE_PART})
-import importlib.machinery, importlib.util
-_spec = importlib.machinery.PathFinder.find_spec("sitecustomize")
-if _spec is not None:
-    _module = importlib.util.module_from_spec(_spec)
-    sys.modules["sitecustomize"] = _module
-    _spec.loader.exec_module(_module)
-"""
+_GRACE_S = 2.0  # real time in which processes that are left may end by themselves
 
 
-class Arriving:
-    """A simulator that is still being made: who asks before its app is there waits for it.
+class PendingSimulator:
+    """A simulator that is still being loaded: requests wait until its app is there.
 
     Parameters
     ----------
     clock
-        Service time, which is there from the beginning.
+        Simulated time, which is there from the beginning.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._app: WSGIApplication | None = None
-        self._there = threading.Event()
+        self._loaded = threading.Event()
 
-    def arrive(self, app: WSGIApplication) -> None:
-        """Answer with this app from now on."""
+    def set_app(self, app: WSGIApplication) -> None:
+        """Answer with this app, also the requests that wait."""
         self._app = app
-        self._there.set()
+        self._loaded.set()
 
     def app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         while self._app is None:
-            self._there.wait()
+            self._loaded.wait()
         return self._app(environ, start_response)
 
 
@@ -95,11 +75,11 @@ def run(
     Parameters
     ----------
     simulator
-        Whatever has an `app` (WSGI) and a `clock`.
+        Anything with an `app` (WSGI) and a `clock`.
     command
         The program and its arguments.
     copies
-        How many of them share the clock. Each has its place in the order of calls.
+        Number of copies to start. They share the clock, and each has its place in the order of calls.
     allow_net
         Whether programs may reach hosts other than the service's; never the service itself.
     env
@@ -122,112 +102,97 @@ def running(
     copies: int = 1,
     allow_net: bool = False,
     env: Mapping[str, str] | None = None,
-) -> Iterator[_Programs]:
-    """Start a program against a simulator; within, it runs, and what is left of it afterwards is ended.
+) -> Iterator[Programs]:
+    """Context manager: start a program against a simulator; at the end, end what is left of it.
 
-    The parameters are those of :func:`run`; what is given has a method `wait` that returns the exit code.
+    The parameters are those of :func:`run`; the :class:`Programs` have a method `wait` that returns the exit code.
     """
-    numbers: list[Number] = [(n,) for n in range(copies)]
-    together = affinity.current() if copies == 1 else None
-    server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=together)
-    with contextlib.ExitStack() as within:
-        within.callback(server.close)
-        folder = Path(within.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))
-        proxy = within.enter_context(Proxy(simulator.app, simulator.clock, open_net=allow_net))
-        base = _environment(os.environ if env is None else env, folder, server) | proxy.environment(folder)
-        for number in numbers:
-            server.expect(number)
-        programs = _Programs(server, command, base, numbers)
+    processor = affinity.current() if copies == 1 else None
+    server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=processor)
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.close)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))
+        proxy = stack.enter_context(Proxy(simulator.app, simulator.clock, open_net=allow_net))
+        base = prepare(os.environ if env is None else env, folder, server.address, server.key)
+        programs = Programs(server, command, base | proxy.environment(folder), copies)
         try:
             yield programs
         finally:
             programs.end()
 
 
-def _environment(env: Mapping[str, str], folder: Path, server: LinkServer) -> dict[str, str]:
-    """Return the environment in which programs find the run, its start-up hook, and its idea of ``sleep``."""
-    folder.joinpath("sitecustomize.py").write_text(_START_UP)
-    commands = folder / "bin"
-    commands.mkdir()
-    commands.joinpath("sleep").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mock_server.run.sleep_command "$@"\n')
-    commands.joinpath("sleep").chmod(0o755)
-    return {
-        "PYTHONHASHSEED": "0",  # sets in one order, unless the user wants otherwise
-        **env,
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), env.get("PYTHONPATH")))),
-        "PATH": os.pathsep.join(filter(None, (str(commands), env.get("PATH", os.defpath)))),
-        LINK: str(server.address),
-        KEY: server.key.hex(),
-    }
+class Programs:
+    """The started copies of a program.
 
+    Parameters
+    ----------
+    server
+        Answers them.
+    command, env, copies
+        What to start, in which environment, and how often.
+    """
 
-class _Programs:
-    """The started copies, and whom they leave behind."""
-
-    def __init__(
-        self, server: LinkServer, command: Sequence[str], env: Mapping[str, str], numbers: Sequence[Number]
-    ) -> None:
+    def __init__(self, server: LinkServer, command: Sequence[str], env: Mapping[str, str], copies: int) -> None:
         self._server = server
-        # a group of their own lets us find leftovers; at a terminal they stay in its foreground group, to read from it
+        # in a group of their own their children can be found; at a terminal they stay in its foreground group, which
+        # may read from it
         self._own_group = os.name == "posix" and not (sys.stdin is not None and sys.stdin.isatty())
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._copies = len(numbers)
-        self._codes: dict[Number, int] = {}
-        self._ended: queue.SimpleQueue[Number] = queue.SimpleQueue()
-        for number in numbers:
-            self._start(command, {**env, PARTY: spell(number)}, number, len(numbers) > 1)
+        self._copies = copies
+        self._codes: dict[int, int] = {}
+        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for copy in range(copies):
+            server.join((copy,))  # all of them before the first starts, so that time waits for all
+        for copy in range(copies):
+            self._start(command, {**env, PARTICIPANT: format_participant((copy,))}, copy)
 
-    def _start(self, command: Sequence[str], env: Mapping[str, str], number: Number, one_of_many: bool) -> None:
+    def _start(self, command: Sequence[str], env: Mapping[str, str], copy: int) -> None:
         try:
-            process = subprocess.Popen(  # noqa: S603 - running the user's command is what we are for
+            process = subprocess.Popen(  # noqa: S603 - the user's command
                 list(command),
                 env=env,
-                stdin=subprocess.DEVNULL if one_of_many else None,
+                stdin=subprocess.DEVNULL if self._copies > 1 else None,
                 process_group=0 if self._own_group else None,
             )
         except OSError as error:
             sys.stderr.write(f"xrt-mock: cannot run {command[0]}: {error.strerror}\n")
-            self._codes[number] = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-            self._server.ended(number)
+            self._codes[copy] = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+            self._server.leave((copy,))
             return
         self._processes.append(process)
-        threading.Thread(target=self._watch, args=(process, number), daemon=True).start()
 
-    def _watch(self, process: subprocess.Popen[bytes], number: Number) -> None:
-        code = process.wait()
-        self._codes[number] = code if code >= 0 else 128 - code
-        self._server.ended(number)
-        self._ended.put(number)
+        def watch() -> None:
+            code = process.wait()
+            self._codes[copy] = code if code >= 0 else 128 - code
+            self._server.leave((copy,))
+            self._ended.put(copy)
+
+        threading.Thread(target=watch, daemon=True).start()
 
     def wait(self) -> int:
-        """Return the exit code of all when all have ended; pass signals on meanwhile."""
-        with self._passing_on(signal.SIGTERM):
+        """Return the exit code of all when all have ended; pass on signals until then."""
+        handles_signals = threading.current_thread() is threading.main_thread()
+        if handles_signals:
+            before = signal.signal(signal.SIGTERM, lambda *_: self._signal(signal.SIGTERM))
+        try:
             while len(self._codes) < self._copies:
                 try:
                     self._ended.get()
                 except KeyboardInterrupt:
-                    if self._own_group:  # otherwise the terminal has told them too
-                        self._tell(signal.SIGINT)
-        return next((self._codes[number] for number in sorted(self._codes) if self._codes[number]), 0)
-
-    @contextlib.contextmanager
-    def _passing_on(self, number: signal.Signals) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread may handle signals
-            return
-        before = signal.signal(number, lambda *_: self._tell(number))
-        try:
-            yield
+                    if self._own_group:  # otherwise they have got it from the terminal, too
+                        self._signal(signal.SIGINT)
         finally:
-            signal.signal(number, before)
+            if handles_signals:
+                signal.signal(signal.SIGTERM, before)
+        return next((self._codes[copy] for copy in sorted(self._codes) if self._codes[copy]), 0)
 
-    def _tell(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(number)
 
     def end(self) -> None:
-        """End what is left: the programs, and children they left behind."""
+        """End the programs, and the children that they left behind."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             for pid in self._server.pids() - {os.getpid()}:
                 with contextlib.suppress(ProcessLookupError):
@@ -235,7 +200,7 @@ class _Programs:
             for process in self._processes if self._own_group else ():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, number)
-            self._tell(number)
-            until = time.monotonic() + _PATIENCE_S
+            self._signal(number)
+            until = time.monotonic() + _GRACE_S
             while self._server.pids() and time.monotonic() < until:
                 time.sleep(0.01)

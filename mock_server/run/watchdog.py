@@ -1,35 +1,33 @@
-"""Sees to it that time does not stand still in silence.
+"""Notices that simulated time stands still, and why.
 
-A thread may wait for something that the clock knows nothing of: a socket, a pipe, the keyboard. To the clock it works,
-and holds everybody up. If it uses no processor time for a while, it is excused, and time goes on without it. If it does
-compute, time rightly stands still; after a while that is said.
+A thread may wait for something that is not the clock: a socket, a pipe, the keyboard. To the clock it runs, and time
+waits for it. If it uses no processor time for a while, it is taken for waiting, and time moves on without it. If it
+does compute, time rightly stands still; after a while that is printed.
 """
 
 from __future__ import annotations
 
 import _thread
+import sys
 from pathlib import Path
-from time import monotonic, sleep  # by name: the real ones
+from time import monotonic, sleep  # the real ones: those of the module may be replaced
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..clocks.base import Number
+    from ..clocks.base import ParticipantId
     from ..clocks.virtual import VirtualClock
 
-    Place = tuple[int, int]
+NativeThread = tuple[int, int]
+"""A thread as the operating system names it: its process [pid] and its native thread id."""
 
-_LOOK_EVERY_S, _IDLE_S, _STILL_S = 0.1, 1.0, 30.0  # real time
+LOOK_EVERY_S, IDLE_S, STILL_S = 0.1, 1.0, 30.0
+"""Real time between two looks, until an idle thread is taken for waiting, and until a busy one is reported."""
 
 
-def processor_time(place: Place) -> int | None:
-    """Return what a sleeping thread has used of the processor [ticks]; None if it is awake, or nothing tells.
-
-    Parameters
-    ----------
-    place
-        Process and native thread number.
+def processor_time(thread: NativeThread) -> int | None:
+    """Return the processor time that a sleeping thread has used [ticks]; None if it is awake or there is no /proc.
 
     Raises
     ------
@@ -37,95 +35,100 @@ def processor_time(place: Place) -> int | None:
         If there is no such thread.
     """
     try:
-        words = Path(f"/proc/{place[0]}/task/{place[1]}/stat").read_text().rpartition(")")[2].split()
+        words = Path(f"/proc/{thread[0]}/task/{thread[1]}/stat").read_text().rpartition(")")[2].split()
     except OSError as error:
         if Path("/proc/self/stat").exists():
-            raise ProcessLookupError(f"thread {place[1]} of process {place[0]} has ended") from error
+            raise ProcessLookupError(f"thread {thread[1]} of process {thread[0]} has ended") from error
         return None
-    state, *_, user, system = words[:13]  # as proc(5) has them, from its third field on
+    state, *_, user, system = words[:13]  # the third to fifteenth field of proc(5)
     return int(user) + int(system) if state in "SZ" else None
 
 
 class Watchdog:
-    """Looks after a clock, on a thread of its own.
+    """Watches a clock, on a thread of its own.
 
     Parameters
     ----------
     clock
-        What is looked after.
-    place_of
-        Returns process and thread of a party, or None if that is not known or it is known to be at work.
-    tell
-        Is told in a sentence what holds time up.
-    use
-        How processor time is read.
+        The clock to watch.
+    thread_of
+        Returns the thread of a participant, or None if it is unknown or known to be busy.
+    warn
+        Called with a sentence when time is found to stand still.
+    processor_time
+        See :func:`processor_time`.
     """
 
     def __init__(
         self,
         clock: VirtualClock,
-        place_of: Callable[[Number], Place | None],
-        tell: Callable[[str], object],
-        use: Callable[[Place], int | None] = processor_time,
+        thread_of: Callable[[ParticipantId], NativeThread | None],
+        warn: Callable[[str], object],
+        processor_time: Callable[[NativeThread], int | None] = processor_time,
     ) -> None:
-        self._clock, self._place_of, self._tell, self._use = clock, place_of, tell, use
-        self._steps, self._since, self._told = -1, 0.0, False
-        self._seen: dict[Number, tuple[int | None, float]] = {}
-        self._excused: set[Number] = set()
+        self._clock, self._thread_of, self._warn, self._processor_time = clock, thread_of, warn, processor_time
+        self._steps, self._since, self._reported = -1, 0.0, False
+        self._used: dict[ParticipantId, tuple[int | None, float]] = {}
+        self._named: set[ParticipantId] = set()
         self._closed = False
 
     def start(self) -> None:
-        """Begin to look."""
-        _thread.start_new_thread(self._run, ())
+        """Begin to watch."""
+
+        def run() -> None:
+            while not self._closed:
+                self.look(monotonic())
+                sleep(LOOK_EVERY_S)
+
+        _thread.start_new_thread(run, ())
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._closed = True
-
-    def _run(self) -> None:
-        while not self._closed:
-            self.look(monotonic())
-            sleep(_LOOK_EVERY_S)
 
     def look(self, real: float) -> None:
         """Look once, at `real` time [s]."""
-        working = self._clock.working()
-        if self._clock.steps != self._steps or not working:
-            self._steps, self._since, self._told = self._clock.steps, real, False
-            self._seen.clear()
+        running = self._clock.running()
+        if self._clock.steps != self._steps or not running:
+            self._steps, self._since, self._reported = self._clock.steps, real, False
+            self._used.clear()
             return
-        if self._clock.anybody_waits():
-            self._excuse_idle(working, real)
-        if real - self._since >= _STILL_S and not self._told:
-            self._told = True
-            names = ", ".join(map(name_of, working))
-            self._tell(f"service time has stood still for {_STILL_S:g} s while {names} worked without sleeping")
+        if self._clock.has_waiting():
+            for participant in running:
+                self._check(participant, real)
+        if real - self._since >= STILL_S and not self._reported:
+            self._reported = True
+            names = ", ".join(map(name_of, running))
+            self._warn(f"simulated time has stood still for {STILL_S:g} s while {names} worked without sleeping")
 
-    def _excuse_idle(self, working: list[Number], real: float) -> None:
-        for number in working:
-            place = self._place_of(number)
-            try:
-                used = self._use(place) if place else None
-            except ProcessLookupError:  # it ended without a word
-                self._clock.leave(number)
-                continue
-            before, since = self._seen.setdefault(number, (used, real))
-            if used != before or used is None:
-                self._seen[number] = (used, real)
-            elif real - since >= _IDLE_S:
-                self._excuse(number)
-
-    def _excuse(self, number: Number) -> None:
-        del self._seen[number]
-        self._clock.excuse(number)
-        if number not in self._excused:
-            self._excused.add(number)
-            self._tell(
-                f"{name_of(number)} waits for something other than service time (a socket, a pipe, input); "
-                "time goes on without it, and the order of events may differ from run to run"
-            )
+    def _check(self, participant: ParticipantId, real: float) -> None:
+        """Take a running participant for waiting if it has been idle for a while."""
+        thread = self._thread_of(participant)
+        try:
+            used = self._processor_time(thread) if thread else None
+        except ProcessLookupError:
+            self._clock.leave(participant)
+            return
+        before, since = self._used.setdefault(participant, (used, real))
+        if used != before or used is None:
+            self._used[participant] = (used, real)
+        elif real - since >= IDLE_S:
+            del self._used[participant]
+            self._clock.assume_waiting(participant)
+            if participant not in self._named:
+                self._named.add(participant)
+                self._warn(
+                    f"{name_of(participant)} waits for something other than simulated time (a socket, a pipe, input); "
+                    "time goes on without it, and the order of events may differ from run to run"
+                )
 
 
-def name_of(number: Number) -> str:
-    """Return a party's name for people."""
-    return f"program {number[0]}" + (f", thread or child {'.'.join(map(str, number[1:]))}" if number[1:] else "")
+def name_of(participant: ParticipantId) -> str:
+    """Return a participant's name for people."""
+    program, *inner = participant
+    return f"program {program}" + (f", thread or child {'.'.join(map(str, inner))}" if inner else "")
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence for the user."""
+    sys.stderr.write(f"xrt-mock: {sentence}\n")

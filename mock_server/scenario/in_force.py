@@ -1,8 +1,8 @@
-"""What is in force: the scenario with all changes made so far, and the sky and products that follow from it."""
+"""The scenario with all changes made at run time, and the sky and products that follow from it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.faults import Fault
 from ..sky.archive import Sky
@@ -10,29 +10,53 @@ from .scenario import Change, Scenario
 
 if TYPE_CHECKING:
     from ..products.builder import ProductBuilder
-    from ..storage.store import Facts, Store
+    from ..storage.facts import Facts
+    from ..storage.store import Store
+    from .scenario import Epoch
+
+
+class Moment(NamedTuple):
+    """Simulated time of one call, and what is in force then.
+
+    Parameters
+    ----------
+    now
+        Simulated time [s].
+    scenario
+        The scenario with all changes made so far.
+    epoch
+        The settings in force at `now`.
+    """
+
+    now: float
+    scenario: Scenario
+    epoch: Epoch
 
 
 class Stage:
-    """Hands out the scenario in force.
+    """The scenario in force, which any process on the database may change.
 
     Parameters
     ----------
     store
-        Holds the changes that were made while the service ran; another process may have made them.
+        Holds the changes that were made at run time.
     scenario
         As it was read.
 
     Attributes
     ----------
+    given
+        The scenario as it was read.
     faults
-        Planned failures, by number.
+        Planned faults, by number.
+    sky
+        What can be observed.
     """
 
     def __init__(self, store: Store, scenario: Scenario) -> None:
         self._store = store
-        self._given = scenario
-        self._now = scenario
+        self.given = scenario
+        self._in_force = scenario
         self._generation = ""
         self.faults: dict[int, Fault] = {}
         self.sky = Sky(scenario.seed, scenario.world)
@@ -40,34 +64,34 @@ class Stage:
         with store.reading() as facts:
             self.refresh(facts)
 
-    @property
-    def given(self) -> Scenario:
-        """The scenario as it was read."""
-        return self._given
-
     def scenario(self, facts: Facts | None = None) -> Scenario:
         """Return the scenario in force, with what other processes changed; a transaction gives its `facts`."""
         if self._store.shared:
             if facts is None:
-                with self._store.reading() as committed:
-                    self.refresh(committed)
+                with self._store.reading() as facts:
+                    self.refresh(facts)
             else:
                 self.refresh(facts)
-        return self._now
+        return self._in_force
 
-    def refresh(self, facts: Facts) -> None:
-        """Take over changes that are stored."""
-        generation = facts.meta("generation") or "0"
+    def refresh(self, facts: Facts, generation: str | None = None) -> None:
+        """Take over stored changes, if the database has another generation than the one known here."""
+        generation = facts.shared().generation if generation is None else generation
         if generation != self._generation:
             changes = tuple(Change(at, values) for at, values in facts.changes())
             faults = {number: Fault.from_mapping(rule) for number, rule, _ in facts.faults()}
-            self._now = self._given.changed(*changes)  # other threads see the old or the new, nothing between
+            self._in_force = self.given.changed(*changes)  # one assignment: other threads see the old or the new
             self.faults = faults
             self._generation = generation
 
+    def at(self, now: float) -> Moment:
+        """Return the moment `now` [s], by the changes known here."""
+        scenario = self._in_force
+        return Moment(now, scenario, scenario.at(now))
+
     @property
     def builder(self) -> ProductBuilder:
-        """What makes the contents of products; loaded when first asked for."""
+        """Builder of the contents of products; loaded at first use."""
         if self._builder is None:
             from ..products.builder import ProductBuilder  # noqa: PLC0415 - needs numpy, scipy, astropy and Pillow
 
@@ -75,6 +99,6 @@ class Stage:
         return self._builder
 
     def forget_expired(self, now: float) -> None:
-        """Forget contents that have expired by `now` [s], if any were made."""
+        """Remove contents that have expired by `now` [s] from the memory, if any were made."""
         if self._builder is not None:
             self._builder.forget_expired(now)

@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..simulator import Simulator
+from ..web.app import flask_app
 from .server import answer_until_stopped, listen
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
-_ANY = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
+_EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 
 
 class ServeError(ValueError):
@@ -34,11 +35,16 @@ def serve(
     ready
         Called with the server's address once it answers.
     processes
-        How many processes answer.
+        Number of worker processes; more than one need a database that they share.
     token
-        What callers of the control interface must show; None is possible on loopback alone.
+        Bearer token required by the control interface; None is accepted on loopback only.
     options
         Further arguments of :class:`~mock_server.simulator.Simulator`.
+
+    Raises
+    ------
+    ServeError
+        If the options do not go together, or the address cannot be listened on.
     """
     if token is None and host not in _LOOPBACK:
         raise ServeError(
@@ -51,62 +57,53 @@ def serve(
         listener = listen(host, port)
     except OSError as error:
         raise ServeError(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
-    address = f"http://{_told(host)}:{listener.getsockname()[1]}"
+    name = socket.gethostname() if host in _EVERY_ADDRESS else host
+    address = f"http://{f'[{name}]' if ':' in name else name}:{listener.getsockname()[1]}"
     options = {"token": token, "new_clock": "system", **options, "base_url": options.get("base_url") or address}
     with listener:
         if processes == 1:
-            _answer(listener, options, lambda: ready(address), many=False)
+            with Simulator(**options) as simulator:
+                answer_until_stopped(simulator, listener, lambda: ready(address))
         else:
-            Simulator(**options).close()  # prepares the database, and says what is wrong while there is one process
+            Simulator(**options).close()  # reports an error of the options once, and prepares the database
+            flask_app()  # loaded once for all processes
             _answer_together(processes, listener, options, lambda: ready(address))
-
-
-def _told(host: str) -> str:
-    """Return the name by which callers find the server."""
-    name = socket.gethostname() if host in _ANY else host
-    return f"[{name}]" if ":" in name else name
-
-
-def _interrupt(_signal: int, _frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _answer(listener: socket.socket, options: dict[str, Any], ready: Callable[[], object], *, many: bool) -> None:
-    with Simulator(**options) as simulator:
-        answer_until_stopped(simulator, listener, ready, one_of_many=many)
 
 
 def _answer_together(
     processes: int, listener: socket.socket, options: dict[str, Any], ready: Callable[[], object]
 ) -> None:
-    children = [_forked(listener, options) for _ in range(processes)]
+    """Let several processes answer until this one is interrupted or one of them ends."""
+    children = [_fork(listener, options) for _ in range(processes)]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         ready()
-        os.wait()  # none ends by itself
+        os.wait()  # no child ends unless something is wrong
         raise ServeError("one of the processes ended; all are stopped")
     except KeyboardInterrupt:
         pass
     finally:
         for child in children:
-            _end(child)
+            try:
+                os.kill(child, signal.SIGTERM)
+                os.waitpid(child, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass  # it has ended
 
 
-def _forked(listener: socket.socket, options: dict[str, Any]) -> int:
+def _fork(listener: socket.socket, options: dict[str, Any]) -> int:
+    """Start a process that answers; return its number."""
     child = os.fork()
     if child:
         return child
     code = 1
     try:
-        _answer(listener, options, lambda: None, many=True)
+        with Simulator(**options) as simulator:
+            answer_until_stopped(simulator, listener, lambda: None, one_of_many=True)
         code = 0
     finally:
         os._exit(code)
 
 
-def _end(child: int) -> None:
-    try:
-        os.kill(child, signal.SIGTERM)
-        os.waitpid(child, 0)
-    except (ProcessLookupError, ChildProcessError):
-        pass  # it has ended
+def _interrupt(_signal: int, _frame: Any) -> NoReturn:
+    raise KeyboardInterrupt

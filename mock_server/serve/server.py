@@ -1,7 +1,7 @@
 """The simulator on a real socket: for ``xrt-mock serve``, and on a thread for tests.
 
-One thread answers, one call at a time, and keeps many connections open: threads cost Flask more than they give. Slow
-answers and broken connections that the app asks for in its private header are played here, as they are in process.
+One thread answers, one call at a time, and keeps many connections open: a pool of threads would halve Flask's speed.
+The app asks for slow answers and broken connections in a private header; they are played here, as they are in process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from flask import got_request_exception
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from ..clocks.base import ScaledClock
@@ -27,14 +26,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from flask import Flask
-
     from ..clocks.base import Clock
     from ..scenario.scenario import Scenario
 
 
 class ConnectionBrokenError(ConnectionResetError):
-    """The connection is to end here, without another byte; the server takes it for the caller's doing."""
+    """The connection ends here, without another byte; gevent handles it as if the caller had closed it."""
 
     def __init__(self) -> None:
         super().__init__(errno.ECONNRESET, "broken on purpose")
@@ -43,19 +40,19 @@ class ConnectionBrokenError(ConnectionResetError):
 _SHORT = 1 << 16  # bytes
 
 
-def _discard(_data: bytes) -> None:
-    """Take what WSGI calls "write": Flask never uses it."""
+def _write(_data: bytes) -> None:
+    """Do nothing, as WSGI's ``write``, which Flask does not use."""
 
 
 class TransportPlayer:
-    """WSGI middleware that plays what the private header asks for.
+    """WSGI middleware that plays the faults named in the private header.
 
     Parameters
     ----------
     app
-        The simulator.
+        The simulator's app.
     clock
-        What slow answers wait on; the other callers go on meanwhile.
+        Clock on which slow answers wait; other callers are answered meanwhile.
     """
 
     def __init__(self, app: WSGIApplication, clock: Clock) -> None:
@@ -68,7 +65,7 @@ class TransportPlayer:
 
         def start(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
             started.append((status, headers))
-            return _discard
+            return _write
 
         body = self._app(environ, start)
         headers, fault = split(started[-1][1])
@@ -97,18 +94,14 @@ class TransportPlayer:
 
 
 class _Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
-    """gevent's handler, without a log, and with head and body of a short answer in one packet.
-
-    Left alone it sends two, and the second costs as much as Flask's part of a short call.
-    """
+    """gevent's handler, without a log, and with head and body of a short answer in one packet."""
 
     _head: bytes | bytearray | None = None
 
     def log_request(self) -> None:
-        """Leave it to the journal."""
+        """Do nothing: the journal has every call."""
 
     def process_result(self) -> None:
-        """Send what the app answers."""
         try:
             super().process_result()
         finally:
@@ -138,7 +131,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def wsgi_server(simulator: Simulator, listener: socket.socket, *, one_of_many: bool = False) -> WSGIServer:
-    """Return a server that answers on a listening socket once it is started; `one_of_many` leaves calls to others."""
+    """Return a server for a listening socket; `one_of_many`: other processes accept connections from it, too."""
     player = TransportPlayer(simulator.app, simulator.clock)
     environ = {"wsgi.multiprocess": True} if one_of_many else {}
     return WSGIServer(listener, player, log=None, error_log=None, environ=environ, handler_class=_Handler)
@@ -147,12 +140,12 @@ def wsgi_server(simulator: Simulator, listener: socket.socket, *, one_of_many: b
 def answer_until_stopped(
     simulator: Simulator, listener: socket.socket, ready: Callable[[], object], *, one_of_many: bool = False
 ) -> None:
-    """Answer until the process is interrupted or terminated; calls that are being answered get a second to end."""
+    """Answer until the process is interrupted or terminated; unfinished calls then get one second to end."""
     server = wsgi_server(simulator, listener, one_of_many=one_of_many)
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, server.stop, 1)
     server.start()
-    gc.freeze()  # what is loaded stays for good
+    gc.freeze()  # loaded modules stay for good
     gc.enable()
     ready()
     server.serve_forever()
@@ -175,11 +168,11 @@ class MockServer:
     url
         The server's address; addresses inside answers begin with it.
     simulator
-        What answers.
+        The simulator that answers.
 
     Notes
     -----
-    An exception that a view did not foresee is a 500 for the caller and is raised again when the server stops.
+    An unexpected exception in a view is a 500 for the caller and is raised again when the server stops.
 
     Examples
     --------
@@ -200,12 +193,12 @@ class MockServer:
         self._listener = listen("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.simulator = Simulator(scenario, clock, **{"base_url": self.url, **options})
-        self._unforeseen: list[Exception] = []
+        self._bugs: list[Exception] = []
+        self.simulator.app.on_bug = self._bugs.append
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="xrt-mock server", daemon=True)
 
     def __enter__(self) -> MockServer:
-        got_request_exception.connect(self._keep, self.simulator.app)
         self._thread.start()
         self._ready.wait()
         return self
@@ -215,13 +208,9 @@ class MockServer:
     ) -> None:
         self._loop.run_callback_threadsafe(gevent.spawn, self._server.stop)
         self._thread.join()
-        got_request_exception.disconnect(self._keep, self.simulator.app)
         self.simulator.close()
-        if self._unforeseen and error is None:
-            raise self._unforeseen[0]
-
-    def _keep(self, _app: Flask, exception: Exception) -> None:
-        self._unforeseen.append(exception)
+        if self._bugs and error is None:
+            raise self._bugs[0]
 
     def _serve(self) -> None:
         hub = gevent.get_hub()

@@ -1,1 +1,1 @@
-"""The use cases of the service: one transaction and one reading of the clock for each call."""
+"""Use cases: what callers and the operator ask. Each call has one transaction and one `now`."""

@@ -1,6 +1,9 @@
-"""The use cases of the job service: what each operation does with facts and service time.
+"""The use cases of the job service: what each operation does with facts and simulated time.
 
-One transaction and one `now` for each call. Nothing here knows HTTP or JSON documents.
+A call begins with :meth:`JobService.begin`: it reads the clock and the settings in force once, as a :class:`Moment`,
+and passes this to what it asks afterwards. What is asked without a moment reads its own. What writes always reads its
+own, inside its transaction: time may have moved while it waited for its turn, and jobs are numbered in the order of
+time. Nothing here knows HTTP or JSON documents.
 """
 
 from __future__ import annotations
@@ -10,16 +13,26 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from ..core import queue as queueing
+from ..clocks.stored import StoredScaledClock, StoredVirtualClock
 from ..core import selection
 from ..core.durations import duration
 from ..core.errors import JobRefused, LimitReached, NotResolved, Refusal, UserRefused
 from ..core.model import CancelCode, Job, Product, StatusCode, User
 from ..core.progress import progress_at
-from ..core.queue import NEVER, Queue, Rules, Wish
+from ..core.queue import (
+    NEVER,
+    Queue,
+    Rules,
+    Wish,
+    cancel_products,
+    plan_builds,
+    replan_jobs,
+    status_at,
+    waits_for_position,
+)
 from ..core.random import bits, normal, uniform
 from ..storage.rows import user_key
-from ..submission import read
+from ..submission.read import read_submission
 from ..submission.values import is_missing
 
 if TYPE_CHECKING:
@@ -28,9 +41,10 @@ if TYPE_CHECKING:
     from ..clocks.base import Clock
     from ..core.faults import Fault
     from ..core.model import Build, Observation
-    from ..scenario.in_force import Stage
+    from ..scenario.in_force import Moment, Stage
     from ..scenario.scenario import Epoch, Scenario
-    from ..storage.store import Facts, Store
+    from ..storage.facts import Facts
+    from ..storage.store import Store
     from ..submission.read import Submission
 
 _ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s\0&;<>]{1,64}@[^@\s\0.&;<>]{1,63}(\.[^@\s\0.&;<>]{1,63})+")
@@ -39,7 +53,7 @@ _NEEDS_PHOTON_COUNTING = frozenset(Product) - {Product.LIGHT_CURVE, Product.SPEC
 
 
 class ProductStatus(NamedTuple):
-    """Status of one product a caller asked about; the code is None if it is not part of the job."""
+    """Status of one product; the code is None if the job has no such product."""
 
     code: StatusCode | None
     progress: Mapping[str, Any]
@@ -71,11 +85,11 @@ class JobService:
     Parameters
     ----------
     store, clock
-        Facts and service time.
+        Facts and simulated time.
     stage
-        What is in force.
+        The scenario in force.
     base_url
-        Where the service's addresses begin, as told to callers: ``https://www.swift.ac.uk``.
+        Where the addresses in answers begin: ``https://www.swift.ac.uk``.
     open_to_all
         Whether every well-formed address counts as registered.
     """
@@ -95,9 +109,24 @@ class JobService:
         self.base_url = base_url
         self._open_to_all = open_to_all
 
+    def begin(self, facts: Facts | None = None) -> Moment:
+        """Return the moment of a call: simulated time, and the scenario and settings in force then.
+
+        It costs one statement if the database is shared, and none in memory. A transaction gives its `facts`.
+        """
+        if not self.store.shared:
+            return self.stage.at(self.clock.now())
+        if facts is None:
+            with self.store.reading() as facts:
+                return self.begin(facts)
+        shared = facts.shared()
+        self.stage.refresh(facts, shared.generation)
+        stored = isinstance(self.clock, StoredScaledClock | StoredVirtualClock)
+        return self.stage.at(self.clock.now_from(shared) if stored else self.clock.now())
+
     def epoch(self) -> Epoch:
         """Return the settings in force now."""
-        return self.stage.scenario().at(self.clock.now())
+        return self.begin().epoch
 
     def job_url(self, job_id: int) -> str:
         """Return the address of a job; no trailing slash (documented)."""
@@ -106,125 +135,115 @@ class JobService:
     # submitting and cancelling -----------------------------------------------------------------------------
 
     def submit(self, raw: Mapping[str, Any], fault: Fault | None = None) -> Job:
-        """Take a submission, or refuse it; user, parameters, limit and resolver are asked in this order (assumed)."""
+        """Accept or refuse a submission; the order of user, parameters, limit and resolver is assumed."""
         with self.store.transaction() as facts:
-            now = self.clock.now()
-            scenario = self.stage.scenario(facts)
+            moment = self.begin(facts)
+            now, scenario, epoch = moment
             if not is_missing(raw.get("UserID")):
                 self._require_user(facts, raw["UserID"])
-            submission = read.read(raw, scenario.at(now).defaults)
-            limit = scenario.at(now)["limits.active_jobs"]
+            submission = read_submission(raw, epoch.defaults)
+            limit = epoch["limits.active_jobs"]
             standing = facts.standing(submission.user, now)
             if standing.active >= limit:
                 raise LimitReached(limit)
             number = standing.next_job_id
-            computed = self._work_out(submission, now) | {"outdir": f"USERPROD_{number}"}
-            job_pars = submission.job_pars(computed)
-            job = Job(number, submission.user, submission.name, now, job_pars)
+            resolved = self._resolve(submission, now) | {"outdir": f"USERPROD_{number}"}
+            job = Job(number, submission.user, submission.name, now, submission.job_pars(resolved))
+            wishes = self._wishes(job, submission.products, moment, fault)
             queue = Queue(scenario, standing.last_start, facts.slots_held_after(max(standing.last_start, now)))
-            job = replace(job, builds=self._plan(job, submission.products, queue, scenario, fault))
+            job = replace(job, builds=plan_builds(wishes, now, _rules(epoch), queue))
             facts.add_job(job)
         return job
 
-    def _work_out(self, submission: Submission, now: float) -> dict[str, Any]:
-        """Coordinates first, then targets, then T0 (documented order); what cannot be found refuses the submission."""
+    def _resolve(self, submission: Submission, now: float) -> dict[str, Any]:
+        """Look up coordinates first, then targets, then T0 (documented order); a failure refuses the submission."""
         sky, values, wants = self.stage.sky, submission.values, submission.wants
         found: dict[str, Any] = {}
         position = (values["RA"], values["Dec"]) if {"RA", "Dec"} <= values.keys() else None
         if "getCoords" in wants:
-            position = sky.resolve(submission.name, now) or _not_resolved("Could not resolve the object name.")
+            position = sky.resolve(submission.name, now)
+            if position is None:
+                raise NotResolved("Could not resolve the object name.")
             found["RA"], found["Dec"] = position
         targets = tuple(values.get("targ", ()))
         if "getTargs" in wants:
-            targets = sky.targets(submission.name, position, now) or _not_resolved("No observations found.")
+            targets = sky.targets(submission.name, position, now)
+            if not targets:
+                raise NotResolved("No observations found.")
             found["targ"] = targets
         if "getT0" in wants or "Tstart" not in values:
             trigger = sky.trigger(submission.name, targets, position, now)
             if trigger is not None:
                 found["Tstart"] = trigger
             elif "getT0" in wants:
-                _not_resolved("Could not determine T0.")
+                raise NotResolved("Could not determine T0.")
         return found
 
-    def _plan(
-        self, job: Job, products: Sequence[Product], queue: Queue, scenario: Scenario, fault: Fault | None
-    ) -> tuple[Build, ...]:
-        now = job.submitted_at
-        observations = self._observations(job.parameters, now)
-        wishes = [_faulty(self._wish(job, product, observations, scenario), fault) for product in products]
-        return queueing.plan(wishes, now, _rules(scenario.at(now)), queue)
-
-    def _observations(self, job_pars: Mapping[str, Any], now: float) -> tuple[Observation, ...]:
-        sky = self.stage.sky
-        if sky.world.forces("no_data", str(job_pars.get("name", ""))):
-            return ()
-        targets, position = selection.targets(job_pars), selection.position(job_pars)
-        return sky.observations(targets, position, now, selection.t0(job_pars))
-
-    def _wish(self, job: Job, product: Product, archive: Sequence[Observation], scenario: Scenario) -> Wish:
-        key = (job.job_id, product.value)
-        epoch, seed = scenario.at(job.submitted_at), scenario.seed
-        chosen = selection.selected(product, job.parameters, archive)
-        items = tuple(s.name for s in selection.slices(job.parameters, chosen)) if product is Product.SPECTRUM else ()
-        bands = len(str(job.parameters.get("imen", "")).split(","))
-        scatter = epoch["durations.scatter"] * (_SCATTER_OF_POSITIONS if product is Product.STANDARD_POS else 1)
-        noise = math.exp(scatter * normal(seed, "duration", *key)) * epoch["durations.factor"]
-        sizes = {"observations": len(chosen), "spectra": len(items), "bands": bands}
-        length = duration(product, job.parameters, **sizes, noise=noise)
-        outcome = _drawn_outcome(epoch, uniform(seed, "outcome", *key))
-        if outcome is StatusCode.COMPLETE and not _has_data(product, chosen):
-            outcome = StatusCode.FAILED
-        waits = queueing.waits_for_position(job.parameters, product)
-        return Wish(product, length, outcome, len(chosen), items, waits)
+    def _wishes(self, job: Job, products: Sequence[Product], moment: Moment, fault: Fault | None) -> list[Wish]:
+        """Work out each product of a submission: length, outcome and contents, by chance and by the archive."""
+        sky, pars = self.stage.sky, job.parameters
+        archive: Sequence[Observation] = ()
+        if not sky.world.forces("no_data", str(pars.get("name", ""))):
+            targets, position, t0 = selection.targets(pars), selection.position(pars), selection.t0(pars)
+            archive = sky.observations(targets, position, moment.now, t0)
+        wishes = [_wish(job, product, archive, moment) for product in products]
+        if fault is None:
+            return wishes
+        return [_failing(wish, fault) if fault.product in ("", wish.product.value) else wish for wish in wishes]
 
     def cancel(self, user: str, job_id: int, names: Sequence[str]) -> dict[str, CancelCode]:
         """Cancel products of a job by their short names; unknown names get a code of their own."""
         known = {product.value: product for product in Product}
         with self.store.transaction() as facts:
-            now = self.clock.now()
+            moment = self.begin(facts)
             job = self.owned(facts, user, job_id)
-            after, codes = queueing.cancel(job, [known[name] for name in names if name in known], now)
+            after, codes = cancel_products(job, [known[name] for name in names if name in known], moment.now)
             if after != job:
                 facts.save_jobs([after])
-                self._replan(facts, now, nobody_later=True)
+                self._replan(facts, moment, earlier_only=True)
         return {name: codes[known[name]] if name in known else CancelCode.NO_SUCH_PRODUCT for name in names}
 
-    def replan(self) -> None:
-        """Plan anew what has not started: to be called when the slots have changed."""
-        with self.store.transaction() as facts:
-            self._replan(facts, self.clock.now(), nobody_later=False)
+    def replan(self, facts: Facts) -> None:
+        """Plan again what has not started, within the transaction that changed the slots."""
+        self._replan(facts, self.begin(facts), earlier_only=False)
 
-    def _replan(self, facts: Facts, now: float, *, nobody_later: bool) -> None:
-        scenario = self.stage.scenario(facts)
+    def _replan(self, facts: Facts, moment: Moment, *, earlier_only: bool) -> None:
+        now, scenario, epoch = moment
         jobs = facts.unfinished(now)
-        planned = queueing.replan(jobs, now, _rules(scenario.at(now)), scenario, nobody_later=nobody_later)
+        planned = replan_jobs(jobs, now, _rules(epoch), scenario, earlier_only=earlier_only)
         facts.save_jobs(new for old, new in zip(jobs, planned, strict=True) if new != old)
 
     # looking ------------------------------------------------------------------------------------------------
 
     def status(
-        self, user: str, job_id: int, names: Sequence[str], with_progress: Collection[str]
+        self,
+        user: str,
+        job_id: int,
+        names: Sequence[str],
+        with_progress: Collection[str],
+        moment: Moment | None = None,
     ) -> dict[str, ProductStatus]:
-        """Status of products by short name, with progress for those in `with_progress`."""
+        """Return the status of products by short name, with progress for those in `with_progress`."""
         with self.store.reading() as facts:
-            now = self.clock.now()
+            now = (moment or self.begin(facts)).now
             job = self.owned(facts, user, job_id)
         builds = {build.product.value: build for build in job.builds}
         return {name: _status(builds.get(name), job, now, progress=name in with_progress) for name in names}
 
-    def count(self, user: str) -> int:
+    def count(self, user: str, moment: Moment | None = None) -> int:
         """Return how many of a user's jobs have products that have not ended."""
         with self.store.reading() as facts:
+            now = (moment or self.begin(facts)).now
             self._require_user(facts, user)
-            return facts.count_active(user, self.clock.now())
+            return facts.count_active(user, now)
 
-    def list_jobs(self, user: str) -> list[Listed]:
+    def list_jobs(self, user: str, moment: Moment | None = None) -> list[Listed]:
         """Return all jobs of a user, most recent first."""
         with self.store.reading() as facts:
+            now, scenario, _ = moment or self.begin(facts)
             self._require_user(facts, user)
-            now = self.clock.now()
             rows = facts.list_jobs(user)
-        has_products = _keeper(self.stage.scenario(), now)
+        has_products = _keeper(scenario, now)
         sets = {text: frozenset(map(Product, text.split(","))) for text in {products for *_, products, _ in rows}}
         return [
             Listed(number, name, submitted_at, sets[products], has_products(ended_at))
@@ -236,18 +255,18 @@ class JobService:
         with self.store.reading() as facts:
             return self.owned(facts, user, job_id)
 
-    def page(self, job_id: int) -> Page:
+    def page(self, job_id: int, moment: Moment | None = None) -> Page:
         """Return what anyone who knows its address may see of a job (documented)."""
         with self.store.reading() as facts:
-            now = self.clock.now()
+            now, scenario, _ = moment or self.begin(facts)
             job = facts.job(job_id) or no_such_job(job_id)
         statuses = {build.product: _status(build, job, now, progress=True) for build in job.builds}
-        return Page(job, now, statuses, expired=now >= self.stage.scenario().expires_at(job.ended_at))
+        return Page(job, now, statuses, expired=now >= scenario.expires_at(job.ended_at))
 
     # users --------------------------------------------------------------------------------------------------
 
     def register(self, address: str) -> User:
-        """Take a registration; it counts once its link has been followed (documented)."""
+        """Accept a registration; it counts once the link has been followed (documented)."""
         if not isinstance(address, str) or not _ADDRESS.fullmatch(address.strip()):
             raise Refusal("Please give a valid e-mail address, such as name@institute.org")
         with self.store.transaction() as facts:
@@ -264,12 +283,12 @@ class JobService:
             if user is None:
                 raise Refusal("This confirmation link is not known; please register again")
             if user.confirmed_at is None:
-                user = replace(user, confirmed_at=self.clock.now())
+                user = replace(user, confirmed_at=self.begin(facts).now)
                 facts.save_user(user)
         return user
 
     def link_token(self, address: str) -> str:
-        """Return what the confirmation link of an address carries."""
+        """Return the token in the confirmation link of an address."""
         return f"{bits(self.stage.given.seed, 'registration', user_key(address), size=16):032x}"
 
     def _require_user(self, facts: Facts, address: Any) -> None:
@@ -282,7 +301,7 @@ class JobService:
             raise UserRefused(address[:320])
 
     def owned(self, facts: Facts, user: str, job_id: int) -> Job:
-        """Return a job, or refuse whoever does not own it."""
+        """Return a job, or refuse a user who does not own it."""
         self._require_user(facts, user)
         job = facts.job(job_id) or no_such_job(job_id)
         if user_key(job.user) != user_key(user):
@@ -290,44 +309,22 @@ class JobService:
         return job
 
 
-def _keeper(scenario: Scenario, now: float) -> Callable[[float], bool]:
-    """Return whether products of a job that ended at a given moment are kept at `now`.
-
-    What ended later is never removed earlier, so in a long list few moments have to be worked out.
-    """
-    gone, kept = -NEVER, NEVER
-
-    def has_products(ended_at: float) -> bool:
-        nonlocal gone, kept
-        if gone < ended_at < kept:
-            if now < scenario.expires_at(ended_at):
-                kept = ended_at
-            else:
-                gone = ended_at
-        return ended_at >= kept
-
-    return has_products
-
-
-def _rules(epoch: Epoch) -> Rules:
-    return Rules(epoch["queue.requested_s"], epoch["queue.dispatch_every_s"], epoch["queue.run_limit_s"])
-
-
-def _status(build: Build | None, job: Job, now: float, *, progress: bool) -> ProductStatus:
-    if build is None:
-        return ProductStatus(None, {"GotProgress": 0})
-    code = queueing.status_at(build, now)
-    shown = progress and code is StatusCode.RUNNING
-    return ProductStatus(code, progress_at(build, job.parameters, now) if shown else {"GotProgress": 0})
-
-
-def _faulty(wish: Wish, fault: Fault | None) -> Wish:
-    """Let a planned failure of the submission befall the product it names, or each."""
-    if fault is None or fault.product not in ("", wish.product.value):
-        return wish
-    if fault.kind == "stuck":
-        return wish._replace(duration_s=NEVER)
-    return wish._replace(outcome=StatusCode(fault.code)) if fault.kind == "product-failed" else wish
+def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Moment) -> Wish:
+    """Work out one product from the observations of its job; chance is keyed by seed, job and product."""
+    epoch, seed, key = moment.epoch, moment.scenario.seed, (job.job_id, product.value)
+    chosen = selection.selected(product, job.parameters, archive)
+    items = tuple(s.name for s in selection.slices(job.parameters, chosen)) if product is Product.SPECTRUM else ()
+    bands = len(str(job.parameters.get("imen", "")).split(","))
+    scatter = epoch["durations.scatter"] * (_SCATTER_OF_POSITIONS if product is Product.STANDARD_POS else 1)
+    noise = math.exp(scatter * normal(seed, "duration", *key)) * epoch["durations.factor"]
+    sizes = {"observations": len(chosen), "spectra": len(items), "bands": bands}
+    length = duration(product, job.parameters, **sizes, noise=noise)
+    outcome = _drawn_outcome(epoch, uniform(seed, "outcome", *key))
+    mode = "PC" if product in _NEEDS_PHOTON_COUNTING else None
+    if outcome is StatusCode.COMPLETE and sum(observation.exposure(mode) for observation in chosen) <= 0:
+        outcome = StatusCode.FAILED  # it cannot be made of these observations
+    waits = waits_for_position(job.parameters, product)
+    return Wish(product, length, outcome, len(chosen), items, waits)
 
 
 def _drawn_outcome(epoch: Epoch, drawn: float) -> StatusCode:
@@ -343,14 +340,42 @@ def _drawn_outcome(epoch: Epoch, drawn: float) -> StatusCode:
     return StatusCode.COMPLETE
 
 
-def _has_data(product: Product, chosen: Sequence[Observation]) -> bool:
-    """Whether a product can be made of these observations at all; two-dimensional ones need photon counting mode."""
-    mode = "PC" if product in _NEEDS_PHOTON_COUNTING else None
-    return sum(observation.exposure(mode) for observation in chosen) > 0
+def _failing(wish: Wish, fault: Fault) -> Wish:
+    """Return a product as a planned fault changes it."""
+    if fault.kind == "stuck":
+        return wish._replace(duration_s=NEVER)
+    return wish._replace(outcome=StatusCode(fault.code)) if fault.kind == "product-failed" else wish
 
 
-def _not_resolved(words: str) -> NoReturn:
-    raise NotResolved(words)
+def _rules(epoch: Epoch) -> Rules:
+    return Rules(epoch["queue.requested_s"], epoch["queue.dispatch_every_s"], epoch["queue.run_limit_s"])
+
+
+def _status(build: Build | None, job: Job, now: float, *, progress: bool) -> ProductStatus:
+    if build is None:
+        return ProductStatus(None, {"GotProgress": 0})
+    code = status_at(build, now)
+    shown = progress and code is StatusCode.RUNNING
+    return ProductStatus(code, progress_at(build, job.parameters, now) if shown else {"GotProgress": 0})
+
+
+def _keeper(scenario: Scenario, now: float) -> Callable[[float], bool]:
+    """Return a function: whether the products of a job that ended at a given time [s] are kept at `now`.
+
+    Products of a job that ended later are never removed earlier, so a long list needs few calls of `expires_at`.
+    """
+    gone, kept = -NEVER, NEVER
+
+    def has_products(ended_at: float) -> bool:
+        nonlocal gone, kept
+        if gone < ended_at < kept:
+            if now < scenario.expires_at(ended_at):
+                kept = ended_at
+            else:
+                gone = ended_at
+        return ended_at >= kept
+
+    return has_products
 
 
 def no_such_job(job_id: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What the one who runs the simulator may do: move time, change values, plan failures, look at the journal."""
+"""Use cases of the operator: move time, change settings, plan faults, read the journal, save and load the state."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from typing import TYPE_CHECKING, Any
 from ..clocks.base import ScaledClock
 from ..clocks.virtual import VirtualClock
 from ..core.errors import Refusal
-from ..core.faults import ANY, Fault, never_fired, which
+from ..core.faults import ANY, Fault, find_fault, never_fired
 from ..core.model import User
-from ..reports import courtesy
-from ..scenario.scenario import ScenarioError, as_record, check_same, check_values
+from ..core.queue import next_change
+from ..reports.courtesy import courtesy_report, iso_text
+from ..scenario.files import check_same_scenario, scenario_record
+from ..scenario.settings import ScenarioError, check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..core.journal import Journal
     from ..core.model import Job
+    from ..scenario.in_force import Moment
+    from ..storage.facts import Facts
     from .jobs import JobService
 
 
 END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
-"""Service time does not go further [s]: the observing plan of the sky is made year by year."""
+"""Simulated time ends here [s]: the observing schedule of the sky is made year by year."""
 
 
 class ControlError(ValueError):
-    """A wish of the operator that cannot be granted; the text says why. Nothing was changed."""
+    """A request of the operator that is refused; the text says why. Nothing was changed."""
 
 
 class Controls:
@@ -42,39 +46,39 @@ class Controls:
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
         self._store, self._clock, self._stage = jobs.store, jobs.clock, jobs.stage
-        self._register_scenario()
-
-    def _register_scenario(self) -> None:
-        """Put users and planned failures of the scenario where the service looks for them, once."""
-        given = self._stage.given
         with self._store.transaction() as facts:
-            kept = facts.meta("scenario")
-            facts.set_meta("scenario", json.dumps(as_record(given)))
-            if kept is not None:
-                check_same(json.loads(kept), given)
-                return
-            for address in self._stage.given.users:
-                facts.save_user(User(address, self._jobs.link_token(address), self._clock.now()))
-            for fault in self._stage.given.faults:
-                facts.add_fault(fault.as_mapping())
-            self._stage.refresh(facts)
+            self._register_scenario(facts)
+
+    def _register_scenario(self, facts: Facts) -> None:
+        """Store the scenario with its users and planned faults, or check that the database holds this scenario."""
+        given = self._stage.given
+        stored = facts.meta("scenario")
+        facts.set_meta("scenario", json.dumps(scenario_record(given)))
+        if stored is not None:
+            check_same_scenario(json.loads(stored), given)
+            return
+        for address in given.users:
+            facts.save_user(User(address, self._jobs.link_token(address), self._jobs.begin(facts).now))
+        for fault in given.faults:
+            facts.add_fault(fault.as_mapping())
+        self._stage.refresh(facts)
 
     # time ---------------------------------------------------------------------------------------------------
 
     def clock(self) -> dict[str, Any]:
-        """Return service time [s] and what kind of clock it is."""
+        """Return simulated time [s] and the kind of clock."""
         now = self._clock.now()
         kind = "virtual"
         factor: dict[str, float] = {}
         if isinstance(self._clock, ScaledClock):
             kind = "system" if self._clock.factor == 1 else "scaled"
             factor = {"factor": self._clock.factor}
-        return {"now": now, "kind": kind, "iso": courtesy.iso(now)} | factor
+        return {"now": now, "kind": kind, "iso": iso_text(now)} | factor
 
     def advance(self, seconds: float) -> dict[str, Any]:
-        """Move time on by `seconds` and return the clock."""
+        """Move time forward by `seconds` and return the clock."""
         if self._clock.now() + seconds > END_OF_TIME:
-            raise ControlError(f"service time ends at {courtesy.iso(END_OF_TIME)}")
+            raise ControlError(f"simulated time ends at {iso_text(END_OF_TIME)}")
         try:
             self._clock.advance(seconds)
         except ValueError as error:
@@ -82,29 +86,33 @@ class Controls:
         return self.clock()
 
     def set_clock(self, now: float) -> dict[str, Any]:
-        """Move time on to `now` [s]; it never goes back."""
-        step = now - self._clock.now()
-        if step < 0:
-            raise ControlError(f"service time is {courtesy.iso(self._clock.now())} and never goes back")
-        return self.advance(step)
+        """Move time forward to `now` [s]; it never goes back."""
+        before = self._clock.now()
+        if now < before:
+            raise ControlError(f"simulated time is {iso_text(before)} and never goes back")
+        return self.advance(now - before)
 
-    # what is in force ---------------------------------------------------------------------------------------
+    def is_virtual(self) -> bool:
+        """Return whether time stands still until someone sleeps or moves it."""
+        return isinstance(self._clock, VirtualClock)
+
+    # settings and users -------------------------------------------------------------------------------------
 
     def scenario(self) -> dict[str, Any]:
         """Return every setting in force now, by dotted name."""
         return dict(self._jobs.epoch().values)
 
     def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Change settings from now on and return all in force."""
+        """Change settings from now on, and return all in force."""
         try:
-            check_values(values)
+            check_settings(values)
         except ScenarioError as error:
             raise ControlError(str(error)) from error
         with self._store.transaction() as facts:
-            facts.add_change(self._clock.now(), values)
+            facts.add_change(self._jobs.begin(facts).now, values)
             self._stage.refresh(facts)
-        if any(name.startswith(("queue.", "background.", "service.")) for name in values):
-            self._jobs.replan()
+            if any(name.startswith(("queue.", "background.", "service.")) for name in values):
+                self._jobs.replan(facts)
         return self.scenario()
 
     def add_user(self, address: str) -> dict[str, Any]:
@@ -115,109 +123,118 @@ class Controls:
             raise ControlError(str(error)) from error
         return {"email": user.address, "confirmed_at": user.confirmed_at}
 
-    # failures -----------------------------------------------------------------------------------------------
+    def users(self) -> list[User]:
+        """Return all registered users, by address."""
+        with self._store.reading() as facts:
+            return facts.users()
+
+    # faults -------------------------------------------------------------------------------------------------
 
     def faults(self) -> list[dict[str, Any]]:
-        """Return the planned failures, with how often each fired."""
+        """Return the planned faults with their numbers, and how often each was triggered."""
         with self._store.reading() as facts:
-            return [_told(rule, number, fired) for number, rule, fired in facts.faults()]
+            return [_listed(rule, number, fired) for number, rule, fired in facts.faults()]
 
     def plan_fault(self, rule: Mapping[str, Any]) -> dict[str, Any]:
-        """Plan a failure."""
+        """Plan a fault."""
         try:
-            kept = Fault.from_mapping(rule, self._stage.given.start).as_mapping()
+            checked = Fault.from_mapping(rule, self._stage.given.start).as_mapping()
         except ValueError as error:
             raise ControlError(str(error)) from error
         with self._store.transaction() as facts:
-            number = facts.add_fault(kept)
+            number = facts.add_fault(checked)
             self._stage.refresh(facts)
-        return _told(kept, number, 0)
+        return _listed(checked, number, 0)
 
     def clear_faults(self) -> list[dict[str, Any]]:
-        """Forget all planned failures."""
+        """Remove all planned faults."""
         with self._store.transaction() as facts:
             facts.delete_faults()
             self._stage.refresh(facts)
         return []
 
-    def meet(self, operation: str) -> Fault | None:
-        """Return the planned failure that a call of `operation` meets, and count it.
+    def meet(self, operation: str, moment: Moment | None = None) -> Fault | None:
+        """Return the planned fault that a call of `operation` triggers, if any, and count the call.
 
-        Calls are counted from the moment the first failure was planned.
+        Calls are counted from the first planned fault on.
         """
         if not self._stage.faults:
             return None
         with self._store.transaction() as facts:
+            now = (moment or self._jobs.begin(facts)).now
             planned, fired = self._stage.faults, {number: count for number, _, count in facts.faults()}
             call = facts.count_call(operation)
-            met = which(planned, operation, call, self._clock.now(), seed=self._stage.given.seed, fired=fired)
-            if met is not None:
-                facts.fired(met)
-        return None if met is None else planned[met]
+            triggered = find_fault(planned, operation, call, now, seed=self._stage.given.seed, fired=fired)
+            if triggered is not None:
+                facts.fired(triggered)
+        return None if triggered is None else planned[triggered]
 
     def never_fired(self) -> list[Fault]:
-        """Return the planned failures that no call has met."""
+        """Return the planned faults that no call has triggered."""
         with self._store.reading() as facts:
             fired = {number: count for number, _, count in facts.faults()}
         return never_fired(self._stage.faults, fired)
 
-    # what happened ------------------------------------------------------------------------------------------
+    # calls and jobs -----------------------------------------------------------------------------------------
 
     def journal(self, newest: int | None = None, **wanted: Any) -> Journal:
-        """Return the entries that match, in the order of the calls; the `newest` of them if a number is given."""
+        """Return the matching entries in the order of the calls, or the `newest` of them."""
         found = self._store.journal().where(**wanted)
         return found if newest is None else type(found)(found.entries[-newest:] if newest else ())
 
+    def last_calls(self, number: int = 10) -> Sequence[str]:
+        """Return the last calls, a line each."""
+        return str(self.journal(newest=number)).splitlines()
+
     def jobs(self) -> list[Job]:
-        """Return every job there is, by number."""
+        """Return every job, by number."""
         with self._store.reading() as facts:
             return facts.all_jobs()
 
+    def next_change(self) -> float | None:
+        """Return when the status of some product changes next [s]; None if no status changes any more."""
+        with self._store.reading() as facts:
+            now = self._jobs.begin(facts).now
+            return next_change(facts.unfinished(now), now)
+
     def report(self) -> dict[str, Any]:
-        """Return how considerate the callers were, in service time alone."""
-        now, scenario = self._clock.now(), self._stage.scenario()
-        return courtesy.courtesy(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
+        """Return the courtesy report; all times in it are simulated."""
+        now, scenario, _ = self._jobs.begin()
+        return courtesy_report(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
 
     # the whole state ----------------------------------------------------------------------------------------
 
     def save(self) -> dict[str, Any]:
-        """Return all there is as JSON-ready data."""
-        self._store.journal()
+        """Return the whole state as JSON-ready data."""
+        self._store.flush()
         with self._store.reading() as facts:
-            return {"now": self._clock.now(), "tables": facts.dump()}
+            return {"now": self._jobs.begin(facts).now, "tables": facts.dump()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Put back a state that was saved; time moves on to it if it is later."""
+        """Replace everything by a saved state; time moves forward to it if it is later."""
         tables, now = state.get("tables"), state.get("now")
         if not isinstance(tables, dict) or not isinstance(now, int | float) or not 0 <= now <= END_OF_TIME:
             raise ControlError("a state has `now` and `tables`; use one that was saved here")
         try:
             with self._store.transaction() as facts:
                 facts.restore(tables)
-                facts.set_meta("scenario", json.dumps(as_record(self._stage.given)))
+                facts.set_meta("scenario", json.dumps(scenario_record(self._stage.given)))
                 self._stage.refresh(facts)
         except ValueError as error:
             raise ControlError(f"this is not a state that was saved here: {error}") from error
-        if now > self._clock.now():
-            self._clock.advance(now - self._clock.now())
+        before = self._clock.now()
+        if now > before:
+            self._clock.advance(now - before)
 
     def reset(self) -> dict[str, Any]:
-        """Forget all jobs, changes, calls and users; the scenario begins anew. Time goes on."""
-        self._store.clear()
-        with self._store.reading() as facts:
-            self._stage.refresh(facts)
-        self._register_scenario()
+        """Remove all jobs, changes, calls and users; the scenario begins again. Time goes on."""
+        with self._store.transaction() as facts:
+            self._store.discard_calls()
+            facts.clear()
+            self._register_scenario(facts)
         return self.clock()
 
-    def last_calls(self, number: int = 10) -> Sequence[str]:
-        """Return the last calls, a line each."""
-        return str(self.journal(newest=number)).splitlines()
 
-    def is_virtual(self) -> bool:
-        """Whether time stands still until somebody moves it."""
-        return isinstance(self._clock, VirtualClock)
-
-
-def _told(rule: Mapping[str, Any], number: int, fired: int) -> dict[str, Any]:
-    """Return a planned failure as the operator sees it: always with its operation."""
+def _listed(rule: Mapping[str, Any], number: int, fired: int) -> dict[str, Any]:
+    """Return a planned fault as the operator sees it, always with its operation."""
     return {"id": number, "operation": ANY} | dict(rule) | {"fired": fired}

@@ -1,7 +1,7 @@
-"""What the official client calls parameters, where the wire calls them otherwise (documented). Pure.
+"""Names of parameters in the official client that differ from their wire names (documented). Pure.
 
-``main.php`` takes light curve parameters by these names; elsewhere they are a slip of callers who write the raw form,
-and the journal says so.
+``main.php`` accepts light curve parameters by these names; elsewhere they are a mistake of the caller, which the
+journal notes.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ _WIRE_NAMES = LIGHT_CURVE | _OTHERS
 
 
 def nearest_misses(raw: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each key of a submission that the service ignores though it looks like a parameter."""
-    return [sentence for key in raw if key not in _KNOWN and (sentence := _nearest(key))]
+    """Return a sentence for each key of a submission that looks like a parameter but that the service ignores."""
+    return [sentence for key in raw if key not in _KNOWN and (sentence := _nearest_miss(key))]
 
 
-@lru_cache(1024)  # the same few keys come again and again
-def _nearest(key: str) -> str | None:
+@lru_cache(1024)  # callers send the same few keys in every submission
+def _nearest_miss(key: str) -> str | None:
     if key in _WIRE_NAMES:
         return f"`{key}` is a python name; the service calls it `{_WIRE_NAMES[key]}`"
     near = difflib.get_close_matches(key[:40], sorted(_KNOWN), n=1, cutoff=0.75)

@@ -1,10 +1,12 @@
-"""What parameters demand of one another: which must be supplied when, and which values go together. Pure."""
+"""Relations between parameters: which must be given when, and which values fit together. Pure."""
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.model import Product
+from ..core.selection import letters_and_digits
 from .table import Group
 from .values import shown
 
@@ -16,7 +18,7 @@ _INTERVALS = (1, 2, 3, 4)
 
 
 class Situation(NamedTuple):
-    """What a rule may look at: values given or defaulted, and the products asked for."""
+    """Input of a rule: values given or defaulted, and the requested products."""
 
     values: Mapping[str, Any]
     products: frozenset[Product]
@@ -30,16 +32,16 @@ def _position_needed(s: Situation) -> bool:
     return not s.values["getCoords"] and s.products != {Product.SOURCE_DET}
 
 
-def _when(product: Product, name: str | None = None, value: Any = True) -> Callable[[Situation], bool]:
+def _if_requested(product: Product, name: str | None = None, value: Any = True) -> Callable[[Situation], bool]:
     return lambda s: product in s.products and (name is None or s.values.get(name) == value)
 
 
-def _interval(number: int, partner: str) -> Callable[[Situation], bool]:
-    sliced = _when(Product.SPECTRUM, "timeslice", "user")
+def _interval_needed(number: int, partner: str) -> Callable[[Situation], bool]:
+    sliced = _if_requested(Product.SPECTRUM, "timeslice", "user")
     return lambda s: sliced(s) and (number == 1 or f"{partner}{number}" in s.values)
 
 
-_COUNTS = _when(Product.LIGHT_CURVE, "binMeth", "counts")
+_COUNTS = _if_requested(Product.LIGHT_CURVE, "binMeth", "counts")
 
 NEEDED: dict[str, Callable[[Situation], bool]] = {
     "UserID": _always,
@@ -49,57 +51,44 @@ NEEDED: dict[str, Callable[[Situation], bool]] = {
     "Dec": _position_needed,
     "cent": lambda s: bool(s.products & {Product.LIGHT_CURVE, Product.SPECTRUM}),
     "poserr": lambda s: bool(s.values.get("cent")),
-    "binMeth": _when(Product.LIGHT_CURVE),
+    "binMeth": _if_requested(Product.LIGHT_CURVE),
     "pccounts": _COUNTS,
     "wtcounts": _COUNTS,
     "dynamic": _COUNTS,
-    "uselcobs": _when(Product.LIGHT_CURVE, "lcobs", "user"),
-    "specz": _when(Product.SPECTRUM),
-    "zval": _when(Product.SPECTRUM, "specz"),
-    "usespecobs": _when(Product.SPECTRUM, "specobs", "user"),
-    **{f"rname{n}": _interval(n, "gti") for n in _INTERVALS},
-    **{f"gti{n}": _interval(n, "rname") for n in _INTERVALS},
+    "uselcobs": _if_requested(Product.LIGHT_CURVE, "lcobs", "user"),
+    "specz": _if_requested(Product.SPECTRUM),
+    "zval": _if_requested(Product.SPECTRUM, "specz"),
+    "usespecobs": _if_requested(Product.SPECTRUM, "specobs", "user"),
+    **{f"rname{n}": _interval_needed(n, "gti") for n in _INTERVALS},
+    **{f"gti{n}": _interval_needed(n, "rname") for n in _INTERVALS},
     "useposobs": lambda s: bool(s.products & _POSITIONS) and s.values["posobs"] == "user",
-    "useimobs": _when(Product.IMAGE, "imobs", "user"),
-    "usedetobs": _when(Product.SOURCE_DET, "detobs", "user"),
+    "useimobs": _if_requested(Product.IMAGE, "imobs", "user"),
+    "usedetobs": _if_requested(Product.SOURCE_DET, "detobs", "user"),
 }
-"""When a parameter must be supplied (documented; that each later interval needs both its halves: assumed)."""
+"""Conditions under which a parameter must be given (documented; that later intervals need both parts: assumed)."""
 
-_AT_LEAST = (("soft1", "minen"), ("hard1", "minen"))  # documented
-_AT_MOST = (("soft2", "maxen"), ("hard2", "maxen"))  # documented
-_BELOW = (("minen", "maxen"), ("soft1", "soft2"), ("hard1", "hard2"))  # assumed
+_ENERGIES: tuple[tuple[str, Callable[[float, float], bool], str, str], ...] = (
+    ("soft1", operator.ge, "at least", "minen"),  # documented, as are the next three
+    ("hard1", operator.ge, "at least", "minen"),
+    ("soft2", operator.le, "at most", "maxen"),
+    ("hard2", operator.le, "at most", "maxen"),
+    ("minen", operator.lt, "below", "maxen"),  # assumed, as are the next two
+    ("soft1", operator.lt, "below", "soft2"),
+    ("hard1", operator.lt, "below", "hard2"),
+)
 
 
 def broken_relations(situation: Situation, unread: Collection[str]) -> Iterator[str]:
-    """Yield a sentence for every two values that do not go together; those in `unread` are left alone."""
+    """Yield a sentence for each pair of values that do not fit together; values in `unread` are skipped."""
     values, products = situation
     if Product.LIGHT_CURVE in products:
-        for name, other in (*_AT_LEAST, *_AT_MOST, *_BELOW):
-            if {name, other}.isdisjoint(unread):
-                yield from _broken_energies(name, values[name], other, values[other])
+        for name, holds, words, other in _ENERGIES:
+            if {name, other}.isdisjoint(unread) and not holds(values[name], values[other]):
+                yield f"{name} is {values[name]:g}, but must be {words} {other} ({values[other]:g})"
     if Product.SPECTRUM in products:
-        yield from _broken_names([(f"rname{n}", values[f"rname{n}"]) for n in _INTERVALS if f"rname{n}" in values])
-
-
-def _broken_energies(name: str, value: float, other: str, limit: float) -> Iterator[str]:
-    if (name, other) in _AT_LEAST and value < limit:
-        yield f"{name} is {value:g}, but must be at least {other} ({limit:g})"
-    elif (name, other) in _AT_MOST and value > limit:
-        yield f"{name} is {value:g}, but must be at most {other} ({limit:g})"
-    elif (name, other) in _BELOW and value >= limit:
-        yield f"{name} is {value:g}, but must be below {other} ({limit:g})"
-
-
-def _broken_names(names: list[tuple[str, str]]) -> Iterator[str]:
-    """Spectra are known, and their files named, by letters and digits of the interval's name (documented)."""
-    seen: set[str] = set()
-    for name, value in names:
-        word = interval_word(value)
-        if not word or word in seen:
-            yield f"{name} is {shown(value)}, but must have letters or digits, and others than the intervals before it"
-        seen.add(word)
-
-
-def interval_word(name: str) -> str:
-    """Return the letters and digits of an interval's name, as its files are called (documented)."""
-    return "".join(c for c in name if c.isascii() and c.isalnum())
+        seen = {""}
+        for name in (f"rname{n}" for n in _INTERVALS if f"rname{n}" in values):
+            word = letters_and_digits(values[name])
+            if word in seen:  # files of spectra are named by it
+                yield f"{name} is {shown(values[name])}, but must have letters or digits that no interval before it has"
+            seen.add(word)

@@ -1,7 +1,8 @@
-"""Every parameter the service knows, as data: kind, built-in default, stored form, limits.
+"""Table of all parameters of the service: kind, built-in default, stored form, limits.
 
-Written from the published documentation, independently of the client's table and of the contract; the order is the
-one in which a documented answer lists what the caller did not give. Ranges other than that of ``poserr`` are assumed.
+Written from the published documentation, independently of the client's table and of the contract; the order is
+that in which a documented answer lists the parameters that the caller did not give. Ranges other than that of
+``poserr`` are assumed.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 HUGE = 1e9
-"""No number of this service is larger, times excepted."""
+"""Largest number that the service accepts, except for times."""
 
 
 class Kind(Enum):
-    """How the value of a parameter is written."""
+    """Form of the value of a parameter."""
 
     FLAG = "0 or 1"
     WHOLE = "a whole number"
@@ -37,7 +38,7 @@ class Kind(Enum):
 
 
 class Group(Enum):
-    """Which products make a default worth telling; the empty group always does."""
+    """Products for which a default is echoed; a default of the empty group is always echoed."""
 
     ALWAYS = ()
     LIGHT_CURVE = (Product.LIGHT_CURVE,)
@@ -45,7 +46,7 @@ class Group(Enum):
     POSITION = (Product.STANDARD_POS, Product.ENHANCED_POS, Product.ASTROM_POS)
     IMAGE = (Product.IMAGE,)
     SOURCE_DET = (Product.SOURCE_DET,)
-    ASKED = ("told only to those who asked",)
+    ASKED = ("echoed only on request",)
 
     def concerns(self, products: Collection[Product]) -> bool:
         """Whether a job for these products has this group."""
@@ -54,20 +55,20 @@ class Group(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter as the service sees it.
+    """One parameter of the service.
 
     Parameters
     ----------
     name
-        Wire name: what is echoed, and what problems are reported under.
+        Wire name; echoes and error messages use it.
     kind
-        How it is written.
+        Form of its value.
     group
-        For which products its default is echoed.
+        Products for which its default is echoed.
     default
-        Built-in value when the caller gives none, as a caller could write it; None if there is none.
+        Built-in value, as a caller could write it; None if there is none.
     as_text
-        Whether numbers and flags are stored, and so echoed, as JSON strings (documented for each by an example).
+        Whether numbers and flags are stored and echoed as JSON strings (documented for each by an example).
     unit
         Unit of a number.
     low, high
@@ -77,11 +78,11 @@ class Parameter:
     choices
         Allowed words.
     codes
-        Other words and internal numbers that mean the same; taken, never echoed.
+        Other words and internal numbers with the same meaning; accepted, never echoed.
     also
-        Other spellings of the name; taken, never echoed.
+        Other spellings of the name; accepted, never echoed.
     server_only
-        Whether only the service sets it; a copied request may send it back, to no effect.
+        Whether only the service sets it; a value in a request has no effect.
     """
 
     name: str
@@ -124,24 +125,17 @@ def _server(name: str, group: Group, default: Any) -> Parameter:
     return Parameter(name, kind, group, default, server_only=True)
 
 
-def _interval(number: int) -> tuple[Parameter, Parameter]:
-    return (
-        Parameter(f"rname{number}", Kind.TEXT, Group.SPECTRUM),
-        Parameter(f"gti{number}", Kind.RANGES, Group.SPECTRUM),
-    )
-
-
 _WHICH = "all user hours"
 _WHICH_CODES = {"1": "all", "2": "user", "3": "hours"}
 _MODES = "no pc wt both"
 _LC, _SPEC, _POS = Group.LIGHT_CURVE, Group.SPECTRUM, Group.POSITION
 
 TABLE: tuple[Parameter, ...] = (
-    # who asks
+    # the caller
     Parameter("UserID", Kind.TEXT),
     Parameter("api_name", Kind.TEXT),
     Parameter("api_version", Kind.VERSION),
-    # what for
+    # the request
     Parameter("name", Kind.TEXT),
     _flag("getCoords", Group.ASKED),
     _flag("getTargs", Group.ASKED, also=("getTarg",)),
@@ -219,10 +213,11 @@ TABLE: tuple[Parameter, ...] = (
     _positive("specobstime", _SPEC, 12, "hours"),
     _choice("specgrades", _SPEC, "all", "all 0 4"),
     Parameter("specstem", Kind.TEXT, _SPEC),
-    *_interval(1),
-    *_interval(2),
-    *_interval(3),
-    *_interval(4),
+    *(
+        parameter
+        for n in (1, 2, 3, 4)
+        for parameter in (Parameter(f"rname{n}", Kind.TEXT, _SPEC), Parameter(f"gti{n}", Kind.RANGES, _SPEC))
+    ),
     # positions, all three alike
     _positive("posRadius", _POS, 20, "arcsec", as_text=True),
     _choice("posobs", _POS, "hours", _WHICH, codes=_WHICH_CODES),
@@ -239,7 +234,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter("usedetobs", Kind.DATA, Group.SOURCE_DET),
     _choice("detbands", Group.SOURCE_DET, "total", "total all"),
     _flag("fitStrayLight", Group.SOURCE_DET, 1),
-    # worked out by the service if asked to, and then told last
+    # determined by the service on request, and then echoed last
     _number("RA", Group.ASKED, None, 0.0, 360.0, unit="deg", as_text=True),
     _number("Dec", Group.ASKED, None, -90.0, 90.0, unit="deg", as_text=True),
     Parameter("targ", Kind.TARGETS, Group.ASKED),

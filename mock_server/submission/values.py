@@ -1,6 +1,6 @@
-"""One value of a submission: from what a caller wrote to a Python value, and on to the form that is stored and echoed.
+"""One value of a submission: from the text of the caller to a Python value, and to the form that is stored and echoed.
 
-Pure. A value that cannot be taken raises ValueError, and its text completes "X is ..., but ...".
+Pure. An invalid value raises ValueError, whose text completes "X is ..., but ...".
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from ..core import timescales
-from .table import Kind
+from ..core import validation
+from ..core.timescales import parse_instant, parse_use_obs
+from .table import HUGE, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .table import Parameter
 
-_CONTROL = frozenset("&;|<>`$\\")
+_SHELL = frozenset("&;|<>`$\\")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TARGET = re.compile(r"\d{8}", re.ASCII)
 _BAND = re.compile(r"(\d*\.?\d+)-(\d*\.?\d+)", re.ASCII)
@@ -30,10 +31,10 @@ _MOST_BANDS = 20
 
 
 def clean(text: str) -> str:
-    """Return `text` without control characters and those with a meaning to a shell (documented: ``&`` and ``;``)."""
-    if text.isprintable() and _CONTROL.isdisjoint(text):  # nearly always
+    """Return `text` without control characters and those that a shell interprets (documented: ``&`` and ``;``)."""
+    if text.isprintable() and _SHELL.isdisjoint(text):  # nearly always
         return text.strip()
-    return "".join(c for c in text if c not in _CONTROL and not unicodedata.category(c).startswith("C")).strip()
+    return "".join(c for c in text if c not in _SHELL and not unicodedata.category(c).startswith("C")).strip()
 
 
 def is_missing(value: Any) -> bool:
@@ -46,19 +47,15 @@ def is_missing(value: Any) -> bool:
 def shown(value: Any, longest: int = 60) -> str:
     """Return a value as it may stand in a sentence to the caller, in at most `longest` characters."""
     match value:
-        case bool():
-            return "true" if value else "false"
         case str():
             text = clean(value)
-        case float():
-            text = repr(value)
-        case int():
-            text = str(value) if abs(value) < 10**30 else "a very large number"
         case list():
-            text = "a list"
+            return "a list"
+        case dict():
+            return "an object"
         case _:
-            text = "an object"
-    return text if len(text) <= longest else text[: longest - 3] + "..."
+            return validation.shown(value)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def read_value(parameter: Parameter, value: Any, *, relative: bool = False, t0: float | None = None) -> Any:
@@ -67,35 +64,35 @@ def read_value(parameter: Parameter, value: Any, *, relative: bool = False, t0: 
     Parameters
     ----------
     parameter
-        Which one.
+        Parameter of the value.
     value
-        As the caller wrote it; not missing.
+        Value from the caller; not missing.
     relative, t0
-        How times are meant: whether they count from T0, and T0 [s, Swift MET].
+        Whether times count from T0, and T0 [s, Swift MET].
 
     Raises
     ------
     ValueError
-        If the service does not take it; the text says what it must be.
+        If the value is invalid; the text says what it must be.
     """
     match parameter.kind:
         case Kind.FLAG:
-            return _flag(parameter, value)
+            return _read_flag(parameter, value)
         case Kind.WHOLE | Kind.NUMBER:
-            return _limited(parameter, value)
+            return _read_number(parameter, value)
         case Kind.MODELS:
-            return _models(parameter, value)
+            return _read_models(parameter, value)
         case _:
-            return _READERS[parameter.kind](parameter, _text(parameter, value), relative, t0)
+            return _READERS[parameter.kind](parameter, _read_text(parameter, value), relative, t0)
 
 
-def _text(parameter: Parameter, value: Any) -> str:
+def _read_text(parameter: Parameter, value: Any) -> str:
     written = str if parameter.kind is Kind.TEXT else str | int | float
     if isinstance(value, bool) or not isinstance(value, written):
         raise ValueError(f"must be {parameter.kind.value}")
     if parameter.kind is Kind.TARGETS and isinstance(value, int) and 0 <= value < 10**8:
         return f"{value:08d}"
-    plain = value if parameter.kind is Kind.VERSION else _plain(value)
+    plain = value if parameter.kind is Kind.VERSION else _without_point(value)
     text = clean(plain) if isinstance(plain, str) else shown(plain)
     longest = _LONGEST.get(parameter.kind, _LONGEST_TEXT)
     if len(text) > longest:
@@ -103,27 +100,22 @@ def _text(parameter: Parameter, value: Any) -> str:
     return text
 
 
-def _flag(parameter: Parameter, value: Any) -> bool:
-    word = shown(_plain(value)).casefold()
+def _read_flag(parameter: Parameter, value: Any) -> bool:
+    word = shown(_without_point(value)).casefold()
     word = {code.casefold(): meant for code, meant in parameter.codes.items()}.get(word, word)
     if word not in _TRUE + _FALSE:
         raise ValueError("must be 0 or 1")
     return word in _TRUE
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        return float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _limited(parameter: Parameter, value: Any) -> float | int:
-    number, low, high = _number(value), parameter.low, parameter.high
+def _read_number(parameter: Parameter, value: Any) -> float | int:
+    low, high = parameter.low, parameter.high
+    if isinstance(value, str):
+        number = float(value) if _NUMBER.fullmatch(value.strip()) else math.nan
+    elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= HUGE:
+        number = float(value)
+    else:
+        number = math.nan
     whole = parameter.kind is Kind.WHOLE
     above = number > low if parameter.above_low else number >= low
     if not (above and number <= high) or (whole and not number.is_integer()):
@@ -133,11 +125,11 @@ def _limited(parameter: Parameter, value: Any) -> float | int:
     return int(number) if whole else number
 
 
-def _models(parameter: Parameter, value: Any) -> list[str]:
+def _read_models(parameter: Parameter, value: Any) -> tuple[str, ...]:
     words = value.split(",") if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ValueError(f"must be {parameter.kind.value}")
-    models = list(dict.fromkeys(clean(word).casefold() for word in words))
+    models = tuple(dict.fromkeys(clean(word).casefold() for word in words))
     if not set(models) <= set(parameter.choices):
         raise ValueError(f"must be one of: {', '.join(parameter.choices)}")
     return models
@@ -147,47 +139,47 @@ def _as_written(_parameter: Parameter, text: str, *_: object) -> str:
     return text
 
 
-def _choice(parameter: Parameter, text: str, *_: object) -> str:
+def _read_choice(parameter: Parameter, text: str, *_: object) -> str:
     word = parameter.codes.get(text.casefold(), text.casefold())
     if word not in parameter.choices:
         raise ValueError(f"must be one of: {', '.join(parameter.choices)}")
     return word
 
 
-def _targets(_parameter: Parameter, text: str, *_: object) -> list[str]:
+def _read_targets(_parameter: Parameter, text: str, *_: object) -> tuple[str, ...]:
     inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
     targets = [target.strip() for target in inner.split(",")]
     if not all(_TARGET.fullmatch(target) for target in targets):
         raise ValueError("must be target IDs of eight digits, separated by commas")
-    return list(dict.fromkeys(targets))
+    return tuple(dict.fromkeys(targets))
 
 
-def _energies(parameter: Parameter, text: str, *_: object) -> list[tuple[float, float]]:
+def _read_energies(parameter: Parameter, text: str, *_: object) -> tuple[tuple[float, float], ...]:
     bands = [_BAND.fullmatch(band.strip()) for band in text.split(",")]
-    pairs = [(float(band[1]), float(band[2])) for band in bands if band]
+    pairs = tuple((float(band[1]), float(band[2])) for band in bands if band)
     inside = all(parameter.low <= low < high <= parameter.high for low, high in pairs)
     if len(pairs) < len(bands) or not inside or len(pairs) > _MOST_BANDS:
         raise ValueError(f"must be bands between {parameter.low:g} and {parameter.high:g} keV, such as 0.3-1.5,1.5-10")
     return pairs
 
 
-def _instant(_parameter: Parameter, text: str, *_: object) -> float:
+def _read_instant(_parameter: Parameter, text: str, *_: object) -> float:
     try:
-        met = timescales.parse_instant(text)
+        met = parse_instant(text)
     except (ValueError, OverflowError) as error:
         raise ValueError("must be a time: Swift MET, MJD, or a date") from error
     if not 0 <= met <= _LATEST:
-        raise ValueError("must be a time at which Swift may observe")
+        raise ValueError("must be a time between 2001 and 2102")
     return met
 
 
-def _data(parameter: Parameter, text: str, relative: bool, t0: float | None) -> str:
+def _read_data(parameter: Parameter, text: str, relative: bool, t0: float | None) -> str:
     try:
         if not text.isascii():
-            raise ValueError("only digits and points are read")
-        use = timescales.parse_use_obs(text, relative=relative, t0=t0)
+            raise ValueError("only ASCII characters are allowed")
+        use = parse_use_obs(text, relative=relative, t0=t0)
         if parameter.kind is Kind.RANGES and use.obsids:
-            raise ValueError("observation IDs cannot stand here")
+            raise ValueError("observation IDs are not allowed here")
     except (ValueError, OverflowError) as error:
         raise ValueError(f"must be {parameter.kind.value}: {shown(str(error), 120)}") from error
     return text
@@ -196,16 +188,16 @@ def _data(parameter: Parameter, text: str, relative: bool, t0: float | None) -> 
 _READERS: dict[Kind, Callable[..., Any]] = {
     Kind.TEXT: _as_written,
     Kind.VERSION: _as_written,
-    Kind.CHOICE: _choice,
-    Kind.TARGETS: _targets,
-    Kind.ENERGIES: _energies,
-    Kind.INSTANT: _instant,
-    Kind.DATA: _data,
-    Kind.RANGES: _data,
+    Kind.CHOICE: _read_choice,
+    Kind.TARGETS: _read_targets,
+    Kind.ENERGIES: _read_energies,
+    Kind.INSTANT: _read_instant,
+    Kind.DATA: _read_data,
+    Kind.RANGES: _read_data,
 }
 
 
-def _plain(value: Any) -> Any:
+def _without_point(value: Any) -> Any:
     """Return a number without a needless decimal point, anything else as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
@@ -218,9 +210,9 @@ def stored(parameter: Parameter, value: Any) -> Any:
         case Kind.TARGETS:
             return value[0] if len(value) == 1 else "{" + ",".join(value) + "}"
         case Kind.ENERGIES:
-            return ",".join(f"{_plain(low)}-{_plain(high)}" for low, high in value)
+            return ",".join(f"{_without_point(low)}-{_without_point(high)}" for low, high in value)
         case Kind.MODELS:
             return list(value)
         case _:
-            plain = _plain(value)
+            plain = _without_point(value)
     return str(plain) if parameter.as_text else plain

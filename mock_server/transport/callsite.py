@@ -1,4 +1,4 @@
-"""Which line of the user's own program is running: the innermost frame outside Python, its packages and ours."""
+"""The line of the user's program that made a call: the innermost frame outside Python, its packages and ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 @functools.cache
 def _short_name(filename: str) -> str | None:
-    """Return the file's name as a user would say it, or None if it is part of a library."""
+    """Return the file's name relative to the current folder, or None if it is part of a library."""
     if filename.startswith(("<frozen", *_LIBRARY)) or any(mark in filename for mark in _PACKAGES):
         return None
     here = os.getcwd() + os.sep

@@ -1,18 +1,18 @@
-"""How an answer fails on its way: the one private header by which the app tells whoever carries the answer.
+"""The private header by which the app says how an answer fails on its way.
 
-Pure: no I/O here. The carriers (a patched `requests`, a real socket) strip the header and play what it says.
+Pure: no I/O here. The carriers of answers (a patched `requests`, a real socket) remove the header and do what it says.
 
 =============  ==============================================================================
 value          meaning
 =============  ==============================================================================
 ``reset``      the connection breaks instead of an answer
-``lost``       the same for the caller; the app says by it that the work had been done
+``lost``       the same for the caller, but the simulator has done the work
 ``cut:N``      the body breaks off after N bytes
-``delay:S``    the answer comes S seconds of service time later
-``dribble:S``  the body comes in drops, over S seconds of service time
+``delay:S``    the answer comes S seconds of simulated time later
+``dribble:S``  the body comes in drops, over S seconds of simulated time
 =============  ==============================================================================
 
-Several may stand together, with ``;`` between them: ``delay:30;cut:100``.
+Several are joined by ``;``: ``delay:30;cut:100``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOWER = HEADER.lower()
 
 @dataclass(frozen=True, slots=True)
 class TransportFault:
-    """What happens to one answer on its way.
+    """What happens to one answer on its way to the caller.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class TransportFault:
     cut_after
         Number of bytes of the body that arrive; None for all.
     delay_s
-        Service time the answer takes [s].
+        Simulated time before the answer arrives [s].
     dribble_s
-        Service time over which the body comes, in `DROPS` drops [s].
+        Simulated time over which the body arrives, in `DROPS` drops [s].
     """
 
     broken: str | None = None
@@ -50,7 +50,7 @@ class TransportFault:
     dribble_s: float = 0.0
 
     def header(self) -> str:
-        """Return the header's value that says this."""
+        """Return the header's value, which :func:`parse` reads."""
         parts = [self.broken] if self.broken else []
         parts += [f"cut:{self.cut_after}"] if self.cut_after is not None else []
         parts += [f"delay:{self.delay_s:g}"] if self.delay_s else []
@@ -59,34 +59,38 @@ class TransportFault:
 
 
 def parse(value: str) -> TransportFault:
-    """Read the header's value; a ValueError says what is wrong with it."""
+    """Read the header's value.
+
+    Raises
+    ------
+    ValueError
+        If the value has another form than the table above.
+    """
     fault = TransportFault()
     for part in filter(None, value.split(";")):
-        fault = _with(fault, *part.strip().partition(":"))
+        name, _, argument = part.strip().partition(":")
+        match name:
+            case "reset" | "lost":
+                fault = replace(fault, broken=name)
+            case "cut" if argument.isdigit():
+                fault = replace(fault, cut_after=int(argument))
+            case "delay" if float(argument) >= 0:
+                fault = replace(fault, delay_s=float(argument))
+            case "dribble" if float(argument) >= 0:
+                fault = replace(fault, dribble_s=float(argument))
+            case _:
+                raise ValueError(f"{HEADER} has {part}, but must have reset, lost, cut:N, delay:S or dribble:S")
     return fault
 
 
-def _with(fault: TransportFault, name: str, _colon: str, argument: str) -> TransportFault:
-    match name:
-        case "reset" | "lost":
-            return replace(fault, broken=name)
-        case "cut" if argument.isdigit():
-            return replace(fault, cut_after=int(argument))
-        case "delay" if float(argument) >= 0:
-            return replace(fault, delay_s=float(argument))
-        case "dribble" if float(argument) >= 0:
-            return replace(fault, dribble_s=float(argument))
-    raise ValueError(f"{HEADER} has {name}:{argument}; it may say reset, lost, cut:N, delay:S or dribble:S")
-
-
 def drops(body: bytes) -> list[bytes]:
-    """Return a body in the pieces that it comes in when it dribbles; an empty one is one piece."""
+    """Cut a body into the at most `DROPS` pieces in which it arrives; an empty body is one piece."""
     size = -(-len(body) // DROPS) or 1
     return [body[start : start + size] for start in range(0, len(body), size)] or [b""]
 
 
 def split(headers: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], TransportFault | None]:
-    """Return the headers that travel, and the fault the private one asks for, if it is there."""
+    """Return the headers for the caller, and the fault that the private header asks for; None without it."""
     headers = list(headers)
     for index, (name, value) in enumerate(headers):
         if name.lower() == _LOWER:

@@ -4,6 +4,8 @@ It makes a certificate authority of its own each time. A program is pointed at i
 (:meth:`Proxy.environment`). Other hosts are refused, or passed through if the net is open.
 """
 
+# ruff: noqa: PLC0415 - requests takes a tenth of a second to import, and is needed for an open net alone
+
 from __future__ import annotations
 
 import contextlib
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
     from ..clocks.base import Clock
 
 _VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PERL_LWP_SSL_CA_FILE", "NODE_EXTRA_CA_CERTS")
-_OF_THE_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"}
+_HOP_BY_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"}
 _CHUNK = 65536
-_SOUND = TransportFault()
+_NO_FAULT = TransportFault()
 
 
 class Proxy:
@@ -43,9 +45,9 @@ class Proxy:
     Parameters
     ----------
     app
-        What answers for the service.
+        Answers for the service.
     clock
-        What slow answers wait on.
+        Slow answers wait on it.
     hosts
         Host names answered by the app.
     open_net
@@ -83,11 +85,16 @@ class Proxy:
     def environment(self, folder: Path) -> dict[str, str]:
         """Return the variables that point programs at this proxy; the certificate is written into `folder`."""
         bundle = folder / "ca.pem"
-        known = _known_authorities() if self._open_net else b""
-        bundle.write_bytes(self.ca_pem + known)
-        proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.url)
-        none = dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1")
-        return proxies | none | dict.fromkeys(_VARIABLES, str(bundle))
+        bundle.write_bytes(self.ca_pem)
+        if self._open_net:
+            from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+            bundle.write_bytes(self.ca_pem + Path(DEFAULT_CA_BUNDLE_PATH).read_bytes())
+        return {
+            **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.url),
+            **dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1"),
+            **dict.fromkeys(_VARIABLES, str(bundle)),
+        }
 
     def close(self) -> None:
         """Stop listening."""
@@ -116,7 +123,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(*address_and_handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of callers that go away in the middle."""
+        """Print nothing about callers that disconnect early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -126,37 +133,34 @@ class _Handler(BaseHTTPRequestHandler):
     """Scheme and host inside a tunnel."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
-        """Keep quiet: the journal has it all."""
+        """Print nothing: the journal has all calls."""
 
     def do_CONNECT(self) -> None:
         """Open a tunnel: into the simulator for the service, to the host itself if the net is open."""
         host, _, port = self.path.rpartition(":")
         if host.lower() in self.server.hosts:
-            self._agree()
+            self._accept_tunnel()
             self.origin = f"https://{host}" + (f":{port}" if port != "443" else "")
-            self._enter_tunnel()
+            plain = (self.rfile, self.wfile)
+            self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+            for file in plain:
+                file.close()
+            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
+            self.close_connection = False
         elif self.server.open_net:
             self.close_connection = True
             with socket.create_connection((host, int(port))) as other:
-                self._agree()
-                _pump(self.connection, other)
+                self._accept_tunnel()
+                _forward_bytes(self.connection, other)
         else:
             self._refuse(host)
 
-    def _enter_tunnel(self) -> None:
-        plain = (self.rfile, self.wfile)
-        self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
-        for file in plain:
-            file.close()
-        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
-        self.close_connection = False
-
     def finish(self) -> None:
-        """Close what a tunnel opened, too."""
+        """Close the socket of a tunnel, too."""
         super().finish()
         self.connection.close()
 
-    def _agree(self) -> None:
+    def _accept_tunnel(self) -> None:
         self.send_response_only(200, "Connection established")
         self.end_headers()
         self.wfile.flush()
@@ -165,78 +169,70 @@ class _Handler(BaseHTTPRequestHandler):
         reason = f"{host} is outside this run: --allow-net opens the way"
         self._write(Answer(403, reason, [("Content-Type", "text/plain")], reason.encode() + b"\n"))
 
-    def _any(self) -> None:
+    def do_GET(self) -> None:
+        """Answer a request of any method: for the service from the app, else by the host itself if the net is open."""
         url = self.path if "://" in self.path else self.origin + self.path
         parts = urlsplit(url)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_THE_HOP}
-        request = Request(self.command, url, headers, self._body())
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            body = DechunkedInput(self.rfile).read()  # type: ignore[arg-type]  # a file by shape
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        request = Request(self.command, url, headers, body)
         if (parts.hostname or "") in self.server.hosts:
             self._answer(request)
         elif self.server.open_net and parts.scheme:
-            self._write(_forward(request))
+            self._write(_forwarded(request))
         else:
             self._refuse(parts.hostname or self.path)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _any  # noqa: N815 - see above
-
-    def _body(self) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            return DechunkedInput(self.rfile).read()  # type: ignore[arg-type]  # a file by shape
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - BaseHTTPRequestHandler's names
 
     def _answer(self, request: Request) -> None:
         try:
             answer = ask(self.server.app, request)
-        except Exception as error:  # a bug of the simulator's: the caller sees that something is wrong, and what
+        except Exception as error:  # a bug of the simulator
             self._write(Answer(500, "Internal Server Error", [("Content-Type", "text/plain")], f"{error!r}\n".encode()))
             raise
         headers, fault = header.split(answer.headers)
-        if fault is None:
-            self._write(Answer(answer.status, answer.reason, headers, answer.body))
-            return
+        fault = fault or _NO_FAULT
         if fault.delay_s:
             self.server.clock.sleep(fault.delay_s)
         if fault.broken:
-            self._break()
-            return
-        self._write(Answer(answer.status, answer.reason, headers, answer.body), fault)
+            self._reset()
+        else:
+            self._write(answer._replace(headers=headers), fault)
 
-    def _break(self) -> None:
+    def _reset(self) -> None:
+        """Close the connection so that the caller sees a reset."""
         self.close_connection = True
-        with contextlib.suppress(OSError):  # no farewell: the caller is to see a reset
+        with contextlib.suppress(OSError):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
-    def _write(self, answer: Answer, fault: TransportFault = _SOUND) -> None:
+    def _write(self, answer: Answer, fault: TransportFault = _NO_FAULT) -> None:
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.headers:
             if name.lower() != "content-length" or self.command == "HEAD":
                 self.send_header(name, value)
-        if self.command != "HEAD":
-            self.send_header("Content-Length", str(len(answer.body)))
+        if self.command == "HEAD":
+            self.end_headers()
+            return
+        self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        if self.command != "HEAD":
-            self._pour(answer.body[: fault.cut_after], fault.dribble_s)
-        if fault.cut_after is not None and fault.cut_after < len(answer.body):
-            self._break()
-
-    def _pour(self, body: bytes, seconds: float) -> None:
-        for drop in header.drops(body) if seconds else [body]:
-            if seconds:
-                self.server.clock.sleep(seconds / header.DROPS)
+        body = answer.body[: fault.cut_after]
+        for drop in header.drops(body) if fault.dribble_s else [body]:
+            if fault.dribble_s:
+                self.server.clock.sleep(fault.dribble_s / header.DROPS)
             self.wfile.write(drop)
             self.wfile.flush()
+        if len(body) < len(answer.body):
+            self._reset()
 
 
-def _known_authorities() -> bytes:
-    """Return the certificates that `requests` trusts."""
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - see _forward
-
-    return Path(DEFAULT_CA_BUNDLE_PATH).read_bytes()
-
-
-def _forward(request: Request) -> Answer:
-    import requests  # noqa: PLC0415 - a tenth of a second, for an open net alone
+def _forwarded(request: Request) -> Answer:
+    """Return the answer of the host itself."""
+    import requests
 
     session = requests.Session()
     session.trust_env = False  # the variables of this process may lead back to us
@@ -248,13 +244,13 @@ def _forward(request: Request) -> Answer:
         allow_redirects=False,
         timeout=600,
     )
-    gone = {*_OF_THE_HOP, "content-length", "content-encoding"}
+    gone = {*_HOP_BY_HOP, "content-length", "content-encoding"}
     headers = [(name, value) for name, value in found.headers.items() if name.lower() not in gone]
     return Answer(found.status_code, found.reason, headers, found.content)
 
 
-def _pump(one: socket.socket, other: socket.socket) -> None:
-    """Carry bytes both ways until one side ends."""
+def _forward_bytes(one: socket.socket, other: socket.socket) -> None:
+    """Send the bytes of each side to the other until one side ends."""
     to: dict[socket.socket, socket.socket] = {one: other, other: one}
     while True:
         for source in select.select([one, other], [], [])[0]:

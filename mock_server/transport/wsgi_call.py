@@ -1,32 +1,28 @@
 """One HTTP exchange with a WSGI app, without a socket: the request as facts, the answer as facts.
 
-Knows neither `requests` nor Flask. Whoever carries requests (in process, over the link of ``xrt-mock run``, by proxy)
-asks through :func:`ask`.
+Knows neither `requests` nor Flask. Everything that carries requests to the simulator (in process, over the link of
+``xrt-mock run``, by proxy) does it through :func:`ask`.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from wsgiref.types import WSGIApplication
 
 WHERE = "xrt_mock.where"
 """Key of the WSGI environ: the line of the program that made the call, ``script.py:12``."""
 
 COPY = "xrt_mock.copy"
-"""Key of the WSGI environ: which copy of the program made the call, from 0; absent outside a run."""
+"""Key of the WSGI environ: number of the program's copy that made the call, from 0; absent outside a run."""
 
 HOSTS = ("www.swift.ac.uk",)
 """The host names of the real service."""
-
-_PORTS = {"http": "80", "https": "443"}
-_UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
 class Request(NamedTuple):
@@ -40,7 +36,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An answer as the app gave it; `headers` in its order, the private ones included."""
+    """An answer as the app gave it; `headers` in its order, including the private ones."""
 
     status: int
     reason: str
@@ -50,86 +46,63 @@ class Answer(NamedTuple):
 
 def environ(request: Request) -> dict[str, Any]:
     """Return the WSGI environ of a request (PEP 3333), as a server on the service's own host would build it."""
+    parts = urlsplit(request.url)
+    path = parts.path or "/"
+    escaped = "%" in path or not path.isascii()
     env: dict[str, Any] = {
-        **_addressed(request.url),
         "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if escaped else path,  # PEP 3333: bytes as latin-1
+        "QUERY_STRING": parts.query,
+        "REQUEST_URI": f"{path}?{parts.query}" if parts.query else path,
+        "SERVER_NAME": parts.hostname or "",
+        "SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": parts.netloc.rpartition("@")[2],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": parts.scheme,
         "wsgi.input": io.BytesIO(request.body),
         "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
     }
     for name, value in request.headers.items():
-        env[_key_of(name)] = value
+        key = name.upper().replace("-", "_")
+        env[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    env.pop("HTTP_CONTENT_LENGTH", None)
     env["CONTENT_LENGTH"] = str(len(request.body)) if request.body else ""
     if request.where:
         env[WHERE] = request.where
     return env
 
 
-@lru_cache(maxsize=256)
-def _key_of(header: str) -> str:
-    lower = header.lower()
-    return _UNPREFIXED.get(lower) or "HTTP_" + lower.replace("-", "_").upper()
-
-
-@lru_cache(maxsize=256)
-def _addressed(url: str) -> dict[str, Any]:
-    """Return what is the same in all requests to an address; a program has few, and calls them often."""
-    parts = urlsplit(url)
-    return {
-        "SCRIPT_NAME": "",
-        "PATH_INFO": _wsgi_path(parts.path) or "/",
-        "QUERY_STRING": parts.query,
-        "REQUEST_URI": f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/",
-        "SERVER_NAME": parts.hostname or "",
-        "SERVER_PORT": str(parts.port) if parts.port else _PORTS.get(parts.scheme, "80"),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": parts.netloc.rpartition("@")[2],
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": parts.scheme,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "wsgi.input_terminated": True,
-    }
-
-
-def _wsgi_path(path: str) -> str:
-    if "%" in path or not path.isascii():
-        return unquote_to_bytes(path).decode("latin-1")  # PEP 3333: bytes in the guise of latin-1
-    return path
-
-
 def ask(app: WSGIApplication, request: Request, extra: Mapping[str, Any] | None = None) -> Answer:
-    """Let the app answer. What it raises comes through: a bug is never an answer.
+    """Return the app's answer to a request; an exception of the app is raised here.
 
     Parameters
     ----------
     extra
         Further keys for the WSGI environ.
     """
-    head: list[tuple[str, list[tuple[str, str]]]] = []
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    written: list[bytes] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        if exc_info and head:
+        if exc_info and started:
             raise exc_info[1]
-        head[:] = [(status, headers)]
+        started[:] = [(status, headers)]
         return written.append
 
-    written: list[bytes] = []
-    env = environ(request)
-    if extra:
-        env.update(extra)
-    body = _joined(app(env, start_response), written)
-    status, headers = head[0]
-    code, _, reason = status.partition(" ")
-    return Answer(int(code), reason, list(headers), body)
-
-
-def _joined(chunks: Iterable[bytes], written: list[bytes]) -> bytes:
+    chunks = app({**environ(request), **(extra or {})}, start_response)
     try:
         written.extend(chunks)
     finally:
         close = getattr(chunks, "close", None)
         if close is not None:
             close()
-    return written[0] if len(written) == 1 else b"".join(written)
+    status, headers = started[0]
+    code, _, reason = status.partition(" ")
+    return Answer(int(code), reason, list(headers), b"".join(written))

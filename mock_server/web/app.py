@@ -1,42 +1,35 @@
-"""create_app(): where the parts meet."""
+"""The Flask app with all routes, and the WSGI app of one simulator."""
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, request
-from flask.sessions import NullSession, SessionInterface
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, MapAdapter
 from werkzeug.sansio.utils import get_host
 
 from ..core.journal import Entry
-from ..scenario.in_force import Stage
-from ..service.jobs import JobService
-from ..service.operator import Controls
-from ..service.results import Contents
-from ..service.simulation import Simulation
 from ..transport.wsgi_call import WHERE
 from . import faults
 from .api import api
+from .call import KEY, Call, current_call
 from .control import control
 from .dashboard import dashboard
 from .files import files
 from .pages import error_page, not_found, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from flask import Request
-    from flask.typing import ResponseReturnValue
     from werkzeug.exceptions import NotFound
+    from werkzeug.test import Client
 
-    from ..clocks.base import Clock
-    from ..scenario.scenario import Scenario
-    from ..storage.store import Store
+    from ..service.simulation import Simulation
 
 MAX_BODY_BYTES = 1 << 20
 _SERVICE_HEADERS = (
@@ -45,7 +38,53 @@ _SERVICE_HEADERS = (
 )
 
 
-_host = lru_cache(64)(get_host)
+class SimulatorApp:
+    """WSGI app of one simulator.
+
+    All simulators share one Flask app with the routes; each call carries the simulation that answers it.
+
+    Parameters
+    ----------
+    simulation
+        What the views ask.
+
+    Attributes
+    ----------
+    on_bug
+        Called with an exception that no view foresaw. The answer is a 500; an exception that `on_bug` raises
+        reaches the caller instead. None: the exception is logged.
+    """
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.on_bug: Callable[[Exception], object] | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        environ[KEY] = Call(self.simulation, self.on_bug)
+        return flask_app()(environ, start_response)
+
+    def test_client(self) -> Client:
+        """Return a client that calls the app without a socket."""
+        from werkzeug.test import Client  # noqa: PLC0415 - only needed here
+
+        return Client(self)
+
+
+@cache
+def flask_app() -> Flask:
+    """Return the Flask app with all routes; it answers calls that a :class:`SimulatorApp` hands on."""
+    app = _App("mock_server.web")
+    app.url_map.converters["job_id"] = _JobNumber
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
+    for blueprint in (api, files, pages, control, dashboard):
+        app.register_blueprint(blueprint)
+    app.before_request(refuse_during_outage)
+    app.after_request(finish)
+    app.register_error_handler(404, page_not_found)
+    app.register_error_handler(HTTPException, http_error)
+    return app
 
 
 class _JobNumber(IntegerConverter):
@@ -54,27 +93,14 @@ class _JobNumber(IntegerConverter):
     regex = "[0-9]{1,15}"
 
 
-class _NoSession(SessionInterface):
-    """Keeps nothing about a caller between two calls, as the service does."""
-
-    _empty = NullSession()
-
-    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002 - Flask's signature
-        """Return the session that nothing can be put into."""
-        return self._empty
+_host = lru_cache(64)(get_host)
 
 
 class _App(Flask):
-    """Flask without what the simulator has no use for: sessions, coroutines, hooks outside the control interface."""
-
-    session_interface = _NoSession()
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a view as it is: none is a coroutine."""
-        return func
+    """Flask for one host, which reports bugs to the simulator that was called."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return what finds the view; there is one host, under whatever name."""
+        """Return what finds the view, without Flask's and Werkzeug's code for several hosts."""
         if request is None:
             return None
         environ, scheme = request.environ, request.scheme
@@ -82,106 +108,66 @@ class _App(Flask):
         query = environ.get("QUERY_STRING", "")
         return MapAdapter(self.url_map, host, request.root_path, "", scheme, request.path, request.method, query)
 
-    def preprocess_request(self) -> ResponseReturnValue | None:
-        """Do what comes before a view."""
-        if request.environ["PATH_INFO"].startswith("/_mock"):
-            return super().preprocess_request()
-        return None if simulation_of(self).jobs.epoch()["service.available"] else _refuse_during_outage()
-
-    def process_response(self, response: Response) -> Response:
-        """Do what comes after a view."""
-        return _note(simulation_of(self).jobs, response)
+    def log_exception(self, exc_info: Any) -> None:
+        """Hand an exception that no view foresaw to the simulator, or log it."""
+        on_bug = current_call().on_bug
+        if on_bug is None:
+            super().log_exception(exc_info)
+        else:
+            on_bug(exc_info[1])
 
 
-def create_app(
-    store: Store,
-    clock: Clock,
-    scenario: Scenario,
-    *,
-    base_url: str,
-    open_to_all: bool = True,
-    token: str | None = None,
-) -> Flask:
-    """Return the simulator as a WSGI app.
-
-    Parameters
-    ----------
-    store, clock
-        Facts and service time.
-    scenario
-        What is played.
-    base_url
-        Where the service's addresses begin, as told to callers.
-    open_to_all
-        Whether every well-formed address counts as registered.
-    token
-        What callers of the control interface must show; None: nothing.
-    """
-    app = copy(_routed())
-    for registry in ("before_request_funcs", "after_request_funcs", "view_functions", "config"):
-        setattr(app, registry, deepcopy(getattr(app, registry)))  # what is hung on this app is no other's
-    jobs = JobService(store, clock, Stage(store, scenario), base_url=base_url, open_to_all=open_to_all)
-    app.extensions = {"xrt_mock": Simulation(jobs, Contents(jobs), Controls(jobs), token)}
-    return app
+def _is_of_the_operator() -> bool:
+    """Return whether the call goes to the control interface or the dashboard, which no outage or journal concerns."""
+    path: str = request.environ["PATH_INFO"]
+    return path.startswith("/_mock")
 
 
-@cache
-def _routed() -> Flask:
-    """Return an app with all routes and no simulation: werkzeug compiles each rule, so this is done once."""
-    app = _App("mock_server.web")
-    app.url_map.converters["job_id"] = _JobNumber
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
-    for blueprint in (api, files, pages, control, dashboard):
-        app.register_blueprint(blueprint)
-    app.register_error_handler(404, _lost)
-    app.register_error_handler(HTTPException, _http_failure)
-    return app
-
-
-def simulation_of(app: Flask) -> Simulation:
-    """Return the objects behind an app."""
-    found: Simulation = app.extensions["xrt_mock"]
-    return found
-
-
-def _refuse_during_outage() -> Response:
-    g.operation, g.outcome = (request.endpoint or "unknown").rpartition(".")[2], "outage"
+def refuse_during_outage() -> Response | None:
+    """Refuse calls while the scenario says that the service is down."""
+    call = current_call()
+    if _is_of_the_operator() or call.moment.epoch["service.available"]:
+        return None
+    call.operation, call.outcome = (request.endpoint or "unknown").rpartition(".")[2], "outage"
     return error_page(503, "503 service unavailable", "The service is down for maintenance. Please try again later.")
 
 
-def _lost(_error: NotFound) -> Response:
-    g.outcome, g.detail = "missing", f"{request.method} {request.path}"[:200]
+def page_not_found(_error: NotFound) -> Response:
+    """Return the page for an address that leads nowhere."""
+    call = current_call()
+    call.outcome, call.detail = "missing", f"{request.method} {request.path}"[:200]
     return not_found()
 
 
-def _http_failure(error: HTTPException) -> Response:
-    g.outcome, g.detail = "refused", f"{request.method} {request.path}"[:200]
+def http_error(error: HTTPException) -> Response:
+    """Return the page for any other HTTP error."""
+    call = current_call()
+    call.outcome, call.detail = "refused", f"{request.method} {request.path}"[:200]
     page = error_page(error.code or 500, f"{error.code} {error.name.lower()}", error.description or "")
-    if error.code == 405 and error.get_response().headers.get("Allow"):
-        page.headers["Allow"] = error.get_response().headers["Allow"]
+    allowed = error.get_response().headers.get("Allow")
+    if allowed:
+        page.headers["Allow"] = allowed
     return page
 
 
-def _note(jobs: JobService, response: Response) -> Response:
-    """Spoil the answer if that is planned, and note the call in the journal; the control interface leaves no trace."""
-    environ, noted = request.environ, vars(g)
-    if environ["PATH_INFO"].startswith("/_mock"):
+def finish(response: Response) -> Response:
+    """Spoil the answer if a fault says so, add the service's headers, and note the call in the journal."""
+    if _is_of_the_operator():
         return response
-    if noted.get("fault") is not None:
-        faults.spoil(response)
+    call = current_call()
+    faults.spoil(call, response)
     for name, value in _SERVICE_HEADERS:
         response.headers.add(name, value)
-    jobs.store.note(
+    call.simulation.jobs.store.note(
         Entry(
-            at=jobs.clock.now(),
-            operation=noted.get("operation", "unknown"),
-            user=noted.get("user", ""),
-            job_id=noted.get("job_id"),
-            outcome=noted.get("outcome", "ok"),
+            at=call.moment.now,
+            operation=call.operation,
+            user=call.user,
+            job_id=call.job_id,
+            outcome=call.outcome,
             status=response.status_code,
-            detail="; ".join(filter(None, (noted.get("detail"), *noted.get("hints", ())))),
-            where=environ.get(WHERE) or "",
+            detail="; ".join(filter(None, (call.detail, *call.hints))),
+            where=request.environ.get(WHERE) or "",
         )
     )
     return response

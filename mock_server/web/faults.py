@@ -1,11 +1,11 @@
-"""Plays a planned failure: before the work (refused) or after it (done, and the answer spoilt or lost)."""
+"""Plays a planned fault: before the work (the call is refused) or after it (the answer is changed or lost)."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from flask import Response, abort, g
+from flask import Response, abort
 
 from ..core.errors import Refusal
 from ..transport.header import HEADER, TransportFault
@@ -14,9 +14,10 @@ from .pages import error_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, NoReturn
 
     from ..core.faults import Fault
-    from ..service.simulation import Simulation
+    from .call import Call
 
 _PAGES = {
     404: ("404 page not found", "There is nothing at this address."),
@@ -27,86 +28,81 @@ _PAGES = {
 }
 
 
-def meet(sim: Simulation, operation: str) -> Fault | None:
-    """Look whether this call meets a planned failure; one that comes before the work ends the call here."""
-    fault = sim.controls.meet(operation)
+def meet(call: Call) -> None:
+    """Look for a planned fault that this call triggers; a fault that comes before the work ends the call here."""
+    fault = call.simulation.controls.meet(call.operation, call.moment)
     if fault is None:
-        return None
-    g.fault, g.detail = fault, f"planned: {fault.kind}"
-    if fault.kind == "refuse":
-        raise Refusal(fault.text)
-    if fault.kind == "reset":
-        response = Response()
-        response.headers[HEADER] = TransportFault(broken="reset").header()
-        _end(response)
-    if fault.kind == "status":
-        page = error_page(fault.status, *_PAGES.get(fault.status, (str(fault.status), "")))
-        if fault.retry_after_s is not None:
-            page.headers["Retry-After"] = f"{fault.retry_after_s:.0f}"
-        _end(page)
-    return fault
+        return
+    call.detail = f"planned: {fault.kind}"
+    match fault.kind:
+        case "refuse":
+            raise Refusal(fault.text)
+        case "reset":
+            end(call, Response(headers={HEADER: TransportFault(broken="reset").header()}))
+        case "status":
+            page = error_page(fault.status, *_PAGES.get(fault.status, (str(fault.status), "")))
+            if fault.retry_after_s is not None:
+                page.headers["Retry-After"] = f"{fault.retry_after_s:.0f}"
+            end(call, page)
+    call.fault = fault
 
 
-def _end(response: Response) -> None:
-    g.outcome = "fault"
-    g.fault = None
+def end(call: Call, response: Response) -> NoReturn:
+    """Answer with a response instead of doing the work."""
+    call.outcome = "fault"
     abort(response)
 
 
-def spoil(response: Response) -> Response:
-    """Do to an answer what a failure after the work does to it."""
-    fault: Fault | None = g.get("fault")
+def spoil(call: Call, response: Response) -> None:
+    """Change an answer as a fault after the work says."""
+    fault = call.fault
     if fault is None or fault.kind not in _SPOILERS:
-        return response
-    g.outcome = "fault"
+        return
+    call.outcome = "fault"
     _SPOILERS[fault.kind](response, fault)
-    return response
 
 
-def _on_its_way(make: Callable[[Fault], TransportFault]) -> Callable[[Response, Fault], None]:
+def carried(make: Callable[[Fault], TransportFault]) -> Callable[[Response, Fault], None]:
+    """Return what makes the transport fail while it carries the answer."""
+
     def spoiler(response: Response, fault: Fault) -> None:
         response.headers[HEADER] = make(fault).header()
 
     return spoiler
 
 
-def _not_json(response: Response, _fault: Fault) -> None:
+def changed(change: Callable[[dict[str, Any], Fault], object]) -> Callable[[Response, Fault], None]:
+    """Return what changes the JSON object of an answer; files are left as they are."""
+
+    def spoiler(response: Response, fault: Fault) -> None:
+        if response.mimetype == "text/html" and response.get_data().startswith(b"{"):
+            answer = json.loads(response.get_data())
+            change(answer, fault)
+            response.set_data(wire.as_text(answer))
+
+    return spoiler
+
+
+def replace_by_page(response: Response, _fault: Fault) -> None:
+    """Send a page in place of JSON."""
     response.set_data(error_page(200, "UKSSDC", "This is a page where an answer should be.").get_data())
 
 
-def _without_key(response: Response, fault: Fault) -> None:
-    _rewrite(response, lambda answer: answer.pop(fault.key, None))
-
-
-def _deprecated(response: Response, fault: Fault) -> None:
-    warning = {"type": fault.warning_type, "message": fault.text}
-    _rewrite(response, lambda answer: answer.update(deprecationWarning=warning))
-
-
-def _newer(response: Response, fault: Fault) -> None:
-    _rewrite(response, lambda answer: answer.update(APIVersion=fault.version))
-
-
-def _rewrite(response: Response, change: Callable[[dict[str, object]], object]) -> None:
-    if response.mimetype != "text/html" or not response.get_data().startswith(b"{"):
-        return  # a file has no keys
-    answer = json.loads(response.get_data())
-    change(answer)
-    response.set_data(wire.as_text(answer))
-
-
-def _shortened(response: Response, fault: Fault) -> None:
+def cut_archive(response: Response, fault: Fault) -> None:
+    """Send the beginning of a file, with a length that fits."""
     response.set_data(response.get_data()[: fault.after_bytes])
 
 
 _SPOILERS: dict[str, Callable[[Response, Fault], None]] = {
-    "lost": _on_its_way(lambda _fault: TransportFault(broken="lost")),
-    "latency": _on_its_way(lambda fault: TransportFault(delay_s=fault.seconds)),
-    "dribble": _on_its_way(lambda fault: TransportFault(dribble_s=fault.seconds)),
-    "cut": _on_its_way(lambda fault: TransportFault(cut_after=fault.after_bytes)),
-    "not-json": _not_json,
-    "missing-key": _without_key,
-    "deprecation": _deprecated,
-    "newer-api": _newer,
-    "archive-cut": _shortened,
+    "lost": carried(lambda _fault: TransportFault(broken="lost")),
+    "latency": carried(lambda fault: TransportFault(delay_s=fault.seconds)),
+    "dribble": carried(lambda fault: TransportFault(dribble_s=fault.seconds)),
+    "cut": carried(lambda fault: TransportFault(cut_after=fault.after_bytes)),
+    "not-json": replace_by_page,
+    "missing-key": changed(lambda answer, fault: answer.pop(fault.key, None)),
+    "deprecation": changed(
+        lambda answer, fault: answer.update(deprecationWarning={"type": fault.warning_type, "message": fault.text})
+    ),
+    "newer-api": changed(lambda answer, fault: answer.update(APIVersion=fault.version)),
+    "archive-cut": cut_archive,
 }

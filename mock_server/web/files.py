@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response
 
 from ..core.errors import Refusal
 from . import faults
+from .call import current_call
 from .pages import not_found
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..service.simulation import Simulation
 
 files = Blueprint("files", __name__)
 
@@ -33,21 +27,19 @@ _TYPES = {
 
 @files.get("/user_objects/tprods/USERPROD_<job_id:job_id>/<path:path>", endpoint="downloadProduct")
 def download(job_id: int, path: str) -> Response:
-    """Send an archive, or one file of a product; 404 for what is not there, not ready, or no longer there."""
-    sim: Simulation = current_app.extensions["xrt_mock"]
-    g.operation, g.job_id, g.detail = "downloadProduct", job_id, path[:200]
+    """Send an archive, or one file of a product; 404 if it does not exist, is not ready, or has expired."""
+    call = current_call()
+    call.job_id, call.detail = job_id, path[:200]
+    contents = call.simulation.contents
     stem, _, form = path.partition(".")
-    if stem in _STEMS and form in _ARCHIVES:
-        return _sent(lambda: sim.contents.archive(job_id, stem, form), _ARCHIVES[form])
-    g.operation = "downloadFile"
-    ending = f".{path.rpartition('.')[2]}"
-    return _sent(lambda: sim.contents.file(job_id, path), _TYPES.get(ending, "application/octet-stream"))
-
-
-def _sent(contents: Callable[[], bytes], label: str) -> Response:
+    is_archive = stem in _STEMS and form in _ARCHIVES
+    call.operation = "downloadProduct" if is_archive else "downloadFile"
     try:
-        faults.meet(current_app.extensions["xrt_mock"], g.operation)
-        return Response(contents(), content_type=label)
+        faults.meet(call)
+        if is_archive:
+            return Response(contents.archive(job_id, stem, form, call.moment), content_type=_ARCHIVES[form])
+        label = _TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream")
+        return Response(contents.file(job_id, path, call.moment), content_type=label)
     except Refusal as refusal:
-        g.outcome, g.detail = "missing", f"{g.detail}: {refusal}"
+        call.outcome, call.detail = "missing", f"{call.detail}: {refusal}"
         return not_found()

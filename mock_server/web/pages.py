@@ -1,18 +1,19 @@
-"""Pages for people: a job, registration, and the error pages. They ask the same objects as the API."""
+"""Pages for people: a job, registration, and the error pages. They ask the same service as the API."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
+from flask import Blueprint, Response, make_response, redirect, render_template, request
 
 from ..core.errors import Refusal
 from ..core.model import Product
 from . import wire
+from .call import current_call
 
 if TYPE_CHECKING:
-    from ..service.simulation import Simulation
+    from .call import Call
 
 pages = Blueprint("pages", __name__)
 
@@ -21,91 +22,99 @@ pages = Blueprint("pages", __name__)
 @pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/", endpoint="jobPage")
 @pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/index.php", endpoint="jobPage")
 def job_page(job_id: int) -> Response:
-    """Show a job to whoever knows its address (documented)."""
-    g.operation, g.job_id = "jobPage", job_id
-    return _job_page(job_id)
+    """Show a job to anyone who knows its address (documented)."""
+    call = current_call()
+    call.operation, call.job_id = "jobPage", job_id
+    return _job_page(call, job_id)
 
 
 @pages.post("/user_objects/tprods/USERPROD_<job_id:job_id>/cancel", endpoint="cancelPage")
 def cancel_by_hand(job_id: int) -> Response:
-    """Cancel products with a button of the job page, and show the page again; the owner's address has to be given.
+    """Cancel products with a button of the job page, and show the page again; the form asks for the owner's address.
 
     That the page can cancel: documented; how it asks: assumed.
     """
-    sim: Simulation = current_app.extensions["xrt_mock"]
+    call = current_call()
     owner = request.form.get("UserID", "")[:320].strip()
-    g.operation, g.job_id, g.user = "cancelPage", job_id, owner
+    call.operation, call.job_id, call.user = "cancelPage", job_id, owner
     names = [name for name in request.form.get("what", "").split(",") if name]
     try:
-        sim.jobs.cancel(owner, job_id, names)
+        call.simulation.jobs.cancel(owner, job_id, names)
     except Refusal as refusal:
-        g.outcome, g.detail = "refused", str(refusal)
-        return _job_page(job_id, problem=str(refusal), owner=owner)
+        call.outcome, call.detail = "refused", str(refusal)
+        return _job_page(call, job_id, problem=str(refusal), owner=owner)
     return make_response(redirect(f"/user_objects/tprods/USERPROD_{job_id}", 303))
 
 
-def _job_page(job_id: int, **shown: str) -> Response:
-    sim: Simulation = current_app.extensions["xrt_mock"]
+def _job_page(call: Call, job_id: int, **form: str) -> Response:
+    sim = call.simulation
     try:
-        page = sim.jobs.page(job_id)
-        pictures = [] if page.expired else sim.contents.pictures(job_id)
+        page = sim.jobs.page(job_id, call.moment)
+        pictures = [] if page.expired else sim.contents.pictures(job_id, call.moment)
     except Refusal as refusal:
-        g.outcome, g.detail = "missing", str(refusal)
+        call.outcome, call.detail = "missing", str(refusal)
         return not_found()
-    state = "COMPLETE" if page.now >= page.job.ended_at else "RUNNING"
-    poll = {"UserID": page.job.user, "JobID": job_id, "what": ",".join(product.value for product in page.statuses)}
-    unfinished = [product.value for product, status in page.statuses.items() if status.code and not status.code.ended]
-    told = {"page": page, "state": state, "poll": poll, "unfinished": unfinished, "pictures": pictures}
-    return make_response(render_template("job.html", **told, text=wire.status_text, date=wire.date_text, **shown))
+    text = render_template(
+        "job.html",
+        page=page,
+        state="COMPLETE" if page.now >= page.job.ended_at else "RUNNING",
+        poll={"UserID": page.job.user, "JobID": job_id, "what": ",".join(product.value for product in page.statuses)},
+        unfinished=[product.value for product, found in page.statuses.items() if found.code and not found.code.ended],
+        pictures=pictures,
+        text=wire.status_text,
+        date=wire.date_text,
+        **form,
+    )
+    return make_response(text)
 
 
 @pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>/lc/index.php", endpoint="lightCurvePage")
 def light_curve_page(job_id: int) -> Response:
     """Show where the light curve's files are (seen in the field: programs follow its links to archives)."""
-    sim: Simulation = current_app.extensions["xrt_mock"]
-    g.operation, g.job_id = "jobPage", job_id
+    call = current_call()
+    call.operation, call.job_id = "jobPage", job_id
     try:
-        page = sim.jobs.page(job_id)
+        page = call.simulation.jobs.page(job_id, call.moment)
     except Refusal:
         page = None
     if page is None or page.expired or page.job.build(Product.LIGHT_CURVE) is None:
-        g.outcome = "missing"
+        call.outcome = "missing"
         return not_found()
-    return make_response(render_template("light_curve.html", page=page, url=sim.jobs.job_url(job_id)))
+    return make_response(render_template("light_curve.html", page=page))
 
 
 @pages.get("/user_objects/tprods/statusCheck.js", endpoint="statusCheck")
 def status_script() -> Response:
     """Send the script that keeps the job page up to date."""
-    g.operation = "statusCheck"
+    current_call().operation = "statusCheck"
     return script_file("statusCheck.js")
 
 
 @pages.get("/user_objects/register.php", endpoint="registerPage")
 def registration_page() -> Response:
     """Show the registration form, or follow the link that confirms one."""
-    sim: Simulation = current_app.extensions["xrt_mock"]
-    g.operation = "registerPage"
+    call = current_call()
+    call.operation = "registerPage"
     link_token = request.args.get("confirm")
     if link_token is None:
         return make_response(render_template("register.html"))
     try:
-        user = sim.jobs.confirm(link_token)
+        user = call.simulation.jobs.confirm(link_token)
     except Refusal as refusal:
-        g.outcome, g.detail = "refused", str(refusal)
+        call.outcome, call.detail = "refused", str(refusal)
         return make_response(render_template("register.html", problem=str(refusal)))
     return make_response(render_template("register.html", confirmed=user.address))
 
 
 @pages.post("/user_objects/register.php", endpoint="register")
 def register() -> Response:
-    """Take a registration; the link that would be mailed is shown to the operator, for there is no mail here."""
-    sim: Simulation = current_app.extensions["xrt_mock"]
-    g.operation, g.user = "register", request.form.get("email", "")[:320]
+    """Take a registration, and show the link that the real service would send by mail."""
+    call, address = current_call(), request.form.get("email", "")
+    call.operation, call.user = "register", address[:320]
     try:
-        user = sim.jobs.register(request.form.get("email", ""))
+        user = call.simulation.jobs.register(address)
     except Refusal as refusal:
-        g.outcome, g.detail = "refused", str(refusal)
+        call.outcome, call.detail = "refused", str(refusal)
         return make_response(render_template("register.html", problem=str(refusal)))
     return make_response(render_template("register.html", pending=user))
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import BodyRefused, ParametersRefused, Refusal
 from ..core.model import Caller, CancelCode, Job, Product, StatusCode
-from ..submission import read
 from ..submission.names import LIGHT_CURVE
+from ..submission.read import parameters_for_caller
 from ..submission.values import is_missing
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _shown(value: Any) -> str:
 
 def submitted(job: Job, url: str, caller: Caller) -> dict[str, Any]:
     """Answer of a submission; the number is a text here (documented)."""
-    job_pars = read.for_caller(job.parameters, caller.api_name)
+    job_pars = parameters_for_caller(job.parameters, caller.api_name)
     return {"OK": 1, "URL": url, "JobID": str(job.job_id), "APIVersion": None, "jobPars": job_pars}
 
 
@@ -238,7 +238,7 @@ def _second_text(second: int) -> str:
 
 def old_parameters(job: Job, url: str, caller: Caller) -> dict[str, Any]:
     """Answer with the parameters of an old job."""
-    job_pars = read.for_caller(job.parameters, caller.api_name)
+    job_pars = parameters_for_caller(job.parameters, caller.api_name)
     return {"OK": 1, "oldJob": job.job_id, "URL": url, "APIVersion": None, "jobPars": job_pars}
 
 

@@ -10,7 +10,7 @@ import requests
 from contracts.coverage import Coverage
 from contracts.harness import WsgiBackend
 from mock_server import MockServer
-from mock_server.reports.files import Material, render
+from mock_server.reports.files import Material, render_report
 from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
 
 from .conftest import axe_script, needed
@@ -287,7 +287,7 @@ def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
 def courtesy_report(sim):
     with sim.store.reading() as facts:
         jobs = facts.all_jobs()
-    return render("html", Material(sim.report(), ["a limit was passed"], jobs=jobs, journal=sim.journal))
+    return render_report("html", Material(sim.report(), ["a limit was passed"], jobs=jobs, journal=sim.journal))
 
 
 def coverage_matrix(sim):

@@ -198,9 +198,9 @@ def test_an_assigned_position_brings_the_shared_parameters_along(empty):
 
 def test_only_a_product_of_the_same_kind_can_be_assigned(empty):
     empty.addImage()
-    with pytest.raises(ValueError, match="only a spectrum"):
+    with pytest.raises(ValueError, match="only the spectrum"):
         empty.Spectrum = empty.Image
-    with pytest.raises(ValueError, match="only a spectrum"):
+    with pytest.raises(ValueError, match="only the spectrum"):
         empty.Spectrum = {"hasRedshift": True}
 
 

@@ -162,7 +162,7 @@ def test_an_archive_that_stays_broken_is_not_kept_and_is_told(tmp_path):
     with simulator().intercept() as sim:
         sim.controls.plan_fault({"kind": "archive-cut", "operation": "downloadProduct", "after_bytes": 300})
         summary = Campaign(ME, sources(1), out=tmp_path, service=service_of(sim)).run()
-    assert "not a whole archive" in summary.reasons["Source_0"]
+    assert "not a complete archive" in summary.reasons["Source_0"]
     assert list((tmp_path / "Source_0").iterdir()) == []
 
 
@@ -291,7 +291,7 @@ def test_two_runs_cannot_share_an_account(tmp_path):
 @pytest.mark.parametrize("content", ['{"campaign": 1, "user": "you@example.org"}\n', "time,flux\n1,2\n", "[]\n"])
 def test_a_file_that_is_something_else_is_left_alone(tmp_path, content):
     (tmp_path / "a.jsonl").write_text(content)
-    with pytest.raises(RequestInvalid, match=r"belongs to|not the account"):
+    with pytest.raises(RequestInvalid, match=r"belongs to|not the ledger"):
         Ledger(tmp_path / "a.jsonl", ME)
     assert (tmp_path / "a.jsonl").read_text() == content
 
@@ -415,7 +415,7 @@ def test_settings_hold_for_all_sources_that_do_not_say_otherwise(tmp_path):
         ("name,Gravity.x\nA,1\n", "there is no product Gravity"),
         ("name,RA,Dec\nA,12h,3\n", "RA is '12h'"),
         ("name,LightCurve.binMeth\nA,guess\n", "LightCurve.binMeth is 'guess'"),
-        ("name\n", "names no sources"),
+        ("name\n", "has no sources"),
         ("name\nA\n", "No products have been requested"),
     ],
 )

@@ -130,13 +130,8 @@ def _rebin(fresh: XRTProductRequest, ended: XRTProductRequest, out: Path) -> Any
 
 
 def _cancel_rebin(fresh: XRTProductRequest, ended: XRTProductRequest, out: Path) -> Any:
-    kept = ended.RebinID
-    ended._service = service = ended.service
-    other = XRTProductRequest(ME, service=service)
-    other.__dict__.update(ended.__dict__)
-    other.rebinLightCurve(binMeth="obsid")
-    assert ended.RebinID == kept
-    return other.cancelRebin()
+    ended.rebinLightCurve(binMeth="obsid")
+    return ended.cancelRebin()
 
 
 def _refused_position(method: str) -> Act:
@@ -190,7 +185,7 @@ def test_a_single_fault_is_recovered_from(sim, fresh, ended, tmp_path, operation
         assert got in (ServiceUnreachable, ContractBroken), "no list could tell whether it was begun: not repeated"
     else:
         assert got == RECOVERED
-    ended._rebin_id = rebin_id
+    ended._results.rebin_id = rebin_id
     assert sim.clock.now() - began < 2 * 3600
     made = number_of_jobs(sim) - submitted
     assert made == (1 if operation in ("run_userobject", "canceljob") else 0)
@@ -219,7 +214,7 @@ def test_a_lasting_fault_ends_in_the_named_exception(sim, fresh, ended, tmp_path
     began, submitted = sim.clock.now(), number_of_jobs(sim)
     sim.controls.plan_fault({**rule, "operation": operation})
     got = outcome(OPERATIONS[operation], fresh, ended, tmp_path)
-    ended._rebin_id = rebin_id
+    ended._results.rebin_id = rebin_id
     made = number_of_jobs(sim) - submitted
     if operation == "run_userobject" and fault not in ("unavailable", "gone for a day", "reset", "refused"):
         assert (got, made) == (RECOVERED, 1), "the job was made, and found in the list"

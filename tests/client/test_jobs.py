@@ -327,7 +327,7 @@ def test_single_products_can_be_asked_about(canned, running, what):
 
 
 def test_a_product_that_was_not_requested_is_refused(running):
-    with pytest.raises(ValueError, match="did not request a image"):
+    with pytest.raises(ValueError, match="this request has no image"):
         running.checkProductStatus(["Image"])
 
 

@@ -225,7 +225,7 @@ def test_an_address_that_is_none_breaks_the_contract(canned, done):
     late = {**SPECTRA["late"], "DataFile": "https://[broken/late.tar.gz"}
     canned.will(SPECTRUM, {**SPECTRA, "rnames": ["late"], "late": late})
     done.retrieveSpectralFits()
-    with pytest.raises(ContractBroken, match="no address"):
+    with pytest.raises(ContractBroken, match="not a valid address"):
         done.saveSpectralData()
 
 

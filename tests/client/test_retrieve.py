@@ -106,7 +106,7 @@ def test_a_body_that_is_cut_off_is_fetched_again(canned, service, tmp_path):
 @pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
 def test_a_cut_body_without_a_length_is_no_archive_and_is_not_kept(canned, service, tmp_path, form):
     canned.will("cut", (200, {}, archive(form)[: -len(archive(form)) // 2]))
-    with pytest.raises(ContractBroken, match="not a whole archive"):
+    with pytest.raises(ContractBroken, match="not a complete archive"):
         retrieve.download(service, "https://www.swift.ac.uk/user_objects/cut", tmp_path / f"lc.{form}")
     assert names(tmp_path) == []
 

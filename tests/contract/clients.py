@@ -100,7 +100,10 @@ def _built_alike(request: Any) -> Any:
 
 def _rebinned(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def later(request: Any) -> Any:
-        setattr(request, "_rebin_id" if isinstance(request, XRTProductRequest) else "_rebinID", 1518)
+        if isinstance(request, XRTProductRequest):
+            request._results.rebin_id = 1518
+        else:
+            request._rebinID = 1518
         return call(request)
 
     return later

@@ -1,10 +1,11 @@
-"""Each named scenario tells its story, to the official client and to ours."""
+"""Each named scenario behaves as its description says, for the official client and for ours."""
 
 from __future__ import annotations
 
 import re
 import tarfile
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ import swifttools.ukssdc.xrt_prods as official
 
 import xrt_client
 from mock_server import Simulator
-from mock_server.scenario import scenario
+from mock_server.scenario.files import load_scenario, scenario_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes are de
 ME = "me@example.org"
 HOUR, DAY = 3600.0, 86400.0
 CLIENTS = {"swifttools": official, "xrt_client": xrt_client}
-TOLD = {"calm", "busy-week", "tightening-limit", "defaults-change", "maintenance", "flaky", "six-months-later"}
-TOLD |= {"reprocessed", "api-upgrade"}
+TESTED = {"calm", "busy-week", "tightening-limit", "defaults-change", "maintenance", "flaky", "six-months-later"}
+TESTED |= {"reprocessed", "api-upgrade"}
+
+
+def seconds(iso: str) -> float:
+    """Return a date as simulated time [s]."""
+    return datetime.fromisoformat(iso).timestamp()
 
 
 class Observatory(NamedTuple):
@@ -67,7 +73,7 @@ class Observatory(NamedTuple):
 
     def until(self, iso: str) -> None:
         """Let time pass until a moment."""
-        self.sim.controls.set_clock(scenario.instant(iso))
+        self.sim.controls.set_clock(seconds(iso))
 
     def finish(self, *requests: Any, step: float = 300.0, patience: float = 7 * DAY) -> float:
         """Let time pass until all have ended; return how long that took [s]."""
@@ -86,17 +92,17 @@ def observatory(request: pytest.FixtureRequest) -> Iterator[Observatory]:
 
 
 def story(scenario_name: str) -> pytest.MarkDecorator:
-    """Tell it to both clients."""
-    told = [(scenario_name, client) for client in CLIENTS]
-    return pytest.mark.parametrize("observatory", told, indirect=True, ids=list(CLIENTS))
+    """Run a test with a scenario and each client."""
+    cases = [(scenario_name, client) for client in CLIENTS]
+    return pytest.mark.parametrize("observatory", cases, indirect=True, ids=list(CLIENTS))
 
 
-flaky = pytest.mark.spoils_answers("the scenario plans answers that are none")
+flaky = pytest.mark.spoils_answers("the scenario plans invalid answers")
 
 
-def test_every_scenario_that_comes_with_the_package_is_told_and_explained():
-    assert set(scenario.names()) == TOLD
-    assert all(len(scenario.load(name).description) > 40 for name in scenario.names())
+def test_every_scenario_of_the_package_is_tested_and_described():
+    assert set(scenario_names()) == TESTED
+    assert all(len(load_scenario(name).description) > 40 for name in scenario_names())
 
 
 @story("calm")
@@ -110,7 +116,7 @@ def test_calm_builds_a_light_curve_within_minutes(observatory):
 
 @story("busy-week")
 def test_busy_week_makes_jobs_wait_and_a_throttle_gets_all_of_them_done(observatory):
-    names = ["SIM-CONSTANT", "FO Aqr", "GK Per"] * 3
+    names = ["SIM-CONSTANT", "FO Aqr", "GK Per"] * 2 + ["SIM-SOFT"]
     waiting, peak, queued = list(names), 0, False
     done: list[Any] = []
     running: list[Any] = []
@@ -118,34 +124,34 @@ def test_busy_week_makes_jobs_wait_and_a_throttle_gets_all_of_them_done(observat
         while waiting and observatory.active() < 5:
             running.append(observatory.submitted(waiting.pop()))
         peak = max(peak, observatory.active())
-        observatory.sim.clock.advance(HOUR / 2)
+        observatory.sim.clock.advance(HOUR)
         queued |= any(r.checkProductStatus()["LightCurve"]["statusText"] == "Queued" for r in running)
         done += [request for request in running if request.complete]
         running = [request for request in running if not request.complete]
     assert len(done) == len(names)
     assert peak == 5
-    assert queued, "nobody ever had to wait"
+    assert queued, "no job ever had to wait"
 
 
 @story("busy-week")
 def test_busy_week_ends_on_saturday(observatory):
-    crowd = [observatory.submitted() for _ in range(15)]
-    weekday = observatory.finish(*crowd)
+    crowd = [observatory.submitted() for _ in range(8)]
+    weekday = observatory.finish(*crowd, step=HOUR / 2)
     observatory.until("2026-03-07T09:00:00Z")
-    crowd = [observatory.submitted() for _ in range(15)]
-    assert observatory.finish(*crowd) < weekday / 2
+    crowd = [observatory.submitted() for _ in range(8)]
+    assert observatory.finish(*crowd, step=HOUR / 2) < weekday / 2
 
 
 def burst(observatory: Observatory, number: int) -> list[str | None]:
-    """Submit many at once, as if there were no limit; return what the service said to each."""
+    """Submit many at once, as if there were no limit; return the error of each, None if it was accepted."""
     requests = [observatory.request() for _ in range(number)]
     return [None if request.submit() else str(request.submitError) for request in requests]
 
 
 @story("tightening-limit")
-@pytest.mark.parametrize(("day", "limit"), [("02T09", 100), ("03T08", 100), ("03T09", 10), ("05T09", 3)])
-def test_tightening_limit_refuses_whoever_does_not_count(observatory, day, limit):
-    observatory.until(f"2026-03-{day}:00:00Z")
+@pytest.mark.parametrize(("day", "limit"), [("03T08:59:59", 100), ("03T09:00:00", 10), ("05T09:00:00", 3)])
+def test_tightening_limit_refuses_callers_who_do_not_count(observatory, day, limit):
+    observatory.until(f"2026-03-{day}Z")
     answers = burst(observatory, 12)
     assert answers.count(None) == min(limit, 12)
     assert all(f"too many jobs in the queue (maximum {limit})" in text for text in answers if text)
@@ -153,18 +159,18 @@ def test_tightening_limit_refuses_whoever_does_not_count(observatory, day, limit
 
 
 @story("tightening-limit")
-def test_tightening_limit_is_never_noticed_by_whoever_keeps_two_jobs_active(observatory):
-    observatory.until("2026-03-05T08:00:00Z")
-    for _ in range(12):
+def test_tightening_limit_never_refuses_a_caller_with_two_active_jobs(observatory):
+    observatory.until("2026-03-05T08:30:00Z")
+    for _ in range(8):
         while observatory.active() >= 2:
-            observatory.sim.clock.advance(300)
+            observatory.sim.clock.advance(HOUR / 6)
         observatory.submitted()
-    assert observatory.sim.clock.now() > scenario.instant("2026-03-05T09:00:00Z")
+    assert observatory.sim.clock.now() > seconds("2026-03-05T09:00:00Z")
     assert observatory.sim.journal.count(operation="run_userobject", outcome="refused") == 0
 
 
 @story("tightening-limit")
-def test_tightening_limit_takes_jobs_again_once_some_have_ended(observatory):
+def test_tightening_limit_accepts_jobs_again_once_some_have_ended(observatory):
     observatory.until("2026-03-05T09:00:00Z")
     assert burst(observatory, 4)[3] is not None
     observatory.sim.clock.advance(2 * HOUR)
@@ -188,7 +194,7 @@ def test_defaults_change_for_new_jobs_and_not_for_old_ones_or_their_copies(obser
 
 
 @story("maintenance")
-def test_maintenance_answers_nobody_and_loses_no_job(observatory):
+def test_maintenance_answers_no_call_and_loses_no_job(observatory):
     observatory.until("2026-03-03T07:59:59Z")
     request = observatory.submitted()
     observatory.until("2026-03-03T08:00:00Z")
@@ -205,7 +211,7 @@ def test_maintenance_answers_nobody_and_loses_no_job(observatory):
 
 
 @story("maintenance")
-def test_maintenance_of_twenty_minutes_is_survived_by_patience(observatory):
+def test_maintenance_of_twenty_minutes_delays_a_job(observatory):
     observatory.until("2026-03-05T01:59:59Z")
     request = observatory.submitted()
     observatory.until("2026-03-05T02:10:00Z")
@@ -217,7 +223,7 @@ def test_maintenance_of_twenty_minutes_is_survived_by_patience(observatory):
 
 
 @story("api-upgrade")
-def test_api_upgrade_warns_of_what_will_go_and_then_of_what_is_newer(observatory):
+def test_api_upgrade_warns_of_the_end_of_the_old_version_and_then_of_the_newer_one(observatory):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         first = observatory.submitted()
@@ -225,12 +231,12 @@ def test_api_upgrade_warns_of_what_will_go_and_then_of_what_is_newer(observatory
     with pytest.warns((UserWarning, FutureWarning), match="withdrawn on 2026-12-31"):
         assert first.checkProductStatus()["LightCurve"]["statusText"] == "Complete"
     observatory.until("2026-03-16T09:00:00Z")
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         observatory.finish(observatory.submitted())
         assert len(observatory.jobs()) == 2
-    newer = [str(warning.message) for warning in told if "1.13" in str(warning.message)]
-    assert bool(newer) is not observatory.ours  # ours says what it needs, not what is newest
+    newer = [str(warning.message) for warning in caught if "1.13" in str(warning.message)]
+    assert bool(newer) is not observatory.ours  # ours says which version it needs, not which is newest
 
 
 @flaky
@@ -247,7 +253,7 @@ def test_flaky_fails_a_product_and_leaves_the_others_of_the_job_alone(observator
 
 @flaky
 @story("flaky")
-def test_flaky_loses_an_answer_and_only_who_looks_first_does_not_submit_twice(observatory):
+def test_flaky_loses_an_answer_and_a_caller_has_to_look_before_submitting_again(observatory):
     observatory.submitted()
     second = observatory.request()
     if observatory.ours:
@@ -262,7 +268,7 @@ def test_flaky_loses_an_answer_and_only_who_looks_first_does_not_submit_twice(ob
 
 @flaky
 @story("flaky")
-def test_flaky_ends_a_bare_polling_loop_and_not_one_that_repeats(observatory):
+def test_flaky_ends_a_bare_polling_loop_but_not_one_with_retries(observatory):
     request = observatory.submitted()
     failures: list[str] = []
     for _ in range(5):
@@ -276,7 +282,7 @@ def test_flaky_ends_a_bare_polling_loop_and_not_one_that_repeats(observatory):
 
 @flaky
 @story("flaky")
-def test_flaky_answers_the_second_count_with_503_and_says_when_to_come_back(observatory):
+def test_flaky_answers_the_second_count_with_503_and_a_time_to_retry(observatory):
     assert observatory.active() == 0
     began = observatory.sim.clock.now()
     if observatory.ours:
@@ -289,7 +295,7 @@ def test_flaky_answers_the_second_count_with_503_and_says_when_to_come_back(obse
 
 
 @story("six-months-later")
-def test_six_months_later_the_products_are_gone_and_the_job_is_remembered(observatory):
+def test_six_months_later_the_products_are_gone_and_the_job_is_still_listed(observatory):
     request = observatory.submitted("FO Aqr")
     observatory.finish(request)
     assert [job["hasProd"] for job in observatory.jobs()] == [True]
@@ -301,9 +307,9 @@ def test_six_months_later_the_products_are_gone_and_the_job_is_remembered(observ
 
 
 @story("six-months-later")
-def test_six_months_later_what_was_asked_to_be_worked_out_is_worked_out_anew(observatory):
+def test_six_months_later_the_service_determines_requested_values_again(observatory):
     first = observatory.request("FO Aqr")
-    saved = first.getJSON()  # before submission: it still asks
+    saved = first.getJSON()  # before submission: it asks the service to determine values
     assert first.submit()
     observatory.until("2026-07-13T09:00:00Z")
     again = observatory.request()
@@ -318,7 +324,7 @@ def test_six_months_later_what_was_asked_to_be_worked_out_is_worked_out_anew(obs
 @story("six-months-later")
 def test_six_months_later_a_request_saved_after_submission_repeats_all_but_the_data(observatory):
     first = observatory.submitted("FO Aqr")
-    saved = first.getJSON()  # after submission: it holds what the service worked out
+    saved = first.getJSON()  # after submission: it holds the determined values
     observatory.until("2026-07-13T09:00:00Z")
     again = observatory.request()
     again.setFromJSON(saved)
@@ -329,7 +335,7 @@ def test_six_months_later_a_request_saved_after_submission_repeats_all_but_the_d
 
 
 def observations(observatory: Observatory, request: Any) -> int:
-    """How many observations the light curve of a job is made of."""
+    """Number of observations of the light curve of a job."""
     job = observatory.sim.jobs.old_job(ME, int(request.JobID))
     return int(job.builds[0].observations)
 
@@ -377,7 +383,7 @@ def test_reprocessed_data_give_other_numbers_for_the_same_request_and_the_log_sa
 
 
 @story("reprocessed")
-def test_reprocessing_leaves_alone_what_has_been_built(observatory, tmp_path):
+def test_reprocessing_does_not_change_finished_products(observatory, tmp_path):
     observatory.until("2026-03-15T09:00:00Z")
     request = observatory.submitted("SIM-PERIOD")
     observatory.finish(request)

@@ -58,16 +58,21 @@ def postgresql() -> Iterator[str]:
         run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Address of a new database that several processes can share."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-        return
-    server = request.getfixturevalue("postgresql")
+@pytest.fixture
+def new_database(postgresql: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Address of a new database in PostgreSQL."""
     psycopg = pytest.importorskip("psycopg")
     name = f"jobs_{abs(hash(request.node.nodeid))}"
-    with psycopg.connect(f"{server.replace('+psycopg', '')}/postgres", autocommit=True) as connection:
+    with psycopg.connect(f"{postgresql.replace('+psycopg', '')}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        yield f"{server}/{name}"
+        yield f"{postgresql}/{name}"
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a new database that several processes can share."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    address: str = request.getfixturevalue("new_database")
+    return address

@@ -149,7 +149,7 @@ def test_a_bug_is_a_page_without_a_traceback(answers_keep_the_contract):
             raise RuntimeError("secret detail")
 
         sim.jobs.count = broken  # type: ignore[assignment, method-assign]
-        sim.app.logger.disabled = True
+        sim.app.on_bug = lambda _bug: None
         answer = sim.app.test_client().post("/user_objects/getNumJobs.php", json={"UserID": ME})
         assert answer.status_code == 500
         assert "secret" not in answer.get_data(as_text=True)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mock_server import Simulator
-from mock_server.scenario.scenario import Scenario, load
+from mock_server.scenario.files import load_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from werkzeug.test import TestResponse
+
+    from mock_server.scenario.scenario import Scenario
 
 ME = "me@example.org"
 NOBODY_ELSE = "somebody.else@example.org"
@@ -83,7 +85,7 @@ class Asker:
         return [answer[name]["statusCode"] for name in what.split(",")]
 
 
-_loaded = functools.cache(load)  # reading the sky takes longer than all else
+_loaded = functools.cache(load_scenario)  # reading the sky takes longer than all else
 
 
 @pytest.fixture

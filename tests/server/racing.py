@@ -4,13 +4,13 @@ from typing import Any
 
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.core.errors import LimitReached
-from mock_server.scenario.scenario import load
+from mock_server.scenario.files import load_scenario
 from mock_server.simulator import Simulator
 
 
 def race(db: str, limit: int, submissions: list[dict[str, Any]], go: Any, told: Any) -> None:
     """Submit all at once with the others; tell how many were taken, and the most active jobs seen."""
-    played = load("calm")
+    played = load_scenario("calm")
     with Simulator(played, VirtualClock(played.start), db=db, settings={"limits.active_jobs": limit}) as sim:
         go.wait(60)
         taken, most = 0, 0

@@ -10,7 +10,7 @@ from mock_server.core.model import Product
 
 @pytest.fixture(scope="module")
 def trials() -> list[advise.Trial]:
-    return advise.advise(12, [Product.LIGHT_CURVE])
+    return advise.try_throttles(12, [Product.LIGHT_CURVE])
 
 
 def test_every_throttle_is_tried_and_kept(trials):
@@ -34,11 +34,11 @@ def test_the_table_has_a_line_for_each_and_a_recommendation(trials):
 
 
 def test_a_limit_of_the_service_shows_as_refusals():
-    (found,) = [t for t in advise.advise(12, [Product.IMAGE], "tightening-limit") if t.throttle == 50]
+    (found,) = [t for t in advise.try_throttles(12, [Product.IMAGE], "tightening-limit") if t.throttle == 50]
     assert found.seconds > 0
 
 
-def test_progress_is_told_of_each_job():
-    told: list[int] = []
-    advise.advise(2, [Product.IMAGE], progress=told.append)
-    assert sum(told) == 2 * len(advise.THROTTLES)
+def test_progress_is_reported_for_each_job():
+    reported: list[int] = []
+    advise.try_throttles(2, [Product.IMAGE], progress=reported.append)
+    assert sum(reported) == 2 * len(advise.THROTTLES)

@@ -1,4 +1,4 @@
-"""Service time: system, scaled, virtual, and shared by several who wait for one another."""
+"""Simulated time: system, scaled, virtual, and shared by several who wait for one another."""
 
 import math
 import threading
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.clocks.base import Number, ScaledClock
+from mock_server.clocks.base import ParticipantId, ScaledClock
 from mock_server.clocks.virtual import VirtualClock, parse_clock
 
 START = 1_000_000.0
@@ -64,14 +64,16 @@ def test_any_other_option_is_refused(text):
         parse_clock(text, START)
 
 
-Log = list[tuple[float, Number, Any]]
+Log = list[tuple[float, ParticipantId, Any]]
 
 
-def run_parties(clock: VirtualClock, programs: dict[Number, Callable[[Callable[[Any], None]], None]]) -> Log:
-    """Run one thread for each party; each program is given `say`, which takes its turn and notes a word."""
+def run_participants(
+    clock: VirtualClock, programs: dict[ParticipantId, Callable[[Callable[[Any], None]], None]]
+) -> Log:
+    """Run one thread for each participant; each program is given `say`, which takes its turn and notes a word."""
     log: Log = []
 
-    def body(number: Number) -> None:
+    def body(number: ParticipantId) -> None:
         def say(word: Any) -> None:
             clock.turn()
             log.append((clock.now() - START, number, word))
@@ -89,7 +91,7 @@ def run_parties(clock: VirtualClock, programs: dict[Number, Callable[[Callable[[
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert not any(thread.is_alive() for thread in threads), "the parties wait for one another"
+    assert not any(thread.is_alive() for thread in threads), "the participants wait for one another"
     return log
 
 
@@ -102,16 +104,16 @@ def sleeper(clock: VirtualClock, *naps: float) -> Callable[[Callable[[Any], None
     return program
 
 
-class TestParties:
+class TestParticipants:
     def test_time_moves_to_the_earliest_wake_up_once_all_wait(self):
         clock = VirtualClock(START)
-        log = run_parties(clock, {(0,): sleeper(clock, 10, 10), (1,): sleeper(clock, 4, 4, 4)})
+        log = run_participants(clock, {(0,): sleeper(clock, 10, 10), (1,): sleeper(clock, 4, 4, 4)})
         assert [(at, who) for at, who, _ in log] == [(4, (1,)), (8, (1,)), (10, (0,)), (12, (1,)), (20, (0,))]
 
     def test_those_who_wake_together_go_in_the_order_of_their_numbers(self):
         clock = VirtualClock(START)
-        numbers: list[Number] = [(3,), (0,), (1, 5), (1,), (1, 5, 0)]
-        log = run_parties(clock, {number: sleeper(clock, 5, 5) for number in numbers})
+        numbers: list[ParticipantId] = [(3,), (0,), (1, 5), (1,), (1, 5, 0)]
+        log = run_participants(clock, {number: sleeper(clock, 5, 5) for number in numbers})
         assert [who for at, who, _ in log if at == 5] == sorted(numbers)
         assert [who for at, who, _ in log if at == 10] == sorted(numbers)
 
@@ -123,18 +125,18 @@ class TestParties:
             say("b")
             clock.sleep(1)
 
-        log = run_parties(clock, {(0,): program, (1,): program, (2,): program})
+        log = run_participants(clock, {(0,): program, (1,): program, (2,): program})
         assert [(who[0], word) for _, who, word in log] == [(n, word) for n in range(3) for word in "ab"]
 
     def test_a_sleep_of_nothing_lets_the_others_go_first(self):
         clock = VirtualClock(START)
-        log = run_parties(clock, {(0,): sleeper(clock, 0), (1,): lambda say: say("first")})
+        log = run_participants(clock, {(0,): sleeper(clock, 0), (1,): lambda say: say("first")})
         assert [word for _, _, word in log] == ["first", 0]
         assert clock.now() == START
 
     def test_nobody_waits_for_one_who_has_left(self):
         clock = VirtualClock(START)
-        run_parties(clock, {(0,): lambda _say: None, (1,): sleeper(clock, 7)})
+        run_participants(clock, {(0,): lambda _say: None, (1,): sleeper(clock, 7)})
         assert clock.now() == START + 7
 
     def test_one_who_is_away_holds_nobody_up(self):
@@ -150,7 +152,7 @@ class TestParties:
             say("awake")
             gone.set()
 
-        assert run_parties(clock, {(0,): elsewhere, (1,): other}) == [(60, (1,), "awake")]
+        assert run_participants(clock, {(0,): elsewhere, (1,): other}) == [(60, (1,), "awake")]
 
     def test_one_is_woken_before_its_time_by_its_token(self):
         clock = VirtualClock(START)
@@ -163,7 +165,7 @@ class TestParties:
             clock.sleep(3)
             clock.wake((0,), "token")
 
-        assert run_parties(clock, {(0,): waits, (1,): wakes}) == [(3, (0,), "woken")]
+        assert run_participants(clock, {(0,): waits, (1,): wakes}) == [(3, (0,), "woken")]
 
     def test_a_wake_that_comes_before_the_wait_is_not_lost(self):
         clock = VirtualClock(START)
@@ -173,7 +175,7 @@ class TestParties:
             clock.wait(START + 100, "token")
             say("woken")
 
-        assert run_parties(clock, {(0,): waits}) == [(0, (0,), "woken")]
+        assert run_participants(clock, {(0,): waits}) == [(0, (0,), "woken")]
 
     def test_a_wake_meant_for_another_wait_disturbs_no_sleep(self):
         clock = VirtualClock(START)
@@ -183,7 +185,7 @@ class TestParties:
             clock.sleep(5)
             say("awake")
 
-        assert run_parties(clock, {(0,): sleeps}) == [(5, (0,), "awake")]
+        assert run_participants(clock, {(0,): sleeps}) == [(5, (0,), "awake")]
 
     def test_an_advance_wakes_those_who_are_due(self):
         clock = VirtualClock(START)
@@ -196,7 +198,7 @@ class TestParties:
             say("everybody else waits")
             clock.advance(90)
 
-        log = run_parties(clock, {(0,): waits, (1,): advances})
+        log = run_participants(clock, {(0,): waits, (1,): advances})
         assert log == [(0, (1,), "everybody else waits"), (90, (0,), "awake")]
 
     def test_nobody_joins_twice(self):
@@ -205,17 +207,17 @@ class TestParties:
         with pytest.raises(ValueError, match="already"):
             clock.join((0,))
 
-    def test_a_thread_that_is_no_party_takes_no_turn(self):
+    def test_a_thread_that_is_no_participant_takes_no_turn(self):
         clock = VirtualClock(START)
         clock.join((0,))
         clock.turn()
-        assert clock.acting() is None
+        assert clock.current() is None
 
 
 @given(naps=st.lists(st.lists(st.integers(0, 50), max_size=5), min_size=1, max_size=4))
 def test_whatever_the_naps_everybody_wakes_on_time_and_in_order(naps):
     clock = VirtualClock(START)
-    log = run_parties(clock, {(n,): sleeper(clock, *its) for n, its in enumerate(naps)})
+    log = run_participants(clock, {(n,): sleeper(clock, *its) for n, its in enumerate(naps)})
     for n, its in enumerate(naps):
         assert [at for at, who, _ in log if who == (n,)] == [sum(its[: i + 1]) for i in range(len(its))]
     assert [at for at, _, _ in log] == sorted(at for at, _, _ in log)

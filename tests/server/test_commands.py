@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from mock_server import MockServer
 from mock_server.cli.commands import main
-from mock_server.scenario.scenario import names
+from mock_server.scenario.files import scenario_names
 
 from .conftest import IMAGE, ME
 
@@ -44,7 +44,7 @@ def test_scenarios_are_listed_with_their_stories():
     result = command("scenarios")
     assert result.exit_code == 0
     listed = dict(line.split(maxsplit=1) for line in result.output.splitlines())
-    assert sorted(listed) == names()
+    assert sorted(listed) == scenario_names()
     assert all(len(story) > 40 for story in listed.values())
 
 
@@ -158,11 +158,11 @@ def test_settings_are_read_as_json_where_they_are_and_as_text_elsewhere(server):
     ("words", "said"),
     [
         (("set", "limits.active_job=3"), "did you mean 'limits.active_jobs'?"),
-        (("set", "limits.active_jobs"), "must read NAME=VALUE"),
+        (("set", "limits.active_jobs"), "write NAME=VALUE"),
         (("fault", "kind=rest"), "did you mean 'reset'?"),
         (("advance", "--", "-1"), "only moves forward"),
         (("user", "nobody"), "valid e-mail address"),
-        (("load", __file__), "is not a state"),
+        (("load", __file__), "is not JSON"),
     ],
 )
 def test_a_wrong_wish_is_told_in_a_line(server, words, said):

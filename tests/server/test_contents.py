@@ -29,7 +29,7 @@ RETRIEVED: dict[Product, Any] = {
 
 @pytest.fixture
 def contents(sim):
-    return sim.app.extensions["xrt_mock"].contents
+    return sim.simulation.contents
 
 
 @pytest.fixture

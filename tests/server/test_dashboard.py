@@ -22,7 +22,7 @@ def do(ask: Asker, what: str, **form: str):
 def test_the_dashboard_of_an_empty_simulator_says_so(ask):
     text = shown(ask)
     assert "No jobs yet." in text
-    assert "nothing left to happen" in text
+    assert "no more changes" in text
 
 
 def test_the_dashboard_shows_jobs_users_and_calls(ask):
@@ -134,7 +134,7 @@ def test_looking_at_the_dashboard_leaves_no_trace(sim, ask):
 
 def test_a_token_is_asked_for_once_and_kept(make_sim):
     ask = Asker(make_sim(token="secret"))
-    assert "asks for its token" in shown(ask, status=401)
+    assert "requires its token" in shown(ask, status=401)
     assert do(ask, "advance", seconds="60").status_code == 401
     assert do(ask, "enter", token="wrong").status_code == 401
     assert do(ask, "enter", token="secret").status_code == 303

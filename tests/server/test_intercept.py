@@ -167,7 +167,7 @@ class TestOnTheWay:
         with requests.get(f"{SERVICE}/fault/cut:4", stream=True) as answer:
             assert answer.raw.read(4) == b"0123"
 
-    def test_a_slow_answer_takes_service_time(self, clock):
+    def test_a_slow_answer_takes_simulated_time(self, clock):
         answer = requests.get(f"{SERVICE}/fault/delay:30", timeout=30)
         assert answer.text == "0123456789"
         assert clock.now() == START + 30
@@ -191,7 +191,7 @@ class TestOnTheWay:
     def test_the_private_header_does_not_arrive(self):
         assert HEADER not in requests.get(f"{SERVICE}/fault/delay:1").headers
 
-    def test_retries_of_a_mounted_adapter_wait_in_service_time(self, app, clock):
+    def test_retries_of_a_mounted_adapter_wait_in_simulated_time(self, app, clock):
         session = requests.Session()
         retry = Retry(total=5, status_forcelist=[503], allowed_methods=None, backoff_factor=1)
         session.mount("https://", HTTPAdapter(max_retries=retry))

@@ -114,7 +114,7 @@ def test_other_hosts_are_passed_through_if_the_net_is_open(clock):
     other.server_close()
 
 
-def test_a_delay_is_service_time(proxy, clock):
+def test_a_delay_is_simulated_time(proxy, clock):
     assert get(proxy, f"{SERVICE}/fault/delay:30") == "0123456789"
     assert clock.now() == START + 30
 

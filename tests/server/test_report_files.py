@@ -1,4 +1,4 @@
-"""The report as a file: complete, the same for the same run, and readable by what reads such files."""
+"""The report as a file: complete, equal for equal runs, and readable by other tools."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mock_server.reports.files import FORMATS, Material, render
-from mock_server.reports.limits import failures, parse
+from mock_server.reports.files import FORMATS, Material, render_report
+from mock_server.reports.limits import broken_limits, parse_limits
 
 
 @pytest.fixture
@@ -17,30 +17,30 @@ def material(sim, ask) -> Material:
         ask(f"{operation}.php")
     sim.clock.advance(90)
     ask("getNumJobs.php", UserID="<script>alert(1)</script>")
-    limits = parse("refused>0,active>5")
+    limits = parse_limits("refused>0,active>5")
     report = sim.report() | {"jobs": sim.report()["jobs"] | {"submissions_refused": 2}}
-    failed = failures(limits, report)
+    failed = broken_limits(limits, report)
     return Material(report, failed, [str(limit) for limit in limits], sim.controls.jobs(), sim.journal)
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_material_gives_the_same_bytes(material, form):
-    assert render(form, material) == render(form, material)
+    assert render_report(form, material) == render_report(form, material)
 
 
 def test_json_is_the_report_itself(material):
-    assert json.loads(render("json", material)) == material.report
+    assert json.loads(render_report("json", material)) == material.report
 
 
-def test_junit_has_a_case_for_each_gate_and_a_failure_for_each_that_was_passed(material):
-    suite = ElementTree.fromstring(render("junit", material))
+def test_junit_has_a_case_for_each_limit_and_a_failure_for_each_broken_one(material):
+    suite = ElementTree.fromstring(render_report("junit", material))
     assert suite.attrib["tests"] == "2"
     failed = {case.attrib["name"] for case in suite.iter("testcase") if case.find("failure") is not None}
     assert failed == {"refused>0"}
 
 
 def test_the_page_stands_alone_and_escapes_what_callers_sent(material):
-    page = render("html", material)
+    page = render_report("html", material)
     assert page.count("<svg") == 3
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
@@ -48,5 +48,5 @@ def test_the_page_stands_alone_and_escapes_what_callers_sent(material):
     assert 'href="http' not in page
 
 
-def test_text_ends_with_the_limits_that_were_passed(material):
-    assert render("text", material).endswith("submissions refused: 2 (fails if refused>0)\n")
+def test_text_ends_with_the_broken_limits(material):
+    assert render_report("text", material).endswith("submissions refused: 2 (fails if refused>0)\n")

@@ -1,4 +1,4 @@
-"""Unmodified programs in a run: answered by the simulator, in service time, cut off from the network."""
+"""Unmodified programs in a run: answered by the simulator, in simulated time, cut off from the network."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from flask import Flask, request
 from mock_server import Simulator
 from mock_server.clocks.base import ScaledClock
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.run.start import Arriving, run, running
+from mock_server.run.start import PendingSimulator, run, running
 from mock_server.transport.header import HEADER
 
 START = 1_600_000_000.0
@@ -49,7 +49,7 @@ PREAMBLE = """
 import os, sys, time, requests
 def call(who):
     return requests.post("https://www.swift.ac.uk/call", json={"who": str(who)}).json()["calls"]
-def compute(seconds):  # real time, in which service time stands still
+def compute(seconds):  # real time, in which simulated time stands still
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         pass
@@ -83,7 +83,7 @@ def tiny():
 
 
 class TestOneProgram:
-    def test_is_answered_and_sleeps_in_service_time(self, tiny, tmp_path, capfd):
+    def test_is_answered_and_sleeps_in_simulated_time(self, tiny, tmp_path, capfd):
         text = """
             import datetime
             for _ in range(3):
@@ -106,18 +106,18 @@ class TestOneProgram:
             call("early")
         """
         begun = tmp_path / "begun"
-        asked = Arriving(tiny.clock)
-        with running(asked, [*program(tmp_path, text), str(begun)]) as programs:
+        pending = PendingSimulator(tiny.clock)
+        with running(pending, [*program(tmp_path, text), str(begun)]) as programs:
             wait_until(begun.exists)
             assert not tiny.calls
-            asked.arrive(tiny.app)
+            pending.set_app(tiny.app)
             assert programs.wait() == 0
         assert tiny.calls == [(0, "early")]
 
     def test_is_ended_if_the_simulator_never_comes(self, tiny, tmp_path):
         pid = tmp_path / "pid"
         command = program(tmp_path, "open(sys.argv[1], 'w').write(str(os.getpid()))\ncall('early')")
-        with running(Arriving(tiny.clock), [*command, str(pid)]):
+        with running(PendingSimulator(tiny.clock), [*command, str(pid)]):
             wait_until(lambda: pid.exists() and bool(pid.read_text()))
         wait_until(lambda: not alive(int(pid.read_text())))
 
@@ -147,7 +147,7 @@ class TestOneProgram:
         run(tiny, program(tmp_path, "call(1)"))
         assert tiny.where == [("program.py:4", 0)]
 
-    def test_meets_delays_in_service_time(self, tiny, tmp_path):
+    def test_meets_delays_in_simulated_time(self, tiny, tmp_path):
         text = """
             requests.get("https://www.swift.ac.uk/slow")
             call("after the delay")
@@ -357,7 +357,7 @@ class TestSeveralAtOnce:
         """
         assert run(tiny, program(tmp_path, text)) == 0
         assert tiny.calls == [(600, "slept"), (600, "received")]
-        assert "program 0 waits for something other than service time" in capfd.readouterr().err
+        assert "program 0 waits for something other than simulated time" in capfd.readouterr().err
 
     def test_copies_go_in_the_order_of_their_numbers(self, tiny, tmp_path):
         text = """
@@ -407,7 +407,7 @@ class TestSeveralAtOnce:
 
     def test_one_that_is_killed_holds_nobody_up(self, tiny, tmp_path, capfd):
         text = """
-            if os.environ["XRT_MOCK_PARTY"] == "1":
+            if os.environ["XRT_MOCK_PARTICIPANT"] == "1":
                 os.kill(os.getpid(), 9)
             time.sleep(30)
             call("")
@@ -417,7 +417,7 @@ class TestSeveralAtOnce:
 
 
 class TestOtherPrograms:
-    def test_a_shell_script_calls_with_curl_and_sleeps_in_service_time(self, tiny, capfd):
+    def test_a_shell_script_calls_with_curl_and_sleeps_in_simulated_time(self, tiny, capfd):
         script = """
             set -e
             for n in 1 2 3; do
@@ -542,7 +542,7 @@ class TestTheEnd:
 
 
 class TestNotebooks:
-    def test_a_notebook_is_executed_in_service_time(self, tmp_path):
+    def test_a_notebook_is_executed_in_simulated_time(self, tmp_path):
         cells = [
             "import time, requests\nbegan = time.time()",
             "def call():\n    requests.post('https://www.swift.ac.uk/call', json={'who': 'cell'})",

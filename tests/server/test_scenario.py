@@ -1,47 +1,38 @@
-"""Scenarios: what may stand in one, what is in force when, slots, outages, expiry."""
+"""Scenarios: valid and invalid files, values in force, slots, outages, expiry."""
 
 import math
 import tomllib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_server.scenario.scenario import (
-    DAY,
-    HOUR,
-    SETTINGS,
-    Change,
-    Scenario,
-    ScenarioError,
-    check_values,
-    from_mapping,
-    instant,
-    load,
-    names,
-)
+from mock_server.scenario.files import load_scenario, read_scenario, scenario_names
+from mock_server.scenario.scenario import DAY, HOUR, Change, Scenario
+from mock_server.scenario.settings import SETTINGS, ScenarioError, check_settings
 
-START = instant("2026-03-02T09:00:00Z")
+START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
 
 
 def read(text: str) -> Scenario:
-    return from_mapping(tomllib.loads(text), "mine")
+    return read_scenario(tomllib.loads(text), "mine")
 
 
-# what may stand in one -------------------------------------------------------------------------------------------
+# valid and invalid files -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", names())
-def test_every_named_scenario_can_be_played_and_tells_its_story(name):
-    scenario = load(name)
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_named_scenario_can_be_read_and_has_a_description(name):
+    scenario = load_scenario(name)
     assert scenario.name == name
     assert len(scenario.description) > 40
 
 
-def test_the_named_scenarios_are_the_stories_of_the_documentation():
+def test_the_scenarios_of_the_documentation_come_with_the_package():
     assert {"calm", "busy-week", "tightening-limit", "defaults-change", "maintenance", "flaky", "six-months-later",
-            "reprocessed", "api-upgrade"} <= set(names())  # fmt: skip
+            "reprocessed", "api-upgrade"} <= set(scenario_names())  # fmt: skip
 
 
 def test_an_empty_scenario_has_the_built_in_values():
@@ -52,12 +43,12 @@ def test_an_empty_scenario_has_the_built_in_values():
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_takes_its_default_and_says_what_it_must_be(name):
     setting = SETTINGS[name]
-    check_values({name: setting.default})
+    check_settings({name: setting.default})
     other: Any = 5 if isinstance(setting.default, str) else "text"
     many_wrong: list[Any] = [None, [], {}, other, math.nan, math.inf, -1, 10**400]
     for wrong in many_wrong:
         with pytest.raises(ScenarioError, match=f"{name} is .*, but must be "):
-            check_values({name: wrong})
+            check_settings({name: wrong})
     assert setting.meaning
 
 
@@ -67,10 +58,10 @@ def test_every_setting_takes_its_default_and_says_what_it_must_be(name):
         ("[limitz]\nactive_jobs = 3", "there is no table or key 'limitz'; did you mean 'limits'?"),
         ("sed = 3", "did you mean 'seed'?"),
         ("[limits]\nactive_job = 3", "there is no setting 'limits.active_job'; did you mean 'limits.active_jobs'?"),
-        ("[queue]\nslots = 'many'", "queue.slots is 'many', but must be a whole number"),
-        ("[queue]\nslots = true", "queue.slots is True"),
+        ("[queue]\nslots = 'many'", "queue.slots is 'many', but must be a whole number from 0"),
+        ("[queue]\nslots = true", "queue.slots is true"),
         ("[queue]\nslots = -1", "queue.slots is -1"),
-        ("limits = 3", "'limits' must be a table of settings"),
+        ("limits = 3", "limits is 3, but must be a table of settings"),
         ("seed = 'x'", "seed is 'x', but must be a whole number"),
         ("seed = 1.5", "seed is 1.5"),
         ("users = 'me@example.org'", "users is 'me@example.org', but must be a list"),
@@ -79,14 +70,14 @@ def test_every_setting_takes_its_default_and_says_what_it_must_be(name):
         ("sky = 3", "sky is 3, but must be a table"),
         ("changes = 3", "changes is 3, but must be a list of tables"),
         ("faults = [3]", "faults is [3]"),
-        ("start = 3", "3 is not a date"),
-        ("start = 'soon'", "'soon' is not a date"),
+        ("start = 3", "start is 3, but must be a date such as"),
+        ("start = 'soon'", "start is 'soon', but must be a date"),
         ("[[changes]]\nlimits = {active_jobs = 3}", "needs `at` (a date) or `after_days`"),
-        ("[[changes]]\nafter_days = -1", "needs `at`"),
+        ("[[changes]]\nafter_days = -1", "after_days is -1, but must be a number of days from 0"),
         ("[[changes]]\nat = 2026-01-01\nlimitz = {active_jobs = 3}", "did you mean 'limits.active_jobs'?"),
-        ("[[changes]]\nat = 2026-01-01\nfrom = 3", "'from' must be a table of settings"),
+        ("[[changes]]\nat = 2026-01-01\nfrom = 3", "from is 3, but must be a table of settings"),
         ("[[outages]]\nfrom = 2026-01-01\nuntill = 2026-01-02", "did you mean 'until'?"),
-        ("[[outages]]\nfrom = 2026-01-02\nuntil = 2026-01-01", "must begin before it ends"),
+        ("[[outages]]\nfrom = 2026-01-02\nuntil = 2026-01-01", "an outage ends before it begins"),
         ("[[outages]]\nfrom = 2026-01-02", "needs `until`"),
         ("[[faults]]\nkind = 'rest'", "did you mean 'reset'?"),
         ("[defaults]\nminnsnr = 3", "did you mean 'minsnr'?"),
@@ -95,21 +86,21 @@ def test_every_setting_takes_its_default_and_says_what_it_must_be(name):
         ("[sky]\nsauces = []", "did you mean 'sources'?"),
     ],
 )  # fmt: skip
-def test_what_no_scenario_can_hold_is_refused_with_what_to_do(text, words):
+def test_an_invalid_scenario_is_refused_with_what_to_do(text, words):
     with pytest.raises(ScenarioError) as error:
         read(text)
     assert words in str(error.value)
     assert str(error.value).startswith("mine: ")
 
 
-def test_an_unknown_scenario_is_named_with_the_nearest():
+def test_an_unknown_scenario_is_refused_with_the_nearest_name():
     with pytest.raises(ScenarioError, match="there is no scenario 'clam'; did you mean 'calm'"):
-        load("clam")
+        load_scenario("clam")
 
 
 def test_a_scenario_can_be_a_file(tmp_path):
     (tmp_path / "mine.toml").write_text("seed = 5\n[limits]\nactive_jobs = 2\n")
-    scenario = load(tmp_path / "mine.toml")
+    scenario = load_scenario(tmp_path / "mine.toml")
     assert (scenario.name, scenario.seed, scenario.at(0.0)["limits.active_jobs"]) == ("mine", 5, 2)
 
 
@@ -121,16 +112,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, text, words):
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ScenarioError, match=words) as error:
-        load(path)
+        load_scenario(path)
     assert "mine.toml" in str(error.value)
 
 
-@pytest.mark.parametrize("value", ["2026-03-02T09:00:00Z", "2026-03-02T09:00:00", "2026-03-02T10:00:00+01:00"])
-def test_a_date_without_a_zone_is_utc(value):
-    assert instant(value) == START
-
-
-# what is in force when -------------------------------------------------------------------------------------------
+# values in force -------------------------------------------------------------------------------------------
 
 
 def test_a_dated_change_is_in_force_from_the_exact_second():
@@ -144,19 +130,19 @@ def test_days_are_counted_from_the_start():
     assert scenario.changes[0].at == START + 1.5 * DAY
 
 
-def test_changes_take_effect_in_order_of_time_and_the_last_said_wins_at_equal_times():
+def test_changes_take_effect_in_order_of_time_and_at_equal_times_the_last_wins():
     scenario = Scenario(changes=(Change(20, {"queue.slots": 2}), Change(10, {"queue.slots": 1})))
     assert [scenario.at(now)["queue.slots"] for now in (5, 10, 20)] == [64, 1, 2]
     later = scenario.changed(Change(20, {"queue.slots": 5}))
     assert later.at(20)["queue.slots"] == 5
 
 
-def test_a_change_leaves_what_it_does_not_name():
+def test_a_change_leaves_other_settings_alone():
     scenario = read("[queue]\nslots = 3").changed(Change(10, {"limits.active_jobs": 1}))
     assert (scenario.at(10)["queue.slots"], scenario.at(10)["limits.active_jobs"]) == (3, 1)
 
 
-def test_defaults_in_force_are_told_by_wire_name():
+def test_defaults_in_force_have_wire_names():
     scenario = read("[[changes]]\nafter_days = 1\ndefaults = {minsnr = 2.4}")
     assert scenario.at(START).defaults == {}
     assert scenario.at(START + DAY).defaults == {"minsnr": 2.4}
@@ -166,7 +152,7 @@ def test_defaults_in_force_are_told_by_wire_name():
 
 
 def outage(*spans: tuple[float, float]) -> Scenario:
-    return from_mapping({"outages": [{"from_day": a, "until_day": b} for a, b in spans]})
+    return read_scenario({"outages": [{"from_day": a, "until_day": b} for a, b in spans]})
 
 
 @pytest.mark.parametrize(
@@ -214,7 +200,7 @@ SCENARIOS = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(SCENARIOS, st.integers(0, 20000), st.integers(0, 10**6))
-def test_slots_change_only_when_they_are_said_to(scenario, after, millionths):
+def test_slots_do_not_change_before_the_announced_moment(scenario, after, millionths):
     now = START + after
     until = scenario.slots_change_after(now)
     assert until > now
@@ -240,19 +226,20 @@ def retained(days: float, *changes: tuple[float, float]) -> Scenario:
         (retained(7, (12, 3)), 10, 13),  # shortened: three days from the end
         (retained(7, (15, 3)), 10, 15),  # shortened when three days are over: gone at once
         (retained(7, (17, 3)), 10, 17),
+        (retained(7, (17, 30)), 10, 40),  # lengthened at the very second of the expiry: in time
         (retained(7, (12, 30)), 10, 40),  # lengthened in time
         (retained(7, (18, 30)), 10, 17),  # lengthened too late: what is gone stays gone
         (retained(7, (12, 3), (12.5, 30)), 10, 40),
         (retained(7, (15, 3), (16, 30)), 10, 15),
         (retained(7, (5, 1)), 10, 11),
-        (retained(7, (5, 1), (5, 2)), 10, 12),  # two changes of one moment: the last said
+        (retained(7, (5, 1), (5, 2)), 10, 12),  # two changes at one moment: the last one counts
     ],
 )
 def test_products_expire_by_the_retention_in_force_at_each_moment(scenario, ended_day, gone_day):
     assert scenario.expires_at(ended_day * DAY) == gone_day * DAY
 
 
-def test_what_never_ends_never_expires():
+def test_a_job_that_never_ends_never_expires():
     assert retained(7, (1, 2)).expires_at(math.inf) == math.inf
 
 
@@ -263,7 +250,7 @@ def test_what_never_ends_never_expires():
     st.integers(0, 40),
     st.data(),
 )
-def test_expiry_is_what_looking_every_day_would_find(days, changes, ended_day, data: Any):
+def test_expiry_is_the_first_day_on_which_a_daily_check_finds_it(days, changes, ended_day, data: Any):
     scenario = retained(days, *changes)
     look = next(
         day for day in range(ended_day, 200) if day >= ended_day + scenario.at(day * DAY)["retention.days"]

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from mock_server.storage.rows import SCHEMA_VERSION
+from mock_server.storage.schema import SCHEMA_VERSION
 from mock_server.storage.store import Store, StoreError
 
 

@@ -1,4 +1,4 @@
-"""Which data a product works on, and which spectra are made of them."""
+"""Selection of data for a product, and the spectra that are made from them."""
 
 import pytest
 
@@ -31,11 +31,11 @@ def seconds(observations: tuple[Observation, ...]) -> list[tuple[float, float]]:
     return [(s.start - T0, s.stop - T0) for o in observations for s in o.snapshots]
 
 
-def test_a_light_curve_works_on_everything_unless_told_otherwise():
+def test_a_light_curve_uses_everything_by_default():
     assert selected(Product.LIGHT_CURVE, BASE, ALL) == ALL
 
 
-def test_the_users_observations_are_taken_whole():
+def test_the_users_observations_are_used_whole():
     parameters = BASE | {"lcobs": "user", "uselcobs": "00099002001,00099002009"}
     assert selected(Product.LIGHT_CURVE, parameters, ALL) == (SECOND,)
 
@@ -64,9 +64,19 @@ def test_a_trimmed_snapshot_keeps_its_number():
     assert [s.number for o in selected(Product.LIGHT_CURVE, parameters, ALL) for s in o.snapshots] == [3]
 
 
-def test_overlapping_ranges_count_once():
-    parameters = BASE | {"lcobs": "user", "uselcobs": "110-130,120-140", "sinceT0": 1}
-    assert seconds(selected(Product.LIGHT_CURVE, parameters, ALL)) == [(110, 140)]
+@pytest.mark.parametrize(
+    ("ranges", "expected"),
+    [
+        ("110-130,120-140", [(110, 140)]),
+        ("110-130,130-140", [(110, 140)]),
+        ("130-140,110-130", [(110, 140)]),
+        ("110-130,131-140", [(110, 130), (131, 140)]),
+        ("110-140,120-130", [(110, 140)]),
+    ],
+)
+def test_ranges_that_overlap_or_touch_count_as_one(ranges, expected):
+    parameters = BASE | {"lcobs": "user", "uselcobs": ranges, "sinceT0": 1}
+    assert seconds(selected(Product.LIGHT_CURVE, parameters, ALL)) == expected
 
 
 def test_user_data_without_a_list_is_no_data():
@@ -112,7 +122,7 @@ def test_every_product_has_its_own_list(product, which, use):
     assert ids(selected(product, BASE | {which: "user", use: "00099002001"}, ALL)) == ["001"]
 
 
-def test_nothing_selected_from_nothing():
+def test_without_observations_nothing_is_selected():
     assert all(selected(product, BASE, ()) == () for product in Product)
 
 
@@ -132,6 +142,12 @@ def test_spectra_of_observations():
 def test_spectra_of_snapshots_ignore_short_gaps_and_changes_of_mode():
     names = [s.name for s in slices(BASE | {"timeslice": "snapshot"}, ALL)]
     assert names == ["Obs_00099002000_snap1", "Obs_00099002000_snap2", "Obs_00099002001_snap1", "Obs_00099002002_snap1"]
+
+
+@pytest.mark.parametrize(("gap", "number"), [(999.999, 1), (1000, 2), (1000.001, 2)])
+def test_a_gap_of_1000_s_separates_snapshots(gap, number):
+    parted = observation("00099002003", ("WT", 100, 200), ("WT", 200 + gap, 300 + gap))
+    assert len(slices(BASE | {"timeslice": "snapshot"}, (parted,))) == number
 
 
 def test_spectra_of_the_users_slices():

@@ -12,14 +12,14 @@ from mock_server import Simulator
 from mock_server.core.errors import JobRefused, LimitReached, NotResolved, ParametersRefused, Refusal, UserRefused
 from mock_server.core.faults import Fault
 from mock_server.core.model import CancelCode, Product, StatusCode
-from mock_server.scenario.scenario import load
+from mock_server.scenario.files import load_scenario
 
 from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
 from .racing import race
 
 DAY = 86400.0
 IMAGE_S = 96.0  # 60 s, and 4 s for each of 9 observations
-CALM = load("calm")
+CALM = load_scenario("calm")
 
 
 def code(sim: Simulator, job_id: int, product: Product = Product.IMAGE, user: str = ME) -> StatusCode | None:

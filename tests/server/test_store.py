@@ -1,21 +1,22 @@
 """Facts go in and come out as they were; a transaction is a whole; numbers never come twice."""
 
 import dataclasses
-import gc
 import json
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.core.journal import Entry
 from mock_server.core.model import Build, Job, Product, Rebin, StatusCode, User
+from mock_server.storage import sql
 from mock_server.storage.store import Store, StoreError
 
 NEVER = float("inf")
@@ -232,19 +233,19 @@ def test_more_threads_than_connections_in_a_pool_can_read_and_write(store):
         assert sorted(found.job_id for found in facts.all_jobs()) == list(range(1, 41))
 
 
-def test_readers_of_threads_that_ended_are_let_go(tmp_path):
+def test_a_connection_is_used_again_by_the_next_thread(tmp_path):
     store = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    used = set()
 
     def look() -> None:
         with store.reading() as facts:
-            facts.users()
+            used.add(facts.connection)
 
     for _ in range(20):
         thread = threading.Thread(target=look)
         thread.start()
         thread.join()
-    gc.collect()
-    assert len(store._connections) <= 1
+    assert len(used) == 1
     store.close()
 
 
@@ -263,31 +264,41 @@ def test_entries_come_out_as_they_went_in_and_in_their_order(store):
     assert list(store.journal(newest=2)) == entries[-2:]
 
 
-def test_entries_reach_the_database_with_the_next_writing_call(tmp_path):
-    url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    store, looker = Store(url), sa.create_engine(url, poolclass=sa.NullPool)
-
-    def stored() -> int:
-        with looker.connect() as connection:
-            return int(connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one())
-
-    store.note(entry(1))
-    assert stored() == 0
-    add(store, job(1))
-    assert stored() == 1
+@pytest.fixture
+def stored(tmp_path):
+    """A store on a file, and a function that counts the entries that others see in it."""
+    file = tmp_path / "jobs.sqlite"
+    store = Store(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as others:
+        yield store, lambda: others.execute("SELECT count(*) FROM journal").fetchone()[0]
     store.close()
 
 
-@pytest.mark.parametrize(("noted", "stored"), [(255, 0), (256, 256), (257, 256)])
-def test_entries_reach_the_database_in_batches_without_one(tmp_path, noted, stored):
-    url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    store = Store(url)
+def test_entries_reach_the_database_with_the_next_writing_call(stored):
+    store, count = stored
+    store.note(entry(1))
+    assert count() == 0
+    add(store, job(1))
+    assert count() == 1
+
+
+@pytest.mark.parametrize(("noted", "written"), [(255, 0), (256, 256), (257, 256)])
+def test_entries_reach_the_database_in_batches_without_one(stored, noted, written):
+    store, count = stored
     for number in range(noted):
         store.note(entry(number))
-    looker = sa.create_engine(url, poolclass=sa.NullPool)
-    with looker.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one() == stored
-    store.close()
+    assert count() == written
+
+
+def test_a_batch_that_cannot_be_written_is_kept(store, monkeypatch):
+    for number in range(3):
+        store.note(entry(number))
+    with monkeypatch.context() as broken:
+        broken.setattr(sql, "ADD_ENTRY", "INSERT INTO no_such_table VALUES (?)")
+        with pytest.raises(sqlite3.Error):
+            store.flush()
+    store.note(entry(3))
+    assert list(store.journal()) == [entry(number) for number in range(4)]
 
 
 class Timers:
@@ -315,20 +326,6 @@ def timers(monkeypatch):
     monkeypatch.setattr("mock_server.storage.store.threading.Timer", found)
     monkeypatch.setattr("mock_server.storage.store.time.monotonic", lambda: found.now)
     return found
-
-
-@pytest.fixture
-def stored(tmp_path):
-    """A store on a file, and how many entries others see in it."""
-    url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    store, looker = Store(url), sa.create_engine(url, poolclass=sa.NullPool)
-
-    def count() -> int:
-        with looker.connect() as connection:
-            return int(connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one())
-
-    yield store, count
-    store.close()
 
 
 def test_others_see_an_entry_after_two_seconds(stored, timers):
@@ -442,8 +439,8 @@ def test_numbers_go_on_after_restoring(store):
 
 def test_numbers_begin_anew_after_clearing(store):
     filled(store)
-    store.note(Entry(2.0, "lost"))
-    store.clear()
+    with store.transaction() as facts:
+        facts.clear()
     assert store.journal().count() == 0
     with store.transaction() as facts:
         assert facts.standing("", 0.0).next_job_id == 1

@@ -9,9 +9,10 @@ from mock_server import Simulator
 from mock_server.clocks import stored
 from mock_server.clocks.stored import ClockError, StoredVirtualClock
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.scenario.scenario import ScenarioError, load
+from mock_server.scenario.files import load_scenario
+from mock_server.scenario.settings import ScenarioError
 
-CALM = load("calm")
+CALM = load_scenario("calm")
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_virtual_time_goes_on_where_it_stood(db):
         assert sim.clock.origin == CALM.start
 
 
-def test_scaled_time_goes_on_while_nobody_serves(db, machine_time):
+def test_scaled_time_goes_on_while_no_server_runs(db, machine_time):
     with Simulator(db=db, clock="x60") as sim:
         assert sim.clock.now() == 1000.0
     machine_time.now += 10
@@ -62,7 +63,7 @@ def test_scaled_time_keeps_its_jumps(db, machine_time):
         assert sim.clock.now() == 1501.0
 
 
-def test_a_machine_set_back_does_not_take_service_time_back(db, machine_time):
+def test_a_machine_set_back_does_not_take_simulated_time_back(db, machine_time):
     with Simulator(db=db, clock="system") as sim:
         before = sim.clock.now()
         machine_time.now -= 100
@@ -100,7 +101,7 @@ def test_time_in_a_database_only_moves_forward(db, seconds):
         sim.clock.advance(seconds)
 
 
-def test_parties_share_a_clock_that_is_kept(db):
+def test_participants_share_a_stored_clock(db):
     with Simulator(db=db) as sim:
         assert isinstance(sim.clock, StoredVirtualClock)
         sim.clock.join((0,))
@@ -108,6 +109,21 @@ def test_parties_share_a_clock_that_is_kept(db):
         sim.clock.sleep(60)
         sim.clock.leave((0,))
         assert sim.clock.now() == CALM.start + 60
+
+
+def test_a_sleeper_never_takes_the_time_of_another_process_back(db, monkeypatch):
+    with Simulator(db=db) as one, Simulator(db=db) as other:
+        set_clock = one.store.set_clock
+
+        def set_late(now: float) -> None:
+            other.clock.advance(100)  # after `one` has read the time, and before it sets it
+            set_clock(now)
+
+        monkeypatch.setattr(one.store, "set_clock", set_late)
+        one.clock.join((0,))
+        one.clock.attach((0,))
+        one.clock.sleep(60)
+        assert one.clock.now() == other.clock.now() == CALM.start + 100
 
 
 # the scenario ----------------------------------------------------------------------------------------------------
@@ -118,7 +134,7 @@ def test_the_stored_scenario_goes_on_with_seed_and_settings(db):
     with Simulator(db=db) as sim:
         assert (sim.scenario.name, sim.scenario.seed) == ("flaky", 99)
         assert sim.controls.scenario()["limits.active_jobs"] == 3
-        assert sim.scenario == replace(load("flaky"), seed=99, values=sim.scenario.values)
+        assert sim.scenario == replace(load_scenario("flaky"), seed=99, values=sim.scenario.values)
 
 
 def test_the_same_scenario_may_be_named_again(db):

@@ -24,7 +24,7 @@ class Scene:
         self.clock.join((1,))
         self.sleeper = threading.Thread(target=self._sleep, daemon=True)
         self.sleeper.start()
-        while not self.clock.anybody_waits():
+        while not self.clock.has_waiting():
             pass
 
     def _sleep(self) -> None:
@@ -43,7 +43,7 @@ def test_one_who_uses_no_processor_time_is_excused_and_named(scene):
         scene.dog.look(real)
     scene.sleeper.join(30)
     assert scene.clock.now() == START + 60
-    assert scene.told[0].startswith("program 0 waits for something other than service time")
+    assert scene.told[0].startswith("program 0 waits for something other than simulated time")
 
 
 def test_one_who_computes_is_waited_for(scene):
@@ -58,7 +58,7 @@ def test_after_a_while_it_is_said_who_computes_but_once(scene):
     for tick in range(100):
         scene.used = tick
         scene.dog.look(float(tick))
-    assert scene.told == ["service time has stood still for 30 s while program 0 worked without sleeping"]
+    assert scene.told == ["simulated time has stood still for 30 s while program 0 worked without sleeping"]
 
 
 def test_one_of_whom_nothing_is_known_is_waited_for(scene):
@@ -85,16 +85,16 @@ def test_nobody_is_excused_where_nobody_waits():
     dog = Watchdog(clock, lambda _number: (1, 1), told.append, lambda _place: 7)
     for tick in range(20):
         dog.look(tick / 10)
-    assert clock.working() == [(0,)]
+    assert clock.running() == [(0,)]
     assert told == []
 
 
 def test_one_who_was_excused_counts_again_once_it_is_heard_of(scene):
-    scene.clock.excuse((0,))
+    scene.clock.assume_waiting((0,))
     scene.sleeper.join(30)
     scene.clock.attach((0,))
     scene.clock.turn()
-    assert scene.clock.working() == [(0,)]
+    assert scene.clock.running() == [(0,)]
 
 
 def test_of_a_sleeping_thread_the_processor_time_is_told():

@@ -1,15 +1,16 @@
-"""``xrt-mock load``: Locust with the users of this package."""
+"""``xrt-mock load``: Locust with users of the product generator."""
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 import click
+
+from ..options import require_package
 
 _USERS = Path(__file__).with_name("users.py")
 
@@ -18,10 +19,11 @@ _USERS = Path(__file__).with_name("users.py")
 @click.argument("url")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def load(url: str, options: tuple[str, ...]) -> NoReturn:
-    """Load the simulator at URL with Locust; OPTIONS are Locust's own.
+    """Put a simulator under load with Locust.
 
-    The users are Throttled, ManyJobs, Impatient and Campaign; name some to have those alone. Several machines load
-    together with Locust's --master and --worker.
+    URL is the simulator's address; OPTIONS are Locust's own.
+    There are four kinds of users: Throttled, ManyJobs, Impatient and Campaign; all are
+    used unless some are named. Locust's --master and --worker combine several machines.
 
     \b
     Examples:
@@ -30,7 +32,6 @@ def load(url: str, options: tuple[str, ...]) -> NoReturn:
       xrt-mock load http://127.0.0.1:8000 -t 9s --headless --only-summary --json
     """
     if "swift.ac.uk" in (urlsplit(url).hostname or url):
-        raise click.UsageError("the real service is never loaded; give the address of a simulator")
-    if find_spec("locust") is None:
-        raise ModuleNotFoundError("locust", name="locust")
+        raise click.UsageError(f"{url} is the real service, which must not be put under load; use a simulator")
+    require_package("locust")
     os.execv(sys.executable, [sys.executable, "-m", "locust", "-f", str(_USERS), "--host", url, *options])  # noqa: S606

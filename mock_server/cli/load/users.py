@@ -1,6 +1,6 @@
-"""Locust users of the product generator: how the documentation asks callers to behave, and how some do.
+"""Locust users of the product generator: some behave as the documentation asks, some do not.
 
-``xrt-mock load`` starts these; Locust's own options (master and workers on several machines, rates, reports) apply.
+``xrt-mock load`` starts them; Locust's own options (rates, reports, several machines) apply.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ _numbers = itertools.count(1)
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
-def spare_the_real_service(environment: Any, **_more: Any) -> None:
-    """Stop before the first call that would go to the real service."""
+def refuse_the_real_service(environment: Any, **_more: Any) -> None:
+    """Stop before the first call if it would go to the real service."""
     if "swift.ac.uk" in (environment.host or ""):
         environment.runner.quit()
-        raise SystemExit("xrt-mock load never loads the real service; give the address of a simulator")
+        raise SystemExit(f"{environment.host} is the real service, which must not be put under load; use a simulator")
 
 
 class _User(HttpUser):
-    """Somebody with an address and jobs of their own."""
+    """User with an address and jobs."""
 
     abstract = True
     wait_time = constant_pacing(1)
 
     def on_start(self) -> None:
-        """Take an address that no other user has, on whichever machine."""
+        """Choose an address that no other user has on any machine."""
         self.address = f"load{os.uname().nodename}-{os.getpid()}-{next(_numbers)}@example.org"
         self.jobs: list[str] = []
 
     def ask(self, operation: str, **body: Any) -> dict[str, Any]:
-        """Call an operation; an answer that says no counts as a failure, unless it is the limit."""
+        """Call an operation; a refusal counts as a failure, unless the limit is the reason."""
         path, sent = f"/user_objects/{operation}.php", {"UserID": self.address, **body}
         with self.client.post(path, json=sent, catch_response=True) as answer:
             if answer.status_code != 200:
@@ -48,14 +48,14 @@ class _User(HttpUser):
             return found
 
     def submit(self) -> bool:
-        """Submit one more job and tell whether it was taken."""
+        """Submit one more job; return whether it was accepted."""
         found = self.ask("run_userobject", name=f"source {len(self.jobs) + 1}", **_IMAGE)
         if found["OK"]:
             self.jobs.append(found["JobID"])
         return bool(found["OK"])
 
     def status(self, job: str) -> None:
-        """Look at one job."""
+        """Ask for the status of one job."""
         self.ask("checkProductStatus", JobID=job, what="image", whatProg="image")
 
 
@@ -64,33 +64,32 @@ class Throttled(_User):
 
     @task
     def turn(self) -> None:
-        """Count once, and fill up."""
+        """Count the active jobs once, and submit up to five."""
         active = self.ask("getNumJobs").get("numJobs", _POLITE)
         for _ in range(_POLITE - active):
             self.submit()
 
 
 class ManyJobs(_User):
-    """The documentation's loop over many sources: submit until told that there are too many, then wait."""
+    """The documentation's loop over many sources: submit until there are too many jobs, then wait."""
 
     wait_time = constant_pacing(5)
 
     @task
     def turn(self) -> None:
-        """Submit until refused, at most ten."""
+        """Submit until refused, at most ten jobs."""
         for _ in range(10):
             if not self.submit():
                 return
 
 
 class Impatient(_User):
-    """Submits one job and asks for it ten times a second."""
+    """Submits one job and asks for its status ten times a second."""
 
     wait_time = constant_pacing(0.1)
 
     @task
     def turn(self) -> None:
-        """Ask, and ask again."""
         if not self.jobs:
             self.submit()
         else:
@@ -98,13 +97,13 @@ class Impatient(_User):
 
 
 class Campaign(_User):
-    """A well-behaved campaign: few jobs, seldom polled, listed and looked up now and then."""
+    """A well-behaved campaign: few jobs, polled seldom, sometimes listed."""
 
     wait_time = constant_pacing(2)
 
     @task(6)
     def look(self) -> None:
-        """Look at the newest job, or submit the first."""
+        """Ask for the status of the newest job, or submit the first."""
         if self.jobs:
             self.status(self.jobs[-1])
         else:
@@ -118,7 +117,7 @@ class Campaign(_User):
 
     @task
     def look_back(self) -> None:
-        """List all jobs, and read the parameters of the first."""
+        """List all jobs, and get the parameters of the first."""
         self.ask("listOldJobs")
         if self.jobs:
             self.ask("getOldProduct", oldJob=self.jobs[0])

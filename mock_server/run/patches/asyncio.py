@@ -1,4 +1,4 @@
-"""An event loop's selector whose timeouts are service time; so `asyncio` sleeps on the clock."""
+"""Event loops whose timers follow simulated time: their selector waits on the clock."""
 
 from __future__ import annotations
 
@@ -7,73 +7,89 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from .threads import ClockLock
+from .current import real_seconds, shared_clock, simulated_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from selectors import BaseSelector
+    from types import ModuleType
 
-_GRACE_S = 0.05  # real time given to sockets and pipes before the loop's own timers count
+    from ...clocks.base import ParticipantId, SharedClock
+
+_GRACE_S = 0.05  # real time that sockets and pipes have before the loop's own timers fire
 _SLICE_S = 0.02  # real time between two looks at the clock while sockets are waited for
 _tokens = itertools.count(1)
 
 
+def patch_asyncio(replace: Callable[[Any, str, Any], None], selector_events: ModuleType) -> None:
+    """Give each new event loop a selector that waits on the clock."""
+    loop_class = selector_events.BaseSelectorEventLoop
+    initialise, write_to_self = loop_class.__init__, loop_class._write_to_self
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        initialise(self, *args, **kwargs)
+        if simulated_time() is not None:
+            self._selector = ClockSelector(self._selector)
+
+    def _write_to_self(self: Any) -> None:
+        write_to_self(self)
+        interrupt = getattr(self._selector, "interrupt", None)
+        if interrupt:
+            interrupt()
+
+    replace(loop_class, "__init__", __init__)
+    replace(loop_class, "_write_to_self", _write_to_self)
+
+
 class ClockSelector:
-    """Everything is the selector's own but `select`.
+    """A selector whose `select` waits on the clock; everything else is left to the original.
 
     Parameters
     ----------
     selector
-        Looks after the loop's sockets and pipes.
-    clock
-        Service time.
-    shared
-        Whether its parties wait for one another.
+        The loop's own.
     """
 
-    def __init__(self, selector: BaseSelector, clock: Any, shared: bool) -> None:
-        self._selector, self._clock, self._shared = selector, clock, shared
-        self._waiting: tuple[Any, Any] | None = None
+    def __init__(self, selector: BaseSelector) -> None:
+        self._selector = selector
+        self._waiting: tuple[SharedClock, ParticipantId, object] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._selector, name)
 
     def select(self, timeout: float | None = None) -> Any:
-        """Return what is ready, at the latest `timeout` seconds of service time from now."""
+        """Return what is ready, at the latest `timeout` seconds of simulated time from now."""
         events = self._selector.select(0)
         if events or (timeout is not None and timeout <= 0):
             return events
-        number = self._clock.acting() if self._shared else None
-        if number is None:
-            return self._selector.select(None if timeout is None else timeout * ClockLock.scale)
-        until = math.inf if timeout is None else self._after(timeout)
+        clock = shared_clock()
+        if clock is None:
+            return self._selector.select(None if timeout is None else real_seconds(timeout))
+        now = clock.now()
+        # a timeout too small to be added still ends
+        until = math.inf if timeout is None else max(now + timeout, math.nextafter(now, math.inf))
         if len(self._selector.get_map()) <= 1:  # the loop's own pipe alone: nothing comes from outside
-            return self._wait(number, until)
-        return self._wait_with_sockets(until)
-
-    def _after(self, timeout: float) -> float:
-        now = float(self._clock.now())
-        return max(now + timeout, math.nextafter(now, math.inf))  # a timeout too small to be added still ends
-
-    def _wait(self, number: Any, until: float) -> Any:
-        token = (os.getpid(), "loop", next(_tokens))
-        self._waiting = (number, token)
-        events = self._selector.select(0)  # somebody may have called between the first look and here
-        if not events:
-            self._clock.wait(until, token)
-            events = self._selector.select(0)
-        self._waiting = None
+            return self._wait(clock, until)
+        with clock.away():
+            events = self._selector.select(_GRACE_S)
+        while not events and clock.now() < until:
+            with clock.away(until):
+                events = self._selector.select(_SLICE_S)
         return events
 
-    def _wait_with_sockets(self, until: float) -> Any:
-        with self._clock.away():
-            events = self._selector.select(_GRACE_S)
-        while not events and self._clock.now() < until:
-            with self._clock.away(until):
-                events = self._selector.select(_SLICE_S)
+    def _wait(self, clock: SharedClock, until: float) -> Any:
+        token = (os.getpid(), "loop", next(_tokens))
+        self._waiting = (clock, clock.current() or (), token)
+        events = self._selector.select(0)  # another thread may have called since the first look
+        if not events:
+            clock.wait(until, token)
+            events = self._selector.select(0)
+        self._waiting = None
         return events
 
     def interrupt(self) -> None:
         """End a wait: another thread has work for the loop, and has written to its pipe."""
         waiting = self._waiting
         if waiting is not None:
-            self._clock.wake(*waiting)
+            clock, participant, token = waiting
+            clock.wake(participant, token)

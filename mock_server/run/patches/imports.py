@@ -1,4 +1,4 @@
-"""Do something to a module when it is first imported, without importing it for that."""
+"""Calls a function when a module is first imported, without importing it for that."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class _Finder:
-    """Finds nothing itself; has the others find, and hooks what they found."""
+    """Lets the other finders find a module, and calls its hooks once it is loaded."""
 
     def __init__(self) -> None:
         self.hooks: dict[str, list[Callable[[ModuleType], None]]] = {}
 
     def find_spec(self, name: str, _path: Sequence[str] | None = None, _target: Any = None) -> ModuleSpec | None:
-        hooks = self.hooks.pop(name, None)  # popped first, so that the search below passes us by
+        hooks = self.hooks.pop(name, None)  # removed first, so that the search below does not come back here
         if hooks is None:
             return None
         spec = importlib.util.find_spec(name)
@@ -52,6 +52,6 @@ def when_imported(name: str, hook: Callable[[ModuleType], None]) -> None:
 
 
 def forget(name: str, hook: Callable[[ModuleType], None]) -> None:
-    """Take back a hook whose module was never imported."""
+    """Remove a hook whose module was never imported."""
     if hook in _finder.hooks.get(name, []):
         _finder.hooks[name].remove(hook)

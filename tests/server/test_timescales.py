@@ -1,4 +1,4 @@
-"""Spacecraft time against published pairs, and every format a time may come in."""
+"""Spacecraft time against published pairs, and every format of a time."""
 
 from datetime import UTC, datetime
 
@@ -31,11 +31,11 @@ def test_the_clock_correction_is_the_published_one(met, offset):
 
 
 @pytest.mark.parametrize("met", [100000.0, 124048802.40058, BURST, 795000000.123456])
-def test_met_survives_the_way_to_service_time_and_back(met):
+def test_met_survives_conversion_to_simulated_time_and_back(met):
     assert timescales.met_from_service(timescales.service_from_met(met)) == pytest.approx(met, abs=1e-6)
 
 
-def test_met_survives_the_way_to_mjd_and_back():
+def test_met_survives_conversion_to_mjd_and_back():
     assert timescales.met_from_mjd(timescales.mjd_from_met(BURST)) == pytest.approx(BURST, abs=1e-6)
 
 
@@ -44,7 +44,7 @@ def test_a_leap_second_shifts_utc_by_one_second():
     assert after - before == pytest.approx(2 * 86400 + 1, abs=1e-2)
 
 
-def test_utc_of_service_time_is_the_calendar():
+def test_utc_of_simulated_time_is_the_calendar():
     assert timescales.utc_from_service(service(2026, 7, 6)) == datetime(2026, 7, 6, tzinfo=UTC)
 
 
@@ -74,7 +74,7 @@ def test_relative_numbers_count_from_t0_and_dates_stay_dates():
 @pytest.mark.parametrize(
     "text", ["", "soon", "2020-02-30", "2020-400", "14999", "-5", "1e12", "2020-04-16T25:00", "nan"]
 )
-def test_what_is_no_time_is_refused_by_name(text):
+def test_an_invalid_time_is_refused_with_its_value(text):
     with pytest.raises(ValueError, match=f"`{text}`"):
         parse_instant(text)
 
@@ -108,7 +108,8 @@ def test_a_day_as_a_range_in_several_formats(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " , ", "0009148900", "00091489001-00091489005", "608714541-608713541", "now-then"]
+    "text",
+    ["", " , ", "0009148900", "00091489001-00091489005", "608714541-608713541", "608713541-608713541", "now-then"],
 )
 def test_a_list_that_cannot_be_read_is_refused(text):
     with pytest.raises(ValueError, match=r"."):

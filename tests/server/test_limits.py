@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mock_server.reports.limits import QUANTITIES, failures, parse
+from mock_server.reports.limits import QUANTITIES, broken_limits, parse_limits
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -18,11 +18,11 @@ def report(**changes: Any) -> dict[str, Any]:
     return {**found, **changes}
 
 
-def judged(gates: str, **changes: Any) -> list[str]:
-    return failures(parse(gates), report(**changes))
+def judged(limits: str, **changes: Any) -> list[str]:
+    return broken_limits(parse_limits(limits), report(**changes))
 
 
-def test_a_considerate_program_passes_all_gates():
+def test_a_considerate_program_keeps_all_limits():
     assert judged("active>5, poll<60s, refused>0, lost>0, undownloaded>0, duplicates>0") == []
 
 
@@ -33,10 +33,10 @@ def test_one_active_job_too_many_is_named_with_its_line():
 
 def test_polling_too_often_is_named_with_its_line():
     (failure,) = judged("poll<10s", polling={"shortest_s": 1.0, "where": "poll.py:3"})
-    assert failure == "shortest time between two looks at a job [s]: 1, at poll.py:3 (fails if poll<10)"
+    assert failure == "shortest time between two status calls for a job [s]: 1, at poll.py:3 (fails if poll<10)"
 
 
-def test_a_program_that_never_polls_passes_the_gate_for_polling():
+def test_a_program_that_never_polls_keeps_the_limit_on_polling():
     assert judged("poll<10", polling={"shortest_s": None, "where": None}) == []
 
 
@@ -47,21 +47,21 @@ def test_requests_outside_the_contract_are_counted_and_the_first_line_is_named()
     assert judged("violations>0", contract_violations=[]) == []
 
 
-def test_a_limit_on_what_nobody_watched_is_no_pass():
+def test_a_limit_on_violations_needs_a_watcher():
     with pytest.raises(ValueError, match="--xrt-contract"):
         judged("violations>0", contract_violations=None)
 
 
-def test_every_failure_is_told():
+def test_every_broken_limit_is_reported():
     lost = {"jobs_expired_before_download": [1], "jobs_never_downloaded": [1, 2]}
     assert len(judged("lost>0\nundownloaded>1\nduplicates>0", downloads=lost, duplicate_submissions=[[1, 2]])) == 3
 
 
 @pytest.mark.parametrize("text", ["active", "active>=5", "speed>3", "active>many", "5<active"])
-def test_what_is_no_gate_is_refused_and_the_known_ones_are_named(text):
+def test_an_invalid_limit_is_refused_with_the_known_quantities(text):
     with pytest.raises(ValueError, match=", ".join(QUANTITIES)):
-        parse(text)
+        parse_limits(text)
 
 
-def test_nothing_is_gated_by_an_empty_text():
-    assert parse(" \n ") == []
+def test_an_empty_text_has_no_limits():
+    assert parse_limits(" \n ") == []

@@ -1,4 +1,4 @@
-"""A process in service time: sleeps, clocks, threads, queues and event loops on one virtual clock."""
+"""A process in simulated time: sleeps, clocks, threads, queues and event loops on one virtual clock."""
 
 import asyncio
 import concurrent.futures
@@ -17,7 +17,7 @@ import pytest
 
 from mock_server.clocks.base import ScaledClock
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.run.patches.time import VirtualTime
+from mock_server.run.patches.time import SimulatedTime
 
 START = datetime.datetime(2021, 3, 4, 5, 6, 7, tzinfo=datetime.UTC).timestamp()
 
@@ -29,13 +29,13 @@ def clock():
 
 @pytest.fixture
 def inside(clock):
-    with VirtualTime(clock):
+    with SimulatedTime(clock):
         yield
 
 
 @pytest.mark.usefixtures("inside")
 class TestOneThread:
-    def test_sleep_moves_service_time(self, clock):
+    def test_sleep_moves_simulated_time(self, clock):
         time.sleep(3600)
         assert clock.now() == START + 3600
 
@@ -45,7 +45,7 @@ class TestOneThread:
         assert monotonic_by_name() - before == 3600
         assert clock.now() == START + 3600
 
-    def test_every_clock_shows_service_time(self):
+    def test_every_clock_shows_simulated_time(self):
         before = time.monotonic(), time.monotonic_ns()
         time.sleep(0.5)
         assert time.time() == START + 0.5
@@ -86,8 +86,8 @@ class TestOneThread:
         with pytest.raises(RuntimeError, match="unlocked"):
             threading.Lock().release()
 
-    def test_nested_within_itself_it_is_still_one_party(self, clock):
-        with VirtualTime(clock):
+    def test_nested_within_itself_it_is_still_one_participant(self, clock):
+        with SimulatedTime(clock):
             time.sleep(5)
         time.sleep(5)
         assert clock.now() == START + 10
@@ -118,7 +118,7 @@ class TestThreads:
         assert clock.now() == START + 50
         thread.join()
 
-    def test_join_times_out_in_service_time(self, clock):
+    def test_join_times_out_in_simulated_time(self, clock):
         thread = threading.Thread(target=lambda: time.sleep(100))
         thread.start()
         thread.join(30)
@@ -162,7 +162,7 @@ class TestThreads:
             list(pool.map(time.sleep, [10, 10, 10, 10]))
         assert clock.now() == START + 20
 
-    def test_a_future_times_out_in_service_time(self, clock):
+    def test_a_future_times_out_in_simulated_time(self, clock):
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             future = pool.submit(time.sleep, 100)
             with pytest.raises(TimeoutError):
@@ -200,7 +200,7 @@ class TestThreads:
                     clock.turn()
                     log.append((clock.now(), n))
 
-            with VirtualTime(clock):
+            with SimulatedTime(clock):
                 threads = [threading.Thread(target=worker, args=(n,)) for n in range(20)]
                 for thread in threads:
                     thread.start()
@@ -220,12 +220,12 @@ class TestThreads:
             assert one.recv(1) == b"x"
             thread.join()
         assert clock.now() == START + 600
-        assert "waits for something other than service time" in capfd.readouterr().err
+        assert "waits for something other than simulated time" in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("inside")
 class TestEventLoops:
-    def test_asyncio_sleeps_in_service_time(self, clock):
+    def test_asyncio_sleeps_in_simulated_time(self, clock):
         async def main() -> tuple[str, str]:
             async def nap(name: str, seconds: float) -> str:
                 await asyncio.sleep(seconds)
@@ -292,7 +292,7 @@ def test_threads_from_before_live_in_real_time(clock):
 
     thread = threading.Thread(target=outsider)
     thread.start()
-    with VirtualTime(clock):
+    with SimulatedTime(clock):
         go.set()
         assert done.wait()
         thread.join()
@@ -301,7 +301,7 @@ def test_threads_from_before_live_in_real_time(clock):
 
 def test_on_a_scaled_clock_waits_are_shorter(clock):
     fast = ScaledClock(1e6, start=START)
-    with VirtualTime(fast):
+    with SimulatedTime(fast):
         time.sleep(3600)
         threading.Event().wait(3600)
         asyncio.run(asyncio.sleep(3600))
@@ -314,14 +314,14 @@ def test_everything_is_as_before_afterwards(clock):
 
     before = attributes()
     real = time.time()
-    with VirtualTime(clock):
+    with SimulatedTime(clock):
         assert attributes() != before
     assert attributes() == before
     assert time.time() >= real
 
 
 def test_a_function_kept_from_within_works_as_ever_afterwards(clock):
-    with VirtualTime(clock):
+    with SimulatedTime(clock):
         from time import monotonic, sleep
     sleep(0)
     assert monotonic() <= time.monotonic()

@@ -1,4 +1,4 @@
-"""The courtesy report: what it counts, from when to when, and which line of the program it names."""
+"""The courtesy report: its numbers, its times, and the lines of the program that it names."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from mock_server import Simulator
 from mock_server.core.journal import Entry, Journal
 from mock_server.core.model import Build, Job, Product, StatusCode
-from mock_server.reports import courtesy
+from mock_server.reports.courtesy import courtesy_report, duration_text, iso_text, report_text
 from mock_server.scenario.scenario import Scenario
 
 NOW = 1_772_450_000.0
@@ -27,8 +27,8 @@ def call(at: float, operation: str = "checkProductStatus", job_id: int | None = 
     return Entry(at=NOW + at, operation=operation, user="me@example.org", job_id=job_id, **more)  # type: ignore[arg-type]
 
 
-def told(jobs: list[Job], entries: list[Entry], at: float = 1000.0) -> dict[str, Any]:
-    return courtesy.courtesy(jobs, Journal(entries), Scenario(name="mine"), NOW + at)
+def reported(jobs: list[Job], entries: list[Entry], at: float = 1000.0) -> dict[str, Any]:
+    return courtesy_report(jobs, Journal(entries), Scenario(name="mine"), NOW + at)
 
 
 def test_jobs_are_counted_by_their_worst_product():
@@ -37,7 +37,7 @@ def test_jobs_are_counted_by_their_worst_product():
         job(5, 0, 10, outcome=StatusCode.NOT_QUEUED),
     ]  # fmt: skip
     refused = call(5, "run_userobject", None, outcome="refused", detail="no")
-    assert told(jobs, [refused])["jobs"] == {
+    assert reported(jobs, [refused])["jobs"] == {
         "submitted": 5, "complete": 1, "failed": 2, "cancelled": 1, "unfinished": 1, "submissions_refused": 1,
     }  # fmt: skip
 
@@ -47,36 +47,36 @@ def test_jobs_are_counted_by_their_worst_product():
     [([], 0), ([(0, 10)], 1), ([(0, 10), (10, 20)], 1), ([(0, 10), (9, 20)], 2), ([(0, 10), (0, 10), (5, 6)], 3),
      ([(5, 5)], 0), ([(0, 10), (10, 20), (10, 20)], 2)],
 )  # fmt: skip
-def test_the_peak_is_of_jobs_active_at_one_moment_and_an_end_frees_before_a_start_takes(spans, peak):
+def test_the_peak_counts_jobs_active_at_one_moment_and_an_end_counts_before_a_submission(spans, peak):
     jobs = [job(n, start, end) for n, (start, end) in enumerate(spans, 1)]
-    assert told(jobs, [])["active_jobs"]["peak"] == peak
+    assert reported(jobs, [])["active_jobs"]["peak"] == peak
 
 
 def test_the_peak_is_that_of_one_user_and_names_the_line_that_submitted_last():
     jobs = [job(1, 0, 50), job(2, 10, 50), job(3, 10, 50, user="other@example.org")]
     entries = [call(0, "run_userobject", 1, where="a.py:1"), call(10, "run_userobject", 2, where="a.py:7")]
-    found = told(jobs, entries)["active_jobs"]
+    found = reported(jobs, entries)["active_jobs"]
     assert (found["peak"], found["user"], found["where"]) == (2, "me@example.org", "a.py:7")
-    assert found["at"] == courtesy.iso(NOW + 10)
+    assert found["at"] == iso_text(NOW + 10)
 
 
-def test_polling_is_measured_between_two_looks_at_one_job():
+def test_polling_is_measured_between_two_status_calls_for_one_job():
     entries = [call(0), call(5, job_id=2), call(60, where="a.py:3"), call(70, where="a.py:4"), call(100, job_id=2)]
-    assert told([], entries)["polling"] == {"calls": 5, "median_s": 60.0, "shortest_s": 10.0, "where": "a.py:4"}
+    assert reported([], entries)["polling"] == {"calls": 5, "median_s": 60.0, "shortest_s": 10.0, "where": "a.py:4"}
 
 
-def test_a_single_look_has_no_interval():
-    assert told([], [call(0)])["polling"] == {"calls": 1, "median_s": None, "shortest_s": None, "where": None}
+def test_a_single_status_call_has_no_interval():
+    assert reported([], [call(0)])["polling"] == {"calls": 1, "median_s": None, "shortest_s": None, "where": None}
 
 
-def test_jobs_never_downloaded_and_expired_before_are_told_with_the_line_that_submitted_them():
+def test_jobs_never_downloaded_are_listed_with_the_line_that_submitted_them():
     jobs = [job(1, 0, 10), job(2, 0, 10), job(3, 0, 9 * DAY)]
     entries = [
         call(0, "run_userobject", 2, where="a.py:2"),
         call(20, "downloadProduct", 1),
         call(21, "downloadProduct", 9, outcome="missing"),
     ]
-    assert told(jobs, entries, at=8 * DAY)["downloads"] == {
+    assert reported(jobs, entries, at=8 * DAY)["downloads"] == {
         "files": 1,
         "missing": 1,
         "jobs_never_downloaded": [2],
@@ -85,31 +85,33 @@ def test_jobs_never_downloaded_and_expired_before_are_told_with_the_line_that_su
     }
 
 
-def test_equal_submissions_of_one_user_are_told_as_duplicates_with_their_lines():
+def test_equal_submissions_of_one_user_are_duplicates_with_their_lines():
     jobs = [job(1, 0, 10, n=5), job(2, 0, 10, n=5), job(3, 0, 10, n=6), job(4, 0, 10, n=5, user="o@example.org")]
     entries = [call(0, "run_userobject", number, where=f"a.py:{number}") for number in (2, 3)]
-    assert told(jobs, entries)["duplicate_submissions"] == [{"jobs": [1, 2], "where": ["a.py:2"]}]
+    assert reported(jobs, entries)["duplicate_submissions"] == [{"jobs": [1, 2], "where": ["a.py:2"]}]
 
 
-def test_refusals_are_gathered_by_words_and_line():
+def test_refusals_are_grouped_by_words_and_line():
     entries = [call(n, "getNumJobs", None, outcome="refused", detail="no", where="a.py:1") for n in range(3)]
-    assert told([], entries)["refused"] == [{"operation": "getNumJobs", "words": "no", "where": "a.py:1", "times": 3}]
+    assert reported([], entries)["refused"] == [
+        {"operation": "getNumJobs", "words": "no", "where": "a.py:1", "times": 3}
+    ]
 
 
-def test_time_is_service_time_from_the_first_call():
-    found = told([], [call(10), call(70)], at=3670)
+def test_time_is_simulated_time_from_the_first_call():
+    found = reported([], [call(10), call(70)], at=3670)
     assert (found["began"], found["ended"], found["simulated_s"]) == (
-        courtesy.iso(NOW + 10),
-        courtesy.iso(NOW + 3670),
+        iso_text(NOW + 10),
+        iso_text(NOW + 3670),
         3660.0,
     )
-    assert told([], [])["simulated_s"] == 0
+    assert reported([], [])["simulated_s"] == 0
 
 
 def test_a_report_is_json_and_a_few_lines_of_text():
-    found = told([job(1, 0, 10), job(2, 0, float("inf"))], [call(0), call(60)])
+    found = reported([job(1, 0, 10), job(2, 0, float("inf"))], [call(0), call(60)])
     json.dumps(found, allow_nan=False)
-    lines = courtesy.as_text(found).splitlines()
+    lines = report_text(found).splitlines()
     assert lines[0].startswith("jobs submitted 2, complete 1")
     assert lines[-1] == "simulated time 00:16:40"
 
@@ -119,13 +121,13 @@ def test_a_report_is_json_and_a_few_lines_of_text():
     [(0, "00:00:00"), (59.6, "00:01:00"), (3661, "01:01:01"), (DAY - 0.4, "1 d 00:00:00"), (9e5, "10 d 10:00:00")],
 )
 def test_lengths_of_time_are_rounded_to_the_second(seconds, text):
-    assert courtesy.duration_text(seconds) == text
+    assert duration_text(seconds) == text
 
 
-def test_calls_that_the_journal_has_forgotten_are_told():
+def test_calls_that_the_journal_dropped_are_reported():
     with Simulator(keep_calls=100) as sim:
         for at in range(600):
             sim.store.note(Entry(at=sim.clock.now() + at, operation="getNumJobs"))
         found = sim.report()
     assert found["calls_forgotten"] == 600 - found["calls"]["getNumJobs"] > 0
-    assert f"the {found['calls_forgotten']} before them are forgotten" in courtesy.as_text(found)
+    assert f"{found['calls_forgotten']} older calls were dropped" in report_text(found)

@@ -24,7 +24,7 @@ def test_each_value_is_read_and_written_alike(value, fault):
 
 @pytest.mark.parametrize("value", ["explode", "cut:-1", "cut:", "delay:-1", "reset;explode"])
 def test_a_value_that_means_nothing_is_an_error(value):
-    with pytest.raises(ValueError, match="it may say reset" if "delay" not in value else "delay"):
+    with pytest.raises(ValueError, match="must have reset" if "delay" not in value else "delay"):
         parse(value)
 
 

@@ -1,0 +1,151 @@
+"""``xrt-mock run``: an unmodified program against a simulator of its own, in virtual time."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+import time
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from .options import require_package, require_writable, scenario_option, seed_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from contracts.watching import RequestWatcher
+
+    from ..reports.files import Material
+    from ..reports.limits import Limit
+    from ..scenario.scenario import Scenario
+    from ..web.app import SimulatorApp
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@scenario_option
+@seed_option
+@click.option(
+    "--copies",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of copies of the program, each a separate user.",
+)
+@click.option(
+    "--report",
+    "reports",
+    type=(click.Choice(["text", "json", "html", "junit"]), click.Path(path_type=Path, allow_dash=True)),
+    multiple=True,
+    metavar="FORMAT FILE",
+    help="Write the courtesy report as text, json, html (with pictures) or junit; - is standard output.",
+)
+@click.option("--fail-on", default="", metavar="LIMITS", help="Fail past limits such as 'active>5,poll<10s,lost>0'.")
+@click.option("--contract", "watched", is_flag=True, help="Report requests that break the contract, too.")
+@click.option("--allow-net", is_flag=True, help="Let the program reach other hosts than the service.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(
+    scenario: str,
+    seed: int | None,
+    copies: int,
+    reports: tuple[tuple[str, Path], ...],
+    fail_on: str,
+    watched: bool,
+    allow_net: bool,
+    command: tuple[str, ...],
+) -> NoReturn:
+    """Run an unmodified program in virtual time.
+
+    A simulator of its own answers the program's calls to the service.
+    Exit code: the program's; 1 if that is 0 and a limit of --fail-on was passed.
+
+    \b
+    Examples:
+      xrt-mock run --report html report.html -- python my_pipeline.py
+      xrt-mock run --fail-on 'active>5' --report json - -- python my_pipeline.py
+    """
+    gc.disable()  # until all is loaded
+    from ..reports.limits import parse_limits
+    from ..scenario.files import load_scenario
+
+    limits = parse_limits(fail_on)
+    _check_reports(reports)
+    watched = watched or any(limit.quantity == "violations" for limit in limits)
+    make_watcher = _load_watcher() if watched else None
+    began, played = time.perf_counter(), load_scenario(scenario)
+    code, material = _simulate(played, seed, command, limits, make_watcher, copies=copies, allow_net=allow_net)
+    _write_reports(reports, material)
+    click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
+    sys.exit(code or (1 if material.failures else 0))
+
+
+def _check_reports(reports: Sequence[tuple[str, Path]]) -> None:
+    """Fail early if a report could not be written when the program has ended."""
+    for form, file in reports:
+        if str(file) != "-":
+            require_writable(file)
+        if form == "html":
+            require_package("matplotlib")
+
+
+def _load_watcher() -> Callable[[SimulatorApp], RequestWatcher]:
+    """Return what wraps an app to check requests against the contract; fail early if a package is missing."""
+    from ..transport.wsgi_call import WHERE
+
+    return partial(import_module("contracts.watching").RequestWatcher, where=WHERE, beside="/_mock")
+
+
+def _simulate(
+    played: Scenario,
+    seed: int | None,
+    command: Sequence[str],
+    limits: Sequence[Limit],
+    make_watcher: Callable[[SimulatorApp], RequestWatcher] | None,
+    *,
+    copies: int,
+    allow_net: bool,
+) -> tuple[int, Material]:
+    """Run the program; return its exit code, and what its reports are made of."""
+    from ..clocks.virtual import VirtualClock
+    from ..run.start import PendingSimulator, running
+
+    asked = PendingSimulator(VirtualClock(played.start))
+    with contextlib.ExitStack() as kept:
+        with running(asked, command, copies=copies, allow_net=allow_net) as programs:
+            # loaded while the program begins, which takes about as long
+            from ..reports.files import Material
+            from ..reports.limits import broken_limits
+            from ..simulator import Simulator
+
+            simulator = kept.enter_context(Simulator(played, asked.clock, seed=seed))
+            app = simulator.app
+            watcher = make_watcher(app) if make_watcher else None
+            gc.freeze()  # it stays for good, and need not be looked through
+            gc.enable()
+            asked.set_app(watcher or app)
+            code = programs.wait()
+        report, controls = simulator.report(), simulator.controls
+        if watcher is not None:
+            report["contract_violations"] = watcher.report()
+        failed = broken_limits(limits, report)
+        return code, Material(report, failed, [str(limit) for limit in limits], controls.jobs(), controls.journal())
+
+
+def _write_reports(reports: Sequence[tuple[str, Path]], material: Material) -> None:
+    """Write the reports that were asked for, and print a summary on standard error."""
+    from ..reports.courtesy import report_text
+    from ..reports.files import render_report
+
+    for form, file in reports:
+        text = render_report(form, material)
+        if str(file) == "-":
+            click.echo(text, nl=False)
+        else:
+            file.write_text(text, encoding="utf-8")
+    click.echo(report_text(material.report), err=True)
+    for words in material.failures:
+        click.secho(words, fg="red", err=True)

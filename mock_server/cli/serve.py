@@ -1,0 +1,70 @@
+"""``xrt-mock serve``: the simulator on a socket."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from .options import PORT, complete_scenario, seed_option
+
+
+def _check_url(_ctx: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
+    if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        raise click.BadParameter(f"{url!r} is not an address such as https://xrt.example.org")
+    return url and url.rstrip("/")
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=PORT, help="Port to listen on; 0 takes a free one.")
+@click.option("--db", default="sqlite://", show_default=True, help="Database, such as sqlite:///jobs.sqlite.")
+@click.option("--clock", help="system (default), virtual, or a factor such as x60; a database keeps its own.")
+@click.option(
+    "--users",
+    type=click.Choice(["open", "registered"]),
+    default="open",
+    show_default=True,
+    help="Users who may submit: all well-formed addresses, or registered ones only.",
+)
+@click.option(
+    "--scenario",
+    shell_complete=complete_scenario,
+    help="Name of a scenario, or path of a TOML file; default: calm. A database keeps its own.",
+)
+@seed_option
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of worker processes (needs a database file).",
+)
+@click.option("--token", envvar="XRT_MOCK_TOKEN", help="Bearer token required by the control interface.")
+@click.option(
+    "--keep-calls",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(100),
+    help="Maximum number of calls kept in the journal.",
+)
+@click.option("--url", callback=_check_url, help="Base URL used in answers; default: the address listened on.")
+def serve(host: str, port: int, url: str | None, **options: Any) -> None:
+    """Serve the simulator on HOST and PORT until interrupted.
+
+    A database file or PostgreSQL keeps jobs, time and scenario when the server
+    stops; the next server continues with them.
+
+    \b
+    Examples:
+      xrt-mock serve --port 0 --clock virtual
+      XRT_BASE_URL=http://127.0.0.1:8000 python my_pipeline.py
+      xrt-mock serve --db sqlite:///jobs.sqlite --processes 2
+    """
+    gc.disable()  # until it answers: looking for garbage would take a fifth of the start
+    from ..serve.processes import serve as listen_and_answer
+
+    listen_and_answer(host, port, lambda address: click.echo(f"listening on {address}"), base_url=url, **options)
+    click.echo("stopped", err=True)

@@ -1,0 +1,223 @@
+# ruff: noqa: N802, N803 - documented names
+"""Submitting a draft, following its job, and cancelling it. The calls to the service are in `jobs.py`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from . import jobs, wire
+from .errors import (
+    ContractBroken,
+    ProductFailed,
+    RequestInvalid,
+    ServiceRejected,
+    ServiceUnreachable,
+    WaitTimeout,
+    XRTError,
+)
+from .parameters import KINDS, WORKED_OUT
+from .transport import Service, default_service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .draft import Draft
+
+NOT_SUBMITTED, SUBMITTED, ENDED, FAILED = range(4)
+STATUS_TEXTS = ("Not submitted yet", "Submitted", "All products have ended", "The submission failed")
+
+
+class Submission:
+    """Whether a draft has been submitted, and the job that came of it.
+
+    Parameters
+    ----------
+    draft
+        What is submitted. It cannot be changed afterwards.
+    service
+        Where it is sent; None: the service used by all requests.
+    """
+
+    def __init__(self, draft: Draft, service: Service | None) -> None:
+        self._draft = draft
+        self._service = service
+        self._accepted: jobs.Accepted | None = None
+        self._lost_after: int | None = None
+        self.status = NOT_SUBMITTED
+        self.answer: dict[str, Any] = {}
+        self.failure: XRTError | None = None
+
+    @property
+    def service(self) -> Service:
+        return self._service or default_service()
+
+    @property
+    def job(self) -> jobs.Accepted:
+        """The job, as the service accepted it. RequestInvalid if nothing has been submitted."""
+        if self._accepted is None:
+            raise RequestInvalid("this request has not been submitted")
+        return self._accepted
+
+    # ---- submitting --------------------------------------------------------------------------------------------
+
+    def submit(self, updateProds: bool = True) -> bool:
+        """Submit this request; return whether the service has accepted it.
+
+        If it has not, `submitError` says why, and `failure` is the exception. If the answer to a submission is lost,
+        its job is looked for in the list of jobs before anything is sent again. If the job cannot be looked for, the
+        next call of `submit` looks first.
+
+        Parameters
+        ----------
+        updateProds
+            Whether to take over the default values of the service and the values that it worked out, so that this
+            request can be repeated exactly.
+        """
+        if self._accepted is not None:
+            raise RequestInvalid("Cannot submit a request that has already been submitted.")
+        self.answer = {"submitError": None}
+        self.failure = None
+        valid, report = self._draft.isValid()
+        if not valid:
+            return self._failed(RequestInvalid(f"The request is not ready to submit:\n\n{report}"))
+        try:
+            document = self._draft.getJSONDict()
+            accepted = jobs.submit(self.service, self._draft.user, document, after=self._lost_after)
+        except (ServiceRejected, ServiceUnreachable, ContractBroken) as error:
+            self._lost_after = getattr(error, "after", None) if getattr(error, "maybe_done", False) else None
+            return self._failed(error)
+        self.become(accepted)
+        self._draft.say(f"Job submitted OK, with ID: {accepted.job_id}")
+        if updateProds:
+            self._update_draft(accepted.parameters)
+        return True
+
+    def _failed(self, error: XRTError) -> bool:
+        self.status, self.failure = FAILED, error
+        self.answer["submitError"] = str(error)
+        return False
+
+    def become(self, job: jobs.Accepted) -> None:
+        """Note that this job was submitted."""
+        self._accepted, self._lost_after, self.status = job, None, SUBMITTED
+        self._draft.submitted = True
+        self.answer = {"submitError": None, "URL": job.url, "jobPars": job.parameters}
+
+    def _update_draft(self, parameters: Mapping[str, Any]) -> None:
+        for name in WORKED_OUT:
+            self._draft.globals.values.pop(name, None)
+        if unread := self._draft.read(parameters, from_server=True):
+            text = f"the job was submitted, but these values of the service could not be read: {', '.join(unread)}"
+            warnings.warn(text, UserWarning, stacklevel=3)
+
+    # ---- the job -----------------------------------------------------------------------------------------------
+
+    def complete(self) -> bool:
+        """Return whether all products have ended; ask the service if it is not known."""
+        if self.status != ENDED:
+            self.checkProductStatus()
+        return self.status == ENDED
+
+    def checkProductStatus(self, what: str | Iterable[str] = "all") -> dict[str, dict[str, Any]]:
+        """Ask the service for the status of products.
+
+        Parameters
+        ----------
+        what
+            ``"all"``, or products by long or short name.
+
+        Returns
+        -------
+        dict
+            For each product, by long name, a dict of `statusCode`, `statusText`, `progress` and `progressText`
+            (documented). Code -10: the service did not mention the product.
+        """
+        job, chosen = self.job, self._draft.requested(what)
+        if not chosen:
+            raise RequestInvalid("there are no products to ask about")
+        statuses = jobs.status(self.service, self._draft.user, job.job_id, chosen)
+        for short, status in statuses.items():
+            self._draft.products[short].complete = wire.ended(status["statusCode"])
+        if all(product.complete for product in self._draft.products.values()):
+            self.status = ENDED
+        return {KINDS[short].long: status for short, status in statuses.items()}
+
+    def wait(
+        self,
+        timeout: float | None = None,
+        poll: float = 60.0,
+        growth: float = 1.2,
+        longest: float = 600.0,
+        check: bool = False,
+    ) -> dict[str, dict[str, Any]]:
+        """Wait until all products have ended; return their statuses.
+
+        The first question is asked after `poll` seconds, and the pauses grow: jobs take minutes to hours.
+
+        Parameters
+        ----------
+        timeout
+            Longest time to wait [s]; None: no limit.
+        poll, growth, longest
+            First pause [s], factor from each pause to the next, and longest pause [s].
+        check
+            Whether to raise an exception for a product that ended without a result.
+
+        Raises
+        ------
+        ProductFailed
+            A product ended without a result, and `check` is True.
+        WaitTimeout
+            The time is over. The job goes on and can be waited for again.
+        """
+        job = self.job
+        waited, pause = 0.0, poll
+        while True:
+            step = pause if timeout is None else min(pause, timeout - waited)
+            self.service.sleep(max(0.0, step))
+            waited += step
+            statuses = self.checkProductStatus()
+            if self.status == ENDED:
+                if check:
+                    _raise_first_failure(statuses)
+                return statuses
+            if timeout is not None and waited >= timeout:
+                raise WaitTimeout(job.job_id, waited)
+            pause = min(longest, pause * growth)
+
+    def cancelProducts(self, what: str | Iterable[str] = "all") -> tuple[int, dict[str, Any]]:
+        """Cancel products that have not ended.
+
+        Returns
+        -------
+        int
+            1 (all cancelled), 2 (not all), 0 (refused) or -1 (no usable answer) (documented).
+        dict
+            For each product, by long name, a dict of `code` and `text`; ``{"ERROR": reason}`` if the number is not
+            positive.
+        """
+        job, chosen = self.job, self._draft.requested(what)
+        if not chosen:
+            raise RequestInvalid("there are no products to cancel")
+        try:
+            code, outcome = jobs.cancel(self.service, self._draft.user, job.job_id, chosen)
+        except ServiceRejected as error:
+            return (0, {"ERROR": str(error)})
+        except (ServiceUnreachable, ContractBroken) as error:
+            return (-1, {"ERROR": str(error)})
+        return (code, {KINDS[short].long: entry for short, entry in outcome.items()})
+
+    def countActiveJobs(self) -> int:
+        """Return how many jobs of this user are queued or running: see :func:`countActiveJobs`."""
+        return jobs.count_active(self.service, self._draft.user)
+
+    def listOldJobs(self) -> list[dict[str, Any]]:
+        """Return every job of this user, most recent first: see :func:`listOldJobs`."""
+        return jobs.list_old(self.service, self._draft.user)
+
+
+def _raise_first_failure(statuses: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, status in statuses.items():
+        if status["statusCode"] < 0:
+            raise ProductFailed(name, status["statusCode"], status["statusText"])
