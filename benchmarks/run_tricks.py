@@ -70,7 +70,7 @@ class Trick:
 TRICKS = {
     "program and run on one processor": Trick(
         "mock_server/run/affinity.py",
-        'answers."""\n' if False else "    try:\n        if len(os.sched_getaffinity(0)) < 2:",
+        "    try:\n        if len(os.sched_getaffinity(0)) < 2:",
         "    try:\n        if True:",
         "campaign",
     ),
@@ -82,21 +82,12 @@ TRICKS = {
         "mock_server/cli/commands.py",
         "    with contextlib.ExitStack() as kept:\n",
         "    from ..simulator import Simulator\n    from ..reports import courtesy\n"
-        "    from ..reports.files import Material, render\n    early = Simulator(played, asked.clock, seed=seed)\n"
+        "    from ..reports.files import Material, render\n    early = Simulator(played, pending.clock, seed=seed)\n"
         "    with contextlib.ExitStack() as kept:\n",
         "start",
     ),
     "no look-up of proxies for the service": Trick(
         "mock_server/transport/intercept.py", "for module in (sessions, utils):", "for module in ():", "in process"
-    ),
-    "environ of an address kept": Trick(
-        "mock_server/transport/wsgi_call.py",
-        "@lru_cache(maxsize=256)\ndef _addressed",
-        "def _addressed",
-        "in process",
-    ),
-    "WSGI name of a header kept": Trick(
-        "mock_server/transport/wsgi_call.py", "@lru_cache(maxsize=256)\ndef _key_of", "def _key_of", "in process"
     ),
     "short name of a source file kept": Trick(
         "mock_server/transport/callsite.py", "@functools.cache\n", "", "in process"

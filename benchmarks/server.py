@@ -346,7 +346,7 @@ def start() -> None:
 
 def campaigns() -> None:
     """Compare the time for each job of virtual campaigns: five at a time, looked at every minute."""
-    from mock_server import Simulator  # noqa: PLC0415 - the other parts do not need it in this process
+    from mock_server import Simulator
 
     per_job: dict[int, float] = {}
     for number in (100, 100, 1_000, 10_000):  # the first warms up

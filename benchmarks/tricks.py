@@ -71,13 +71,13 @@ def listing() -> float:
 def fresh() -> float:
     """A new simulator and its first answer, where others were before: what a test costs."""
     from mock_server import Simulator
-    from mock_server.pytest_plugin import load_scenario
+    from mock_server.pytest_plugin import scenario_named
     from mock_server.transport.wsgi_call import Request, ask
 
     request = Request("POST", f"{SERVICE}getNumJobs.php", {"Host": "www.swift.ac.uk"}, json.dumps(ME).encode())
 
     def call() -> None:
-        with Simulator(load_scenario("calm")) as sim:
+        with Simulator(scenario_named("calm")) as sim:
             ask(sim.app, request)
 
     return per_call(50, call)
@@ -169,7 +169,7 @@ def one_app() -> None:
 def read_once() -> None:
     from mock_server import pytest_plugin
 
-    pytest_plugin.load_scenario = pytest_plugin.load_scenario.__wrapped__  # type: ignore[attr-defined]
+    pytest_plugin.scenario_named = pytest_plugin.scenario_named.__wrapped__  # type: ignore[attr-defined]
 
 
 def packet() -> None:

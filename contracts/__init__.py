@@ -1,1 +1,1 @@
-"""What client and service have agreed to, and the kit that checks it."""
+"""The contract between client and service: its documents, and checks of servers and clients against them."""

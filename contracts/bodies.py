@@ -1,4 +1,4 @@
-"""Requests that every server must take, to build others from: the documented burst, product by product."""
+"""Requests that every server has to accept, and the basis of others: the documented burst, product by product."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BASE: dict[str, Any] = {
     "cent": 1,
     "poserr": 1,
 }
-"""The documented burst, without a product."""
+"""The documented burst without a product."""
 LIGHT_CURVE = {**BASE, "lc": 1, "binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1}
 SPECTRUM = {**BASE, "spec": 1, "specz": 0}
 IMAGE = {**BASE, "image": 1}
@@ -107,4 +107,4 @@ EVERY_PARAMETER: dict[str, Any] = {
     "getTargs": 0,
     "getCoords": 0,
 }
-"""A complete request with every parameter there is, few of them at their defaults."""
+"""A complete request with every parameter, few of them at their defaults."""

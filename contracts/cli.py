@@ -1,6 +1,6 @@
-"""The commands of the kit: ``verify`` a server, and look at the ``contract`` itself.
+"""Commands of the kit: ``verify`` for servers, ``contract`` for the documents.
 
-They are subcommands of ``xrt-mock``; ``python -m contracts`` offers them alone.
+They are subcommands of ``xrt-mock``; ``python -m contracts`` has only these.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from .harness import Backend
 
 REAL_HOST = "www.swift.ac.uk"
-_FILE = click.File("w", encoding="utf-8")  # opened at once: what cannot be written is said before anything is asked
+_FILE = click.File("w", encoding="utf-8")  # opened at once, so that an unwritable file is reported before any call
 LIVE_PAUSE_S = 12.0
-"""Between two calls to the real service: it asks for at most one status query in 10 s (documented)."""
+"""Pause between two calls to the real service [s]: it asks for at most one status query in 10 s (documented)."""
 
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -55,20 +55,22 @@ def main(context: click.Context) -> None:
 @click.option(
     "--examples", default=10, show_default=True, type=click.IntRange(1), help="Generated calls per operation."
 )
-@click.option("--seed", default=1, show_default=True, help="Key of all chance.")
-@click.option("--questions-only", is_flag=True, help="Ask the fixed questions; generate nothing.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the generated calls.")
+@click.option("--questions-only", is_flag=True, help="Send only the fixed questions, no generated calls.")
 @click.option(
-    "--live", is_flag=True, help="The target is the real service: read only, one call in 12 s, after a question."
+    "--live",
+    is_flag=True,
+    help="The target is the real service: two read-only calls, 12 s apart, after a confirmation.",
 )
-@click.option("--user", help="Your own registered address; needed with --live.")
+@click.option("--user", help="Your own registered address; required with --live.")
 @_JSON
 def verify(
     target: str, examples: int, seed: int, questions_only: bool, live: bool, user: str | None, as_json: bool
 ) -> None:
-    """Check a server that claims to be the service: TARGET is a base URL, or module:app.
+    """Check a server against the contract. TARGET is a base URL, or module:app.
 
-    What users of the server would notice comes first, in short; then every finding with its call.
-    Exit code: 0 if nothing was found, 1 if something was, 2 if nothing could be asked.
+    The report begins with what users of the server would notice, followed by every finding with its call.
+    Exit code: 0 without findings, 1 with findings, 2 if the server could not be called.
 
     \b
     Examples:
@@ -78,51 +80,38 @@ def verify(
     if live or REAL_HOST in target:
         _verify_live(target, live=live, user=user)
         return
-    from . import harness, probes, provider  # noqa: PLC0415 - they load schemathesis
+    from . import checks, harness, probes  # noqa: PLC0415 - they load werkzeug
 
     backend = _backend(target)
     with _calling(target, "questions") as count:
-        exam, asked = probes.examine(backend, watch=count), provider.Verdict()
-    for finding in exam.findings:
-        asked.add(finding)
-    told: dict[str, Any] = {
+        exam = probes.examine(backend, watch=count)
+    found = checks.distinct(exam.findings)
+    report: dict[str, Any] = {
         "questions": sum(exam.asked.values()),
         "operations": len(exam.asked),
         "in_short": probes.everyday.in_short(exam.findings),
-        "findings": [_plain(finding) for finding in asked.findings.values()],
+        "findings": [_without_exchange(finding) for finding in found],
         "not_asked": exam.left_out,
     }
     if not as_json:
-        _tell_in_short(told["in_short"], left_out=len(exam.left_out))
-        _tell(f"{told['questions']} questions to {told['operations']} operations", list(asked.findings.values()))
-    if exam.left_out and not as_json:
-        click.echo(f"not asked, for want of the control interface: {', '.join(exam.left_out)}")
-    failed = bool(asked.findings)
+        _print_questions(report, found)
     if not questions_only and not exam.silent:
         app = backend.app if isinstance(backend, harness.WsgiBackend) else None
-        with _calling(target, "generated") as count:
-            verdict = provider.run(app, url=None if app else target, seed=seed, examples=examples, watch=count)
-        failed = failed or not verdict.ok
-        told["generated"] = {
-            "calls": sum(verdict.cases.values()),
-            "findings": [_plain(finding) for finding in verdict.findings.values()],
-            "warnings": verdict.warnings,
-        }
-        if not as_json:
-            click.secho(str(verdict), fg=None if verdict.ok else "red")
+        report["generated"] = _send_generated(app, target, seed, examples, as_json=as_json)
     if as_json:
-        click.echo(json.dumps(told, indent=2))
-    raise SystemExit(1 if failed else 0)
+        click.echo(json.dumps(report, indent=2))
+    generated = report.get("generated", {})
+    raise SystemExit(1 if found or generated.get("findings") or generated.get("warnings") else 0)
 
 
-class _NobodyAnswers(click.ClickException):
-    """There is no server to ask."""
+class _NoAnswer(click.ClickException):
+    """There is no server to call."""
 
     exit_code = 2
 
 
 def _backend(target: str) -> Backend:
-    """Return the server at an address, or in a module that the folder we are in may hold."""
+    """Return the server at a URL, or in a module that may be in the current folder."""
     from . import harness  # noqa: PLC0415 - it loads werkzeug
 
     sys.path.insert(0, os.getcwd())
@@ -138,7 +127,7 @@ def _backend(target: str) -> Backend:
 
 @contextmanager
 def _calling(target: str, label: str) -> Iterator[Callable[[object], None]]:
-    """Count calls on a terminal, and nowhere else; say what to do if nobody answers."""
+    """Count calls on a terminal, and nowhere else; say what to do without a server."""
     shown, numbers = sys.stderr.isatty(), itertools.count(1)
 
     def count(_exchange: object) -> None:
@@ -148,37 +137,52 @@ def _calling(target: str, label: str) -> Iterator[Callable[[object], None]]:
     try:
         yield count
     except requests.ConnectionError as error:
-        raise _NobodyAnswers(f"nobody answers at {target}; start a server there, such as: xrt-mock serve") from error
+        raise _NoAnswer(f"no server answers at {target}; start a server there, such as: xrt-mock serve") from error
     finally:
         if shown:
             click.echo(err=True)
 
 
-def _plain(finding: Finding) -> dict[str, str]:
+def _without_exchange(finding: Finding) -> dict[str, str]:
     return {"rule": finding.rule, "operation": finding.operation, "words": finding.words}
 
 
-def _tell_in_short(sentences: list[str], *, left_out: int) -> None:
-    """Say what users of the server would notice, and what nobody looked for."""
-    if sentences and left_out:
-        reason = "the control interface, with which a server's clock is moved, is not there"
-        sentences = [*sentences, f"How jobs get on with time was not looked at: {reason}."]
-    if sentences:
-        click.echo("In short:\n" + "\n".join(f"  * {sentence}" for sentence in sentences) + "\n")
-
-
-def _tell(head: str, found: list[Finding]) -> None:
-    """Print what was found: green if nothing."""
+def _print_questions(report: dict[str, Any], found: list[Finding]) -> None:
+    """Print what users would notice, the findings (green if there are none), and the questions that were skipped."""
     from . import harness  # noqa: PLC0415 - it loads werkzeug
 
+    skipped, sentences = report["not_asked"], report["in_short"]
+    if sentences:
+        if skipped:
+            reason = "the server has no control interface to move its clock"
+            sentences = [*sentences, f"Progress of jobs with time was not checked: {reason}."]
+        click.echo("In short:\n" + "\n".join(f"  * {sentence}" for sentence in sentences) + "\n")
+    head = f"{report['questions']} questions to {report['operations']} operations"
     click.secho(f"{head}: {len(found)} kinds of findings", fg="red" if found else "green")
     click.echo(harness.first_lines(found, most=60))
+    if skipped:
+        click.echo(f"skipped, because the server has no control interface: {', '.join(skipped)}")
+
+
+def _send_generated(app: Any, target: str, seed: int, examples: int, *, as_json: bool) -> dict[str, Any]:
+    """Send generated calls, print the findings, and return them as JSON-ready data."""
+    from . import provider  # noqa: PLC0415 - it loads schemathesis
+
+    with _calling(target, "generated") as count:
+        verdict = provider.run(app, url=None if app else target, seed=seed, examples=examples, watch=count)
+    if not as_json:
+        click.secho(str(verdict), fg=None if verdict.ok else "red")
+    return {
+        "calls": sum(verdict.cases.values()),
+        "findings": [_without_exchange(finding) for finding in verdict.findings.values()],
+        "warnings": verdict.warnings,
+    }
 
 
 def _verify_live(target: str, *, live: bool, user: str | None) -> None:
-    """Look at the real service with two read-only calls, after saying so."""
+    """Check the real service with two read-only calls, after a confirmation."""
     if not live or not user:
-        raise click.UsageError(f"{REAL_HOST} is the real service: give --live and your own --user, and be considerate")
+        raise click.UsageError(f"{REAL_HOST} is the real service: add --live and --user with your own address")
     from . import checks, harness  # noqa: PLC0415 - loaded when needed
 
     calls = ("getNumJobs", "listOldJobs")
@@ -191,12 +195,12 @@ def _verify_live(target: str, *, live: bool, user: str | None) -> None:
     service = harness.HttpBackend(target, before=_pacer(LIVE_PAUSE_S))
     made = [service.call("POST", documents.operation(name).path, {"UserID": user}) for name in calls]
     found = [finding for exchange in made for finding in checks.findings(exchange)]
-    click.echo(harness.first_lines(found) if found else "Both answers are what the contract says.")
+    click.echo(harness.first_lines(found) if found else "Both answers keep the contract.")
     raise SystemExit(1 if found else 0)
 
 
 def _pacer(pause_s: float, sleep: Callable[[float], Any] = time.sleep) -> Callable[[], None]:
-    """Return a function that lets at least `pause_s` pass between two calls of it."""
+    """Return a function that waits until `pause_s` after its last call."""
     lock, called = threading.Lock(), [False]
 
     def wait() -> None:
@@ -210,7 +214,7 @@ def _pacer(pause_s: float, sleep: Callable[[float], Any] = time.sleep) -> Callab
 
 @main.group()
 def contract() -> None:
-    """Look at the contract itself.
+    """Check, compare and measure the contract itself.
 
     \b
     Examples:
@@ -223,9 +227,9 @@ def contract() -> None:
 @contract.command("lint")
 @_JSON
 def lint_command(as_json: bool) -> None:
-    """Say what is not in order in the documents and the evidence ledger.
+    """Check the documents and the evidence ledger.
 
-    Exit code: 0 if all is in order, 1 if not.
+    Exit code: 0 if they are in order, 1 if not.
 
     \b
     Example:
@@ -244,16 +248,16 @@ def lint_command(as_json: bool) -> None:
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_JSON
 def diff_command(old: Path, new: Path, as_json: bool) -> None:
-    """Say what changed between two documents, and whom it breaks.
+    """List the changes between two documents, and the side that each breaks.
 
-    Exit code: 0 if it breaks nobody, 1 if it does.
+    Exit code: 0 if no change breaks clients or servers, 1 otherwise.
 
     \b
     Example:
       xrt-mock contract diff old.yaml new.yaml
     """
-    found = compare.changes(_document(old), _document(new))
-    broken = sorted({change.breaks for change in found} - {"nobody"})
+    found = compare.changes(_read_document(old), _read_document(new))
+    broken = sorted({change.breaks for change in found} - {compare.NOTHING})
     if as_json:
         click.echo(json.dumps({"breaks": broken, "changes": [asdict(change) for change in found]}, indent=2))
     else:
@@ -261,9 +265,9 @@ def diff_command(old: Path, new: Path, as_json: bool) -> None:
     raise SystemExit(1 if broken else 0)
 
 
-def _document(file: Path) -> dict[str, Any]:
+def _read_document(file: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = documents.parse_yaml(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{file} is neither YAML nor JSON: {error}") from error
     if not isinstance(found, dict) or "paths" not in found:
@@ -276,7 +280,7 @@ def _document(file: Path) -> dict[str, Any]:
 @click.option("--html", "page", type=_FILE, metavar="FILE", help="Write the matrix as a page.")
 @click.option("--json", "data", type=_FILE, metavar="FILE", help="Write the matrix as JSON; - prints only that.")
 def coverage_command(target: str, page: TextIO | None, data: TextIO | None) -> None:
-    """Ask TARGET the fixed questions and show how much of the contract they touch.
+    """Send the fixed questions to TARGET and print how much of the contract they exercise.
 
     \b
     Examples:

@@ -1,8 +1,8 @@
-"""What changed between two versions of a document, and whom it breaks. Pure.
+"""Comparison of two versions of a document: what changed, and which side it breaks. Pure.
 
-Both are flattened to facts - "the request of canceljob needs JobID", "an answer of getNumJobs has numJobs of type
-integer" - and the facts are compared. Whether a change breaks clients or servers follows from which side states the
-fact: what a request may hold is promised to clients, what an answer holds is promised by servers.
+Both are flattened to facts, such as "the request of canceljob needs JobID" or "an answer of getNumJobs has numJobs of
+type integer". The facts are compared. The side that states a fact decides what its change breaks: a request's schema is
+a promise to clients, an answer's schema is a promise of servers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+NOTHING = "nothing"
 _METHODS = ("get", "put", "post", "patch", "delete")
 _LIMITS = (
     *("minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength", "minItems", "maxItems"),
@@ -30,7 +31,7 @@ class Change:
     Parameters
     ----------
     breaks
-        ``clients``, ``servers``, ``both``, or ``nobody``.
+        ``clients``, ``servers``, ``both``, or ``nothing``.
     where
         Operation, side, and place.
     what
@@ -46,7 +47,7 @@ class Change:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """Return what differs, sorted by whom it breaks.
+    """Return the differences, sorted by the side that they break.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
         OpenAPI documents, decoded.
     """
     before, after = facts(old), facts(new)
-    found = [_told(_LOST, key, before[key]) for key in before.keys() - after.keys()]
-    found += [_told(_GAINED, key, after[key]) for key in after.keys() - before.keys()]
+    found = [_described(_LOST, key, before[key]) for key in before.keys() - after.keys()]
+    found += [_described(_GAINED, key, after[key]) for key in after.keys() - before.keys()]
     found += [
         _altered(key, before[key], after[key]) for key in before.keys() & after.keys() if before[key] != after[key]
     ]
@@ -78,17 +79,17 @@ def facts(document: Mapping[str, Any]) -> dict[Fact, Any]:
             found[operation, "operation", "", "address"] = f"{method.upper()} {path}"
             for label, content in definition.get("requestBody", {}).get("content", {}).items():
                 found[operation, "request", "", f"label {label}"] = True
-                found |= _schema(document, operation, "request", "", content.get("schema", {}), ())
+                found |= _schema_facts(document, operation, "request", "", content.get("schema", {}), ())
             for status, response in definition.get("responses", {}).items():
                 resolved = _resolved(document, response)
                 found[operation, "answer", status, "status"] = True
                 for label, content in resolved.get("content", {}).items():
                     found[operation, "answer", status, f"label {label}"] = True
-                    found |= _schema(document, operation, "answer", status, content.get("schema", {}), ())
+                    found |= _schema_facts(document, operation, "answer", status, content.get("schema", {}), ())
     return found
 
 
-def _schema(
+def _schema_facts(
     document: Mapping[str, Any], operation: str, side: str, place: str, schema: Any, seen: tuple[str, ...]
 ) -> dict[Fact, Any]:
     if not isinstance(schema, dict):
@@ -108,14 +109,14 @@ def _schema(
         found[operation, side, _join(place, key), "required"] = True
     if here.get("additionalProperties") is False:
         found[operation, side, place, "closed"] = True
-    for name, child in _children(here):
+    for name, child in _subschemas(here):
         at = _join(place, name)
         found[operation, side, at, "known"] = True
-        found |= _schema(document, operation, side, at, child, inner)
+        found |= _schema_facts(document, operation, side, at, child, inner)
     return found
 
 
-def _children(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _subschemas(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from schema.get("properties", {}).items()
     yield from ((f"/{pattern}/", child) for pattern, child in schema.get("patternProperties", {}).items())
     for name in ("items", "additionalProperties"):
@@ -147,40 +148,40 @@ def _where(key: Fact) -> str:
 
 
 _LOST = {
-    ("operation", "address"): ("clients", "the operation is gone ({value})"),
+    ("operation", "address"): ("clients", "the operation was removed ({value})"),
     ("request", "required"): ("servers", "is no longer mandatory"),
     ("answer", "required"): ("clients", "may be missing now"),
-    ("request", "known"): ("clients", "is gone"),
-    ("answer", "known"): ("clients", "is gone"),
+    ("request", "known"): ("clients", "was removed"),
+    ("answer", "known"): ("clients", "was removed"),
     ("request", "default"): ("clients", "has no default any more (was {value!r})"),
-    ("request", "choice"): ("clients", "{keyword} is not taken any more"),
+    ("request", "choice"): ("clients", "{keyword} is not accepted any more"),
     ("answer", "choice"): ("servers", "{keyword} is not answered any more"),
-    ("request", "limit"): ("servers", "{keyword} {value!r} holds no longer"),
-    ("answer", "limit"): ("clients", "{keyword} {value!r} holds no longer"),
+    ("request", "limit"): ("servers", "{keyword} {value!r} was dropped"),
+    ("answer", "limit"): ("clients", "{keyword} {value!r} was dropped"),
 }
-"""What it means that a fact is no longer stated: whom it breaks, and the words."""
+"""Facts that are no longer stated: the side that this breaks, and the words."""
 _GAINED = {
-    ("operation", "address"): ("servers", "there is a new operation ({value})"),
+    ("operation", "address"): ("servers", "a new operation ({value})"),
     ("request", "required"): ("clients", "is mandatory now"),
     ("answer", "required"): ("servers", "is always there now"),
     ("request", "known"): ("servers", "may be given now"),
-    ("answer", "known"): ("nobody", "may be there now"),
+    ("answer", "known"): (NOTHING, "may be there now"),
     ("request", "default"): ("clients", "has a default now: {value!r}"),
-    ("request", "choice"): ("servers", "{keyword} is to be taken now"),
+    ("request", "choice"): ("servers", "{keyword} has to be accepted now"),
     ("answer", "choice"): ("clients", "{keyword} may be answered now"),
-    ("request", "limit"): ("clients", "{keyword} {value!r} holds now"),
-    ("answer", "limit"): ("servers", "{keyword} {value!r} holds now"),
+    ("request", "limit"): ("clients", "{keyword} {value!r} was added"),
+    ("answer", "limit"): ("servers", "{keyword} {value!r} was added"),
 }
-"""What it means that a fact is newly stated."""
+"""Facts that are newly stated: the side that this breaks, and the words."""
 
 
-def _told(table: Mapping[tuple[str, str], tuple[str, str]], key: Fact, value: Any) -> Change:
+def _described(table: Mapping[tuple[str, str], tuple[str, str]], key: Fact, value: Any) -> Change:
     _operation, side, _place, keyword = key
-    breaks, words = table[side, _kind(keyword)]
+    breaks, words = table[side, _keyword_kind(keyword)]
     return Change(breaks, _where(key), words.format(keyword=keyword, value=value))
 
 
-def _kind(keyword: str) -> str:
+def _keyword_kind(keyword: str) -> str:
     if keyword in {"address", "required", "known"}:
         return keyword
     if keyword.startswith(("value ", "label ", "status")):
@@ -189,18 +190,18 @@ def _kind(keyword: str) -> str:
 
 
 def _altered(key: Fact, old: Any, new: Any) -> Change:
-    """Return the change that a fact is stated with another value."""
+    """Return the change of a fact that has another value now."""
     _operation, side, _place, keyword = key
     words = f"{keyword} was {old!r}, is {new!r}"
     if keyword == "x-default":
         return Change("clients", _where(key), f"the default was {old!r}, is {new!r}")
-    tighter = _tighter(keyword, old, new)
+    tighter = _is_tighter(keyword, old, new)
     if tighter is None:
         return Change("both", _where(key), words)
     return Change("clients" if tighter == (side == "request") else "servers", _where(key), words)
 
 
-def _tighter(keyword: str, old: Any, new: Any) -> bool | None:
+def _is_tighter(keyword: str, old: Any, new: Any) -> bool | None:
     """Whether a limit allows less than before; None if neither allows all that the other does."""
     if keyword in {"minimum", "exclusiveMinimum", "minLength", "minItems"}:
         return bool(new > old)
@@ -213,5 +214,5 @@ def _tighter(keyword: str, old: Any, new: Any) -> bool | None:
 
 
 def render(found: Iterable[Change]) -> str:
-    """Return the changes as lines for people."""
+    """Return the changes as lines of text."""
     return "\n".join(map(str, found)) or "nothing changed"

@@ -1,7 +1,7 @@
-"""Who exercised what of the contract, in both directions: one matrix, its gaps, and a gate.
+"""Coverage of the contract: a matrix of its parts and of the sides that exercised them.
 
-The cells are what the documents name: operations, kinds of request, parameters, kinds of answer, HTTP failures, status
-codes and their changes. Whoever makes calls shows them to :meth:`Coverage.see` under a name, such as provider.
+The cells are the parts that the documents name: operations, kinds of request, parameters, kinds of answer, HTTP
+failures, status codes and their changes. A side is a name for some calls, such as provider or consumer.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import checks, documents
+from . import documents
 from .documents import ContractViolation
+from .protocol import names_in, succeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from .harness import Exchange
 
@@ -33,34 +34,33 @@ GROUPS = (
 )
 SERVER_FAILED, PAGE_INSTEAD = "5XX", "a page with HTTP 200"
 BROKEN, SILENT, CUT = "connection broken", "no answer in time", "body cut short"
-"""Ways to fail; the first is documented, two more end without an answer, and the last with a part of one."""
+"""HTTP failures: an error or a page instead of an answer, then two without an answer, then one with a part of it."""
 CHANGES = ("1>2", "2>3", "3>4", "1>-4", "2>-4", "3>-4")
-"""Changes of status that every service shows sooner or later; the others need failures."""
+"""Changes of status without failures."""
 OUTSIDE = {
-    ("answer", "main: OtherFunction"): "outside the contract: a server may refuse it",
-    ("status code", "-1"): "never seen, says the documentation",
-    ("status code", "-2"): "never seen, says the documentation",
+    ("status code", "-1"): "the documentation says that it is never seen",
+    ("status code", "-2"): "the documentation says that it is never seen",
 }
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cell:
-    """One thing that can be exercised: its group and its name."""
+    """One part of the contract: its group and its name."""
 
     group: str
     name: str
 
 
 def cells() -> list[Cell]:
-    """Return everything that the contract names."""
+    """Return every part that the contract names."""
     found: dict[Cell, None] = {}
     for op in documents.operations().values():
         found[Cell("operation", op.id)] = None
-        if op.request_content() and op.id != "register":
+        if op.takes_json:
             found |= dict.fromkeys(Cell("request", f"{op.id}: {name}") for name in op.variants("request"))
-        found |= dict.fromkeys(Cell("answer", f"{op.id}: {name}") for name in _answers(op))
+        found |= dict.fromkeys(Cell("answer", f"{op.id}: {name}") for name in _answer_names(op))
         found |= dict.fromkeys(Cell("HTTP failure", f"{op.id}: {name}") for name in failures(op))
-    for name, schema in documents.load()["components"]["schemas"]["Submission"]["properties"].items():
+    for name, schema in documents.submission_parameters().items():
         if "server" not in schema.get("x-product", ()):
             found[Cell("parameter", name)] = None
     codes = ("null", "-4", "-3", "-2", "-1", "1", "2", "3", "4", "5")
@@ -70,7 +70,7 @@ def cells() -> list[Cell]:
     return list(found)
 
 
-def _answers(op: documents.Operation) -> Iterable[str]:
+def _answer_names(op: documents.Operation) -> Iterable[str]:
     for status in op.definition["responses"]:
         if status.isdigit():
             variants = op.variants("response", int(status))
@@ -78,7 +78,7 @@ def _answers(op: documents.Operation) -> Iterable[str]:
 
 
 def failures(op: documents.Operation) -> tuple[str, ...]:
-    """Return the ways in which an operation can fail below its own words; pages are for people, who see it."""
+    """Return the HTTP failures of an operation; of pages only the error, which people see for themselves."""
     if "pages" in op.definition["tags"]:
         return (SERVER_FAILED,)
     on_the_way = (SERVER_FAILED, BROKEN, SILENT, CUT)
@@ -86,27 +86,27 @@ def failures(op: documents.Operation) -> tuple[str, ...]:
 
 
 class Coverage:
-    """Counts how often each cell was exercised, by whom."""
+    """Counts how often each side exercised each cell."""
 
     def __init__(self) -> None:
         self.counts: dict[str, Counter[Cell]] = defaultdict(Counter)
         self._last: dict[tuple[str, str], Any] = {}
 
-    def watcher(self, who: str) -> Callable[[Exchange], None]:
-        """Return a function that counts exchanges under a name."""
-        return lambda exchange: self.see(who, exchange)
+    def watcher(self, side: str) -> Callable[[Exchange], None]:
+        """Return a function that counts exchanges for a side."""
+        return lambda exchange: self.see(side, exchange)
 
-    def see(self, who: str, exchange: Exchange) -> None:
+    def see(self, side: str, exchange: Exchange) -> None:
         """Count one exchange."""
         operation = documents.operation_for(exchange.method, exchange.path)
         if operation is not None and operation in documents.operations():
-            self.counts[who].update(self._cells_of(who, operation, exchange))
+            self.counts[side].update(self._cells_of(side, operation, exchange))
 
-    def fail(self, who: str, operation: str, failure: str) -> None:
-        """Count one call that got no whole answer, and so made no exchange."""
-        self.counts[who][Cell("HTTP failure", f"{operation}: {failure}")] += 1
+    def fail(self, side: str, operation: str, failure: str) -> None:
+        """Count one call without a complete answer, of which there is no exchange."""
+        self.counts[side][Cell("HTTP failure", f"{operation}: {failure}")] += 1
 
-    def _cells_of(self, who: str, operation: str, exchange: Exchange) -> Iterable[Cell]:
+    def _cells_of(self, side: str, operation: str, exchange: Exchange) -> Iterable[Cell]:
         yield Cell("operation", operation)
         request, body = exchange.request, exchange.body
         if exchange.status >= 500:
@@ -123,19 +123,19 @@ class Coverage:
         yield Cell("answer", f"{operation}: {answer}")
         if operation == "run_userobject" and isinstance(request, dict):
             yield from (Cell("parameter", name) for name in request)
-        if operation == "canceljob" and checks.succeeded(exchange):
+        if operation == "canceljob" and succeeded(exchange):
             yield from (Cell("cancel code", str(code)) for code in body["statusCodes"].values())
-        if operation in {"checkProductStatus", "canceljob", "run_userobject"} and checks.succeeded(exchange):
-            yield from self._statuses(who, operation, exchange)
+        if operation in {"checkProductStatus", "canceljob", "run_userobject"} and succeeded(exchange):
+            yield from self._status_cells(side, operation, exchange)
 
-    def _statuses(self, who: str, operation: str, exchange: Exchange) -> Iterable[Cell]:
+    def _status_cells(self, side: str, operation: str, exchange: Exchange) -> Iterable[Cell]:
         body, request = exchange.body, exchange.request
         if operation == "run_userobject":
-            started = (f"{who} {body['JobID']}", "")
+            started = (f"{side} {body['JobID']}", "")
             self._last = {key: code for key, code in self._last.items() if key[0] != started[0]}
             return
-        job = f"{who} {body['JobID']}"
-        for name in checks.names_in(request.get("what") if isinstance(request, dict) else None):
+        job = f"{side} {body['JobID']}"
+        for name in names_in(request.get("what") if isinstance(request, dict) else None):
             entry = body.get(name)
             if operation == "canceljob":
                 code = -4 if body["statusCodes"].get(name) == 0 else None
@@ -148,19 +148,18 @@ class Coverage:
                     yield Cell("change of status", f"{before}>{code}")
                 self._last[job, name] = code
 
-    def gaps(self, who: Iterable[str]) -> list[Cell]:
-        """Return the cells that none of these exercised; those outside the contract's promise are left out."""
-        names = list(who)
-        seen = set().union(*(self.counts[name] for name in names)) if names else set()
+    def gaps(self, sides: Iterable[str]) -> list[Cell]:
+        """Return the cells that none of these sides exercised; those of `OUTSIDE` are left out."""
+        seen: set[Cell] = set().union(*(self.counts[side] for side in sides))
         return [cell for cell in cells() if cell not in seen and (cell.group, cell.name) not in OUTSIDE]
 
     def matrix(self) -> list[dict[str, Any]]:
-        """Return one row for each cell: group, name, how often for each who, and a reason if it may be empty."""
+        """Return one row for each cell: group, name, a count for each side, and a reason if it may be empty."""
         return [
             {
                 "group": cell.group,
                 "name": cell.name,
-                **{who: counts[cell] for who, counts in sorted(self.counts.items())},
+                **{side: counts[cell] for side, counts in sorted(self.counts.items())},
                 **({"outside": OUTSIDE[cell.group, cell.name]} if (cell.group, cell.name) in OUTSIDE else {}),
             }
             for cell in cells()
@@ -171,20 +170,24 @@ class Coverage:
         return json.dumps(self.matrix(), indent=1) + "\n"
 
     def as_text(self) -> str:
-        """Return, for each group, how many of its cells each who exercised."""
-        who = sorted(self.counts)
-        rows = [("", "cells", *who)]
+        """Return, for each group, the number of its cells and of those that each side exercised."""
+        sides = sorted(self.counts)
+        rows = [("", "cells", *sides)]
         for group in GROUPS:
             names = [cell for cell in cells() if cell.group == group]
-            rows.append((group, str(len(names)), *(str(sum(1 for c in names if self.counts[w][c])) for w in who)))
+            rows.append((group, str(len(names)), *(str(sum(1 for c in names if self.counts[s][c])) for s in sides)))
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
 
     def as_html(self) -> str:
         """Return the matrix as a page."""
-        who = sorted(self.counts)
-        head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in ("group", "name", *who))
-        lines = [_html_row(row, who) for row in self.matrix()]
+        sides = sorted(self.counts)
+        head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in ("group", "name", *sides))
+        lines = []
+        for row in self.matrix():
+            gap = "" if "outside" in row else " class=gap"
+            counts = "".join(f"<td{'' if row[side] else gap}>{row[side]}</td>" for side in sides)
+            lines.append(f"<tr><td>{html.escape(row['group'])}</td><td>{html.escape(row['name'])}</td>{counts}</tr>")
         style = (
             ":root{color-scheme:light dark;font-family:system-ui,sans-serif}main{overflow-x:auto;padding:0 1rem}"
             "th,td{text-align:left;padding:0 1rem 0 0}.gap{background:#fbb;color:#000}"
@@ -193,14 +196,6 @@ class Coverage:
             "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Contract coverage</title>"
             "<meta name='viewport' content='width=device-width, initial-scale=1'>"
             f"<style>{style}</style></head>\n<body><main tabindex='0'><h1>Contract coverage</h1>"
-            f"<p>How often each part was exercised; never: marked.</p>\n<table>\n<tr>{head}</tr>\n"
-            + "\n".join(lines)
-            + "\n</table></main></body></html>\n"
+            "<p>Number of calls that exercised each part; parts without a call are marked.</p>\n"
+            f"<table>\n<tr>{head}</tr>\n" + "\n".join(lines) + "\n</table></main></body></html>\n"
         )
-
-
-def _html_row(row: Mapping[str, Any], who: list[str]) -> str:
-    cells_of_row = "".join(
-        f"<td{'' if row[name] or 'outside' in row else ' class=gap'}>{row[name]}</td>" for name in who
-    )
-    return f"<tr><td>{html.escape(row['group'])}</td><td>{html.escape(row['name'])}</td>{cells_of_row}</tr>"

@@ -1,4 +1,4 @@
-"""Makes DIFFERENCES.md from the evidence ledger: where service, documentation and simulator part, and how we know.
+"""Generator of DIFFERENCES.md from the evidence ledger: differences between service, documentation and simulator.
 
 ``python -m contracts.differences`` writes the file; a test asserts that it is up to date.
 """
@@ -14,20 +14,20 @@ from . import documents
 
 EVIDENCE = {
     "documented": "published documentation of the service or client",
-    "client": "what the official client sends or cannot do without",
+    "client": "what the official client sends or needs",
     "field": "seen in public third-party code",
-    "assumed": "nobody has published it; the project chose",
+    "assumed": "not published; the project chose",
 }
 _TITLES = {
-    "choice": "What nobody has published, and what the project chose",
+    "choice": "Not published: what the project chose",
     "contradiction": "Where published sources disagree",
-    "client": "Where the official client and its documentation part",
+    "client": "Where the official client differs from its documentation",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One rule whose ground is worth knowing.
+    """One rule of the ledger, and how it is known.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Entry:
     kind
         ``choice``, ``contradiction`` or ``client``.
     subject, rule
-        What it is about, and what contract and simulator do.
+        What the rule is about, and what contract and simulator do.
     evidence
         A key of :data:`EVIDENCE`.
     source
@@ -60,12 +60,11 @@ def ledger() -> list[Entry]:
 
 
 def render(entries: list[Entry]) -> str:
-    """Return the text of DIFFERENCES.md."""
     counts = Counter(entry.evidence for entry in entries)
     lines = [
-        "# Where service, documentation and simulator part",
+        "# Differences between service, documentation and simulator",
         "",
-        "Made from `contracts/evidence/ledger.toml` by `python -m contracts.differences`; do not edit.",
+        "Generated from `contracts/evidence/ledger.toml` by `python -m contracts.differences`; do not edit.",
         "",
         "| evidence | meaning | rules |",
         "|---|---|---|",
@@ -79,13 +78,11 @@ def render(entries: list[Entry]) -> str:
             "| no. | subject | the rule here | evidence | what is known | in the contract |",
         ]
         lines += ["|---|---|---|---|---|---|"]
-        lines += [_row(entry) for entry in entries if entry.kind == kind]
+        for entry in entries:
+            if entry.kind == kind:
+                cells = (entry.id, entry.subject, entry.rule, entry.evidence, entry.source, f"`{entry.where}`")
+                lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _row(entry: Entry) -> str:
-    cells = (entry.id, entry.subject, entry.rule, entry.evidence, entry.source, f"`{entry.where}`")
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""Finds and reads the documents, and checks one request or one answer against them.
+"""The contract's documents, and checks of one request or one answer against them.
 
-Nothing here knows a server or a client: it is given bodies, status codes and labels.
+No server and no client is needed: the functions take bodies, status codes and labels.
 
 >>> from contracts import documents
 >>> documents.operation_for("POST", "/user_objects/getNumJobs.php")
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Direction = Literal["request", "response"]
+DOCUMENTS = ("jobs", "control")
+"""The documents by name: the service, and the simulator's own interface."""
 
 _ROOT = resources.files(__package__)
 _METHODS = ("get", "put", "post", "patch", "delete")
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_TELLING_KEYS = {"OK", "statusCode", "GotProgress", "GotPos", "APIFunc"}
+_DISCRIMINATORS = {"OK", "statusCode", "GotProgress", "GotPos", "APIFunc"}
 """Keys whose value says which variant a body is meant to be."""
 
 
@@ -58,11 +59,11 @@ class ContractViolation(AssertionError):  # noqa: N818 - the word the project us
         self.operation, self.direction, self.where = operation, direction, where
         self.reason, self.rule, self.evidence = reason, rule, evidence
         what = "request to" if direction == "request" else "answer of"
-        side = "whoever sent it" if direction == "request" else "the server"
+        side = "sender" if direction == "request" else "server"
         super().__init__(
             f"{what} {operation} breaks the contract at {where or 'the top'}: {reason}\n"
             f"  rule: {rule or 'the operation'} ({evidence or 'evidence not stated'})\n"
-            f"  to do: mend {side}; or, if the real service differs, change the document first, with its evidence"
+            f"  to do: fix the {side}; or, if the real service differs, change the document first, with its evidence"
         )
 
 
@@ -79,7 +80,7 @@ class Operation:
     path
         Template, ``{name}`` for a parameter.
     document
-        Name of the document it stands in.
+        Name of the document that defines it.
     definition
         Its part of the document.
     """
@@ -90,9 +91,10 @@ class Operation:
     document: str
     definition: Mapping[str, Any] = field(repr=False, compare=False)
 
-    def matches(self, method: str, path: str) -> bool:
-        """Whether a call with this method and path belongs to the operation."""
-        return method.upper() == self.method and re.fullmatch(_path_pattern(self.path), path) is not None
+    @property
+    def takes_json(self) -> bool:
+        """Whether its request has a JSON body."""
+        return "application/json" in self.request_content()
 
     def request_content(self) -> Mapping[str, Any]:
         """Return the documented bodies, by media type; empty if it takes none."""
@@ -114,22 +116,30 @@ class Operation:
             content = (self.response_for(status) or {}).get("content", {})
         first: Mapping[str, Any] = next(iter(content.values()), {})
         schema = first.get("schema", {})
-        name, resolved = _name_of(schema), _dereferenced(self.document, schema)
+        resolved = _dereferenced(self.document, schema)
         branches = resolved.get("oneOf") if isinstance(resolved, dict) else None
         if branches and all("$ref" in branch for branch in branches):
-            return {_name_of(branch): branch for branch in branches}
-        return {name or str(status): schema}
+            return {_last_step(branch["$ref"]): branch for branch in branches}
+        return {_last_step(schema["$ref"]) if "$ref" in schema else str(status): schema}
 
 
+@cache
 def load(name: str = "jobs") -> dict[str, Any]:
-    """Return a document, its examples inlined.
+    """Return a document, its examples inlined. It is shared: do not change it.
 
     Parameters
     ----------
     name
-        ``jobs`` (the service) or ``control`` (the simulator's own interface). The answer is shared: do not change it.
+        ``jobs`` (the service) or ``control`` (the simulator's own interface).
     """
-    return _load(name)
+    document: dict[str, Any] = parse_yaml(source(f"openapi/{name}.yaml"))
+    _inline_examples(document)
+    return document
+
+
+def parse_yaml(text: str) -> Any:
+    """Return decoded YAML or JSON text; libyaml, where it is installed, needs a fifth of the time."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
 
 
 def source(name: str) -> str:
@@ -149,8 +159,14 @@ def operations(name: str = "jobs") -> dict[str, Operation]:
 
 
 def operation(operation_id: str) -> Operation:
-    """Return one operation of any document; KeyError names the nearest document to look in."""
-    for name in ("jobs", "control"):
+    """Return one operation of any document.
+
+    Raises
+    ------
+    KeyError
+        If no document has it; the message lists the operations of the service.
+    """
+    for name in DOCUMENTS:
         if operation_id in operations(name):
             return operations(name)[operation_id]
     raise KeyError(f"no operation {operation_id!r} in contracts/openapi; known: {', '.join(operations())}")
@@ -158,8 +174,25 @@ def operation(operation_id: str) -> Operation:
 
 def operation_for(method: str, path: str) -> str | None:
     """Return the ID of the operation that a call belongs to, or None; fixed paths win over templates."""
-    candidates = [op for name in ("jobs", "control") for op in operations(name).values() if op.matches(method, path)]
-    return min(candidates, key=lambda op: op.path.count("{")).id if candidates else None
+    fixed, templates = _addresses()
+    found = fixed.get((method.upper(), path))
+    if found is not None:
+        return found
+    matching = (id_ for wanted, pattern, id_ in templates if wanted == method.upper() and pattern.fullmatch(path))
+    return next(matching, None)
+
+
+@cache
+def _addresses() -> tuple[dict[tuple[str, str], str], list[tuple[str, re.Pattern[str], str]]]:
+    """Return operation IDs by method and fixed path, and the templates: those with fewer parameters first."""
+    every = [op for name in DOCUMENTS for op in operations(name).values()]
+    templates = sorted((op for op in every if "{" in op.path), key=lambda op: op.path.count("{"))
+    fixed = {(op.method, op.path): op.id for op in every if "{" not in op.path}
+    patterns = []
+    for op in templates:
+        literal_parts = map(re.escape, re.split(r"\{\w+\}", op.path))
+        patterns.append((op.method, re.compile("[^/]+?".join(literal_parts)), op.id))
+    return fixed, patterns
 
 
 def examples() -> list[dict[str, Any]]:
@@ -173,15 +206,31 @@ def example(file: str) -> Any:
     return json.loads(source(f"openapi/examples/{file}"))
 
 
+@cache
 def parameter_catalogue() -> list[dict[str, Any]]:
-    """Return every parameter of a submission as documented: ``evidence/parameters.json``."""
+    """Return every parameter of a submission as documented: ``evidence/parameters.json``. Do not change it."""
     catalogue: list[dict[str, Any]] = json.loads(source("evidence/parameters.json"))["parameters"]
     return catalogue
 
 
-def schema_of(component: str, name: str = "jobs") -> dict[str, Any]:
-    """Return a named schema that validates on its own: the document's components come along."""
-    return _rooted(name, {"$ref": f"#/components/schemas/{component}"})
+def submission_parameters() -> dict[str, Any]:
+    """Return the schemas of a submission's parameters, by name on the wire. Do not change them."""
+    parameters: dict[str, Any] = load()["components"]["schemas"]["Submission"]["properties"]
+    return parameters
+
+
+@cache
+def validator(pointer: str, document: str = "jobs") -> jsonschema_rs.Draft202012Validator:
+    """Return the compiled validator of a schema inside a document.
+
+    Parameters
+    ----------
+    pointer
+        JSON pointer to the schema, such as ``/components/schemas/JobID``.
+    document
+        Name of the document.
+    """
+    return _compile(document, {"$ref": f"#{pointer}"})
 
 
 def check_request(operation_id: str, body: Any) -> str:
@@ -190,7 +239,7 @@ def check_request(operation_id: str, body: Any) -> str:
     Raises
     ------
     ContractViolation
-        If it is none.
+        If it is undocumented.
     """
     return _check(operation(operation_id), "request", 200, body)
 
@@ -205,14 +254,14 @@ def check_response(operation_id: str, status: int, body: Any, media_type: str | 
     status
         HTTP status code.
     body
-        Decoded JSON where the answer is JSON, else the text; not looked at where any bytes are allowed.
+        Decoded JSON where the answer is JSON, else the text; ignored where any bytes are allowed.
     media_type
         The label of the answer; not checked if None.
 
     Raises
     ------
     ContractViolation
-        If it is none.
+        If it is undocumented.
     """
     op = operation(operation_id)
     response = op.response_for(status)
@@ -229,21 +278,39 @@ def check_response(operation_id: str, status: int, body: Any, media_type: str | 
 
 def check_schema(component: str, body: Any, name: str = "jobs") -> None:
     """Check a part of a body against a named schema; raises `ContractViolation`."""
-    errors = list(_validator(name, component).iter_errors(body))
+    errors = list(validator(f"/components/schemas/{component}", name).iter_errors(body))
     if errors:
         raise _violation(component, "response", name, _nearest(errors))
 
 
 def _check(op: Operation, direction: Direction, status: int, body: Any) -> str:
     body = body.decode("latin-1") if isinstance(body, bytes) else body
-    failures: dict[str, list[jsonschema_rs.ValidationError]] = {}
-    for name, schema in op.variants(direction, status).items():
-        errors = list(_schema_validator(op.document, json.dumps(schema)).iter_errors(body))
-        if not errors:
+    validators = _validators(op.id, direction, status)
+    for name, variant in validators.items():
+        if variant.is_valid(body):
             return name
-        failures[name] = errors
-    best = min(failures.values(), key=_distance)
+    best = min((list(variant.iter_errors(body)) for variant in validators.values()), key=_distance)
     raise _violation(op.id, direction, op.document, _nearest(best))
+
+
+@cache
+def _validators(operation_id: str, direction: Direction, status: int) -> dict[str, jsonschema_rs.Draft202012Validator]:
+    op = operation(operation_id)
+    return {name: _compile(op.document, schema) for name, schema in op.variants(direction, status).items()}
+
+
+def _compile(document: str, schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    """Return the validator of a named schema, or of one without references."""
+    if "$ref" in schema:
+        schema = {"$ref": f"urn:contracts:{document}{schema['$ref']}"}
+    return jsonschema_rs.Draft202012Validator(schema, registry=_registry())
+
+
+@cache
+def _registry() -> jsonschema_rs.Registry:
+    """Return the documents as one registry, so that a validator does not have to read them all again."""
+    resources_by_uri = [(f"urn:contracts:{name}", load(name)) for name in DOCUMENTS]
+    return jsonschema_rs.Registry(resources_by_uri, draft=jsonschema_rs.Draft202012)
 
 
 def _nearest(errors: Sequence[jsonschema_rs.ValidationError]) -> jsonschema_rs.ValidationError:
@@ -254,11 +321,11 @@ def _nearest(errors: Sequence[jsonschema_rs.ValidationError]) -> jsonschema_rs.V
 
 
 def _distance(errors: Sequence[jsonschema_rs.ValidationError]) -> tuple[int, int]:
-    """How far a body is from a variant: keys that tell variants apart count first."""
-    telling = sum(
-        1 for e in errors if e.kind.name == "const" and e.instance_path and e.instance_path[-1] in _TELLING_KEYS
+    """Sort key, how far a body is from a variant: keys that distinguish variants count first."""
+    wrong_variant = sum(
+        1 for e in errors if e.kind.name == "const" and e.instance_path and e.instance_path[-1] in _DISCRIMINATORS
     )
-    return telling, sum(len(getattr(e.kind, "unexpected", "x")) for e in errors)
+    return wrong_variant, sum(len(getattr(e.kind, "unexpected", "x")) for e in errors)
 
 
 def _violation(
@@ -266,28 +333,13 @@ def _violation(
 ) -> ContractViolation:
     where = "/".join(str(step) for step in error.instance_path)
     path = [str(step) for step in error.schema_path]
-    rule = "/".join(path)
-    return ContractViolation(
-        operation_id, direction, where, error.message, rule=rule, evidence=_evidence(document, path)
-    )
-
-
-def _evidence(document: str, path: Sequence[str]) -> str:
-    """Return the innermost x-evidence on the way to a rule."""
     node: Any = load(document)
-    found = ""
+    evidence = ""  # the innermost on the way to the rule
     for step in path:
         node = node[int(step)] if isinstance(node, list) else node.get(step) if isinstance(node, dict) else None
         if isinstance(node, dict) and isinstance(node.get("x-evidence"), str):
-            found = node["x-evidence"]
-    return found
-
-
-@cache
-def _load(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(source(f"openapi/{name}.yaml"))
-    _inline_examples(document)
-    return document
+            evidence = node["x-evidence"]
+    return ContractViolation(operation_id, direction, where, error.message, rule="/".join(path), evidence=evidence)
 
 
 def _inline_examples(node: Any) -> None:
@@ -301,11 +353,6 @@ def _inline_examples(node: Any) -> None:
             _inline_examples(item)
 
 
-def _path_pattern(template: str) -> str:
-    parts = re.split(r"\{(\w+)\}", template)
-    return "".join(re.escape(part) if i % 2 == 0 else "[^/]+?" for i, part in enumerate(parts))
-
-
 def _dereferenced(document: str, node: Any) -> Any:
     while isinstance(node, dict) and "$ref" in node:
         target: Any = load(document)
@@ -315,18 +362,6 @@ def _dereferenced(document: str, node: Any) -> Any:
     return node
 
 
-def _name_of(schema: Any) -> str:
-    return schema["$ref"].rsplit("/", 1)[-1] if isinstance(schema, dict) and "$ref" in schema else ""
-
-
-def _rooted(document: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"$schema": _DIALECT, **schema, "components": load(document).get("components", {})}
-
-
-@cache
-def _schema_validator(document: str, schema: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(_rooted(document, json.loads(schema)))
-
-
-def _validator(document: str, component: str) -> jsonschema_rs.Draft202012Validator:
-    return _schema_validator(document, json.dumps({"$ref": f"#/components/schemas/{component}"}))
+def _last_step(reference: str) -> str:
+    """Return the name at the end of a reference."""
+    return reference.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""One suite, several backends: a WSGI app or a base URL. Knows nothing of the service it talks to.
+"""Backends, so that one suite tests a WSGI app or a server at a URL. Nothing here depends on the service.
 
 >>> from contracts.harness import backend
 >>> service = backend(app)                       # a WSGI app, in process
@@ -27,7 +27,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call and its answer, as they were on the wire.
+    """One call and its answer, as sent on the wire.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Exchange:
 
 
 class Backend(Protocol):
-    """Something that answers calls."""
+    """Server that answers calls."""
 
     def call(
         self, method: str, path: str, body: Any = None, *, label: str = JSON, query: Mapping[str, str] | None = None
@@ -105,9 +105,9 @@ class HttpBackend:
     base_url
         Without trailing slash.
     timeout_s
-        How long a server may be silent [s]; then :class:`OSError` is raised, as it is without a connection.
+        Longest wait for an answer [s]. Then :class:`OSError` is raised, as it is without a connection.
     before
-        Called before each request; a limiter of the rate goes here.
+        Called before each request, for example to limit their rate.
     """
 
     def __init__(self, base_url: str, timeout_s: float = 30.0, before: Callable[[], None] | None = None) -> None:
@@ -135,12 +135,12 @@ class HttpBackend:
 
 
 class Watched:
-    """A backend whose every exchange is shown to somebody.
+    """Backend that passes each exchange to a function.
 
     Parameters
     ----------
     inner
-        Who answers.
+        The backend that answers.
     watcher
         Called with each exchange.
     """
@@ -152,7 +152,7 @@ class Watched:
     def call(
         self, method: str, path: str, body: Any = None, *, label: str = JSON, query: Mapping[str, str] | None = None
     ) -> Exchange:
-        """Send one call and show it."""
+        """Send one call and pass the exchange to the watcher."""
         made = self.inner.call(method, path, body, label=label, query=query)
         self._watcher(made)
         return made
@@ -189,10 +189,14 @@ def exchange(
     content: bytes,
     query: Mapping[str, str] | None = None,
 ) -> Exchange:
-    """Return the exchange that these pieces make."""
+    """Return an exchange, its bodies decoded."""
     lowered = {name.lower(): value for name, value in headers.items()}
     label = lowered.get("content-type", "").split(";")[0].strip().lower()
-    request, is_json = _request_of(data)
+    request: Any
+    try:
+        request, is_json = json.loads(data), True
+    except (ValueError, RecursionError):
+        request, is_json = data.decode("utf-8", errors="replace"), False
     return Exchange(
         method=method.upper(),
         path=path,
@@ -208,7 +212,7 @@ def exchange(
 
 
 def answer_of(content: bytes, label: str) -> Any:
-    """Decode an answer as a client does: JSON if it is some, whatever its label; bytes where it is no text."""
+    """Decode an answer as a client does: JSON under any label of text, else the text; bytes under other labels."""
     is_json = label == JSON or label.endswith("+json")
     if not label.startswith("text/") and label != "application/javascript" and not is_json:
         return content
@@ -233,16 +237,9 @@ def split_url(url: str) -> tuple[str, dict[str, str]]:
 
 
 def first_lines(items: Iterable[object], most: int = 20) -> str:
-    """Return a list for people, cut after `most` lines."""
+    """Return a list as text, cut after `most` lines."""
     lines = [f"- {item}" for item in items]
     return "\n".join(lines[:most] + ([f"- and {len(lines) - most} more"] if len(lines) > most else []))
-
-
-def _request_of(data: bytes) -> tuple[Any, bool]:
-    try:
-        return json.loads(data), True
-    except (ValueError, RecursionError):
-        return data.decode("utf-8", errors="replace"), False
 
 
 def _short(text: str, most: int = 160) -> str:

@@ -1,6 +1,6 @@
-"""What must hold between calls: a small model of the service, fed with exchanges, that notices contradictions.
+"""Rules between calls: a small model of the service that reads exchanges and reports contradictions.
 
-It is written apart from any server and knows only what a caller can know: what was submitted, answered and cancelled.
+It is written independently of any server. It knows only what a caller can know: submissions, answers and cancellations.
 Pure but for its memory.
 """
 
@@ -10,24 +10,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import documents
-from .checks import (
-    OFFICIAL_CLIENT,
-    PRODUCTS,
-    RESOLVING,
-    Finding,
-    archive_members,
-    asked_products,
-    names_in,
-    succeeded,
-)
+from .checks import Finding
+from .protocol import PRODUCTS, RESOLVING, archive_members, asked_products, names_in, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .harness import Exchange
 
-_ORDER = {1: 1, 2: 2, 5: 3, 3: 4, 4: 5, -3: 5, -1: 5, -2: 5, -4: 5}
-_RESULTS = {
+_STAGE = {1: 1, 2: 2, 5: 3, 3: 4, 4: 5, -3: 5, -1: 5, -2: 5, -4: 5}
+"""Position of each status code in a product's life; it never decreases."""
+_PRODUCT_OF_RESULT = {
     "getPSFPos": "psf",
     "getEnhPos": "enh",
     "getXastromPos": "xastrom",
@@ -36,7 +29,7 @@ _RESULTS = {
     "getLCData": "lc",
     "getSpecData": "spec",
 }
-_LISTED = {
+_PRODUCT_OF_LIST_KEY = {
     "LightCurve": "lc",
     "Spectrum": "spec",
     "StandardPos": "psf",
@@ -58,7 +51,7 @@ class Known:
     Parameters
     ----------
     owner
-        Who submitted it, without case.
+        Who submitted it, in lower case.
     job_pars
         As answered on submission, without what depends on the caller.
     products
@@ -68,9 +61,9 @@ class Known:
     codes
         Last status code seen of each product.
     current
-        Products whose code was seen at the present service time.
+        Products whose code was seen at the present simulated time.
     has_products
-        Whether its files are kept, as last told; True is forgotten when time moves.
+        Whether its files are kept, as last listed; True is forgotten when time moves.
     """
 
     owner: str
@@ -104,14 +97,14 @@ class Known:
 
 
 class History:
-    """Remembers calls and says what does not go together.
+    """Memory of calls that reports contradictions between them.
 
     Parameters
     ----------
     complete
-        Whether every submission since the server's start is shown; then jobs that nobody submitted are noticed.
+        Whether every submission since the server's start is observed; then jobs without a submission are reported.
     still
-        Whether service time moves only when :meth:`time_moved` says so; then nothing ends between two calls.
+        Whether simulated time moves only when :meth:`time_moved` says so; then nothing ends between two calls.
     active_limit
         Active jobs that one user may have; not compared if None.
     """
@@ -129,11 +122,11 @@ class History:
             "listOldJobs": self._listed,
             "getOldProduct": self._old_parameters,
             "downloadProduct": self._downloaded,
-            **dict.fromkeys(_RESULTS, self._result),
+            **dict.fromkeys(_PRODUCT_OF_RESULT, self._result),
         }
 
     def observe(self, exchange: Exchange) -> list[Finding]:
-        """Take one exchange in; the order must be that of the wire."""
+        """Return what contradicts earlier exchanges. Exchanges have to come in the order of the wire."""
         operation = documents.operation_for(exchange.method, exchange.path)
         handler = self._handlers.get(operation or "")
         if operation is None or handler is None:
@@ -145,7 +138,7 @@ class History:
         return [Finding("history", operation, text, str(exchange)) for text in words]
 
     def time_moved(self) -> None:
-        """Take note that service time has moved: what had not ended may have ended."""
+        """Record that simulated time has moved: products that had not ended may have ended."""
         for job in self.jobs.values():
             job.current.clear()
             job.has_products = None if job.has_products else job.has_products
@@ -159,19 +152,20 @@ class History:
         if self.jobs and number <= max(self.jobs):
             yield f"job {number} was given a number that is not above the last, {max(self.jobs)}"
         owner = str(exchange.request["UserID"]).casefold()
-        if self._limit is not None and self._surely_active(owner) >= self._limit:
+        if self._limit is not None and self._least_active(owner) >= self._limit:
             yield f"a job was accepted although {owner} had {self._limit} active ones, which is the limit"
-        job = Known(owner, _neutral(pars), asked_products(pars), str(pars.get("name")))
+        job = Known(owner, _without_caller(pars), asked_products(pars), str(pars.get("name")))
         if self._still:
             job.current |= job.products  # nothing has ended at the instant of submission
         self.jobs[number] = job
 
-    def _surely_active(self, owner: str) -> int:
+    def _least_active(self, owner: str) -> int:
+        """Return how many jobs of a user are active for certain."""
         return sum(1 for job in self.jobs.values() if job.owner == owner and job.finished is False)
 
     def _cancelled(self, exchange: Exchange) -> Iterator[str]:
         job = self._job_of(exchange)
-        yield from self._stranger(exchange, job)
+        yield from self._wrong_owner(exchange, job)
         if job is None or not succeeded(exchange):
             return
         for name, code in exchange.body["statusCodes"].items():
@@ -189,7 +183,7 @@ class History:
 
     def _status(self, exchange: Exchange) -> Iterator[str]:
         job = self._job_of(exchange)
-        yield from self._stranger(exchange, job)
+        yield from self._wrong_owner(exchange, job)
         if job is None or not succeeded(exchange):
             return
         for name in names_in(exchange.request["what"]):
@@ -199,10 +193,10 @@ class History:
             if code is None:
                 continue
             before = job.codes.get(name)
-            if before is not None and (_ORDER[code] < _ORDER[before] or (ended(before) and code != before)):
+            if before is not None and (_STAGE[code] < _STAGE[before] or (ended(before) and code != before)):
                 yield f"the status of {name} went from {before} to {code}"
             if code == -4 and name not in job.cancelled:
-                yield f"{name} is cancelled, though nobody cancelled it"
+                yield f"{name} is cancelled, though no call cancelled it"
             if code == 5 and name != "xastrom":
                 yield f"{name} has the status 5, which only an astrometric position has"
             job.codes[name] = code
@@ -216,7 +210,7 @@ class History:
         jobs = [job for job in self.jobs.values() if job.owner == owner]
         number = exchange.body["numJobs"]
         most = sum(1 for job in jobs if job.finished is not True)
-        least = self._surely_active(owner)
+        least = self._least_active(owner)
         if not least <= number <= most:
             yield f"{number} active jobs were counted; by their statuses there are {least} to {most}"
 
@@ -231,15 +225,15 @@ class History:
         for number, entry in entries.items():
             job = self.jobs.get(number)
             if job is not None:
-                yield from self._entry(number, entry, job, owner)
+                yield from self._listed_job(number, entry, job, owner)
             elif self._complete:
-                yield f"the list has job {number}, which nobody submitted"
+                yield f"the list has job {number}, which was never submitted"
 
-    def _entry(self, number: int, entry: dict[str, Any], job: Known, owner: str) -> Iterator[str]:
+    def _listed_job(self, number: int, entry: dict[str, Any], job: Known, owner: str) -> Iterator[str]:
         if job.owner != owner:
-            yield f"the list shows job {number}, which belongs to somebody else"
-        flags = {short for key, short in _LISTED.items() if entry[key]}
-        if flags != job.products & set(_LISTED.values()):
+            yield f"the list shows job {number}, which belongs to another user"
+        flags = {short for key, short in _PRODUCT_OF_LIST_KEY.items() if entry[key]}
+        if flags != job.products & set(_PRODUCT_OF_LIST_KEY.values()):
             yield f"job {number} is listed with {sorted(flags)}; it has {sorted(job.products)}"
         if entry["Name"] != job.name:
             yield f"job {number} is listed as {entry['Name']!r}; its name is {job.name!r}"
@@ -251,18 +245,18 @@ class History:
 
     def _old_parameters(self, exchange: Exchange) -> Iterator[str]:
         job = self._job_of(exchange, "oldJob")
-        yield from self._stranger(exchange, job)
+        yield from self._wrong_owner(exchange, job)
         if job is None or not succeeded(exchange):
             return
-        now = _neutral(exchange.body["jobPars"])
+        now = _without_caller(exchange.body["jobPars"])
         for key in sorted(now.keys() | job.job_pars.keys()):
             if now.get(key) != job.job_pars.get(key):
                 yield f"jobPars has {key} {now.get(key)!r}; on submission it was {job.job_pars.get(key)!r}"
 
     def _result(self, exchange: Exchange) -> Iterator[str]:
-        operation = str(documents.operation_for(exchange.method, exchange.path))
-        job, product = self._job_of(exchange), _RESULTS[operation]
-        yield from self._stranger(exchange, job)
+        product = _PRODUCT_OF_RESULT[str(documents.operation_for(exchange.method, exchange.path))]
+        job, request = self._job_of(exchange), exchange.request
+        yield from self._wrong_owner(exchange, job)
         if job is None or not succeeded(exchange):
             return
         if product not in job.products:
@@ -270,7 +264,7 @@ class History:
         code = job.codes.get(product)
         if (job.ended(product) and code != 4) or job.ended(product) is False:
             yield f"a result was sent for {product}, whose status is {code}"
-        key = f"{product} {_form(exchange)}"
+        key = f"{product} {[request.get(switch) for switch in ('api_version', 'nosys', 'incbad')]}"
         if key in job.results and job.results[key] != exchange.body:
             yield f"the result of {product} is not what it was"
         job.results[key] = exchange.body
@@ -282,24 +276,21 @@ class History:
         job = self.jobs.get(int(number)) if number.isascii() and number.isdigit() else None
         if job is None:
             if self._complete and exchange.status == 200:
-                yield "an archive was sent for a job that nobody submitted"
+                yield "an archive was sent for a job that was never submitted"
             return
         has_ended = job.any_ended if stem == "all" else job.ended(stem)  # all: everything built (documented), so far
-        if exchange.status == 200:
+        if exchange.status == 404:
+            if has_ended and job.has_products:
+                yield f"no archive was sent for {stem}, though it has ended and products are kept"
+        elif exchange.status == 200:
             if stem != "all" and stem not in job.products:
                 yield f"an archive was sent for {stem}, which the job does not have"
             if has_ended is False:
                 yield f"an archive was sent for {stem}, which has not ended"
             if job.has_products is False:
                 yield f"an archive was sent for job {directory}, whose products are gone"
-            members = archive_members(file, exchange.content) or []
-            inside = {member.split("/")[1] for member in members if member.count("/")} & set(PRODUCTS)
-            built = {name for name in job.products if job.ended(name)} if stem == "all" else {stem}
-            unknown = {name for name in job.products if job.ended(name) is None} if stem == "all" else set()
-            if has_ended and not built <= inside <= built | unknown:
-                yield f"the archive holds {sorted(inside)}; it should hold {sorted(built)}"
-        elif exchange.status == 404 and has_ended and job.has_products:
-            yield f"no archive was sent for {stem}, though it has ended and products are kept"
+            if has_ended:
+                yield from _wrong_members(job, stem, archive_members(file, exchange.content) or [])
 
     # ----------------------------------------------------------------------------------------------------------
 
@@ -307,26 +298,25 @@ class History:
         text = str(exchange.request.get(key, "")) if isinstance(exchange.request, dict) else ""
         return self.jobs.get(int(text)) if text.isascii() and text.isdigit() else None
 
-    def _stranger(self, exchange: Exchange, job: Known | None) -> Iterator[str]:
+    def _wrong_owner(self, exchange: Exchange, job: Known | None) -> Iterator[str]:
         if not succeeded(exchange):
             return
         if job is None:
             if self._complete:
-                yield "a job that nobody submitted was spoken about"
+                yield "the answer is about a job that was never submitted"
         elif job.owner != str(exchange.request.get("UserID", "")).casefold():
             yield f"a job of {job.owner} was shown to {exchange.request.get('UserID')}"
 
 
-def _neutral(job_pars: dict[str, Any]) -> dict[str, Any]:
-    """Return jobPars without the keys that depend on who asks."""
+def _wrong_members(job: Known, stem: str, members: list[str]) -> Iterator[str]:
+    """Compare the members of an archive with the products that have ended."""
+    inside = {member.split("/")[1] for member in members if member.count("/")} & set(PRODUCTS)
+    built = {name for name in job.products if job.ended(name)} if stem == "all" else {stem}
+    unknown = {name for name in job.products if job.ended(name) is None} if stem == "all" else set()
+    if not built <= inside <= built | unknown:
+        yield f"the archive holds {sorted(inside)}; it should hold {sorted(built)}"
+
+
+def _without_caller(job_pars: dict[str, Any]) -> dict[str, Any]:
+    """Return jobPars without the keys that depend on the caller."""
     return {key: value for key, value in job_pars.items() if key not in {*RESOLVING, "outdir"}}
-
-
-def _form(exchange: Exchange) -> str:
-    request = exchange.request
-    return repr([request.get(key) for key in ("api_version", "nosys", "incbad")])
-
-
-def official(request: dict[str, Any], version: str = "1.12") -> dict[str, Any]:
-    """Return a request as the official client labels it."""
-    return {"api_name": OFFICIAL_CLIENT, "api_version": version, **request}

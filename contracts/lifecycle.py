@@ -1,8 +1,7 @@
-"""Stateful rules: submit, look, cancel, list, fetch, while time moves; several users, several jobs, any order.
+"""Stateful test: several users submit, query, cancel, list and download jobs in any order while time moves.
 
-Hypothesis chooses the calls and their order; `checks` and `history` judge every answer. The rules follow the links of
-the document: what is asked later names what was answered before. Also a client's model of the service: what
-:class:`~contracts.history.History` remembers is a small reference model, written apart from any server.
+Hypothesis chooses the calls and their order; `checks` and `history` check every answer. The rules follow the links of
+the document: a later call names what an earlier call returned.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 
 from . import checks, documents
 from .bodies import BASE, LIGHT_CURVE, SPECTRUM
-from .checks import PRODUCTS, succeeded
 from .history import History
 from .probes import ROOT
+from .protocol import PRODUCTS, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 USERS = ("user@example.org", "second@example.org", "THIRD@example.org")
 LIMIT = 4
-"""Active jobs that one user may have in these scenarios: few, so that the limit is met."""
+"""Active jobs that one user may have in these scenarios: few, so that the limit is reached."""
 
 _users = st.sampled_from(USERS)
 _products = st.lists(st.sampled_from([*PRODUCTS, "nonsense"]), min_size=1, max_size=4, unique=True).map(",".join)
@@ -47,7 +46,7 @@ _RESULTS = ("PSFPos", "EnhPos", "XastromPos", "AstromPos", "SourceDetResults")
 
 
 class Lives(RuleBasedStateMachine):
-    """Lives of jobs, as far as no contents of products are needed. Use :func:`machine` to give it a server."""
+    """Calls about jobs without the contents of products. :func:`machine` gives it a server."""
 
     jobs: Bundle[tuple[str, int]] = Bundle("jobs")
     make_backend: ClassVar[Callable[[], Backend]]
@@ -62,11 +61,11 @@ class Lives(RuleBasedStateMachine):
         self.history = History(complete=True, still=True, active_limit=LIMIT)
 
     def ask(self, name: str, body: Any) -> Exchange:
-        """Call an operation below user_objects and judge the answer."""
-        return self.look("POST", f"{ROOT}{name}.php", body)
+        """Call an operation below user_objects and check the answer."""
+        return self.check("POST", f"{ROOT}{name}.php", body)
 
-    def look(self, method: str, path: str, body: Any = None) -> Exchange:
-        """Make a call and judge the answer."""
+    def check(self, method: str, path: str, body: Any = None) -> Exchange:
+        """Make a call and check the answer."""
         made = self.backend.call(method, path, body)
         watch = type(self).watch
         if watch is not None:
@@ -78,7 +77,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(target=jobs, user=_users, wishes=_wishes, caller=_callers)
     def submit(self, user: str, wishes: dict[str, dict[str, Any]], caller: dict[str, Any]) -> Any:
-        """Submit a complete request: only the limit may refuse it, or that it asks for nothing."""
+        """Submit a complete request: it may be refused only for the limit, or because it asks for no product."""
         request = {**caller, **BASE, "UserID": user}
         for wish in wishes.values():
             request.update(wish)
@@ -91,13 +90,13 @@ class Lives(RuleBasedStateMachine):
 
     @rule(job=jobs, what=_products, progress=st.booleans())
     def status(self, job: tuple[str, int], what: str, progress: bool) -> None:
-        """Look at some products."""
+        """Ask for the status of some products."""
         request = {"UserID": job[0], "JobID": job[1], "what": what}
         self.ask("checkProductStatus", {**request, "whatProg": what} if progress else request)
 
     @rule(job=jobs)
     def every_status(self, job: tuple[str, int]) -> None:
-        """Look at all products."""
+        """Ask for the status of all products."""
         self.ask("checkProductStatus", {"UserID": job[0], "JobID": job[1], "what": ",".join(PRODUCTS)})
 
     @rule(job=jobs, what=_products)
@@ -113,12 +112,12 @@ class Lives(RuleBasedStateMachine):
 
     @rule(job=jobs, caller=_callers)
     def old_parameters(self, job: tuple[str, int], caller: dict[str, Any]) -> None:
-        """Look up what was asked for."""
+        """Ask for the parameters of a job."""
         self.ask("getOldProduct", {"UserID": job[0], "oldJob": str(job[1]), **caller})
 
     @rule(job=jobs, user=_users)
     def stranger(self, job: tuple[str, int], user: str) -> None:
-        """Look at a job that may be somebody else's."""
+        """Ask about a job that may belong to another user."""
         for name, key in (("checkProductStatus", "JobID"), ("getOldProduct", "oldJob")):
             made = self.ask(name, {"UserID": user, key: job[1], "what": "lc"})
             if succeeded(made) != (user == job[0]):
@@ -126,23 +125,23 @@ class Lives(RuleBasedStateMachine):
 
     @rule(seconds=_seconds)
     def wait(self, seconds: int) -> None:
-        """Let service time pass."""
+        """Move simulated time."""
         self.backend.call("POST", "/_mock/clock/advance", {"seconds": seconds})
         self.history.time_moved()
 
 
 class LivesWithContents(Lives):
-    """The same, fetching results and archives, too."""
+    """The same, with results and archives."""
 
     @rule(job=Lives.jobs, name=st.sampled_from(_RESULTS), caller=_callers)
     def result(self, job: tuple[str, int], name: str, caller: dict[str, Any]) -> None:
-        """Fetch a result, finished or not."""
+        """Ask for a result, finished or not."""
         self.ask(f"tprods/get{name}", {"UserID": job[0], "JobID": job[1], **caller})
 
     @rule(job=Lives.jobs, stem=st.sampled_from([*PRODUCTS, "all"]), form=st.sampled_from(["zip", "tar", "tar.gz"]))
     def download(self, job: tuple[str, int], stem: str, form: str) -> None:
-        """Fetch an archive, there or not."""
-        self.look("GET", f"{ROOT}tprods/USERPROD_{job[1]}/{stem}.{form}")
+        """Download an archive, existing or not."""
+        self.check("GET", f"{ROOT}tprods/USERPROD_{job[1]}/{stem}.{form}")
 
 
 def machine(
@@ -156,11 +155,11 @@ def machine(
     Parameters
     ----------
     backend
-        Returns who answers; it is reset at the beginning of each scenario.
+        Returns the backend; it is reset at the beginning of each scenario.
     contents
-        Whether results and archives are fetched, too.
+        Whether results and archives are fetched as well.
     watch
-        Shown every exchange.
+        Called with every exchange.
     """
     base = LivesWithContents if contents else Lives
     given = {"make_backend": staticmethod(backend), "watch": staticmethod(watch) if watch else None}

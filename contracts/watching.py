@@ -1,4 +1,4 @@
-"""A WSGI app in front of a server: notes which requests leave the contract, and from which line of the caller."""
+"""WSGI app in front of a server that records requests outside the contract, with the line of the caller."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _LONGEST = 200
 
 
 class RequestWatcher:
-    """Answers as `app` does, and looks at what it is asked.
+    """WSGI app that passes requests on to another one and checks them.
 
     Parameters
     ----------
     app
         The server, a WSGI app.
     where
-        Key of the WSGI environ under which the calling line stands, if it is known.
+        Key of the WSGI environ that holds the calling line, if it is known.
     beside
-        Beginning of addresses that are no business of the contract.
+        Beginning of addresses that are not part of the contract.
 
     Attributes
     ----------
     violations
-        How often each was seen: operation, words, line.
+        Count of each violation: operation, words, line.
     """
 
     def __init__(self, app: Any, where: str, beside: str) -> None:
@@ -38,11 +38,11 @@ class RequestWatcher:
         self.violations: Counter[tuple[str, str, str]] = Counter()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Look at a request and pass it on."""
+        """Check a request and pass it on."""
         if not environ["PATH_INFO"].startswith(self._beside):
             data = environ["wsgi.input"].read()
             environ["wsgi.input"] = io.BytesIO(data)
-            operation, words = _judged(environ["REQUEST_METHOD"], environ["PATH_INFO"], data)
+            operation, words = _request_violation(environ["REQUEST_METHOD"], environ["PATH_INFO"], data)
             if words:
                 self.violations[operation, words[:_LONGEST], environ.get(self._where) or ""] += 1
         answer: Iterable[bytes] = self._app(environ, start_response)
@@ -56,15 +56,14 @@ class RequestWatcher:
         ]
 
 
-def _judged(method: str, path: str, data: bytes) -> tuple[str, str]:
-    """Return the operation, and what is wrong with the request; empty if nothing is."""
+def _request_violation(method: str, path: str, data: bytes) -> tuple[str, str]:
+    """Return the operation, and what is wrong with the request; empty if it keeps the contract."""
     operation = documents.operation_for(method, path)
     if operation is None:
         return "unknown", f"{method} {path} is not in the contract"
-    if not documents.operation(operation).request_content() or operation == "register":
-        return operation, ""
-    try:
-        documents.check_request(operation, harness.exchange(method, path, data, 200, {}, b"").request)
-    except ContractViolation as violation:
-        return operation, str(violation).splitlines()[0]
+    if documents.operation(operation).takes_json:
+        try:
+            documents.check_request(operation, harness.exchange(method, path, data, 200, {}, b"").request)
+        except ContractViolation as violation:
+            return operation, str(violation).splitlines()[0]
     return operation, ""

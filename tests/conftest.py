@@ -6,6 +6,7 @@ Flask tells of each finished answer, whoever asked and by whatever way, so nothi
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flask import Flask, Response
+
+# helpers of the tests, too: their assertions are counted
+pytest.register_assert_rewrite(*(f"tests.{path.parent.name}" for path in Path(__file__).parent.glob("*/__init__.py")))
+pytest_plugins = ["tests.tools.asserting", "tests.tools.descriptors", "tests.tools.selecting"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

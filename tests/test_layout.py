@@ -204,9 +204,9 @@ def test_public_names_are_sorted_and_there(package):
 @pytest.mark.parametrize(
     ("imported", "kept_out"),
     [
-        ("mock_server", "numpy scipy astropy PIL flask sqlalchemy gevent requests xrt_client contracts"),
-        ("mock_server.web.app", "numpy scipy astropy PIL gevent requests pandas xrt_client contracts"),
-        ("mock_server.cli.commands", "numpy flask sqlalchemy gevent xrt_client contracts"),
+        ("mock_server", "numpy scipy astropy PIL flask psycopg gevent requests xrt_client contracts"),
+        ("mock_server.web.app", "numpy scipy astropy PIL psycopg gevent requests pandas xrt_client contracts"),
+        ("mock_server.cli.commands", "numpy flask psycopg gevent xrt_client contracts"),
         ("xrt_client", "numpy pandas scipy matplotlib mock_server contracts"),
         ("contracts", "mock_server xrt_client schemathesis numpy"),
     ],

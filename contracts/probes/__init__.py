@@ -1,8 +1,8 @@
-"""Fixed questions to a server, each with the answer the contract demands: the part of the suite that needs no chance.
+"""Fixed questions to a server, each with the answer that the contract demands. Nothing here depends on chance.
 
-:func:`examine` runs them against a WSGI app or a base URL, and every exchange also passes the rules of `checks` and the
-memory of `history`. Questions about time need the simulator's control interface; without it they are left out.
-What the `everyday` questions find is said in sentences that need no knowledge of the wire.
+:func:`examine` sends them to a WSGI app or a base URL. The rules of `checks` and the memory of `history` check every
+exchange. Questions about time need the simulator's control interface and are skipped without it. Findings of the
+`everyday` questions are sentences for readers who do not know the wire format.
 """
 
 from . import everyday, living, results, submitting, wire

@@ -1,6 +1,6 @@
-"""Asks a server fixed questions: what an examination is, and how it goes.
+"""An examination: how fixed questions are registered, sent to a server, and their findings collected.
 
-The questions themselves stand in the other modules of this package, which register them with :func:`probe`.
+The other modules of this package hold the questions; they register them with :func:`probe`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import requests
 
 from .. import checks, documents, harness
 from ..bodies import OWNER
-from ..checks import PRODUCTS, Finding, succeeded
+from ..checks import Finding
 from ..harness import JSON
 from ..history import History
+from ..protocol import PRODUCTS, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,16 +32,34 @@ ALL = ",".join(PRODUCTS)
 HOUR = 3600.0
 
 
+class _FirstFinding(Exception):  # noqa: N818 - it ends an examination early, and is no error
+    pass
+
+
 @dataclass
 class Examination:
-    """A backend being asked, and what was noticed.
+    """A backend that is asked, and the findings.
 
     Parameters
     ----------
     backend
-        Who answers.
+        The server.
     history
         Memory of the calls.
+    findings
+        What is wrong.
+    asked
+        Number of calls by operation ID.
+    left_out
+        Names of questions that need the control interface, which the server does not have.
+    watch
+        Called with every exchange.
+    probe
+        Name of the present question.
+    silent
+        Whether a call got no answer at all; that ends the examination.
+    stop_early
+        Whether to stop at the first finding.
     """
 
     backend: Backend
@@ -51,21 +70,25 @@ class Examination:
     watch: Callable[[Exchange], object] | None = None
     probe: str = ""
     silent: bool = False
-    """Whether a call got no answer at all; that ends the examination."""
     stop_early: bool = False
 
     def call(self, path: str, body: Any = None, method: str = "POST", label: str = JSON) -> Exchange:
-        """Ask, and let the rules look."""
+        """Send a call, and check the exchange with all rules."""
         made = self.backend.call(method, path, body, label=label)
         if not path.startswith("/_mock"):
             self.asked[documents.operation_for(method, path) or "nowhere"] += 1
-            self.findings += [*checks.findings(made), *self.history.observe(made)]
             if self.watch is not None:
                 self.watch(made)
+            self._add(*checks.findings(made), *self.history.observe(made))
         return made
 
+    def _add(self, *findings: Finding) -> None:
+        self.findings += findings
+        if findings and self.stop_early:
+            raise _FirstFinding
+
     def ask(self, name: str, body: Any = None, **more: Any) -> Exchange:
-        """Ask an operation below user_objects, as the owner unless `body` says otherwise."""
+        """Call an operation below user_objects, as the owner unless `body` says otherwise."""
         request = {"UserID": OWNER, **(body or {}), **more}
         return self.call(f"{ROOT}{name}.php", {key: value for key, value in request.items() if value is not ...})
 
@@ -74,10 +97,10 @@ class Examination:
         return self.call(path, None, "GET")
 
     def expect(self, true: object, words: str, exchange: Exchange | None = None) -> None:
-        """Note what is wrong unless `true`."""
+        """Add a finding unless `true`."""
         if not true:
             operation = documents.operation_for(exchange.method, exchange.path) if exchange else None
-            self.findings.append(Finding(self.probe, operation or "", words, str(exchange or "")))
+            self._add(Finding(self.probe, operation or "", words, str(exchange or "")))
 
     def refusal(self, exchange: Exchange, words: str, text: str | None = None) -> None:
         """Expect a refusal, with `text` if it is documented."""
@@ -87,7 +110,7 @@ class Examination:
             self.expect(body.get("ERROR") == text, f"{words}: ERROR is {body.get('ERROR')!r}, not {text!r}", exchange)
 
     def submit(self, body: Mapping[str, Any]) -> int:
-        """Submit a request that the service must take; returns the JobID, or 0 if it did not."""
+        """Submit a request that the service has to accept; returns the JobID, or 0 if it did not."""
         made = self.call(SUBMIT, dict(body))
         self.expect(succeeded(made), "a complete request was refused", made)
         number = str(made.body.get("JobID")) if succeeded(made) else "0"
@@ -103,12 +126,12 @@ class Examination:
         }
 
     def advance(self, seconds: float) -> None:
-        """Move service time."""
+        """Move simulated time."""
         self.backend.call("POST", "/_mock/clock/advance", {"seconds": seconds})
         self.history.time_moved()
 
     def change(self, **settings: Any) -> None:
-        """Change the scenario; two underscores stand for the dot."""
+        """Change the scenario; two underscores in a name replace its dot."""
         self.backend.call("PATCH", "/_mock/scenario", {key.replace("__", "."): v for key, v in settings.items()})
 
     @property
@@ -117,16 +140,66 @@ class Examination:
         body = self.backend.call("GET", "/_mock/health").body
         return isinstance(body, dict) and body.get("status") == "ok"
 
+    def run(self, name: str, *, control: bool) -> bool:
+        """Ask one question; returns whether to go on.
 
-PROBES: dict[str, tuple[Callable[[Examination], None], bool, bool]] = {}
-"""By name: the function, whether it needs the control interface, whether it needs contents of products."""
+        Parameters
+        ----------
+        name
+            Key of `PROBES`.
+        control
+            Whether the server has the control interface.
+        """
+        question, self.probe = PROBES[name], name
+        if question.needs_control and not control:
+            self.left_out.append(name)
+            return True
+        try:
+            if control:
+                self.backend.call("POST", "/_mock/reset")
+                self.history = History(complete=True, still=True)
+            question.ask(self)
+        except _FirstFinding:
+            return False
+        except OSError as error:
+            self.give_up(f"It gives no answer: {error}. The remaining questions were skipped.")
+            return False
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            words = f"an answer lacks what the next question needs: {error!r}"
+            self.findings.append(Finding(name, "", words))
+        return not (self.stop_early and self.findings)
+
+    def give_up(self, words: str) -> None:
+        """Record that the server is silent."""
+        self.findings.append(Finding(self.probe, "", words))
+        self.silent = True
 
 
-def probe(*, control: bool = False, contents: bool = False) -> Callable[[Any], Any]:
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One question.
+
+    Parameters
+    ----------
+    ask
+        Sends the calls and adds findings.
+    needs_control
+        Whether it needs the control interface.
+    """
+
+    ask: Callable[[Examination], None]
+    needs_control: bool
+
+
+PROBES: dict[str, Probe] = {}
+"""All questions by name."""
+
+
+def probe(*, control: bool = False) -> Callable[[Any], Any]:
     """Register a question."""
 
     def register(function: Callable[[Examination], None]) -> Callable[[Examination], None]:
-        PROBES[function.__name__] = (function, control, contents)
+        PROBES[function.__name__] = Probe(function, control)
         return function
 
     return register
@@ -148,7 +221,7 @@ def examine(
     probes
         Names of questions; default: all.
     watch
-        Shown every exchange.
+        Called with every exchange.
     stop_early
         Whether to stop at the first finding.
     """
@@ -156,27 +229,10 @@ def examine(
     exam = Examination(backend, History(complete=False, still=True), watch=watch, stop_early=stop_early)
     try:
         control = exam.has_control
-    except requests.ReadTimeout as error:  # it listens, and says nothing; whom nobody can reach is the caller's mistake
-        exam.expect(False, f"It gives no answer: {error}. Nothing was asked.")
-        exam.silent = True
+    except requests.ReadTimeout as error:  # it listens but does not answer
+        exam.give_up(f"It gives no answer: {error}. All questions were skipped.")
         return exam
     for name in PROBES if probes is None else probes:
-        function, needs_control, _contents = PROBES[name]
-        exam.probe = name
-        if needs_control and not control:
-            exam.left_out.append(name)
-            continue
-        if control:
-            backend.call("POST", "/_mock/reset")
-            exam.history = History(complete=True, still=True)
-        try:
-            function(exam)
-        except OSError as error:
-            exam.expect(False, f"It gives no answer: {error}. Nothing more was asked.")
-            exam.silent = True
-            break
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            exam.expect(False, f"an answer lacks what the next question needs: {error!r}")
-        if stop_early and exam.findings:
+        if not exam.run(name, control=control):
             break
     return exam

@@ -1,11 +1,11 @@
-"""Questions about the lives of jobs: statuses, cancelling, counting, listing, and who may look."""
+"""Questions about jobs from submission to their end: statuses, cancelling, counting, listing, access."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ..bodies import BASE, EVERYTHING, LIGHT_CURVE
-from ..checks import PRODUCTS, succeeded
+from ..protocol import PRODUCTS, succeeded
 from .asking import ALL, HOUR, STRANGER, SUBMIT, probe
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def naming(job: int) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @probe()
 def status_answers_for_every_name_asked(exam: Examination) -> None:
-    """Products outside the job, names nobody knows, JobIDs as text, and no names at all."""
+    """Products outside the job, unknown names, JobIDs as text, and no names at all."""
     job = exam.submit(LIGHT_CURVE)
     made = exam.ask("checkProductStatus", JobID=str(job), what="lc,spec,nonsense", whatProg="lc")
     for name in ("spec", "nonsense"):
@@ -94,7 +94,7 @@ def cancelling_answers_with_the_documented_codes(exam: Examination) -> None:
 
 @probe(control=True)
 def a_job_runs_its_course(exam: Examination) -> None:
-    """Through every stage, forwards only, with progress for those who ask."""
+    """Through every stage, forwards only, with progress where it is asked for."""
     job = exam.submit({**EVERYTHING, "allxastrom": 0})
     seen: dict[str, list[Any]] = {name: [] for name in PRODUCTS}
     progress = set()
@@ -114,7 +114,7 @@ def a_job_runs_its_course(exam: Examination) -> None:
     for name, codes in seen.items():
         exam.expect(codes[-1] in {4, -3}, f"{name} did not end: {codes}")
         exam.expect(3 in codes, f"{name} was never seen running: {codes}")
-        exam.expect(name in progress, f"no progress was ever told for {name}")
+        exam.expect(name in progress, f"{name} never had progress")
     exam.expect(exam.ask("getNumJobs").body["numJobs"] == 0, "a job that has ended is still counted")
     late = exam.ask("canceljob", JobID=job, what="lc")
     exam.expect(late.body.get("statusCodes") == {"lc": 1}, "a finished product could be cancelled", late)
@@ -142,13 +142,13 @@ def products_can_be_cancelled_at_every_stage(exam: Examination) -> None:
 
 @probe(control=True)
 def the_limit_of_active_jobs_holds(exam: Examination) -> None:
-    """Exactly so many jobs, not one more; a job that has ended makes room."""
+    """The limit itself is allowed, one more is not; a job that has ended makes room."""
     exam.change(limits__active_jobs=3)
     jobs = [exam.submit(LIGHT_CURVE) for _ in range(3)]
     exam.refusal(exam.call(SUBMIT, LIGHT_CURVE), "a fourth active job of three allowed")
     exam.expect(exam.ask("getNumJobs").body["numJobs"] == 3, "the count is not at the limit")
     other = exam.call(SUBMIT, {**LIGHT_CURVE, "UserID": STRANGER})
-    exam.expect(succeeded(other), "one user's limit was held against another", other)
+    exam.expect(succeeded(other), "the limit of one user was applied to another", other)
     exam.ask("canceljob", JobID=jobs[0], what="lc")
     exam.submit(LIGHT_CURVE)
     exam.refusal(exam.call(SUBMIT, LIGHT_CURVE), "a fourth active job after one was cancelled and replaced")
@@ -158,7 +158,7 @@ def the_limit_of_active_jobs_holds(exam: Examination) -> None:
 
 @probe(control=True)
 def a_cancelled_standard_position_fails_the_astrometric_one(exam: Examination) -> None:
-    """It waits for what it corrects (assumed); with all data of its own it does not."""
+    """It waits for the standard position (assumed)."""
     job = exam.submit({**BASE, "doxastrom": 1, "allxastrom": 0})
     exam.expect(set(exam.statuses(job, "psf,xastrom")) == {"psf", "xastrom"}, "the standard position is not in the job")
     exam.ask("canceljob", JobID=job, what="psf")

@@ -1,4 +1,4 @@
-"""Questions about what finished jobs have: results, files, archives, rebinned curves."""
+"""Questions about finished jobs: results, files, archives, rebinned curves."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import harness
 from ..bodies import BASE, EVERYTHING, IMAGE, LIGHT_CURVE
-from ..checks import PRODUCTS, succeeded
-from ..history import official
+from ..protocol import PRODUCTS, official, succeeded
 from .asking import HOUR, ROOT, probe
 from .living import naming
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..harness import Exchange
-from .asking import Examination
+    from .asking import Examination
 
 
 @probe()
@@ -31,7 +30,7 @@ def results_are_refused_before_the_end(exam: Examination) -> None:
         exam.expect(made.status == 404, f"{stem}.zip was there before the end", made)
 
 
-@probe(control=True, contents=True)
+@probe(control=True)
 def finished_products_have_results_in_every_callers_form(exam: Examination) -> None:
     """Positions, sources, light curves and spectra, for each generation of clients."""
     job = exam.submit(EVERYTHING)
@@ -52,13 +51,13 @@ def finished_products_have_results_in_every_callers_form(exam: Examination) -> N
     exam.refusal(exam.ask("tprods/getLCData", JobID=job, nosys="perhaps"), "nosys 'perhaps'")
 
 
-@probe(control=True, contents=True)
+@probe(control=True)
 def files_addressed_inside_answers_are_there(exam: Examination) -> None:
     """Every URL of a light curve and of spectra."""
     job = exam.submit({**LIGHT_CURVE, "spec": 1, "specz": 0})
     exam.advance(48 * HOUR)
     answers = [exam.ask(f"tprods/get{name}", JobID=job).body for name in ("LCData", "SpecData")]
-    _fetch_all(exam, answers)
+    _check_addresses(exam, answers)
     base = f"{ROOT}tprods/USERPROD_{job}"
     for path in (
         f"{base}/lc/nothing.qdp",
@@ -69,7 +68,7 @@ def files_addressed_inside_answers_are_there(exam: Examination) -> None:
         exam.expect(made.status == 404, f"{path} is there", made)
 
 
-def _fetch_all(exam: Examination, answers: Any) -> None:
+def _check_addresses(exam: Examination, answers: Any) -> None:
     for url in sorted(set(_addresses(answers))):
         made = exam.get(harness.path_of(url))
         exam.expect(made.status == 200 and made.content, f"{url} is not there", made)
@@ -86,7 +85,7 @@ def _addresses(node: Any) -> Iterator[str]:
             yield from _addresses(item)
 
 
-@probe(control=True, contents=True)
+@probe(control=True)
 def archives_hold_what_was_asked_for_until_they_expire(exam: Examination) -> None:
     """In three formats; also of cancelled products; then 404, while parameters and statuses stay."""
     request = {**BASE, "image": 1, "dopsf": 1, "spec": 1, "specz": 0}
@@ -102,20 +101,20 @@ def archives_hold_what_was_asked_for_until_they_expire(exam: Examination) -> Non
             exam.expect(made.status == 200, f"{stem}.{ending} is missing after the end", made)
             again = exam.get(f"{base}/{stem}.{ending}")
             exam.expect(made.content == again.content, f"{stem}.{ending} is not the same twice", made)
-    exam.expect(exam.get(f"{base}/lc.zip").status == 404, "there is an archive of a product nobody asked for")
+    exam.expect(exam.get(f"{base}/lc.zip").status == 404, "there is an archive of a product that is not in the job")
     exam.advance(30 * 24 * HOUR)
     entry = exam.ask("listOldJobs").body["jobs"][0]
     exam.expect(entry["hasProd"] is False, "hasProd is still true after a month")
     made = exam.get(f"{base}/image.zip")
-    exam.expect(made.status == 404, "an archive outlived its time", made)
+    exam.expect(made.status == 404, "an archive is still there after its expiry", made)
     exam.refusal(exam.ask("tprods/getPSFPos", JobID=job), "a result that has expired")
     exam.expect(succeeded(exam.ask("getOldProduct", oldJob=job)), "the parameters of an expired job are gone")
     exam.statuses(job)
 
 
-@probe(control=True, contents=True)
+@probe(control=True)
 def light_curves_can_be_rebinned(exam: Examination) -> None:
-    """By functions with rules of their own: a failure has no key OK."""
+    """The functions of main.php have rules of their own: a failure has no key OK."""
     job = exam.submit(LIGHT_CURVE)
     exam.advance(48 * HOUR)
     exam.statuses(job)
@@ -133,8 +132,8 @@ def light_curves_can_be_rebinned(exam: Examination) -> None:
         exam.advance(10)
     exam.expect(state.body.get("status") == 4, "a rebinning did not end", state)
     curve = main("downloadLightCurve", type="REBIN_LC", objectID=number)
-    exam.expect(succeeded(curve), "a rebinned light curve cannot be had", curve)
-    _fetch_all(exam, [curve.body])
+    exam.expect(succeeded(curve), "a rebinned light curve cannot be downloaded", curve)
+    _check_addresses(exam, [curve.body])
     for nosys in ("yes", "both"):
         main("downloadLightCurve", type="REBIN_LC", objectID=number, incbad="no", nosys=nosys)
     other = main("rebinLightCurve", type="UOB_LC", objectID=job, binMeth="snapshot")
@@ -142,7 +141,7 @@ def light_curves_can_be_rebinned(exam: Examination) -> None:
     exam.expect(succeeded(cancelled), "a rebinning cannot be cancelled", cancelled)
     state = main("checkRebinStatus", JobID=int(other.body["JobID"]))
     exam.expect(state.body.get("status") == -4, "a cancelled rebinning is not -4", state)
-    _fails(exam, main("cancelRebin", JobID=number), "cancelling a finished rebinning")
+    _expect_shared_failure(exam, main("cancelRebin", JobID=number), "cancelling a finished rebinning")
 
 
 @probe()
@@ -167,9 +166,9 @@ def shared_functions_fail_without_ok(exam: Examination) -> None:
             "rebinning a light curve that is not finished",
         ),
     ):
-        _fails(exam, exam.call("/API/main.php", body), words)
+        _expect_shared_failure(exam, exam.call("/API/main.php", body), words)
 
 
-def _fails(exam: Examination, made: Exchange, words: str) -> None:
+def _expect_shared_failure(exam: Examination, made: Exchange, words: str) -> None:
     failed = isinstance(made.body, dict) and "ERROR" in made.body and "OK" not in made.body
     exam.expect(failed, f"{words} did not fail as main.php fails", made)

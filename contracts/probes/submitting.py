@@ -1,13 +1,13 @@
-"""Questions about submissions: what is demanded, refused, worked out and echoed, and with which defaults."""
+"""Questions about submissions: mandatory parameters, refusals, resolved values, echoes, defaults."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import checks, documents
+from .. import documents
 from ..bodies import BASE, EVERY_PARAMETER, EVERYTHING, IMAGE, LIGHT_CURVE, SPECTRUM
-from ..checks import succeeded
-from ..history import official
+from ..checks import echoes
+from ..protocol import official, succeeded
 from .asking import INVALID_LABEL, MISSING_LABEL, SUBMIT, probe
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _problems(exchange: Exchange, label: str) -> list[str]:
 
 @probe()
 def the_documented_refusal_comes_word_for_word(exam: Examination) -> None:
-    """Two parameters missing and one out of range, all told at once."""
+    """Two parameters missing and one out of range, all in one answer."""
     wrong = {**LIGHT_CURVE, "poserr": 0.01}
     del wrong["Dec"], wrong["cent"]
     made = exam.call(SUBMIT, wrong)
@@ -35,8 +35,8 @@ def the_documented_refusal_comes_word_for_word(exam: Examination) -> None:
     labels = [entry["label"] for entry in documented["listErr"]]
     exam.expect([e.get("label") for e in body.get("listErr", [])] == labels, f"the labels are not {labels}", made)
     for entry in documented["listErr"]:
-        told = _problems(made, entry["label"])
-        exam.expect(sorted(told) == sorted(entry["list"]), f"told is {told}, not {entry['list']}", made)
+        listed = _problems(made, entry["label"])
+        exam.expect(sorted(listed) == sorted(entry["list"]), f"the list is {listed}, not {entry['list']}", made)
 
 
 @probe()
@@ -60,7 +60,7 @@ def _without(request: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {key: value for key, value in request.items() if key not in names}
 
 
-_DEMANDS: tuple[tuple[dict[str, Any], str], ...] = (
+_MANDATORY: tuple[tuple[dict[str, Any], str], ...] = (
     (LIGHT_CURVE, "UserID"),
     (LIGHT_CURVE, "name"),
     (LIGHT_CURVE, "targ"),
@@ -83,13 +83,13 @@ _DEMANDS: tuple[tuple[dict[str, Any], str], ...] = (
     ({**IMAGE, "imobs": "user"}, "useimobs"),
     ({**BASE, "sourceDet": 1, "detobs": "user"}, "usedetobs"),
 )
-"""A request, and a parameter that it cannot do without (documented)."""
+"""A request, and a parameter that is mandatory in it (documented)."""
 
 
 @probe()
-def every_demanded_parameter_is_demanded_by_name(exam: Examination) -> None:
+def every_mandatory_parameter_is_named(exam: Examination) -> None:
     """Absent, null and empty all count as missing."""
-    for request, name in _DEMANDS:
+    for request, name in _MANDATORY:
         for value in (..., None, ""):
             body = _without(request, name) if value is ... else {**request, name: value}
             made = exam.call(SUBMIT, body)
@@ -98,7 +98,7 @@ def every_demanded_parameter_is_demanded_by_name(exam: Examination) -> None:
 
 
 @probe()
-def what_is_not_needed_is_not_demanded(exam: Examination) -> None:
+def optional_parameters_may_be_left_out(exam: Examination) -> None:
     """Each condition also has its other side."""
     for request in (
         {**_without(LIGHT_CURVE, "RA", "Dec"), "getCoords": 1},
@@ -160,7 +160,7 @@ def values_that_are_allowed_are_taken_and_echoed(exam: Examination) -> None:
 
 @probe()
 def every_spelling_is_taken_and_echoed_under_the_wire_name(exam: Examination) -> None:
-    """Old clients and pages spell eight parameters in another way."""
+    """Old clients and pages have other spellings of eight parameters."""
     values = {
         "sinceT0": 0,
         "poserr": 2,
@@ -178,7 +178,7 @@ def every_spelling_is_taken_and_echoed_under_the_wire_name(exam: Examination) ->
             exam.expect(succeeded(made), f"{spelling} was not taken for {name}", made)
             if succeeded(made):
                 echo = made.body["jobPars"].get(name)
-                exam.expect(checks.same(values[name], echo), f"{spelling} is echoed as {name} {echo!r}", made)
+                exam.expect(echoes.same(values[name], echo), f"{spelling} is echoed as {name} {echo!r}", made)
 
 
 @probe()
@@ -191,17 +191,17 @@ def numbers_may_be_text_and_switches_may_be_booleans(exam: Examination) -> None:
 
 @probe()
 def every_parameter_is_taken(exam: Examination) -> None:
-    """All at once, with values that are not the defaults; the rules look whether they are echoed."""
+    """All at once, with values other than the defaults; the rules check that they are echoed."""
     exam.submit(EVERY_PARAMETER)
 
 
 @probe()
 def defaults_are_the_documented_ones(exam: Examination) -> None:
-    """For each product, what jobPars holds when the caller gave nothing."""
+    """For each product, jobPars has the documented value of what the caller left out."""
     for request in (LIGHT_CURVE, SPECTRUM, IMAGE, EVERYTHING, {**BASE, "lc": 1, "binMeth": "time"}):
         made = exam.call(SUBMIT, request)
         if succeeded(made):
-            for words in checks.defaults_are_the_documented_ones(made):
+            for words in echoes.other_defaults(made):
                 exam.expect(False, words, made)
 
 
@@ -217,20 +217,20 @@ def a_changed_default_holds_for_new_jobs_only(exam: Examination) -> None:
 
 
 @probe()
-def values_are_worked_out_when_asked_for(exam: Examination) -> None:
-    """Coordinates, targets and T0 stand in jobPars; the switches stay for raw callers alone."""
+def values_are_resolved_when_asked_for(exam: Examination) -> None:
+    """Coordinates, targets and T0 are in jobPars; the switches stay there only for raw callers."""
     asking = {**_without(SPECTRUM, "RA", "Dec", "targ", "Tstart"), "getCoords": 1, "getTargs": 1, "getT0": 1}
     made = exam.call(SUBMIT, asking)
     exam.expect(succeeded(made), "a request with all three switches was refused", made)
     pars = made.body.get("jobPars", {}) if isinstance(made.body, dict) else {}
     for name in ("RA", "Dec", "targ", "Tstart"):
-        exam.expect(pars.get(name) not in (None, ""), f"{name} was not worked out", made)
+        exam.expect(pars.get(name) not in (None, ""), f"{name} was not resolved", made)
     exam.call(SUBMIT, official(asking))
     overridden = exam.call(SUBMIT, {**asking, "RA": 1.0, "Dec": 2.0})
     if succeeded(overridden):
         echo = overridden.body["jobPars"]
         exam.expect(float(echo["RA"]) != 1.0, "getCoords did not override the given position", overridden)
-    exam.refusal(exam.call(SUBMIT, {**asking, "name": "no such object zzz"}), "a name that nobody knows")
+    exam.refusal(exam.call(SUBMIT, {**asking, "name": "no such object zzz"}), "an unknown object name")
 
 
 @probe()
@@ -251,8 +251,8 @@ def job_parameters_may_be_sent_back_whole(exam: Examination) -> None:
 
 @probe()
 def unknown_keys_are_ignored(exam: Examination) -> None:
-    """Server-only keys come back from callers (assumed for others)."""
-    exam.submit({**LIGHT_CURVE, "whatSXPS": "2SXPS", "do3col": 0, "outdir": "USERPROD_9", "nobody_knows": [1]})
+    """Callers send server-only keys back; other unknown keys are assumed."""
+    exam.submit({**LIGHT_CURVE, "whatSXPS": "2SXPS", "do3col": 0, "outdir": "USERPROD_9", "unknown_key": [1]})
 
 
 @probe()

@@ -1,12 +1,12 @@
-"""Questions about labels, bodies, addresses and users: whatever is asked, and the pages beside."""
+"""Questions about labels, bodies, addresses and users, whatever the operation; and about pages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..bodies import IMAGE, LIGHT_CURVE, OWNER
-from ..checks import succeeded
 from ..harness import FORM, JSON
+from ..protocol import succeeded
 from .asking import HOUR, ROOT, SUBMIT, probe
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @probe()
-def any_label_will_do(exam: Examination) -> None:
+def any_label_is_accepted(exam: Examination) -> None:
     """The documented curl call labels JSON as a form."""
     for label in (FORM, JSON, "text/plain"):
         made = exam.call(f"{ROOT}getNumJobs.php", {"UserID": OWNER}, label=label)
@@ -77,7 +77,7 @@ def addresses_are_compared_without_case(exam: Examination) -> None:
 
 
 @probe(control=True)
-def the_job_page_tells_when_all_is_complete(exam: Examination) -> None:
+def the_job_page_has_its_state_in_the_title(exam: Examination) -> None:
     """Third-party programs wait for the word COMPLETE in its title."""
     job = exam.submit(IMAGE)
     base = f"{ROOT}tprods/USERPROD_{job}"

@@ -1,7 +1,8 @@
 """Simulated time in the database: it survives the process, and all processes on one database share it.
 
-The database keeps the time of a virtual clock, and of a scaled clock its anchor: the simulated time at a moment of real
-time. So scaled and system time go on while no server runs, as at the real service. Several hosts need clocks that agree.
+The database keeps the time of a virtual clock. Of a scaled clock it keeps the anchor: the simulated time at a moment of
+real time. So scaled and system time go on while no server runs, as at the real service. Hosts that share a database
+need clocks that agree.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class StoredScaledClock(ScaledClock):
         return self.now_from(self._store.shared_state())
 
     def now_from(self, shared: Shared) -> float:
-        """Return simulated time [s] by an anchor read before; setting the machine's clock back does not take it back."""
+        """Return simulated time [s] by the anchor in `shared`; it stops while the machine's clock is set back."""
         self._latest = max(self._latest, shared.base + (time.time() - shared.real_at) * self.factor)
         return self._latest
 
@@ -117,9 +118,9 @@ def open_clock(store: Store, text: str | None, new: str, start: float) -> Stored
     kind, factor = ("scaled", wanted.factor) if isinstance(wanted, ScaledClock) else ("virtual", 1.0)
     stored = store.begin_clock(kind, factor, start if kind == "virtual" else time.time())
     if text is not None and (stored.kind, stored.factor) != (kind, factor):
-        scaled = "system" if stored.factor == 1 else f"x{stored.factor:g}"
+        name = "virtual" if stored.kind == "virtual" else "system" if stored.factor == 1 else f"x{stored.factor:g}"
         raise ClockError(
-            f"the database keeps a {'virtual' if stored.kind == 'virtual' else scaled} clock, not --clock {text}: leave "
-            "--clock out to go on with it, or start with a new --db file"
+            f"the database keeps a {name} clock, not --clock {text}: leave --clock out to go on with it, or start with "
+            "a new --db file"
         )
     return StoredVirtualClock(store, stored) if stored.kind == "virtual" else StoredScaledClock(store, stored)

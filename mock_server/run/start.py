@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of shells: there is no such command; it cannot be executed."""
 
-_GRACE_S = 2.0  # real time in which processes that are left may end by themselves
+GRACE_S = 2.0
+"""Real time that processes which are left have to end when they are asked to."""
 
 
 class PendingSimulator:
@@ -201,6 +202,14 @@ class Programs:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, number)
             self._signal(number)
-            until = time.monotonic() + _GRACE_S
-            while self._server.pids() and time.monotonic() < until:
+            until = time.monotonic() + GRACE_S
+            while any(map(_exists, self._server.pids())) and time.monotonic() < until:
                 time.sleep(0.01)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

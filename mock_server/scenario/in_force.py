@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.faults import Fault
@@ -67,11 +68,8 @@ class Stage:
     def scenario(self, facts: Facts | None = None) -> Scenario:
         """Return the scenario in force, with what other processes changed; a transaction gives its `facts`."""
         if self._store.shared:
-            if facts is None:
-                with self._store.reading() as facts:
-                    self.refresh(facts)
-            else:
-                self.refresh(facts)
+            with self._store.reading() if facts is None else nullcontext(facts) as committed:
+                self.refresh(committed)
         return self._in_force
 
     def refresh(self, facts: Facts, generation: str | None = None) -> None:

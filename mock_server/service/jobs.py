@@ -117,12 +117,13 @@ class JobService:
         if not self.store.shared:
             return self.stage.at(self.clock.now())
         if facts is None:
-            with self.store.reading() as facts:
-                return self.begin(facts)
+            with self.store.reading() as committed:
+                return self.begin(committed)
         shared = facts.shared()
         self.stage.refresh(facts, shared.generation)
-        stored = isinstance(self.clock, StoredScaledClock | StoredVirtualClock)
-        return self.stage.at(self.clock.now_from(shared) if stored else self.clock.now())
+        if isinstance(self.clock, StoredScaledClock | StoredVirtualClock):
+            return self.stage.at(self.clock.now_from(shared))
+        return self.stage.at(self.clock.now())
 
     def epoch(self) -> Epoch:
         """Return the settings in force now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from ..scenario.files import check_same_scenario, scenario_record
 from ..scenario.settings import ScenarioError, check_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.journal import Journal
     from ..core.model import Job
@@ -46,8 +47,18 @@ class Controls:
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
         self._store, self._clock, self._stage = jobs.store, jobs.clock, jobs.stage
-        with self._store.transaction() as facts:
+        with self._changing() as facts:
             self._register_scenario(facts)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Facts]:
+        """Transaction that changes settings or planned faults; at its end, what is committed is in force."""
+        try:
+            with self._store.transaction() as facts:
+                yield facts
+        finally:
+            with self._store.reading() as facts:
+                self._stage.refresh(facts)
 
     def _register_scenario(self, facts: Facts) -> None:
         """Store the scenario with its users and planned faults, or check that the database holds this scenario."""
@@ -61,7 +72,6 @@ class Controls:
             facts.save_user(User(address, self._jobs.link_token(address), self._jobs.begin(facts).now))
         for fault in given.faults:
             facts.add_fault(fault.as_mapping())
-        self._stage.refresh(facts)
 
     # time ---------------------------------------------------------------------------------------------------
 
@@ -108,10 +118,10 @@ class Controls:
             check_settings(values)
         except ScenarioError as error:
             raise ControlError(str(error)) from error
-        with self._store.transaction() as facts:
+        with self._changing() as facts:
             facts.add_change(self._jobs.begin(facts).now, values)
-            self._stage.refresh(facts)
             if any(name.startswith(("queue.", "background.", "service.")) for name in values):
+                self._stage.refresh(facts)
                 self._jobs.replan(facts)
         return self.scenario()
 
@@ -141,16 +151,14 @@ class Controls:
             checked = Fault.from_mapping(rule, self._stage.given.start).as_mapping()
         except ValueError as error:
             raise ControlError(str(error)) from error
-        with self._store.transaction() as facts:
+        with self._changing() as facts:
             number = facts.add_fault(checked)
-            self._stage.refresh(facts)
         return _listed(checked, number, 0)
 
     def clear_faults(self) -> list[dict[str, Any]]:
         """Remove all planned faults."""
-        with self._store.transaction() as facts:
+        with self._changing() as facts:
             facts.delete_faults()
-            self._stage.refresh(facts)
         return []
 
     def meet(self, operation: str, moment: Moment | None = None) -> Fault | None:
@@ -207,7 +215,7 @@ class Controls:
     def save(self) -> dict[str, Any]:
         """Return the whole state as JSON-ready data."""
         self._store.flush()
-        with self._store.reading() as facts:
+        with self._store.transaction() as facts:  # no other process writes meanwhile
             return {"now": self._jobs.begin(facts).now, "tables": facts.dump()}
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -216,10 +224,9 @@ class Controls:
         if not isinstance(tables, dict) or not isinstance(now, int | float) or not 0 <= now <= END_OF_TIME:
             raise ControlError("a state has `now` and `tables`; use one that was saved here")
         try:
-            with self._store.transaction() as facts:
+            with self._changing() as facts:
                 facts.restore(tables)
                 facts.set_meta("scenario", json.dumps(scenario_record(self._stage.given)))
-                self._stage.refresh(facts)
         except ValueError as error:
             raise ControlError(f"this is not a state that was saved here: {error}") from error
         before = self._clock.now()
@@ -228,7 +235,7 @@ class Controls:
 
     def reset(self) -> dict[str, Any]:
         """Remove all jobs, changes, calls and users; the scenario begins again. Time goes on."""
-        with self._store.transaction() as facts:
+        with self._changing() as facts:
             self._store.discard_calls()
             facts.clear()
             self._register_scenario(facts)

@@ -13,7 +13,7 @@ import typing
 from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core import random
@@ -266,7 +266,7 @@ def key_of(name: str) -> str:
 @lru_cache(maxsize=1)
 def builtin() -> Mapping[str, Mapping[str, Any]]:
     """Return the built-in catalogue as it is written: entries by :func:`key_of` their name."""
-    document = json.loads(files(__package__).joinpath("data/catalogue.json").read_text("utf-8"))
+    document = json.loads((Path(__file__).with_name("data") / "catalogue.json").read_text("utf-8"))
     return {key_of(entry["name"]): entry for entry in document["sources"]}
 
 

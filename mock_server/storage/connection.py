@@ -84,9 +84,7 @@ def database(url: str) -> Database:
 
             from .postgresql import PostgreSQL  # noqa: PLC0415
         except ImportError as error:
-            raise ValueError(
-                f"{error}: install the driver of PostgreSQL by `pip install 'xrt-mock[postgres]'`"
-            ) from error
+            raise ValueError(f"{error}: install the driver by `pip install 'xrt-mock[postgres]'`") from error
         address = url.replace("+psycopg", "", 1)
         return Database(lambda: PostgreSQL(address), psycopg.Error)
     raise ValueError(f"use {_FORMS}")

@@ -86,8 +86,8 @@ class Facts:
 
     def job(self, job_id: int) -> Job | None:
         """Return a job, or None if no job has this number."""
-        found = rows.jobs_from(self.connection.execute(sql.JOB, (job_id,)))
-        return found[0] if found else None
+        found = tuple(self.connection.execute(sql.JOB, (job_id,)))
+        return rows.job_from(found) if found else None
 
     def unfinished(self, now: float) -> list[Job]:
         """Return the jobs with builds that have not ended by `now` [s], by job number."""
@@ -269,8 +269,10 @@ class Facts:
             for table in rows.DUMPED:  # jobs before builds
                 self.connection.executemany(sql.INSERT[table], tables[table])
             self.all_jobs()
-        except (LookupError, *self.connection.errors) as error:  # LookupError: no such product or outcome
+        except self.connection.errors as error:
             raise ValueError(str(error).splitlines()[0]) from error
+        except LookupError as error:
+            raise ValueError(f"no product or status code is {error}") from error
         self.connection.restart_serials(SERIALS)
         self.connection.execute(sql.NEXT_GENERATION)
 
@@ -278,7 +280,7 @@ class Facts:
         """Empty every table; numbers begin at 1 again."""
         for table in reversed(rows.DUMPED):  # builds before jobs
             if table != "meta":
-                self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
+                self.connection.execute(f"DELETE FROM {table}")
         self.connection.execute("DELETE FROM meta WHERE name NOT IN (?, ?)", rows.OF_THE_DATABASE)
         self.connection.restart_serials(SERIALS)
         self.connection.execute(sql.NEXT_GENERATION)

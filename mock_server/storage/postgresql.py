@@ -76,9 +76,8 @@ class PostgreSQL:
     def restart_serials(self, serials: Mapping[str, str]) -> None:
         for table, column in serials.items():
             (largest,) = self.execute(f"SELECT coalesce(max({column}), 0) FROM {table}").fetchone()
-            self.execute(
-                f"ALTER SEQUENCE {table}_{column}_seq RESTART WITH {largest + 1}"
-            )  # unlike setval, undone by ROLLBACK
+            # setval() would survive a rollback
+            self.execute(f"ALTER SEQUENCE {table}_{column}_seq RESTART WITH {largest + 1}")
 
 
 @cache

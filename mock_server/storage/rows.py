@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..core.model import Build, Job, Product, StatusCode
@@ -23,7 +27,6 @@ NEVER = float("inf")
 
 _PRODUCTS = {product.value: product for product in Product}
 _OUTCOMES = {code.value: code for code in StatusCode}
-_JOB_WIDTH = len(TABLES["jobs"])
 _ENCODER = json.JSONEncoder(check_circular=False)  # parameters are flat
 
 
@@ -69,28 +72,24 @@ def build_rows(job: Job) -> list[Row]:
     ]
 
 
+@lru_cache(maxsize=256)
+def job_from(rows: tuple[Row, ...]) -> Job:
+    """Return the job in these rows; callers poll the same jobs again and again. All simulators share the result."""
+    return jobs_from(rows)[0]
+
+
 def jobs_from(rows: Iterable[Row]) -> list[Job]:
-    """Return the jobs in rows of jobs joined with builds, ordered by job and place."""
-    jobs: dict[int, Row] = {}
-    builds: dict[int, list[Build]] = {}
-    for row in rows:
-        jobs[row[0]] = row[:_JOB_WIDTH]
-        builds.setdefault(row[0], []).append(_build_from(row[_JOB_WIDTH:]))
-    return [
-        Job(
-            job_id=number,
-            user=user,
-            name=name,
-            submitted_at=submitted_at,
-            parameters=json.loads(parameters),
-            builds=tuple(builds[number]),
-        )
-        for number, (_, _, user, name, submitted_at, _, _, parameters) in jobs.items()
-    ]
+    """Return the jobs in rows of jobs joined with builds, ordered by job and place; nothing in them can be changed."""
+    jobs: list[Job] = []
+    for head, of_job in groupby(rows, key=itemgetter(slice(5))):
+        job_id, user, name, submitted_at, parameters = head
+        builds = tuple(_build_from(row[5:]) for row in of_job)
+        jobs.append(Job(job_id, user, name, submitted_at, MappingProxyType(json.loads(parameters)), builds))
+    return jobs
 
 
 def _build_from(row: Row) -> Build:
-    _, _, product, requested, queued, started, running, ends, duration, outcome, cancelled, _, observations, items = row
+    product, requested, queued, started, running, ends, duration, outcome, cancelled, observations, items = row
     return Build(
         product=_PRODUCTS[product],
         requested_at=requested,
@@ -116,8 +115,6 @@ def entry_row(entry: Entry) -> Row:
 
 # the whole database as JSON-ready data -----------------------------------------------------------------------
 
-_TYPES: dict[str, tuple[type, ...]] = {"DOUBLE": (int, float), "TEXT": (str,)}
-
 
 def dumped(table: str, row: Row) -> dict[str, Any]:
     """Return a row of a table as JSON-ready data; a moment that never comes is the text ``never``."""
@@ -136,25 +133,26 @@ def restored(state: Mapping[str, Any]) -> dict[str, list[Row]]:
     for table in DUMPED:
         given = state.get(table)
         if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
-            raise ValueError(f"the state has no list of rows for the table {table!r}")
-        rows[table] = [_restored_row(table, row) for row in given]
-    meta = dict(rows["meta"])
-    if meta.get("schema") != str(SCHEMA_VERSION):
-        raise ValueError(f"it holds schema {meta.get('schema')}, but this version of xrt-mock reads {SCHEMA_VERSION}")
+            raise ValueError(f"the table {table!r} must be a list of objects")
+        if any(row.keys() != TABLES[table].keys() for row in given):
+            raise ValueError(f"each row of the table {table!r} must have the columns {', '.join(TABLES[table])}")
+        rows[table] = [tuple(_restored(table, name, row[name]) for name in TABLES[table]) for row in given]
+    schema = next((value for name, value in rows["meta"] if name == "schema"), None)
+    if schema != str(SCHEMA_VERSION):
+        raise ValueError(f"it holds schema {schema}, but this version of xrt-mock reads {SCHEMA_VERSION}")
     rows["meta"] = [row for row in rows["meta"] if row[0] not in OF_THE_DATABASE]
     return rows
 
 
-def _restored_row(table: str, row: Mapping[str, Any]) -> Row:
-    columns = TABLES[table]
-    if set(row) != set(columns):
-        raise ValueError(f"a row of the table {table!r} does not have the columns {', '.join(columns)}")
-    for name, kind in columns.items():
-        value, types = row[name], _TYPES.get(kind.split()[0], (int,))
-        nullable, never = kind.endswith(" NULL"), kind.startswith("DOUBLE")
-        valid = isinstance(value, types) and not isinstance(value, bool)
-        if not (valid or (value is None and nullable) or (value == "never" and never)):
-            raise ValueError(f"{table}.{name} cannot be {value!r}")
-    return tuple(
-        NEVER if row[name] == "never" and kind.startswith("DOUBLE") else row[name] for name, kind in columns.items()
-    )
+def _restored(table: str, column: str, value: Any) -> Any:
+    kind = TABLES[table][column]
+    if value is None and kind.endswith(" NULL"):
+        return None
+    if kind.startswith("DOUBLE"):
+        value = NEVER if value == "never" else value
+        valid = isinstance(value, int | float)
+    else:
+        valid = isinstance(value, str if kind.startswith("TEXT") else int)
+    if not valid or isinstance(value, bool):
+        raise ValueError(f"{table}.{column} cannot be {value!r}")
+    return value

@@ -12,17 +12,19 @@ def _columns(table: str, prefix: str = "") -> str:
 def _insert(table: str, skipped: str = "") -> str:
     names = [name for name in TABLES[table] if name != skipped]
     quoted = ", ".join(f'"{name}"' for name in names)
-    return f"INSERT INTO {table} ({quoted}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - names of ours
+    return f"INSERT INTO {table} ({quoted}) VALUES ({', '.join('?' * len(names))})"
 
 
 INSERT = {table: _insert(table) for table in TABLES}
 SELECT = {table: f"SELECT {_columns(table)} FROM {table} ORDER BY 1, 2" for table in TABLES}
 """All rows in the order of the primary key."""
 
-_JOBS = (
-    f"SELECT {_columns('jobs', 'jobs.')}, {_columns('builds', 'builds.')} "
-    "FROM jobs JOIN builds ON jobs.job_id = builds.job_id"
-)
+_JOBS = """
+    SELECT jobs.job_id, user_address, name, submitted_at, parameters,
+        product, requested_at, queued_at, started_at, running_at, ends_at, duration_s, outcome, cancelled_at,
+        observations, items
+    FROM jobs JOIN builds ON jobs.job_id = builds.job_id
+"""
 ALL_JOBS = f"{_JOBS} ORDER BY jobs.job_id, builds.place"
 JOB = f"{_JOBS} WHERE jobs.job_id = ? ORDER BY builds.place"
 # few jobs are unfinished: `+ 0` lets SQLite sort those instead of walking through all jobs by the index of job_id

@@ -24,7 +24,7 @@ def _short_name(filename: str) -> str | None:
 
 
 def calling_line(depth: int = 1) -> str | None:
-    """Return the user's line that led here, such as ``pipeline.py:12``; None if there is none.
+    """Return the user's line that led here, such as ``pipeline.py:12``; None if no frame is the user's.
 
     Parameters
     ----------

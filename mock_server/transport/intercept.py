@@ -90,7 +90,7 @@ class Interception(contextlib.ContextDecorator):
 
     @staticmethod
     def answering(host: str) -> Interception | None:
-        """Return the innermost interception that answers for `host`, or None if there is none."""
+        """Return the innermost interception that answers for `host`, or None."""
         found = Interception.innermost()
         while found is not None and host not in found.hosts:
             found = found.outer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .call import Call
 
 pages = Blueprint("pages", __name__)
+
+_STATIC = Path(__file__).with_name("static")
 
 
 @pages.get("/user_objects/tprods/USERPROD_<job_id:job_id>", endpoint="jobPage")
@@ -121,8 +123,7 @@ def register() -> Response:
 
 def script_file(name: str) -> Response:
     """Return a script that comes with the package."""
-    text = (files("mock_server.web") / "static" / name).read_bytes()
-    return Response(text, content_type="application/javascript; charset=UTF-8")
+    return Response((_STATIC / name).read_bytes(), content_type="application/javascript; charset=UTF-8")
 
 
 def not_found() -> Response:

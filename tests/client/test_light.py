@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "scipy", "pandas", "matplotlib", "astropy", "flask", "sqlalchemy", "mock_server", "contracts")
+HEAVY = ("numpy", "scipy", "pandas", "matplotlib", "astropy", "flask", "mock_server", "contracts")
 
 
 def python(code: str) -> str:

@@ -1,7 +1,7 @@
-"""Servers that are broken in one way each, as WSGI wrappers around a good one, and the questions that must notice.
+"""Servers that are broken in one way each, as WSGI wrappers around a good one, and the questions that find it.
 
 A breakage changes one request on its way in, or one answer on its way out. `BREAKAGES` has them by name, in the words
-of the deviation; `tests/contract/test_it_bites.py` asserts that each is caught.
+of the deviation; `tests/contract/test_it_bites.py` asserts that each is found.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Call:
 
     @property
     def done(self) -> bool:
-        """Whether the answer says that it was done."""
+        """Whether the answer says that the call was carried out."""
         return isinstance(self.body, dict) and bool(self.body.get("OK"))
 
     @property
@@ -50,7 +50,7 @@ class Call:
 
 
 class Broken:
-    """A WSGI app that passes calls to another, and lets one breakage at them."""
+    """WSGI app that passes calls to another one and applies one breakage to them."""
 
     def __init__(self, app: Any, breakage: Breakage) -> None:
         self._client = Client(app)
@@ -113,7 +113,7 @@ class Breakage:
     operation
         Operation ID, or ``*`` for all.
     probes
-        The questions that must notice, first the likeliest.
+        Questions that find it, the likeliest first.
     before, after
         What happens to the request, and to the answer.
     """
@@ -168,7 +168,7 @@ def gives(words: str, *probes: str, **values: Any) -> None:
     breaks(words, "run_userobject", *probes, incoming=True)(change)
 
 
-WIRE = ("any_label_will_do", "what_is_not_json_is_refused_in_json")
+WIRE = ("any_label_is_accepted", "what_is_not_json_is_refused_in_json")
 NEW = ("a_new_job_is_requested_counted_and_listed",)
 COURSE = ("a_job_runs_its_course",)
 CANCELLING = ("cancelling_answers_with_the_documented_codes",)
@@ -178,8 +178,8 @@ ARCHIVES = ("archives_hold_what_was_asked_for_until_they_expire",)
 RANGE = ("both_ends_of_a_range_belong_to_it",)
 REFUSAL = ("the_documented_refusal_comes_word_for_word",)
 STRANGERS = ("strangers_are_refused_in_the_documented_words",)
-DEMANDED = ("every_demanded_parameter_is_demanded_by_name",)
-RESOLVED = ("values_are_worked_out_when_asked_for",)
+DEMANDED = ("every_mandatory_parameter_is_named",)
+RESOLVED = ("values_are_resolved_when_asked_for",)
 SHARED = ("shared_functions_fail_without_ok",)
 
 # the wire --------------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def _json404(call, _server):
     call.body = {"error": "not found"}
 
 
-@breaks("everybody is known", "*", "unknown_users_are_refused_in_the_documented_words", incoming=True)
+@breaks("unknown users are accepted", "*", "unknown_users_are_refused_in_the_documented_words", incoming=True)
 def _known(call, _server):
     if isinstance(call.request, dict) and call.request.get("UserID") == "NO-ONE":
         call.request = {**call.request, "UserID": "user@example.org"}
@@ -305,7 +305,7 @@ def _upper(call, _server):
         call.request = {**call.request, "poserr": 7}
 
 
-@breaks("poserr above 6 is taken", "run_userobject", *RANGE, incoming=True)
+@breaks("poserr above 6 is accepted", "run_userobject", *RANGE, incoming=True)
 def _above(call, _server):
     if isinstance(call.request, dict) and call.request.get("poserr") in (6.01, 60):
         call.request = {**call.request, "poserr": 6}
@@ -329,13 +329,13 @@ def _empty(call, _server):
         call.request = {**call.request, "binMeth": "obsid"}
 
 
-@breaks("only what is missing is told, not what is invalid", "run_userobject", *REFUSAL)
+@breaks("what is missing is listed, what is invalid is not", "run_userobject", *REFUSAL)
 def _first(call, _server):
     if call.refused and "listErr" in call.body:
         call.body["listErr"] = call.body["listErr"][:1]
 
 
-@breaks("problems are told under the wrong label", "run_userobject", *REFUSAL)
+@breaks("problems are listed under the wrong label", "run_userobject", *REFUSAL)
 def _labels(call, _server):
     for problems in call.body.get("listErr", []) if call.refused else []:
         problems["label"] = "The following parameters have invalid values:"
@@ -391,7 +391,7 @@ def _numeric(call, _server):
 
 @breaks("unknown keys are refused", "run_userobject", "unknown_keys_are_ignored")
 def _strict(call, _server):
-    if isinstance(call.request, dict) and "nobody_knows" in call.request:
+    if isinstance(call.request, dict) and "unknown_key" in call.request:
         call.body = {"OK": 0, "ERROR": "Unknown key", "APIVersion": "1.12"}
 
 
@@ -413,7 +413,7 @@ def _same(call, server):
         call.body = server.memory.setdefault("first", call.body)
 
 
-@breaks("names that nobody knows are taken", "run_userobject", *RESOLVED, incoming=True)
+@breaks("unknown object names are accepted", "run_userobject", *RESOLVED, incoming=True)
 def _anybody(call, _server):
     if isinstance(call.request, dict) and "no such" in str(call.request.get("name")):
         call.request = {**call.request, "name": "GK Per"}
@@ -439,7 +439,7 @@ def _retroactive(call, _server):
 
 
 def entry(call: Call, name: str) -> dict[str, Any]:
-    """Return the status of one product, or an empty dictionary to write into the void."""
+    """Return the status of one product, or an empty dictionary, changes of which have no effect."""
     found = call.body.get(name) if call.done else None
     return found if isinstance(found, dict) else {}
 
@@ -533,7 +533,7 @@ def _finished(call, _server):
         call.body["lc"]["statusText"] = "Completed"
 
 
-@breaks("a finished product tells progress", "checkProductStatus", *COURSE)
+@breaks("a finished product has progress", "checkProductStatus", *COURSE)
 def _still(call, _server):
     if entry(call, "lc").get("statusCode") == 4:
         call.body["lc"]["progress"] = {"GotProgress": 2}
@@ -570,7 +570,7 @@ impersonate("listOldJobs", "strangers see a user's jobs", *NEW)
 impersonate("getNumJobs", "strangers' jobs are counted", *NEW)
 
 
-@breaks("strangers are told that the job does not exist", "getPSFPos", *STRANGERS)
+@breaks("strangers get the answer that the job does not exist", "getPSFPos", *STRANGERS)
 def _secret(call, _server):
     if call.refused and "owned" in call.body["ERROR"]:
         call.body["ERROR"] = "There is no such job"
@@ -578,7 +578,7 @@ def _secret(call, _server):
 
 # cancelling ------------------------------------------------------------------------------------------------------
 
-sets("partly cancelled is told as cancelled", "canceljob", *CANCELLING, OK=1)
+sets("partly cancelled is reported as cancelled", "canceljob", *CANCELLING, OK=1)
 sets("there are no statusCodes", "canceljob", *CANCELLING, statusCodes=...)
 
 
@@ -605,7 +605,7 @@ codes("every light curve is cancelled, finished or not", "lc", 0, *CANCELLING)
 codes("there is a cancel code 5", "lc", 5, *CANCELLING)
 
 
-@breaks("names nobody knows are left out of a cancellation", "canceljob", *CANCELLING)
+@breaks("unknown names are left out of a cancellation", "canceljob", *CANCELLING)
 def _known_only(call, _server):
     if call.done:
         for part in ("status", "statusCodes"):
@@ -644,7 +644,7 @@ listed("hasProd is a number", lambda job: job.update(hasProd=1))
 listed("hasProd stays true for ever", lambda job: job.update(hasProd=True), *ARCHIVES)
 listed("the list lacks a key", lambda job: job.pop("Image"))
 listed("the list has JobIDs as text", lambda job: job.update(JobID=str(job["JobID"])))
-listed("the list shows products nobody asked for", lambda job: job.update(Image=not job["Image"]))
+listed("the list shows products that are not in the job", lambda job: job.update(Image=not job["Image"]))
 listed(
     "the list has another form of date", lambda job: job.update(DateSubmitted=job["DateSubmitted"].replace(" ", "T"))
 )
@@ -825,12 +825,12 @@ def _any_rebin(call, _server):
         call.body = {"OK": 1, "APIVersion": "1.0.5"}
 
 
-@breaks("the job page is always complete", "jobPage", "the_job_page_tells_when_all_is_complete")
+@breaks("the job page is always complete", "jobPage", "the_job_page_has_its_state_in_the_title")
 def _always(call, _server):
     call.body = call.body.replace(b"RUNNING", b"COMPLETE")
 
 
-@breaks("the job page has no index.php", "jobPageIndex", "the_job_page_tells_when_all_is_complete")
+@breaks("the job page has no index.php", "jobPageIndex", "the_job_page_has_its_state_in_the_title")
 def _no_index(call, _server):
     call.status = 404
 

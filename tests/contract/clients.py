@@ -1,4 +1,4 @@
-"""How each call of a client is made, for feeding it answers and for watching what it sends."""
+"""Every call of both clients, to feed them answers and to check what they send."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from contracts import checks, documents
+from contracts import documents
 from contracts.consumer import Answering
+from contracts.protocol import PRODUCTS
 from xrt_client import RetryPolicy, Service, XRTProductRequest, retrieve
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ USER = "user@example.org"
 
 
 def service(attempts: int = 1) -> Service:
-    """Return a service that is asked once and waits for nothing."""
+    """Return a service without retries by default, whose sleep returns at once."""
     return Service("https://www.swift.ac.uk", policy=RetryPolicy(attempts=attempts), sleep=lambda _seconds: None)
 
 
 def built(kind: Any = XRTProductRequest, **more: Any) -> Any:
-    """Return a complete request, not submitted."""
+    """Return a complete request before its submission."""
     request = kind(USER, **more)
     request.setGlobalPars(name="GRB 200416A", targ="00966554", T0=608713541, RA=335.6985, Dec=-7.5179)
     request.setGlobalPars(centroid=True, posErr=1.0, useSXPS=False)
@@ -46,7 +47,7 @@ def built(kind: Any = XRTProductRequest, **more: Any) -> Any:
 
 
 def submitted() -> XRTProductRequest:
-    """Return a request that was submitted, as far as it knows."""
+    """Return a request that believes it was submitted."""
     request: XRTProductRequest = built(service=service())
     with Answering(choose=accept):
         assert request.submit(updateProds=False), request.submitError
@@ -57,14 +58,14 @@ COMPLETE = {"statusCode": 4, "statusText": "Complete", "progress": {"GotProgress
 USUAL: dict[str, Any] = {
     "run_userobject": ACCEPTED,
     "listOldJobs": {"OK": 1, "APIVersion": "1.12", "jobs": []},
-    "checkProductStatus": {**dict.fromkeys(checks.PRODUCTS, COMPLETE), "OK": 1, "JobID": 803, "APIVersion": "1.12"},
+    "checkProductStatus": {**dict.fromkeys(PRODUCTS, COMPLETE), "OK": 1, "JobID": 803, "APIVersion": "1.12"},
     "main checkRebinStatus": {"OK": 1, "status": 4, "text": "Complete"},
 }
-"""What a client asks by the way, and a usual answer."""
+"""Usual answers to the calls that a client makes besides the one under test."""
 
 
 def accept(request: Any) -> tuple[int, str, Any]:
-    """Answer what leads to a submission."""
+    """Return the usual answer to a call."""
     return 200, "text/html", USUAL[asked(request)]
 
 
@@ -110,7 +111,7 @@ def _rebinned(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _read_spectra(request: Any) -> Any:
-    """Fetch spectra and, as far as there is a way without writing files, look for what is behind them."""
+    """Retrieve spectra and the addresses of their files, without writing files."""
     found = request.retrieveSpectralFits(returnData=True)
     if isinstance(request, XRTProductRequest):
         list(retrieve.spectrum_files(found, Path(), "", "all", own_folders=True))
@@ -144,8 +145,8 @@ CALLS: dict[str, tuple[tuple[str, ...] | None, Callable[[Any], Any]]] = {
         _rebinned(lambda request: request.getRebinnedLightCurve(returnData=True)),
     ),
 }
-"""By operation (and function of main.php): the answers its callers may get, None for all; and the call, as both clients
-have it."""
+"""By operation (and function of main.php): the kinds of answer that its callers may get (None: all), and the call, the
+same for both clients."""
 
 
 def pairs() -> list[tuple[str, str]]:

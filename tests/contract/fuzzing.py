@@ -1,4 +1,4 @@
-"""Clients under generated answers: everything that the contract allows, fed to one call after another."""
+"""Clients under generated answers: whatever the contract allows, as the answer to each call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from contracts import consumer
+from contracts import generation
 from contracts.consumer import Answering
 from tests.contract.clients import CALLS, accept, answering, built, submitted
 from xrt_client import XRTError
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE_S = 20.0
-"""Longest time that one call may take [s]; a client that waits for ever is stopped there."""
+"""Time limit of one call [s]; a client that never returns is stopped then."""
 
 
 class HangError(BaseException):
-    """A call did not return in time. No `Exception`, since clients catch those."""
+    """A call did not return in time. Not an `Exception`, because clients catch those."""
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Stop whatever runs longer."""
+    """Raise HangError after a time limit."""
 
     def stop(_signal: int, _frame: Any) -> None:
         raise HangError(f"no end after {seconds:g} s")
@@ -46,18 +46,20 @@ def at_most(seconds: float) -> Iterator[None]:
 
 @dataclass
 class Subject:
-    """A client that is fed.
+    """Client that gets generated answers.
 
     Parameters
     ----------
     request
-        One that was submitted, as far as it knows. Every call gets a copy, so that no answer outlives its call.
+        A request that believes it was submitted. Every call gets a copy, so that no answer affects a later call.
     meant
-        Exceptions that it raises on purpose.
+        Exceptions that it documents.
     fed
-        Answers it got, by call.
+        Number of answers by call.
     surprises
-        Exceptions that it did not mean, by call, kind of answer and type; with one example each.
+        Number of undocumented exceptions by call, kind of answer and type.
+    example_of
+        The shortest message and answer for each of them.
     """
 
     request: Any
@@ -67,7 +69,7 @@ class Subject:
     example_of: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def feed(self, name: str, **answer: Any) -> Any:
-        """Make a call that gets this answer; returns what it returns, or the exception that it means."""
+        """Make a call that gets this answer; returns its result, or the documented exception that it raised."""
         shared = getattr(self.request, "service", None)
         request = copy.deepcopy(self.request, {id(shared): shared})
         self.fed[name] += 1
@@ -79,19 +81,19 @@ class Subject:
                 return error
 
     def watch(self, name: str, variant: str, **answer: Any) -> None:
-        """Make a call that gets this answer, and take note of exceptions that are not meant."""
+        """Make a call that gets this answer, and record undocumented exceptions."""
         try:
             with at_most(PATIENCE_S):
                 self.feed(name, **answer)
         except (Exception, HangError) as error:
             key = (name, variant, type(error).__name__)
             self.surprises[key] += 1
-            told = f"{error} after {answer!r}"
-            if len(told) < len(self.example_of.get(key, told + " ")):
-                self.example_of[key] = told
+            example = f"{error} after {answer!r}"
+            if len(example) < len(self.example_of.get(key, example + " ")):
+                self.example_of[key] = example
 
     def report(self) -> str:
-        """Return what it raised, for people."""
+        """Return its undocumented exceptions as text."""
         lines = [f"{sum(self.fed.values())} answers fed"]
         for (name, variant, kind), count in sorted(self.surprises.items()):
             lines.append(f"{name}: {variant}: {kind} {count} times: {self.example_of[name, variant, kind][:300]}")
@@ -104,7 +106,7 @@ def own_client() -> Subject:
 
 
 def official_client() -> Subject:
-    """Return the official client; its documentation names RuntimeError for what it refuses."""
+    """Return the official client, which documents RuntimeError."""
     from swifttools.ukssdc.xrt_prods import XRTProductRequest as Official
 
     request = built(Official, silent=True)
@@ -114,18 +116,18 @@ def official_client() -> Subject:
 
 
 def fuzz(subject: Subject, name: str, variant: str, examples: int, *, watch: bool = False) -> int:
-    """Feed one call with generated answers of one kind; returns how many there were.
+    """Feed generated answers of one kind to one call; returns their number.
 
     Parameters
     ----------
     subject
-        Who is fed.
+        The client.
     name, variant
         The call, and the kind of answer.
     examples
-        How many answers; fewer where the contract allows no more.
+        Number of answers; fewer where the contract allows fewer.
     watch
-        Whether exceptions that are not meant are taken note of, not passed on.
+        Whether undocumented exceptions are recorded instead of raised.
     """
     before = subject.fed[name]
 
@@ -137,7 +139,7 @@ def fuzz(subject: Subject, name: str, variant: str, examples: int, *, watch: boo
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate],
     )
-    @given(consumer.answers_of([variant]))
+    @given(generation.answers_of([variant]))
     def play(body: Any) -> None:
         if watch:
             subject.watch(name, variant, body=body)

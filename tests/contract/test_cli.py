@@ -1,11 +1,10 @@
-"""The commands of the kit."""
+"""Commands of the kit."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from contracts import documents
@@ -17,12 +16,12 @@ def run(*arguments: str, answer: str = ""):
 
 
 def silent(_environ, start_response):
-    """A server that answers everything in the same way, and wrongly."""
+    """Server with the same wrong answer to every call."""
     start_response("200 OK", [("Content-Type", "text/html")])
     return [b'{"OK":1}']
 
 
-silent.wsgi_app = None  # type: ignore[attr-defined]  # told apart from a factory by the name that apps have
+silent.wsgi_app = None  # type: ignore[attr-defined]  # apps have this name, factories do not
 
 
 def test_lint_finds_the_documents_in_order():
@@ -31,11 +30,11 @@ def test_lint_finds_the_documents_in_order():
     assert "in order" in done.output
 
 
-def test_diff_tells_whom_a_change_breaks(tmp_path):
+def test_diff_names_the_side_that_a_change_breaks(tmp_path):
     text = documents.source("openapi/jobs.yaml")
     old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
     old.write_text(text, encoding="utf-8")
-    changed = yaml.safe_load(text)
+    changed = documents.parse_yaml(text)
     changed["components"]["schemas"]["UserQuery"]["required"].append("token")
     new.write_text(json.dumps(changed), encoding="utf-8")
     assert run("contract", "diff", str(old), str(old)).output == "nothing changed\n"
@@ -44,13 +43,13 @@ def test_diff_tells_whom_a_change_breaks(tmp_path):
     assert "breaks clients   getNumJobs request token: is mandatory now" in done.output
 
 
-def test_verify_tells_in_words_what_is_wrong_with_a_server():
+def test_verify_reports_in_words_what_is_wrong_with_a_server():
     done = run("verify", "tests.contract.test_cli:silent", "--questions-only")
     assert done.exit_code == 1
     assert '"numJobs" is a required property' in done.output
     assert "It gives jobs no number" in done.output
-    assert "How jobs get on with time was not looked at" in done.output
-    assert "not asked, for want of the control interface" in done.output
+    assert "Progress of jobs with time was not checked" in done.output
+    assert "skipped, because the server has no control interface" in done.output
 
 
 def test_coverage_lists_what_was_not_exercised_and_writes_both_forms(tmp_path):

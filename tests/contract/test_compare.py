@@ -1,4 +1,4 @@
-"""Changes of the contract, and whom they break."""
+"""Changes of the contract, and the side that they break."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def changed(edit: Callable[[dict[str, Any]], object]) -> list[Change]:
     return changes(DOCUMENT, new)
 
 
-def whom(edit: Callable[[dict[str, Any]], object]) -> set[str]:
+def broken_sides(edit: Callable[[dict[str, Any]], object]) -> set[str]:
     return {change.breaks for change in changed(edit)}
 
 
@@ -31,7 +31,7 @@ def test_nothing_changes_between_a_document_and_itself():
     assert render([]) == "nothing changed"
 
 
-def test_words_for_people_are_no_change():
+def test_descriptions_are_no_change():
     assert changed(lambda s: s["Refusal"].update(description="In other words.")) == []
 
 
@@ -54,21 +54,21 @@ def test_words_for_people_are_no_change():
     ],
 )
 def test_a_change_breaks_those_who_rely_on_it(edit, breaks):
-    assert breaks in whom(edit)
+    assert breaks in broken_sides(edit)
 
 
-def test_a_changed_default_is_told_with_both_values():
+def test_a_changed_default_is_reported_with_both_values():
     (change,) = changed(lambda s: s["Submission"]["properties"]["minsnr"].update({"x-default": 2.4}))
     assert str(change) == "breaks clients   run_userobject request minsnr: the default was 1.5, is 2.4"
 
 
-def test_an_operation_that_is_gone_breaks_clients_and_a_new_one_servers():
+def test_a_removed_operation_breaks_clients_and_a_new_one_servers():
     new = copy.deepcopy(DOCUMENT)
     new["paths"]["/user_objects/new.php"] = new["paths"].pop("/user_objects/listOldJobs.php")
     new["paths"]["/user_objects/new.php"]["post"]["operationId"] = "newOne"
     found = changes(DOCUMENT, new)
-    assert Change("clients", "listOldJobs", "the operation is gone (POST /user_objects/listOldJobs.php)") in found
-    assert Change("servers", "newOne", "there is a new operation (POST /user_objects/new.php)") in found
+    assert Change("clients", "listOldJobs", "the operation was removed (POST /user_objects/listOldJobs.php)") in found
+    assert Change("servers", "newOne", "a new operation (POST /user_objects/new.php)") in found
 
 
 def test_every_operation_states_facts():

@@ -1,4 +1,4 @@
-"""The client against the contract: what it sends, and what it makes of every answer that the contract allows."""
+"""The client against the contract: its requests, and its handling of every answer that the contract allows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FAILURES: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def folder_of_its_own(tmp_path, monkeypatch):
-    """Clients save what they are told where they are."""
+    """Clients save files in the current folder."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -73,12 +73,12 @@ def test_fifty_thousand_documented_answers_are_read_or_refused(capsys):
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("name", CALLS)
-def test_every_failure_of_the_network_is_told_with_a_documented_exception(client, name, failure):
+def test_every_failure_of_the_network_raises_a_documented_exception(client, name, failure):
     outcome = client.feed(name, **FAILURES[failure])
     assert isinstance(outcome, XRTError) or outcome is not None or name == "getOldProduct"
 
 
-def test_a_documented_answer_is_read_and_not_only_survived(client):
+def test_a_documented_answer_is_read(client):
     found = client.feed("getPSFPos", body=documents.example("getPSFPos.ok.derived.response.json"))
     assert found["GotPos"]
     assert float(found["RA"]) == 335.6985
@@ -86,7 +86,7 @@ def test_a_documented_answer_is_read_and_not_only_survived(client):
 
 @pytest.fixture
 def watched():
-    """A simulator that answers `requests`, and a recorder that looks on."""
+    """A simulator that answers `requests`, and a recorder that checks the traffic."""
     with Simulator() as simulator, simulator.intercept(), Recorder() as recorder:
         yield simulator, recorder
         recorder.raise_findings()
@@ -187,7 +187,7 @@ def test_a_broken_client_is_caught(words):
     with Answering(body={"OK": 1, "APIVersion": "1.12"}), Recorder() as recorder:
         requests.post(ROOT + path, data=data, timeout=1)
     caught = {finding.rule for finding in recorder.findings}
-    assert caught & {"requests_are_documented", "addresses_are_documented"}, f"nobody noticed that a client {words}"
+    assert caught & {"requests_are_documented", "addresses_are_documented"}, f"no finding, although a client {words}"
 
 
 @pytest.mark.parametrize("path", GOOD)
@@ -199,7 +199,7 @@ def test_a_good_client_is_not_blamed(path):
     ]
 
 
-def test_a_request_outside_the_contract_is_told_with_its_place():
+def test_a_request_outside_the_contract_is_reported_with_its_place():
     with Answering(body={"OK": 1, "APIVersion": "1.12", "numJobs": 0}), Recorder() as recorder:
         requests.post("https://www.swift.ac.uk/user_objects/getNumJobs.php", json={"user": "me"}, timeout=1)
     assert any("UserID" in finding.words for finding in recorder.findings)
@@ -214,13 +214,13 @@ def test_a_request_outside_the_contract_is_the_clients_business_if_it_was_refuse
     assert len(recorder.refused) == 1
 
 
-def test_an_answer_outside_the_contract_is_told():
+def test_an_answer_outside_the_contract_is_reported():
     with Answering(body={"OK": 1, "APIVersion": "1.12", "numJobs": "3"}), Recorder() as recorder:
         requests.post("https://www.swift.ac.uk/user_objects/getNumJobs.php", json={"UserID": USER}, timeout=1)
     assert any(finding.rule == "answer_is_documented" for finding in recorder.findings)
 
 
-def test_an_address_outside_the_contract_is_told():
+def test_an_address_outside_the_contract_is_reported():
     with Answering(body="{}"), Recorder() as recorder:
         requests.post("https://www.swift.ac.uk/user_objects/getJobs.php", json={}, timeout=1)
     assert [finding.rule for finding in recorder.findings] == ["addresses_are_documented"]
@@ -233,5 +233,5 @@ def test_a_call_without_an_answer_is_remembered():
     assert recorder.failures == ["GET https://www.swift.ac.uk/user_objects/register.php: ConnectionError"]
 
 
-def test_a_service_of_the_tests_waits_for_nothing():
+def test_a_service_of_the_tests_does_not_retry():
     assert service().policy.attempts == 1

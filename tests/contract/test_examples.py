@@ -67,8 +67,8 @@ PARTS = {
     "listOldJobs.entry.gone.client_view.json": "OldJob",
     "progress.spectrum.substep_extra.client_view.json": "ProgressGiven",
 }
-# What contradicts the contract: operation, reason, and the smallest change that mends it (so that the reason is the
-# only one). Keys of the change with the value ... are taken away.
+# What contradicts the contract: operation, reason, and the smallest change that corrects it (so that the reason is
+# the only one). Keys of the change with the value ... are removed.
 CONTRADICTIONS = {
     "run_userobject.ok.gk_per.response.json": (
         SUBMISSION,
@@ -164,11 +164,11 @@ SEVERAL = {"spectrum.missing_data.derived.json": "getSpecData"}
 HEADERS = {"http.200.application_error.headers.json": 200, "http.404.headers.json": 404}
 
 
-def mended(body: Any, change: Any) -> Any:
+def corrected(body: Any, change: Any) -> Any:
     if not isinstance(change, dict):
         return change
     kept = {key: value for key, value in body.items() if change.get(key, 0) is not ...}
-    return kept | {key: mended(kept.get(key, {}), value) for key, value in change.items() if value is not ...}
+    return kept | {key: corrected(kept.get(key, {}), value) for key, value in change.items() if value is not ...}
 
 
 def check(operation: str, body: Any) -> None:
@@ -224,7 +224,7 @@ def test_a_documented_body_that_contradicts_the_contract_fails(file):
 def test_the_listed_reason_is_the_only_one(file):
     operation, reason, change = CONTRADICTIONS[file]
     try:
-        check(operation, mended(documents.example(file), change))
+        check(operation, corrected(documents.example(file), change))
     except ContractViolation as violation:
         pytest.fail(f"{file} is listed because of {reason!r}, but there is more:\n{violation}")
 

@@ -1,4 +1,4 @@
-"""A server that is not ours, made from the same documents: a plain Prism mock. Its shortcomings are told in words."""
+"""A server that is not ours, made from the same documents: a plain Prism mock. Its findings are in plain words."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def prism(document: Path) -> Iterator[str]:
     ) as server:
         try:
             assert server.stdout is not None
-            told = list(itertools.takewhile(lambda line: "Prism is listening" not in line, server.stdout))
-            assert server.poll() is None, f"Prism did not start: {''.join(told[-5:])}"
+            log = list(itertools.takewhile(lambda line: "Prism is listening" not in line, server.stdout))
+            assert server.poll() is None, f"Prism did not start: {''.join(log[-5:])}"
             os.set_blocking(server.stdout.fileno(), True)
             drain = subprocess.Popen(
                 ["cat"], stdin=server.stdout, stdout=subprocess.DEVNULL
@@ -101,37 +101,37 @@ def favourable() -> dict[str, Any]:
     return document
 
 
-def test_a_plain_mock_of_the_same_document_is_told_what_it_cannot_do():
+def test_verify_reports_what_a_plain_mock_of_the_same_document_cannot_do():
     with prism(DOCUMENT) as url:
         done = verify(url, "--questions-only")
     assert done.returncode == 1, done.stderr
     for sentence in (
-        "It takes no jobs: a complete request was answered with HTTP status 500",
+        "It accepts no jobs: a complete request was answered with HTTP status 500",
         "It does not count active jobs",
         "It does not say what is wrong with a request in the way clients read",
-        "How jobs get on with time was not looked at",
+        "Progress of jobs with time was not checked",
     ):
         assert sentence in done.stdout, done.stdout[:3000]
 
 
-def test_a_mock_that_answers_with_examples_is_told_that_it_remembers_nothing(tmp_path):
+def test_verify_reports_that_a_mock_with_examples_remembers_nothing(tmp_path):
     document = tmp_path / "favourable.json"
     document.write_text(json.dumps(favourable()), encoding="utf-8")
     with prism(document) as url:
         done = verify(url, "--examples", "2")
     assert done.returncode == 1, done.stderr
     for sentence in (
-        "It does not tell jobs apart: two submissions both became job",
-        "It does not count the jobs it takes",
-        "It does not list the jobs it takes",
-        "It does not remember what was asked for",
+        "It does not distinguish jobs: two submissions both became job",
+        "It does not count new jobs",
+        "It does not list new jobs",
+        "It does not remember parameters",
         "It says of a job submitted a moment ago that it has ended or is running",
         "It does not remember cancellations: after an image was cancelled, its status code is 3, not -4",
         "It shows the jobs of user@example.org to stranger@example.org",
-        "It knows the status of job 987654, which nobody has submitted",
-        "It hands out the position of a job that has only just been submitted",
+        "It returns a status for job 987654, which was never submitted",
+        "It returns the position of a job that has only just been submitted",
         "It does not say what is wrong with a request in the way clients read",
-        "The curl call of the documentation fails",
+        "The documented curl call fails",
         "It labels its answers application/json",
     ):
         assert sentence in done.stdout, done.stdout[:3000]

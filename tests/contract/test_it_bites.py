@@ -1,4 +1,4 @@
-"""Every broken server is caught by the questions that ought to notice, and the good one by none of them."""
+"""Every broken server has findings for its own questions, and the good one has none for all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contracts import harness, probes
 from mock_server import Simulator
 from tests.contract.broken import BREAKAGES, Broken
 
-logging.getLogger("mock_server").setLevel(logging.CRITICAL)  # some breakages make the server stumble; that is the point
+logging.getLogger("mock_server").setLevel(logging.CRITICAL)  # some breakages make the server fail
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,11 @@ def test_the_simulator_answers_every_question_as_the_contract_demands(app, name)
 def test_a_broken_server_is_caught(app, words):
     breakage = BREAKAGES[words]
     exam = probes.examine(Broken(app, breakage), probes=breakage.probes, stop_early=True)
-    assert exam.findings, f"nobody noticed that {words}; sharpen {breakage.probes} or a rule in contracts/checks.py"
+    assert exam.findings, f"no finding, although {words}; sharpen {breakage.probes} or a rule in contracts/checks"
 
 
 class FallsSilent:
-    """A server that answers some calls, and then listens without a word."""
+    """Server that answers some calls and then keeps connections open without an answer."""
 
     def __init__(self, app: Any, answers: int) -> None:
         self._inner, self._answers, self.calls = harness.backend(app), answers, 0

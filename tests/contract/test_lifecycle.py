@@ -1,4 +1,4 @@
-"""Random lives of jobs against the simulator, judged by a model that was written apart from it."""
+"""Random lives of jobs in the simulator, checked against a model that was written independently of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def over_http() -> Iterator[Backend]:
 
 
 class Steered:
-    """The service where only it is intercepted: its clock and scenario are moved in process."""
+    """The intercepted service, with the control interface of its simulator in process."""
 
     def __init__(self, service: Backend, simulator: Simulator) -> None:
         self._service, self._control = service, harness.backend(simulator.app)
@@ -56,7 +56,7 @@ NIGHTLY_LIVES = {"WSGI": 300, "intercept": 100, "HTTP": 100}
 
 
 def play(backend: Callable[[], Backend], scenarios: int, steps: int, *, contents: bool = True) -> int:
-    """Play lives of jobs against the model; returns how many calls were judged."""
+    """Play lives of jobs against the model; returns the number of checked calls."""
     calls = 0
 
     def count(_exchange: object) -> None:

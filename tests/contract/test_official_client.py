@@ -1,4 +1,4 @@
-"""Where the official client and its documentation part: each case fed to release 4.0.5 as it is, and in the ledger."""
+"""Differences between the official client and its documentation: each is in the ledger, and fed to release 4.0.5."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPECTRA = {
 
 @pytest.fixture(autouse=True)
 def folder_of_its_own(tmp_path, monkeypatch):
-    """Clients save what they are told where they are."""
+    """Clients save files in the current folder."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -108,10 +108,10 @@ def missing_version_raises(official: Any, _request: Any) -> None:
 def documented_lcobs_makes_it_warn(official: Any, _request: Any) -> None:
     request = built(official.XRTProductRequest, silent=True)
     body = {**ACCEPTED, "jobPars": {**JOB_PARS, "lcobs": 0}}
-    with Answering(body=body), warnings.catch_warnings(record=True) as told:
+    with Answering(body=body), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert request.submit()
-    assert any("occured updating" in str(warning.message) for warning in told)
+    assert any("occured updating" in str(warning.message) for warning in caught)
 
 
 def source_with_a_name_raises(_official: Any, request: Any) -> None:
@@ -199,8 +199,8 @@ SURPRISES = {
     ("main cancel", "SharedFailure", "AttributeError"): "J33",
     ("main curve", "RebinnedLightCurve", "ValueError"): "J34",
 }
-"""What generated answers make the official client raise beside RuntimeError: call, kind of answer, exception; where it
-is told in the ledger."""
+"""Exceptions of the official client beside RuntimeError after generated answers: call, kind of answer, exception, and
+their entries in the ledger."""
 
 
 @pytest.mark.nightly

@@ -41,7 +41,7 @@ WAYS_IN = {"WSGI": in_process, "HTTP": over_http}
 
 
 def every_few_calls(clock: Any, seconds: float = 120.0) -> Callable[[], object]:
-    """Move service time on at every fifth call, so that jobs get on."""
+    """Move simulated time at every fifth call, so that jobs progress."""
     calls = itertools.count(1)
     return lambda: clock.advance(seconds) if next(calls) % 5 == 0 else None
 
@@ -85,7 +85,7 @@ def test_generated_calls_notice_a_server_that_always_answers_the_same():
     assert not [key for key in verdict.findings if key[1] == "getNumJobs" and key[0] == "answer_is_documented"]
 
 
-def test_a_backend_is_told_by_what_it_is(simulator):
+def test_a_backend_is_chosen_by_the_target(simulator):
     assert isinstance(harness.backend("http://127.0.0.1:1"), harness.HttpBackend)
     assert isinstance(harness.backend(simulator.app), harness.WsgiBackend)
     with pytest.raises(ValueError, match="neither a URL nor"):

@@ -116,10 +116,15 @@ def test_a_connection_that_the_server_ended_costs_no_call(db, end_connections):
 
 def test_a_transaction_whose_connection_ends_fails_as_a_whole_and_the_next_succeeds(store, end_connections):
     store.note(Entry(1.0, "getNumJobs"))
-    with pytest.raises(psycopg.OperationalError), store.transaction() as facts:
-        facts.add_job(JOB)
-        end_connections()
-        facts.save_user(User(ME, "token"))
+
+    def interrupted() -> None:
+        with store.transaction() as facts:
+            facts.add_job(JOB)
+            end_connections()
+            facts.save_user(User(ME, "token"))
+
+    with pytest.raises(psycopg.OperationalError):
+        interrupted()
     with store.transaction() as facts:
         assert (facts.all_jobs(), facts.users()) == ([], [])
         facts.add_job(JOB)

@@ -1,9 +1,9 @@
-"""How long runs take: published points come out, more data takes longer."""
+"""Durations of runs: published values, and more data takes longer."""
 
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.core.durations import duration, rebin_duration
@@ -60,6 +60,7 @@ def test_rebinning_takes_half_a_minute_at_most():
     assert rebin_duration(5000) == 30
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(Product), st.integers(0, 500), st.integers(0, 50), st.integers(1, 9), st.floats(0.1, 10))
 def test_more_data_never_takes_less_time(product, observations, spectra, bands, noise):
     less = duration(product, CENTROIDED, observations=observations, spectra=spectra, bands=bands, noise=noise)

@@ -1,11 +1,11 @@
-"""Progress of a running product: documented labels, one active step at most, never back."""
+"""Progress of a running product: documented labels, at most one active step, never backwards."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.core.model import Build, Product
@@ -118,7 +118,7 @@ def test_an_iterative_position_and_a_source_detection_have_the_steps_of_the_astr
     assert labels(after(50, running(Product.SOURCE_DET))) == between
 
 
-def test_images_of_snapshots_tell_the_observation():
+def test_images_of_snapshots_name_the_observation():
     build = running(Product.ASTROM_POS, duration=800, observations=121)
     step = after(124, build, allxastrom=1)["ProgressSteps"][3]
     assert step["StepExtra"] == "Working on observation 2 / 121"
@@ -139,7 +139,7 @@ def test_a_step_begins_exactly_at_its_second(elapsed, expected):
     assert statuses(after(elapsed, running(Product.IMAGE))) == expected
 
 
-def test_what_does_not_run_has_no_progress():
+def test_a_product_that_does_not_run_has_no_progress():
     build = running(Product.IMAGE)
     for now in (0.0, 9.999, 110.0, 1e9):
         assert progress_at(build, {}, now) == {"GotProgress": 0}
@@ -179,6 +179,7 @@ builds = st.builds(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(builds, st.sampled_from(JOBS), st.floats(0, 1), st.floats(0, 1))
 def test_progress_never_goes_back_and_has_one_active_step(build, parameters, one, other):
     early, late = (progress_at(build, parameters, 10 + build.duration_s * part) for part in sorted((one, other)))

@@ -1,5 +1,6 @@
 """Unmodified programs in a run: answered by the simulator, in simulated time, cut off from the network."""
 
+import json
 import os
 import signal
 import sys
@@ -7,7 +8,9 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Client
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -17,14 +20,17 @@ from flask import Flask, request
 from mock_server import Simulator
 from mock_server.clocks.base import ScaledClock
 from mock_server.clocks.virtual import VirtualClock
+from mock_server.run import start, watchdog
+from mock_server.run.link_server import LinkServer
 from mock_server.run.start import PendingSimulator, run, running
 from mock_server.transport.header import HEADER
+from mock_server.transport.wsgi_call import HOSTS
 
 START = 1_600_000_000.0
 
 
 class Tiny:
-    """A service of two pages that notes who called, and when."""
+    """A service of a few pages that notes who called, and when."""
 
     def __init__(self, clock: Any = None) -> None:
         self.clock = clock or VirtualClock(START)
@@ -46,9 +52,13 @@ class Tiny:
 
 
 PREAMBLE = """
-import os, sys, time, requests
+import os, sys, time
 def call(who):
+    import requests  # takes long, and not every program calls
     return requests.post("https://www.swift.ac.uk/call", json={"who": str(who)}).json()["calls"]
+def note(what, file=__file__ + ".notes"):  # for programs that need not call: at what time they come to a line
+    with open(file, "a") as notes:
+        notes.write(f"{time.time() - 1_600_000_000:g} {what}\\n")
 def compute(seconds):  # real time, in which simulated time stands still
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
@@ -62,6 +72,10 @@ def program(tmp_path: Any, text: str, name: str = "program.py") -> list[str]:
     return [sys.executable, str(path)]
 
 
+def notes(tmp_path: Path, name: str = "program.py") -> list[str]:
+    return tmp_path.joinpath(f"{name}.notes").read_text().splitlines()
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -70,7 +84,7 @@ def alive(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], patience: float = 30.0) -> None:
-    """Look again and again: what is waited for is the machine, not the service."""
+    """Look again and again: this waits for the machine, not for the service."""
     pause, until = threading.Event(), time.monotonic() + patience
     while not condition():
         assert time.monotonic() < until, f"it did not happen within {patience} s"
@@ -82,23 +96,79 @@ def tiny():
     return Tiny()
 
 
+STORY = """
+    import datetime, json, socket, urllib.request
+    import requests
+    found = {"sitecustomize": MARK, "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0}
+    for _ in range(2):
+        call(time.time())
+        time.sleep(3600)
+    found["date"] = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    requests.get("https://www.swift.ac.uk/slow")
+    call("after the delay")
+    try:
+        requests.get("https://www.swift.ac.uk/slow", timeout=30)
+    except requests.ReadTimeout:
+        call("after the timeout")
+    urllib.request.urlopen("https://www.swift.ac.uk/call", data=b'{"who": "urllib"}').read()
+    attempts = {
+        "requests": lambda: requests.get("https://example.org/"),
+        "urllib": lambda: urllib.request.urlopen("http://example.org/"),
+        "connect": lambda: socket.create_connection(("192.0.2.1", 80)),
+        "send": lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 53)),
+        "bug": lambda: requests.get("https://www.swift.ac.uk/bug"),
+    }
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+        except Exception as error:
+            found[name] = str(error)
+    server = socket.create_server(("127.0.0.1", 0))
+    socket.create_connection(("localhost", server.getsockname()[1])).close()
+    found["within the machine"] = "open"
+    json.dump(found, open(sys.argv[1], "w"))
+"""
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    """One program that does much, with what it found and how it was seen."""
+    tiny, folder = Tiny(), tmp_path_factory.mktemp("story")
+    tiny.app.config["PROPAGATE_EXCEPTIONS"] = True
+    (folder / "sitecustomize.py").write_text("import builtins; builtins.MARK = 'mine'")
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    assert run(tiny, [*program(folder, STORY), str(folder / "found.json")], env=env) == 0
+    return SimpleNamespace(calls=tiny.calls, where=tiny.where, found=json.loads((folder / "found.json").read_text()))
+
+
 class TestOneProgram:
-    def test_is_answered_and_sleeps_in_simulated_time(self, tiny, tmp_path, capfd):
-        text = """
-            import datetime
-            for _ in range(3):
-                call(time.time())
-                time.sleep(3600)
-            print(datetime.datetime.now(datetime.timezone.utc).isoformat())
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(0, str(START)), (3600, str(START + 3600)), (7200, str(START + 7200))]
-        assert "2020-09-13T15:26:40+00:00" in capfd.readouterr().out
+    def test_is_answered_and_sleeps_in_simulated_time(self, story):
+        assert story.calls[:2] == [(0, str(START)), (3600, str(START + 3600))]
+        assert story.found["date"] == "2020-09-13T14:26:40+00:00"
+
+    def test_meets_delays_in_simulated_time(self, story):
+        assert story.calls[2:4] == [(7300, "after the delay"), (7330, "after the timeout")]
+
+    def test_that_uses_urllib_is_answered_too(self, story):
+        assert story.calls[4:] == [(7330, "urllib")]
+
+    def test_is_known_by_the_line_that_called(self, story):
+        assert story.where[0] == ("program.py:5", 0)
+
+    def test_keeps_a_sitecustomize_of_its_own(self, story):
+        assert story.found["sitecustomize"] == "mine"
+
+    @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors are chosen on Linux only")
+    def test_may_run_on_every_processor(self, story):
+        assert story.found["processors"] == len(os.sched_getaffinity(0))
+
+    def test_sees_a_bug_of_the_simulator_as_such(self, story):
+        assert "ZeroDivisionError: a bug" in story.found["bug"]
 
     @pytest.mark.parametrize(("ending", "code"), [("sys.exit(3)", 3), ("1/0", 1), ("os.kill(os.getpid(), 9)", 137)])
-    def test_ends_with_its_own_exit_code(self, tiny, tmp_path, ending, code, capfd):
-        assert run(tiny, program(tmp_path, f"call('before')\n{ending}")) == code
-        assert tiny.calls == [(0, "before")]
+    def test_ends_with_its_own_exit_code(self, tiny, tmp_path, ending, code):
+        assert run(tiny, program(tmp_path, f"note('before')\n{ending}")) == code
+        assert notes(tmp_path) == ["0 before"]
 
     def test_may_ask_before_the_simulator_is_there(self, tiny, tmp_path):
         text = """
@@ -114,22 +184,20 @@ class TestOneProgram:
             assert programs.wait() == 0
         assert tiny.calls == [(0, "early")]
 
-    def test_is_ended_if_the_simulator_never_comes(self, tiny, tmp_path):
+    def test_is_ended_if_the_simulator_never_comes_as_soon_as_it_can_be(self, tiny, tmp_path, monkeypatch):
+        monkeypatch.setattr(start, "GRACE_S", 600)
+        asked = threading.Event()
+
+        class NeverThere(PendingSimulator):
+            def app(self, environ: Any, start_response: Any) -> Any:
+                asked.set()
+                return super().app(environ, start_response)
+
         pid = tmp_path / "pid"
         command = program(tmp_path, "open(sys.argv[1], 'w').write(str(os.getpid()))\ncall('early')")
-        with running(PendingSimulator(tiny.clock), [*command, str(pid)]):
-            wait_until(lambda: pid.exists() and bool(pid.read_text()))
-        wait_until(lambda: not alive(int(pid.read_text())))
-
-    @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors are chosen on Linux only")
-    def test_may_run_where_it_likes_between_calls(self, tiny, tmp_path):
-        text = """
-            for _ in range(3):
-                call(len(os.sched_getaffinity(0)))
-                time.sleep(60)
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert {who for _, who in tiny.calls} == {str(len(os.sched_getaffinity(0)))}
+        with running(NeverThere(tiny.clock), [*command, str(pid)]):
+            assert asked.wait(30)
+        assert not alive(int(pid.read_text()))
 
     def test_that_is_not_python_runs_too(self, tiny):
         assert run(tiny, ["sh", "-c", "exit 7"]) == 7
@@ -143,29 +211,7 @@ class TestOneProgram:
         path.write_text("not a program")
         assert run(tiny, [str(path)]) == 126
 
-    def test_tells_which_line_called(self, tiny, tmp_path):
-        run(tiny, program(tmp_path, "call(1)"))
-        assert tiny.where == [("program.py:4", 0)]
-
-    def test_meets_delays_in_simulated_time(self, tiny, tmp_path):
-        text = """
-            requests.get("https://www.swift.ac.uk/slow")
-            call("after the delay")
-            try:
-                requests.get("https://www.swift.ac.uk/slow", timeout=30)
-            except requests.ReadTimeout:
-                call("after the timeout")
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(100, "after the delay"), (130, "after the timeout")]
-
-    def test_keeps_a_sitecustomize_of_its_own(self, tiny, tmp_path):
-        (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.MARK = 'mine'")
-        env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        assert run(tiny, program(tmp_path, "call(MARK)"), env=env) == 0
-        assert tiny.calls == [(0, "mine")]
-
-    def test_whose_python_lacks_xrt_mock_is_told_what_to_install(self, tiny, tmp_path, capfd):
+    def test_whose_python_lacks_xrt_mock_says_what_to_install(self, tiny, tmp_path, capfd):
         (tmp_path / "time_machine.py").write_text("raise ImportError('No module named time_machine')")
         env = {**os.environ, "PYTHONPATH": str(tmp_path)}
         assert run(tiny, program(tmp_path, "call(1)"), env=env) == 125
@@ -177,44 +223,29 @@ class TestOneProgram:
         assert tiny.calls[0][1] == "True"
         assert tiny.calls[0][0] >= 1000
 
-    def test_sees_a_bug_of_the_simulator_as_such(self, tiny, tmp_path, capfd):
-        tiny.app.config["PROPAGATE_EXCEPTIONS"] = True
-        assert run(tiny, program(tmp_path, "requests.get('https://www.swift.ac.uk/bug')")) == 1
-        assert "ZeroDivisionError: a bug" in capfd.readouterr().err
-
 
 class TestTheNetwork:
-    @pytest.mark.parametrize(
-        "attempt",
-        [
-            "requests.get('https://example.org/')",
-            "import urllib.request; urllib.request.urlopen('http://example.org/')",
-            "import socket; socket.create_connection(('192.0.2.1', 80))",
-            "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
-        ],
-    )
-    def test_is_out_of_reach(self, tiny, tmp_path, capfd, attempt):
-        assert run(tiny, program(tmp_path, attempt)) == 1
-        assert "is outside this run" in capfd.readouterr().err
+    @pytest.mark.parametrize("attempt", ["requests", "urllib", "connect", "send"])
+    def test_is_out_of_reach(self, story, attempt):
+        assert "is outside this run" in story.found[attempt]
+
+    def test_within_the_machine_stays_open(self, story):
+        assert story.found["within the machine"] == "open"
 
     def test_does_not_open_for_the_real_service(self, tiny, tmp_path, capfd):
         attempt = "import socket; socket.create_connection(('www.swift.ac.uk', 443))"
         assert run(tiny, program(tmp_path, attempt), allow_net=True) == 1
         assert "www.swift.ac.uk is simulated here" in capfd.readouterr().err
 
-    def test_within_the_machine_stays_open(self, tiny, tmp_path):
-        text = """
-            import socket
-            server = socket.create_server(("127.0.0.1", 0))
-            socket.create_connection(("localhost", server.getsockname()[1])).close()
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
+    def test_does_not_open_for_curl(self, tiny, capfd):
+        assert run(tiny, ["curl", "--silent", "--show-error", "https://example.org/"]) != 0
+        assert "403" in capfd.readouterr().err
 
 
 class TestSeveralAtOnce:
-    def test_threads_share_the_clock(self, tiny, tmp_path):
+    def test_threads_event_loops_and_pools_share_the_clock(self, tiny, tmp_path):
         text = """
-            import threading
+            import asyncio, concurrent.futures, threading
             def worker(nap):
                 for _ in range(2):
                     time.sleep(nap)
@@ -222,81 +253,8 @@ class TestSeveralAtOnce:
             threads = [threading.Thread(target=worker, args=(nap,)) for nap in (10, 4, 4)]
             for thread in threads: thread.start()
             for thread in threads: thread.join()
-            call("end")
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(4, "4"), (4, "4"), (8, "4"), (8, "4"), (10, "10"), (20, "10"), (20, "end")]
+            call("end of the threads")
 
-    def test_a_pool_left_to_the_interpreter_s_exit_is_finished(self, tiny, tmp_path):
-        text = """
-            import concurrent.futures
-            pool = concurrent.futures.ThreadPoolExecutor(2)
-            for n in range(4):
-                pool.submit(lambda: (time.sleep(10), call("done")))
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(10, "done"), (10, "done"), (20, "done"), (20, "done")]
-
-    def test_forked_processes_share_the_clock(self, tiny, tmp_path):
-        text = """
-            import multiprocessing
-            def worker(nap):
-                for _ in range(2):
-                    time.sleep(nap)
-                    call(nap)
-            context = multiprocessing.get_context("fork")
-            processes = [context.Process(target=worker, args=(nap,)) for nap in (10, 4)]
-            for process in processes: process.start()
-            for process in processes: process.join()
-            call("end")
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(4, "4"), (8, "4"), (10, "10"), (20, "10"), (20, "end")]
-
-    def test_a_child_and_its_child_are_waited_for(self, tiny, tmp_path):
-        inner = program(tmp_path, "time.sleep(50); call('inner')", "inner.py")
-        middle = program(
-            tmp_path, f"import subprocess; subprocess.run({inner!r}, check=True); call('middle')", "middle.py"
-        )
-        text = f"import subprocess; subprocess.run({middle!r}, check=True); call('outer')"
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(50, "inner"), (50, "middle"), (50, "outer")]
-
-    @pytest.mark.parametrize(
-        "how", ["subprocess.Popen([sys.executable, *word])", "subprocess.Popen([word[0]], env={})"]
-    )
-    def test_children_start_at_the_time_they_are_started(self, tiny, tmp_path, how):
-        child = tmp_path / "child.py"
-        child.write_text(f"#!{sys.executable}\n{PREAMBLE}\ncall('start'); time.sleep(50); call('end')\n")
-        child.chmod(0o755)
-        text = f"""
-            import subprocess
-            word = [{str(child)!r}]
-            children = [{how} for _ in range(2)]
-            time.sleep(1000)
-            call("parent")
-            assert [child.wait() for child in children] == [0, 0]
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(0, "start"), (0, "start"), (50, "end"), (50, "end"), (1000, "parent")]
-
-    def test_a_pool_of_processes_takes_its_time(self, tiny, tmp_path):
-        text = """
-            import multiprocessing
-            def work(n):
-                time.sleep(10)
-                call("work")
-                return n
-            with multiprocessing.Pool(2) as pool:
-                assert pool.map(work, range(4), chunksize=1) == [0, 1, 2, 3]
-            call("end")
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(10, "work"), (10, "work"), (20, "work"), (20, "work"), (20, "end")]
-
-    def test_an_event_loop_sleeps_on_the_shared_clock(self, tiny, tmp_path):
-        text = """
-            import asyncio
             async def job(nap):
                 for _ in range(2):
                     await asyncio.sleep(nap)
@@ -304,75 +262,114 @@ class TestSeveralAtOnce:
             async def main():
                 await asyncio.gather(job(10), job(4))
             asyncio.run(main())
+
+            pool = concurrent.futures.ThreadPoolExecutor(2)  # left to the interpreter's exit
+            for n in range(4):
+                pool.submit(lambda: (time.sleep(10), call("done")))
         """
         assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(4, "4"), (8, "4"), (10, "10"), (20, "10")]
+        threads = [(4, "4"), (4, "4"), (8, "4"), (8, "4"), (10, "10"), (20, "10"), (20, "end of the threads")]
+        loop = [(24, "4"), (28, "4"), (30, "10"), (40, "10")]
+        pool = [(50, "done"), (50, "done"), (60, "done"), (60, "done")]
+        assert tiny.calls == threads + loop + pool
 
-    def test_spawned_processes_share_the_clock(self, tiny, tmp_path):
+    def test_forked_and_spawned_processes_share_the_clock(self, tiny, tmp_path):
         text = """
             import multiprocessing
             def worker(nap):
-                time.sleep(nap)
-                call(nap)
+                for _ in range(2):
+                    time.sleep(nap)
+                    note(nap)
+            def work(n):
+                time.sleep(10)
+                call("work")
+                return n
             if __name__ == "__main__":
-                context = multiprocessing.get_context("spawn")
-                processes = [context.Process(target=worker, args=(nap,)) for nap in (10, 4)]
-                for process in processes: process.start()
-                time.sleep(7)
-                call("main")
-                for process in processes: process.join()
+                import requests
+                for method in ("fork", "spawn"):
+                    context = multiprocessing.get_context(method)
+                    processes = [context.Process(target=worker, args=(nap,)) for nap in (10, 4)]
+                    for process in processes: process.start()
+                    time.sleep(7)
+                    note("parent")
+                    for process in processes: process.join()
+                    note(method)
+                with multiprocessing.Pool(2) as pool:
+                    assert pool.map(work, range(4), chunksize=1) == [0, 1, 2, 3]
                 call("end")
         """
         assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(4, "4"), (7, "main"), (10, "10"), (10, "end")]
+        forked = ["4 4", "7 parent", "8 4", "10 10", "20 10", "20 fork"]
+        spawned = ["24 4", "27 parent", "28 4", "30 10", "40 10", "40 spawn"]
+        assert notes(tmp_path) == forked + spawned
+        assert tiny.calls == [(50, "work"), (50, "work"), (60, "work"), (60, "work"), (60, "end")]
 
-    def test_who_waits_for_a_child_goes_on_when_it_ends(self, tiny, tmp_path):
-        child = program(tmp_path, "time.sleep(50)", "child.py")
+    def test_a_parent_goes_on_when_its_child_ends(self, tiny, tmp_path):
+        inner = program(tmp_path, "time.sleep(50); note('inner')", "inner.py")
+        middle = program(
+            tmp_path, f"import subprocess; subprocess.run({inner!r}, check=True); note('middle')", "middle.py"
+        )
         text = f"""
             import subprocess, threading
             threading.Thread(target=time.sleep, args=(51,)).start()
-            subprocess.run({child!r}, check=True)
-            call("after the child")
+            subprocess.run({middle!r}, check=True)
+            note("outer")
         """
         assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(50, "after the child")]
+        assert [notes(tmp_path, f"{name}.py") for name in ("inner", "middle", "program")] == [
+            ["50 inner"],
+            ["50 middle"],
+            ["50 outer"],
+        ]
+
+    def test_children_start_at_the_time_they_are_started(self, tiny, tmp_path):
+        child = tmp_path / "child.py"
+        child.write_text(f"#!{sys.executable}\n{PREAMBLE}\nnote('start'); time.sleep(50); note('end')\n")
+        child.chmod(0o755)
+        text = f"""
+            import subprocess
+            path = {str(child)!r}
+            children = [subprocess.Popen([sys.executable, path]), subprocess.Popen([path], env={{}})]
+            time.sleep(1000)
+            note("parent")
+            assert [child.wait() for child in children] == [0, 0]
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert notes(tmp_path, "child.py") == ["0 start", "0 start", "50 end", "50 end"]
+        assert notes(tmp_path) == ["1000 parent"]
 
     def test_a_shell_script_may_run_several_programs(self, tiny, tmp_path):
-        first = program(tmp_path, "time.sleep(5); call('first')", "first.py")
-        second = program(tmp_path, "time.sleep(5); call('second')", "second.py")
+        first = program(tmp_path, "time.sleep(5); note('first')", "first.py")
+        second = program(tmp_path, "time.sleep(5); note('second')", "second.py")
         assert run(tiny, ["sh", "-c", f"{' '.join(first)} && {' '.join(second)}"]) == 0
-        assert tiny.calls == [(5, "first"), (10, "second")]
+        assert (notes(tmp_path, "first.py"), notes(tmp_path, "second.py")) == (["5 first"], ["10 second"])
 
-    def test_one_that_waits_for_a_socket_holds_nobody_up(self, tiny, tmp_path, capfd):
+    def test_time_does_not_wait_for_one_that_waits_for_a_socket(self, tiny, tmp_path, capfd, monkeypatch):
+        monkeypatch.setattr(watchdog, "IDLE_S", 0.3)
         text = """
             import socket, threading
             one, other = socket.socketpair()
             def nap():
                 time.sleep(600)
-                call("slept")
+                note("slept")
                 other.send(b"x")
             threading.Thread(target=nap).start()
             one.recv(1)
-            call("received")
+            time.sleep(1)
+            note("received")
         """
         assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(600, "slept"), (600, "received")]
+        assert notes(tmp_path) == ["600 slept", "601 received"]
         assert "program 0 waits for something other than simulated time" in capfd.readouterr().err
 
-    def test_copies_go_in_the_order_of_their_numbers(self, tiny, tmp_path):
+    def test_copies_call_in_the_order_of_their_numbers_with_a_user_each(self, tiny, tmp_path):
         text = """
+            import requests
             for _ in range(2):
                 call("")
+                answer = requests.post("https://www.swift.ac.uk/user", json={"UserID": "me@x.org"})
+                assert answer.json()["ERROR"] == "The user me@x.org is unknown", answer.text
                 time.sleep(30)
-        """
-        assert run(tiny, program(tmp_path, text), copies=4) == 0
-        assert [copy for _, copy in tiny.where] == [0, 1, 2, 3, 0, 1, 2, 3]
-        assert [at for at, _ in tiny.calls] == [0] * 4 + [30] * 4
-
-    def test_copies_have_a_user_each(self, tiny, tmp_path):
-        text = """
-            answer = requests.post("https://www.swift.ac.uk/user", json={"UserID": "me@x.org"})
-            assert answer.json()["ERROR"] == "The user me@x.org is unknown", answer.text
         """
         users = []
 
@@ -382,10 +379,13 @@ class TestSeveralAtOnce:
 
         tiny.app.add_url_rule("/user", view_func=user, methods=["POST"])
         assert run(tiny, program(tmp_path, text), copies=3) == 0
-        assert users == ["me@x.org", "me+1@x.org", "me+2@x.org"]
+        assert [copy for _, copy in tiny.where] == [0, 1, 2, 0, 1, 2]
+        assert [at for at, _ in tiny.calls] == [0] * 3 + [30] * 3
+        assert users == ["me@x.org", "me+1@x.org", "me+2@x.org"] * 2
 
-    def test_copies_of_a_throttled_program_give_the_same_story_every_time(self, tmp_path):
+    def test_copies_of_a_throttled_program_have_the_same_story_every_time(self, tmp_path):
         text = """
+            import requests
             def ask(operation, **body):
                 url = f"https://www.swift.ac.uk/user_objects/{operation}.php"
                 return requests.post(url, json={"UserID": "me@example.org", **body}).json()
@@ -396,50 +396,38 @@ class TestSeveralAtOnce:
                 assert answer["OK"] == 1, answer
         """
 
-        def story() -> tuple[str, dict[str, Any]]:
+        def throttled() -> tuple[str, dict[str, Any]]:
             with Simulator() as simulator:
-                assert run(simulator, program(tmp_path, text), copies=6) == 0
+                assert run(simulator, program(tmp_path, text), copies=3) == 0
                 return str(simulator.journal), simulator.report()
 
-        first = story()
-        assert first[1]["jobs"]["submitted"] == 12
-        assert first == story() == story()
+        first = throttled()
+        assert first[1]["jobs"]["submitted"] == 6
+        assert first == throttled()
 
-    def test_one_that_is_killed_holds_nobody_up(self, tiny, tmp_path, capfd):
+    def test_time_does_not_wait_for_one_that_was_killed(self, tiny, tmp_path):
         text = """
             if os.environ["XRT_MOCK_PARTICIPANT"] == "1":
                 os.kill(os.getpid(), 9)
             time.sleep(30)
-            call("")
+            note("")
         """
         assert run(tiny, program(tmp_path, text), copies=3) == 137
-        assert [at for at, _ in tiny.calls] == [30, 30]
+        assert notes(tmp_path) == ["30 ", "30 "]
 
 
-class TestOtherPrograms:
-    def test_a_shell_script_calls_with_curl_and_sleeps_in_simulated_time(self, tiny, capfd):
-        script = """
-            set -e
-            for n in 1 2 3; do
-                curl --silent --fail --data "{\\"who\\": \\"curl $n\\"}" https://www.swift.ac.uk/call
-                sleep 1m 30
-            done
-        """
-        assert run(tiny, ["sh", "-c", script]) == 0
-        assert tiny.calls == [(0, "curl 1"), (90, "curl 2"), (180, "curl 3")]
-        assert '{"OK":1,"calls":3}' in capfd.readouterr().out
-
-    def test_a_program_that_knows_urllib_alone_is_answered_too(self, tiny, tmp_path):
-        text = """
-            import urllib.request
-            urllib.request.urlopen("https://www.swift.ac.uk/call", data=b'{"who": "urllib"}').read()
-        """
-        assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(0, "urllib")]
-
-    def test_curl_does_not_get_out_either(self, tiny, capfd):
-        assert run(tiny, ["curl", "--silent", "--show-error", "https://example.org/"]) != 0
-        assert "403" in capfd.readouterr().err
+def test_a_shell_script_calls_with_curl_and_sleeps_in_simulated_time(tiny, capfd):
+    script = """
+        set -e
+        for n in 1 2; do
+            curl --silent --fail --data "{\\"who\\": \\"curl $n\\"}" https://www.swift.ac.uk/call
+            sleep 1m 30
+        done
+    """
+    assert run(tiny, ["sh", "-c", script]) == 0
+    assert tiny.calls == [(0, "curl 1"), (90, "curl 2")]
+    assert tiny.clock.now() == START + 180
+    assert '{"OK":1,"calls":2}' in capfd.readouterr().out
 
 
 class TestTheEnd:
@@ -451,42 +439,51 @@ class TestTheEnd:
         signal.signal(signal.SIGINT, before)
 
     def test_leaves_no_process_behind(self, tiny, tmp_path):
-        note = tmp_path / "pid"
-        text = f"open({str(note)!r}, 'w').write(str(os.getpid())); import signal; signal.pause()"
+        pid_file = tmp_path / "pid"
+        text = f"open({str(pid_file)!r}, 'w').write(str(os.getpid())); import signal; signal.pause()"
         child = program(tmp_path, text, "child.py")
         text = f"""
             import select, subprocess
             subprocess.Popen({child!r})
-            while not (os.path.exists({str(note)!r}) and open({str(note)!r}).read()):
+            while not (os.path.exists({str(pid_file)!r}) and open({str(pid_file)!r}).read()):
                 select.select([], [], [], 0.01)
             os._exit(0)
         """
         assert run(tiny, program(tmp_path, text)) == 0
-        wait_until(lambda: not alive(int(note.read_text())))
+        wait_until(lambda: not alive(int(pid_file.read_text())))
+
+    def test_does_not_wait_for_a_stranger_on_the_link(self, tiny):
+        server = LinkServer(tiny.app, tiny.clock, HOSTS)
+        stranger = Client(server.address)  # without the key: it is waited for by the thread that accepts
+        closing = threading.Thread(target=server.close, daemon=True)
+        closing.start()
+        closing.join(30)
+        assert not closing.is_alive()
+        stranger.close()
 
     def test_a_signal_is_passed_on(self, tiny, tmp_path):
         text = """
             import signal, select
             def stop(*_):
-                call("told to stop")
+                call("asked to stop")
                 sys.exit(5)
             signal.signal(signal.SIGTERM, stop)
             call("ready")
             select.select([], [], [])
         """
 
-        def tell() -> None:
+        def stop() -> None:
             wait_until(lambda: bool(tiny.calls))
             os.kill(os.getpid(), signal.SIGTERM)
 
-        threading.Thread(target=tell, daemon=True).start()
+        threading.Thread(target=stop, daemon=True).start()
         assert run(tiny, program(tmp_path, text)) == 5
-        assert tiny.calls == [(0, "ready"), (0, "told to stop")]
+        assert tiny.calls == [(0, "ready"), (0, "asked to stop")]
 
     def test_ctrl_c_during_a_sleep_lets_the_program_clean_up(self, tiny, tmp_path):
         text = """
             import threading
-            def hold():  # keeps time still: a thread that computes is not excused, as one in a socket is
+            def hold():  # keeps time still: the watchdog lets a thread that computes go on
                 compute(25)
             threading.Thread(target=hold, daemon=True).start()
             try:
@@ -497,11 +494,11 @@ class TestTheEnd:
                 sys.exit(6)
         """
 
-        def tell() -> None:
+        def press() -> None:
             wait_until(lambda: bool(tiny.calls))
             os.kill(os.getpid(), signal.SIGINT)
 
-        threading.Thread(target=tell, daemon=True).start()
+        threading.Thread(target=press, daemon=True).start()
         assert run(tiny, program(tmp_path, text)) == 6
         assert tiny.calls == [(0, "ready"), (0, "clean up")]
 
@@ -510,7 +507,7 @@ class TestTheEnd:
         text = """
             import signal, threading
             def press():
-                compute(0.5)
+                compute(0.3)
                 signal.pthread_kill(threading.get_ident(), signal.SIGINT)
                 compute(25)
                 os._exit(7)  # the signal was not seen
@@ -526,7 +523,7 @@ class TestTheEnd:
         text = """
             import asyncio, signal, threading
             def press():
-                compute(0.5)
+                compute(0.3)
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
             async def main():
                 called = asyncio.Event()
@@ -534,23 +531,21 @@ class TestTheEnd:
                 threading.Thread(target=press, daemon=True).start()
                 time.sleep(60)  # blocks the loop, as careless programs do
                 await asyncio.wait_for(called.wait(), 60)
-                call("called")
+                note("called")
             asyncio.run(main())
         """
         assert run(tiny, program(tmp_path, text)) == 0
-        assert tiny.calls == [(60, "called")]
+        assert notes(tmp_path) == ["60 called"]
 
 
-class TestNotebooks:
-    def test_a_notebook_is_executed_in_simulated_time(self, tmp_path):
-        cells = [
-            "import time, requests\nbegan = time.time()",
-            "def call():\n    requests.post('https://www.swift.ac.uk/call', json={'who': 'cell'})",
-            "for _ in range(3):\n    call()\n    time.sleep(3600)",
-            "assert round(time.time() - began) == 3 * 3600, time.time() - began",
-        ]
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        nbformat.write(notebook, tmp_path / "campaign.ipynb")
-        tiny = Tiny()
-        assert run(tiny, [sys.executable, "-m", "jupyter", "execute", str(tmp_path / "campaign.ipynb")]) == 0
-        assert [(round(at), who) for at, who in tiny.calls] == [(0, "cell"), (3600, "cell"), (7200, "cell")]
+def test_a_notebook_is_executed_in_simulated_time(tiny, tmp_path):
+    cells = [
+        "import time, requests\nbegan = time.time()",
+        "def call():\n    requests.post('https://www.swift.ac.uk/call', json={'who': 'cell'})",
+        "for _ in range(3):\n    call()\n    time.sleep(3600)",
+        "assert round(time.time() - began) == 3 * 3600, time.time() - began",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(notebook, tmp_path / "campaign.ipynb")
+    assert run(tiny, [sys.executable, "-m", "jupyter", "execute", str(tmp_path / "campaign.ipynb")]) == 0
+    assert [(round(at), who) for at, who in tiny.calls] == [(0, "cell"), (3600, "cell"), (7200, "cell")]

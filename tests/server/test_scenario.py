@@ -198,7 +198,7 @@ SCENARIOS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SCENARIOS, st.integers(0, 20000), st.integers(0, 10**6))
 def test_slots_do_not_change_before_the_announced_moment(scenario, after, millionths):
     now = START + after
@@ -243,7 +243,7 @@ def test_a_job_that_never_ends_never_expires():
     assert retained(7, (1, 2)).expires_at(math.inf) == math.inf
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 20),
     st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20)), max_size=4),

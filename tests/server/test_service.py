@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server import Simulator
+from mock_server.clocks.virtual import VirtualClock
 from mock_server.core.errors import JobRefused, LimitReached, NotResolved, ParametersRefused, Refusal, UserRefused
 from mock_server.core.faults import Fault
 from mock_server.core.model import CancelCode, Product, StatusCode
 from mock_server.scenario.files import load_scenario
+from mock_server.service.results import Contents
 
 from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
 from .racing import race
@@ -155,6 +157,66 @@ def test_what_one_process_changes_the_other_notices_at_once(make_sim, tmp_path):
     one.controls.reset()
     one.change({"limits.active_jobs": 7})
     assert other.jobs.epoch()["limits.active_jobs"] == 7
+
+
+# one moment for each call ----------------------------------------------------------------------------------------
+
+
+class CountingClock(VirtualClock):
+    """Counts how often it is read."""
+
+    readings = 0
+
+    def now(self) -> float:
+        self.readings += 1
+        return super().now()
+
+
+READING_CALLS = [
+    lambda sim, moment: sim.jobs.count(ME, moment),
+    lambda sim, moment: sim.jobs.list_jobs(ME, moment),
+    lambda sim, moment: sim.jobs.status(ME, 1, ["image"], ["image"], moment),
+    lambda sim, moment: sim.jobs.page(1, moment),
+    lambda sim, moment: Contents(sim.jobs).pictures(1, moment),
+]
+
+
+@pytest.mark.parametrize("call", READING_CALLS)
+def test_a_call_reads_the_clock_once(make_sim, call):
+    clock = CountingClock(CALM.start)
+    sim = make_sim(clock=clock)
+    submit(sim)
+    clock.readings = 0
+    call(sim, sim.jobs.begin())
+    assert clock.readings == 1
+    call(sim, None)
+    assert clock.readings == 2
+
+
+@pytest.mark.parametrize("db", ["sqlite://", "sqlite:///{dir}/jobs.sqlite"])
+def test_a_call_answers_for_the_moment_at_which_it_began(make_sim, tmp_path, db):
+    sim = make_sim(db=db.format(dir=tmp_path), settings=EXACT)
+    submit(sim)
+    sim.clock.advance(10)
+    moment = sim.jobs.begin()
+    sim.change({"retention.days": 0})
+    sim.clock.advance(DAY)
+    assert moment.now == CALM.start + 10
+    assert moment.epoch["retention.days"] == 7
+    assert [sim.jobs.count(ME, moment), sim.jobs.count(ME)] == [1, 0]
+    assert [sim.jobs.list_jobs(ME, at)[0].has_products for at in (moment, None)] == [True, False]
+    assert [sim.jobs.page(1, at).expired for at in (moment, None)] == [False, True]
+    statuses = [sim.jobs.status(ME, 1, ["image"], (), at)["image"].code for at in (moment, None)]
+    assert statuses == [StatusCode.RUNNING, StatusCode.COMPLETE]
+
+
+def test_a_count_on_a_database_file_takes_two_statements(make_sim, tmp_path):
+    sim = make_sim(db=f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    statements: list[str] = []
+    with sim.store.reading() as facts:
+        facts.connection.set_trace_callback(statements.append)
+    sim.jobs.count(ME, sim.jobs.begin())
+    assert len(statements) == 2, statements
 
 
 # users and owners ------------------------------------------------------------------------------------------------
@@ -380,6 +442,37 @@ def test_more_slots_let_the_queue_start_at_once_and_fewer_hold_it_up(make_sim):
     sim.change({"queue.slots": 0})
     sim.clock.advance(DAY)
     assert [code(sim, n) for n in (first, second)] == [StatusCode.COMPLETE, StatusCode.QUEUED]
+
+
+def test_a_change_of_the_slots_that_fails_changes_nothing(make_sim, monkeypatch):
+    sim = make_sim()
+    submit(sim)
+    before = sim.controls.scenario()
+    monkeypatch.setattr("mock_server.core.queue.replan", lambda *_args, **_options: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        sim.change({"queue.slots": 1})
+    assert sim.controls.scenario() == before
+
+
+def test_the_next_change_is_the_next_status_of_any_job(make_sim):
+    sim = make_sim(settings=EXACT)
+    assert sim.controls.next_change() is None
+    submit(sim)
+    submit(sim, UserID=NOBODY_ELSE)
+    seen = []
+    while (moment := sim.controls.next_change()) is not None:
+        sim.clock.advance(moment - sim.clock.now())
+        seen.append(moment - CALM.start)
+    assert seen == [5, 5 + IMAGE_S]
+
+
+def test_the_operator_sees_all_users(sim):
+    sim.jobs.register(NOBODY_ELSE)
+    sim.controls.add_user(ME)
+    assert [(user.address, user.confirmed_at) for user in sim.controls.users()] == [
+        (ME, sim.clock.now()),
+        (NOBODY_ELSE, None),
+    ]
 
 
 def test_no_job_is_lost_in_an_outage_and_none_starts(make_sim):

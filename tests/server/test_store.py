@@ -81,7 +81,21 @@ def test_parameters_keep_their_order_and_types(store):
     parameters: dict[str, Any] = {"b": "1", "a": 1, "c": 1.0, "d": [1, "2"], "e": {"z": 1, "y": None}}
     add(store, job(1, **parameters))
     with store.reading() as facts:
-        assert json.dumps(facts.job(1).parameters) == json.dumps(parameters)
+        assert json.dumps(dict(facts.job(1).parameters)) == json.dumps(parameters)
+
+
+def test_a_job_that_simulators_share_cannot_be_changed():
+    found: list[Any] = []
+    for _ in range(2):
+        store = Store()
+        add(store, job(1, a=1))
+        with store.reading() as facts:
+            found.append(facts.job(1))
+        store.close()
+    with pytest.raises(TypeError):
+        found[0].parameters["a"] = 2
+    assert found[0] is found[1]
+    assert found[1] == job(1, a=1)
 
 
 def test_a_saved_plan_takes_the_place_of_the_old_one(store):

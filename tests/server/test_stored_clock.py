@@ -120,6 +120,7 @@ def test_a_sleeper_never_takes_the_time_of_another_process_back(db, monkeypatch)
             set_clock(now)
 
         monkeypatch.setattr(one.store, "set_clock", set_late)
+        assert isinstance(one.clock, StoredVirtualClock)
         one.clock.join((0,))
         one.clock.attach((0,))
         one.clock.sleep(60)
@@ -151,11 +152,11 @@ def test_comments_of_a_scenario_may_change(db, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"scenario": "flaky"}, "plays the scenario 'calm': leave --scenario and --seed out"),
-        ({"scenario": "calm", "seed": 5}, "plays the seed 1: leave"),
-        ({"seed": 5}, "plays the seed 1: leave"),
-        ({"settings": {"queue.slots": 1}}, "plays other settings of 'calm'"),
-        ({"scenario": replace(CALM, text="seed = 1\n[sky]\n")}, "plays other text of 'calm'"),
+        ({"scenario": "flaky"}, "holds the scenario 'calm': leave --scenario and --seed out"),
+        ({"scenario": "calm", "seed": 5}, "holds the seed 1: leave"),
+        ({"seed": 5}, "holds the seed 1: leave"),
+        ({"settings": {"queue.slots": 1}}, "holds other settings of 'calm'"),
+        ({"scenario": replace(CALM, text="seed = 1\n[sky]\n")}, "holds another text of 'calm'"),
     ],
 )
 def test_another_scenario_than_the_one_played_is_refused(db, options, words):

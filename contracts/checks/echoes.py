@@ -1,0 +1,95 @@
+"""Rules about jobPars, in which a submission's answer echoes its request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import documents
+from ..protocol import OFFICIAL_CLIENT, PRODUCTS, RESOLVING, asked_products, flagged_products
+from .registry import rule
+from .requests import concerns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..harness import Exchange
+
+_NOT_IN_ECHO = {*RESOLVING, "notify", "outdir"}
+_COMPUTED = {"RA", "Dec", "targ", "Tstart", "dopsf", "grades", "specgrades"}
+"""Parameters whose echo the service may work out itself."""
+
+
+@rule("run_userobject", successes_only=True)
+def given_values_are_echoed(_operation: str, exchange: Exchange) -> Iterator[str]:
+    """The value that the caller gave is in jobPars, unless the service worked it out."""
+    echo = exchange.body.get("jobPars", {})
+    parameters = documents.submission_parameters()
+    for key, value in exchange.request.items():
+        name = parameters.get(key, {}).get("x-spelling-of", key)
+        if name in _COMPUTED | _NOT_IN_ECHO or name not in parameters or value in (None, "", []):
+            continue
+        if "server" in parameters[name]["x-product"] or (name != key and name in exchange.request):
+            continue
+        if name not in echo:
+            yield f"{key} was given as {value!r}, but is not in jobPars"
+        elif not same(value, echo[name]):
+            yield f"{key} was given as {value!r}, but jobPars has {echo[name]!r}"
+
+
+def same(given: Any, echoed: Any) -> bool:
+    """Whether two spellings mean the same value: text and numbers, switches, codes, upper and lower case."""
+    if isinstance(given, bool):
+        given = int(given)
+    if isinstance(given, list) or isinstance(echoed, list):
+        return given == echoed or str(given).casefold() == ",".join(map(str, echoed)).casefold()
+    try:
+        return float(given) == float(echoed)
+    except (TypeError, ValueError):
+        pass
+    one, other = ("".join(c for c in str(v) if c.isalnum()).casefold() for v in (given, echoed))
+    return one == other or one.isdigit() or {"yes": "1", "true": "1", "no": "0", "false": "0"}.get(one) == other
+
+
+@rule("run_userobject", successes_only=True)
+def resolving_switches_are_for_raw_callers(_operation: str, exchange: Exchange) -> Iterator[str]:
+    """getCoords, getTargs and getT0 stay in jobPars for callers without api_name, and are left out for the client."""
+    echo = exchange.body.get("jobPars", {})
+    official = exchange.request.get("api_name") == OFFICIAL_CLIENT
+    for name in RESOLVING:
+        if official and name in echo:
+            yield f"{name} is in jobPars, where the official client reads it as a wish to resolve again"
+        if not official and exchange.request.get(name) in (1, True) and echo.get(name) != 1:
+            yield f"{name} was given by a caller without api_name, but is not in jobPars"
+
+
+@rule("run_userobject", successes_only=True)
+def asked_products_are_in_the_job(_operation: str, exchange: Exchange) -> Iterator[str]:
+    """The flags of jobPars are those of the request; an astrometric position includes the standard one."""
+    wanted, got = asked_products(exchange.request), flagged_products(exchange.body.get("jobPars", {}))
+    if wanted != got:
+        yield f"asked for {sorted(wanted)}, but the job has {sorted(got)}"
+
+
+def other_defaults(exchange: Exchange) -> Iterator[str]:
+    """Yield a sentence for each omitted parameter without its documented default.
+
+    This is not a rule, because defaults may change with time.
+    """
+    echo, request = exchange.body.get("jobPars", {}), exchange.request
+    wanted = asked_products(echo)
+    for name, schema in documents.submission_parameters().items():
+        default = _expected_default(name, schema.get("x-default"), request)
+        if default is None or name in request or name in _NOT_IN_ECHO | _COMPUTED | set(PRODUCTS.values()):
+            continue
+        groups = schema["x-product"]
+        if (set(groups) == {"global"} or concerns(groups, wanted)) and echo.get(name) != default:
+            yield f"{name} was not given: jobPars has {echo.get(name)!r}, documented is {default!r}"
+
+
+def _expected_default(name: str, default: Any, request: Mapping[str, Any]) -> Any:
+    """Return a documented default where it depends on the request."""
+    if name == "hrbin":
+        return 1 if request.get("binMeth") == "time" else 0
+    if name in {"wtpuprate", "pcpuprate"} and str(request.get("sss", 0)) in {"1", "True"}:
+        return None
+    return default
