@@ -25,7 +25,7 @@ _DAY = 86400
 class Known(NamedTuple):
     """A real object.
 
-    `ra`, `dec` [deg, J2000]; `rate` [count/s, 0.3-10 keV] and `t0` [s since 1970-01-01 UTC; bursts] are None if unknown.
+    `ra`, `dec` [deg, J2000]; `rate` [count/s, 0.3-10 keV] and `t0` [s since 1970-01-01 UTC; bursts] or None.
     """
 
     name: str

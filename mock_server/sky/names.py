@@ -250,3 +250,12 @@ def truncations(key: str) -> Iterator[str]:
     """Yield shorter forms of a B1950 name: the declination in degrees for one in tenths (``pks1510-089``: ``-08``)."""
     if match := _TRUNCATED.match(key):
         yield f"{match[1]}{match[2]}"
+
+
+_IN_GALAXY = re.compile(r"^(.+?)(?:ulx|x)(\d{1,3})$")
+
+
+def in_galaxy(key: str) -> tuple[str, int]:
+    """Return galaxy and number of a source such as ``ngc1313x3`` or ``m82ulx1``; an empty name if it is none."""
+    match = _IN_GALAXY.match(key)
+    return (match[1], int(match[2])) if match else ("", 0)

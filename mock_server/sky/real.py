@@ -17,12 +17,13 @@ from ..core.model import Observation, Snapshot
 from ..core.selection import FRAME_S
 from ..core.timescales import DAY, met_from_service, mjd_from_met, service_from_met
 from . import coordinates, drawn, known
+from .known import Known
 from .sources import Plan, Rate, Source, Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .known import Known, Visit
+    from .known import Visit
 
 _ORBIT_S = 5760.0
 _LONGEST_LOOK_S = 1700.0
@@ -83,9 +84,10 @@ _YEAR = re.compile(r"(?:19|20)\d{2}")
 @lru_cache(maxsize=1024)
 def source(seed: int, found: Known) -> Source:
     """Return the source for a real object or burst."""
-    if found.t0 is not None:
+    if found.cls == "grb":
         targets = found.targets or (drawn.cell_target((found.ra, found.dec), seed),)
-        return drawn.burst(seed, found.name, (found.ra, found.dec), targets, round(met_from_service(found.t0), 3))
+        t0 = _drawn_trigger(seed, found.name) if found.t0 is None else found.t0
+        return drawn.burst(seed, found.name, (found.ra, found.dec), targets, round(met_from_service(t0), 3))
     targets = tuple(target.target for target in known.targets_of(found.name))
     return Source(
         name=found.name,
@@ -98,6 +100,38 @@ def source(seed: int, found: Known) -> Source:
         spectrum=_spectrum(seed, found),
         plan=_plan(seed, found, observed=bool(targets)),
     )
+
+
+def source_of_target(seed: int, number: str) -> Source | None:
+    """Return the source that a real target looks at, None if the tables do not have the target."""
+    burst = known.burst_of_target(number)
+    if burst is not None:
+        return source(seed, burst)
+    target = known.target(number)
+    if target is None:
+        return None
+    found = known.find(target.name)
+    if found is None and target.pointing is not None:
+        found = Known(target.name, (), *target.pointing, "xray", None)
+    return None if found is None else source(seed, found)
+
+
+def source_in(seed: int, galaxy: Known, number: int) -> Source | None:
+    """Return a source of a galaxy that no table has: near its centre, drawn."""
+    if galaxy.cls not in ("galaxy", "agn", "ulx"):
+        return None
+    name = f"{galaxy.name} X-{number}"
+    distance = random.uniform(seed, "offset", name, low=0.2, high=2.0) / 60.0
+    angle = random.uniform(seed, "offset angle", name, high=2 * math.pi)
+    position = coordinates.offset((galaxy.ra, galaxy.dec), distance, angle)
+    return source(seed, Known(name, (), round(position[0], 4), round(position[1], 4), "ulx", None))
+
+
+def _drawn_trigger(seed: int, name: str) -> float:
+    """Return a trigger time [s since 1970-01-01 UTC] on the day of a burst's name."""
+    digits = name.removeprefix("GRB ")
+    day = datetime(2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:6]), tzinfo=UTC)
+    return day.timestamp() + random.uniform(seed, "trigger", name, high=DAY)
 
 
 def _plan(seed: int, found: Known, *, observed: bool) -> Plan:
