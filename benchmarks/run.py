@@ -124,8 +124,8 @@ def main() -> None:
             reports.add(report.read_text())
             calls = json.loads(report.read_text())["calls"]
             found["constant"].append(timed(str(constant), json.dumps(calls), saved))
-    told = json.loads(reports.pop())
-    print(f"{options.objects} objects, {told['simulated_s'] / 86400:.1f} simulated days, calls: {calls}")
+    report_of_all = json.loads(reports.pop())
+    print(f"{options.objects} objects, {report_of_all['simulated_s'] / 86400:.1f} simulated days, calls: {calls}")
     seconds = {kind: statistics.median(times) for kind, times in found.items()}
     ratio = statistics.median(a / b for a, b in zip(*found.values(), strict=True))
     print(f"xrt-mock run {seconds['run']:.1f} s, constant answer {seconds['constant']:.1f} s: x{ratio:.2f} (target 2)")

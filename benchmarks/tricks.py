@@ -151,7 +151,7 @@ def body() -> None:
 def one_app() -> None:
     from mock_server.web import app
 
-    app.flask_app = app.flask_app.__wrapped__  # type: ignore[attr-defined]
+    setattr(app, "flask_app", app.flask_app.__wrapped__)
     answer = app.SimulatorApp.__call__
 
     def answer_alone(self, environ, start_response):  # type: ignore[no-untyped-def]
@@ -169,7 +169,7 @@ def one_app() -> None:
 def read_once() -> None:
     from mock_server import pytest_plugin
 
-    pytest_plugin.scenario_named = pytest_plugin.scenario_named.__wrapped__  # type: ignore[attr-defined]
+    setattr(pytest_plugin, "scenario_named", pytest_plugin.scenario_named.__wrapped__)
 
 
 def packet() -> None:
@@ -189,19 +189,19 @@ def freeze() -> None:
 def dates() -> None:
     from mock_server.web import wire
 
-    wire._second_text = wire._second_text.__wrapped__  # type: ignore[attr-defined]
+    setattr(wire, "_second_text", wire._second_text.__wrapped__)
 
 
 def products() -> None:
     from mock_server.web import wire
 
-    wire._held = wire._held.__wrapped__  # type: ignore[attr-defined]
+    setattr(wire, "_held", wire._held.__wrapped__)
 
 
 def versions() -> None:
     from mock_server.web import wire
 
-    wire._version_numbers = wire._version_numbers.__wrapped__  # type: ignore[attr-defined]
+    setattr(wire, "_version_numbers", wire._version_numbers.__wrapped__)
 
 
 class Trick(NamedTuple):

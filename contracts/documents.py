@@ -303,7 +303,7 @@ def _compile(document: str, schema: Mapping[str, Any]) -> jsonschema_rs.Draft202
     """Return the validator of a named schema, or of one without references."""
     if "$ref" in schema:
         schema = {"$ref": f"urn:contracts:{document}{schema['$ref']}"}
-    return jsonschema_rs.Draft202012Validator(schema, registry=_registry())
+    return jsonschema_rs.Draft202012Validator(dict(schema), registry=_registry())
 
 
 @cache

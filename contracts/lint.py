@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import documents
@@ -39,15 +40,14 @@ def _operation_problems(op: documents.Operation) -> Iterator[str]:
         yield f"{op.id} has no evidence: set x-evidence to one of {', '.join(EVIDENCE)}"
     for content in op.request_content().values():
         for name, example in content.get("examples", {}).items():
-            yield from _violation_of(op, name, lambda body=example["value"]: documents.check_request(op.id, body))
+            yield from _violation_of(op, name, partial(documents.check_request, op.id, example["value"]))
     for status, response in op.definition["responses"].items():
         if "$ref" in response or not status.isdigit():
             continue
         for content in response.get("content", {}).values():
             for name, example in content.get("examples", {}).items():
-                yield from _violation_of(
-                    op, name, lambda body=example["value"], s=int(status): documents.check_response(op.id, s, body)
-                )
+                check = partial(documents.check_response, op.id, int(status), example["value"])
+                yield from _violation_of(op, name, check)
         for link in response.get("links", {}).values():
             if link["operationId"] not in documents.operations(op.document):
                 yield f"{op.id} has a link to {link['operationId']}, which is not an operation of {op.document}.yaml"

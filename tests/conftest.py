@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import got_request_exception, request, request_finished
+from hypothesis import HealthCheck, settings
 
 from contracts import documents
 from mock_server.web.app import flask_app
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 # helpers of the tests, too: their assertions are counted
 pytest.register_assert_rewrite(*(f"tests.{path.parent.name}" for path in Path(__file__).parent.glob("*/__init__.py")))
 pytest_plugins = ["tests.tools.asserting", "tests.tools.descriptors", "tests.tools.selecting"]
+
+# the speed of the machine decides nothing
+settings.register_profile("xrt-mock", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+settings.load_profile("xrt-mock")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,6 +58,20 @@ def answers_keep_the_contract(request: pytest.FixtureRequest) -> Iterator[list[s
         yield broken
     if broken:
         pytest.fail("\n".join(broken[:5]), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def libraries() -> None:
+    """Load what cannot be loaded twice: `pytester` forgets modules that were first imported while it was in use."""
+    import swifttools.ukssdc.xrt_prods  # noqa: F401 - numpy, pandas, matplotlib, astropy
+
+    import mock_server.products.builder  # noqa: F401 - scipy, PIL
+
+
+@pytest.fixture
+def pytester(libraries: None, pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return pytest's own fixture."""
+    return pytester
 
 
 def _is_simulator(app: Flask) -> bool:

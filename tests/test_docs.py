@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -12,17 +13,22 @@ import socket
 import subprocess
 import sys
 import tomllib
+import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from matplotlib import pyplot
 
 from mock_server import Simulator
 from mock_server.run.patches.time import SimulatedTime
 from mock_server.scenario.files import scenario_names
+from tests.tools.asserting import no_exception
 
+pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
+HOME = str(Path.home())  # of the caches that matplotlib and others keep: `pytester` hides it
 DOCS = ROOT / "docs"
 RUN_ELSEWHERE = {"client.md": "tests/client/test_page.py"}
 PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
@@ -72,43 +78,59 @@ def test_every_block_is_of_a_kind_that_is_run():
 def test_the_python_of_a_page_runs_from_its_first_block_to_its_last(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scene: dict[str, object] = {"__name__": "page"}
-    with Simulator() as sim, sim.intercept(), SimulatedTime(sim.clock):
+    with no_exception(), Simulator() as sim, sim.intercept(), SimulatedTime(sim.clock):
         for block in blocks(name, "python"):
             exec(compile(block, name, "exec"), scene)
 
 
 @pytest.mark.parametrize("name", with_blocks("console"))
-def test_the_commands_of_a_page_work_with_the_files_of_the_page(name, tmp_path):
-    save_files(name, tmp_path)
-    typed = [line.removeprefix("$ ") for block in blocks(name, "console") for line in block.splitlines()]
-    assert all(line.startswith("$ ") for block in blocks(name, "console") for line in block.splitlines())
-    for command in typed:
-        if command.startswith("pip install"):
-            check_install(shlex.split(command)[2:])
-    run([command for command in typed if not installs(command)], tmp_path)
+def test_the_commands_of_a_page_work_with_the_files_of_the_page(name, pytester):
+    save_files(name, pytester.path)
+    lines = [line for block in blocks(name, "console") for line in block.splitlines()]
+    assert all(line.startswith("$ ") for line in lines)
+    run([line.removeprefix("$ ") for line in lines], pytester)
 
 
-def test_every_scenario_has_a_page_and_the_tests_of_those_pages_pass(tmp_path):
+def test_every_scenario_has_a_page_and_the_tests_of_those_pages_pass(pytester):
     assert [Path(name).stem for name in SCENARIO_PAGES] == scenario_names()
     for name in SCENARIO_PAGES:
         assert len(files(name)) == 1, f"{name} needs one test that tells its story"
         assert f'scenario="{Path(name).stem}"' in files(name)[0].text
-        save_files(name, tmp_path)
-    run([f"pytest -q {' '.join(sorted(file.name for file in tmp_path.iterdir()))}"], tmp_path)
+        save_files(name, pytester.path)
+    run_tests([file.name for file in pytester.path.glob("*.py")], pytester)
 
 
 def test_the_documentation_builds_without_a_warning(tmp_path):
-    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(tmp_path)]
+    # all but the tutorial's cells, which the test below runs: an IPython kernel takes as long as everything else
+    options = ["-W", "--keep-going", "-q", "-b", "html", "-D", "nb_execution_mode=off"]
+    build = [sys.executable, "-m", "sphinx", *options, str(DOCS), str(tmp_path)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"pip install 'xrt-mock[docs]', or mend:\n{done.stderr}"
-    tutorial = (tmp_path / "tutorial.html").read_text(encoding="utf-8")
-    assert tutorial.count("<img alt=") == 2, "the light curve and the image of the tutorial are not shown"
+    assert done.returncode == 0, f"the documentation does not build (pip install --group docs):\n{done.stderr}"
+
+
+def notebook_cells(kind: str) -> list[dict[str, Any]]:
+    cells = json.loads((DOCS / "tutorial.ipynb").read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in cells if cell["cell_type"] == kind]
 
 
 def test_the_notebook_is_kept_without_results():
     """The build runs it; what is kept would sooner or later be something else."""
-    cells = json.loads((DOCS / "tutorial.ipynb").read_text(encoding="utf-8"))["cells"]
-    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in notebook_cells("code"))
+
+
+def test_the_cells_of_the_notebook_run_and_draw_two_pictures(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scene: dict[str, object] = {}
+    try:
+        for number, cell in enumerate(notebook_cells("code"), 1):
+            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), scene)
+        assert len(pyplot.get_fignums()) == 2
+    finally:
+        pyplot.close("all")
+        stack = scene["stack"]
+        assert isinstance(stack, contextlib.ExitStack)
+        stack.close()
+    assert "jobs" in capsys.readouterr().out
 
 
 def save_files(name: str, folder: Path) -> None:
@@ -117,39 +139,55 @@ def save_files(name: str, folder: Path) -> None:
         (folder / file.name).write_text(file.text, encoding="utf-8")
 
 
-def installs(command: str) -> bool:
-    """Whether a command makes the environment, which the tests have already."""
-    return command.startswith(("pip install", "python3 -m venv", ". venv"))
-
-
 def check_install(wanted: list[str]) -> None:
     """What a page installs beside the project has to be a dependency of these tests; extras have to exist."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    there = {re.split(r"[\[<>=]", requirement)[0] for extra in extras.values() for requirement in extra}
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, extras = found["project"], found["project"]["optional-dependencies"]
+    listed = [*itertools.chain(*extras.values(), *found["dependency-groups"].values())]
+    there = {re.split(r"[\[<>=]", requirement)[0] for requirement in listed if isinstance(requirement, str)}
     for requirement in wanted:
         name, _, chosen = requirement.rstrip("]").partition("[")
         assert re.split(r"[<>=]", name)[0] in there | {project["name"]}, f"nothing here tries {requirement}"
         assert set(filter(None, chosen.split(","))) <= set(extras), f"there is no such extra as one of {chosen}"
 
 
-def run(commands: list[str], folder: Path) -> None:
-    """Run commands as one shell does; a server in the background is waited for, and ended at the end."""
+def run(commands: list[str], pytester: pytest.Pytester) -> None:
+    """Run the commands of a page: pytest, which takes seconds to load, in this process, the rest in a shell."""
+    rest = []
+    for command in commands:
+        if command.startswith("pip install"):
+            check_install(shlex.split(command)[2:])
+        elif command.startswith("pytest"):
+            run_tests(shlex.split(command)[1:], pytester)
+        elif not command.startswith(("python3 -m venv", ". venv")):  # the tests have their environment
+            rest.append(command)
+    if rest:
+        run_shell(rest, pytester.path)
+
+
+def run_tests(arguments: list[str], pytester: pytest.Pytester) -> None:
+    """Run ``pytest`` as a reader does: with none of this project's settings."""
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        assert pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments).ret == 0
+
+
+def run_shell(commands: list[str], folder: Path) -> None:
+    """Run commands as one shell does; the first line of a server in the background is waited for."""
     port = str(free_port())  # the documented one may be taken on this machine
     lines = ["set -e", f"xrt-mock() {{ {shlex.quote(sys.executable)} -m mock_server.cli \"$@\"; }}",
-             f"python() {{ {shlex.quote(sys.executable)} \"$@\"; }}",
-             f"pytest() {{ {shlex.quote(sys.executable)} -m pytest -p no:cacheprovider \"$@\"; }}"]  # fmt: skip
+             f"python() {{ {shlex.quote(sys.executable)} \"$@\"; }}"]  # fmt: skip
     for command in commands:
         if command.endswith("&"):
-            lines += [f"{command[:-1]} > server.log &", "until grep -q listening server.log; do kill -0 $!; done"]
+            lines += ["mkfifo says", f"{command[:-1]} > says &", "exec 3< says", "read -r line <&3"]
         else:
             lines.append(command)
     script = "\n".join(lines).replace("8000", port)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("XRT_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     with subprocess.Popen(
-        ["bash", "-c", script], cwd=folder, env=environment | {"PATH": path}, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ["bash", "-c", script], cwd=folder, env=environment | {"PATH": path, "HOME": HOME}, text=True,
+        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as shell:  # fmt: skip
         try:
             status = shell.wait(300)
@@ -165,22 +203,22 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-@pytest.mark.parametrize("pipeline", [".github/workflows/test.yml", ".gitlab-ci.yml"])
-def test_the_pipelines_of_the_page_do_what_can_be_done_here(pipeline, tmp_path):
-    save_files("ci.md", tmp_path)
-    (job,) = (
-        (found := yaml.safe_load((tmp_path / pipeline).read_text(encoding="utf-8"))).get("jobs") or found
-    ).values()
-    steps = job.get("script") or [step["run"] for step in job["steps"] if "run" in step]
-    assert steps[0] == "pip install -r requirements-test.txt"
-    check_install((tmp_path / "requirements-test.txt").read_text(encoding="utf-8").split())
-    run(steps[1:], tmp_path)
+def test_the_pipelines_of_the_page_do_what_can_be_done_here(pytester):
+    save_files("ci.md", pytester.path)
+    done = set()
+    for pipeline in (".github/workflows/test.yml", ".gitlab-ci.yml"):
+        found = yaml.safe_load((pytester.path / pipeline).read_text(encoding="utf-8"))
+        (job,) = (found.get("jobs") or found).values()
+        steps = job.get("script") or [step["run"] for step in job["steps"] if "run" in step]
+        assert steps[0] == "pip install -r requirements-test.txt"
+        done.add(tuple(steps[1:]))
+    check_install((pytester.path / "requirements-test.txt").read_text(encoding="utf-8").split())
+    for commands in done:  # the same in both, so that they are run once
+        run(list(commands), pytester)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [name for name in PAGES if "{include}" not in page(name)])
 def test_links_lead_to_files_that_exist(name):
-    if "{include}" in page(name):
-        return
     targets = re.findall(r"\]\(([^)#:]+)\)", page(name))
     missing = [
         target for target in targets if not any(((DOCS / name).parent / f"{target}{e}").exists() for e in ("", ".md"))

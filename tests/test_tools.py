@@ -22,7 +22,8 @@ def run(pytester):
     def passed(plugin: str, source: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(source)
         pytester.makeini("[pytest]\nenable_assertion_pass_hook = true\nmarkers = nightly: n\n  official: o\n  slow: s")
-        return pytester.runpytest_inprocess("-q", "-p", f"tests.tools.{plugin}", *options)
+        result: pytest.RunResult = pytester.runpytest_inprocess("-q", "-p", f"tests.tools.{plugin}", *options)
+        return result
 
     return passed
 
@@ -33,6 +34,7 @@ def test_a_test_that_asserts_nothing_fails_and_every_kind_of_assertion_counts(ru
         """
         import warnings
         import pytest
+        from tests.tools.asserting import no_exception
 
         def helper(x):
             assert x
@@ -48,7 +50,11 @@ def test_a_test_that_asserts_nothing_fails_and_every_kind_of_assertion_counts(ru
             with pytest.RaisesGroup(ValueError): raise ExceptionGroup("", [ValueError()])
         def test_warns():
             with pytest.warns(UserWarning): warnings.warn("x", UserWarning)
+        def test_no_exception():
+            with no_exception(): helper(2)
         def test_skipped(): pytest.skip("no")
+        def test_exception():
+            with no_exception(): 1 / 0
         def test_false(): assert 0
         def test_raises_not():
             with pytest.raises(ZeroDivisionError): pass
@@ -59,9 +65,9 @@ def test_a_test_that_asserts_nothing_fails_and_every_kind_of_assertion_counts(ru
         """,
     )
     failed = set(re.findall(r"^FAILED \S+::(\S+)", found.stdout.str(), re.MULTILINE))
-    assert failed == {"test_false", "test_raises_not", "test_empty", "test_sometimes[0]"}
+    assert failed == {"test_false", "test_raises_not", "test_exception", "test_empty", "test_sometimes[0]"}
     assert found.stdout.str().count("passed without an assertion") == 2
-    found.assert_outcomes(passed=8, skipped=1, failed=4)
+    found.assert_outcomes(passed=9, skipped=1, failed=5)
 
 
 def test_a_descriptor_closed_twice_fails_the_test_that_does_it(run):

@@ -110,7 +110,7 @@ class Draft:
         """Return whether this product is requested."""
         return kind_of(what).short in self.products
 
-    def addProduct(self, what: str, clobber: bool = False, **pars: Any) -> None:
+    def addProduct(self, /, what: str, clobber: bool = False, **pars: Any) -> None:
         """Add a product and set its parameters. If a parameter is wrong, the product is not added.
 
         Parameters
@@ -156,7 +156,7 @@ class Draft:
             raise RequestInvalid(f"only the {kind.words} of another request can be assigned to the {kind.words}")
         self.products[kind.short] = copyFrom.copied_into(self.positions)
 
-    def setProductPars(self, what: str, **pars: Any) -> None:
+    def setProductPars(self, /, what: str, **pars: Any) -> None:
         """Set parameters of a product, by python or wire name."""
         self.check_editable()
         self.getProduct(what).set(pars, self.say)

@@ -198,6 +198,7 @@ class Results:
 
     def plotLC(
         self,
+        /,
         xlog: bool = False,
         ylog: bool = False,
         fileName: str | os.PathLike[str] | None = None,

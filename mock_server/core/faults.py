@@ -190,7 +190,7 @@ class Fault:
         values: dict[str, Any] = {}
         for name, value in data.items():
             check_known(name, known, f"a fault of kind {kind!r} has no")
-            field: str = _MOMENTS.get(name, name)
+            field = str(_MOMENTS.get(name, name))
             if value is not None and field in values:
                 raise ValueError(f"a fault has {field!r} in two forms; leave {name!r} out")
             if value is not None:

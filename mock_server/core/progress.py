@@ -7,7 +7,6 @@ astrometric position that waited. Duration of each step: assumed.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .durations import SPECTRA_PREPARED_S, SPECTRUM_S, is_iterative
@@ -161,7 +160,6 @@ def _variant(product: Product, parameters: Mapping[str, Any]) -> str:
     return ""
 
 
-@lru_cache(maxsize=256)
 def _steps(product: Product, variant: str, observations: int, items: tuple[str, ...]) -> tuple[Step, ...]:
     """Return the steps of a product; steps that name an observation are repeated for each observation."""
     match product:

@@ -87,7 +87,7 @@ class Queue:
     busy_until: list[float]
 
     def start_after(self, ready_at: float, grid_s: float) -> float:
-        """First moment at which the next build can leave the queue [s]; infinite if there is none.
+        """First moment at which the next build can leave the queue [s]; infinite without one.
 
         Builds leave on a grid of `grid_s` seconds, as if the queue were checked at intervals (assumed).
         """

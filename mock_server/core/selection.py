@@ -78,7 +78,12 @@ def selected(
     without a snapshot are left out. An empty result means that the product cannot be made.
     """
     if product not in (Product.LIGHT_CURVE, Product.SPECTRUM):
-        observations = _with_snapshots(map(_in_pc, observations))
+        observations = _with_snapshots(
+            o  # nearly always, and a copy takes time
+            if all(s.mode == "PC" for s in o.snapshots)
+            else replace(o, snapshots=tuple(s for s in o.snapshots if s.mode == "PC"))
+            for o in observations
+        )
     which, use, hours = _KEYS[product]
     if product is Product.ASTROM_POS and flag(parameters, "allxastrom"):
         return tuple(observations)
@@ -92,12 +97,6 @@ def selected(
             return used(UseObs(ranges=((start, stop),)), observations)
         case _:
             return tuple(observations)
-
-
-def _in_pc(observation: Observation) -> Observation:
-    if all(s.mode == "PC" for s in observation.snapshots):
-        return observation  # nearly always, and a copy takes time
-    return replace(observation, snapshots=tuple(s for s in observation.snapshots if s.mode == "PC"))
 
 
 def _use_obs(parameters: Mapping[str, Any], value: str) -> UseObs:
@@ -160,7 +159,17 @@ def slices(parameters: Mapping[str, Any], observations: Sequence[Observation]) -
     """
     match text(parameters, "timeslice", "single"):
         case "user":
-            return tuple(_user_slices(parameters, observations))
+            found = []
+            for n in range(1, 5):
+                times = parameters.get(f"gti{n}")
+                if not times:
+                    continue
+                use = _use_obs(parameters, str(times))
+                name = letters_and_digits(parameters.get(f"rname{n}")) or f"interval{n}"
+                part = _slice(name, used(use, observations))
+                edges = [edge for bounds in use.ranges for edge in bounds]
+                found.append(replace(part, start=min(edges), stop=max(edges)) if edges and not use.obsids else part)
+            return tuple(found)
         case "obsid":
             return tuple(_slice(f"Obs_{o.obsid}", (o,)) for o in observations)
         case "snapshot":
@@ -178,18 +187,6 @@ def split_at_gaps(observation: Observation) -> Iterable[tuple[int, Observation]]
     edges = [0, *breaks, len(snapshots)]
     for n, (low, high) in enumerate(pairwise(edges), start=1):
         yield n, replace(observation, snapshots=tuple(snapshots[low:high]))
-
-
-def _user_slices(parameters: Mapping[str, Any], observations: Sequence[Observation]) -> Iterable[Slice]:
-    for n in range(1, 5):
-        times = str(parameters.get(f"gti{n}") or "")
-        if not times:
-            continue
-        use = _use_obs(parameters, times)
-        name = letters_and_digits(parameters.get(f"rname{n}")) or f"interval{n}"
-        part = _slice(name, used(use, observations))
-        edges = [edge for bounds in use.ranges for edge in bounds]
-        yield replace(part, start=min(edges), stop=max(edges)) if edges and not use.obsids else part
 
 
 def _slice(name: str, observations: tuple[Observation, ...]) -> Slice:

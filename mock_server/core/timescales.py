@@ -199,16 +199,16 @@ def parse_use_obs(text: str, *, relative: bool = False, t0: float | None = None)
     parts = [part.strip() for part in str(text).split(",") if part.strip()]
     if not parts:
         raise ValueError("it contains neither an observation ID nor a range of time")
-    obsids = tuple(part for part in parts if _OBSID.fullmatch(part))
-    ranges = tuple(_range(part, relative, t0) for part in parts if not _OBSID.fullmatch(part))
-    return UseObs(obsids, ranges)
-
-
-def _range(part: str, relative: bool, t0: float | None) -> tuple[float, float]:
-    match = _RANGE.fullmatch(part)
-    if match is None or _OBSID.fullmatch(match[1]) or _OBSID.fullmatch(match[2]):
-        raise ValueError(f"`{part}` is neither an observation ID (eleven digits) nor a range `start-stop`")
-    start, stop = (parse_instant(text, relative=relative, t0=t0) for text in match.groups())
-    if not start < stop:
-        raise ValueError(f"`{part}` does not end after it starts")
-    return start, stop
+    obsids, ranges = [], []
+    for part in parts:
+        if _OBSID.fullmatch(part):
+            obsids.append(part)
+            continue
+        match = _RANGE.fullmatch(part)
+        if match is None or _OBSID.fullmatch(match[1]) or _OBSID.fullmatch(match[2]):
+            raise ValueError(f"`{part}` is neither an observation ID (eleven digits) nor a range `start-stop`")
+        start, stop = (parse_instant(text, relative=relative, t0=t0) for text in match.groups())
+        if not start < stop:
+            raise ValueError(f"`{part}` does not end after it starts")
+        ranges.append((start, stop))
+    return UseObs(tuple(obsids), tuple(ranges))

@@ -93,6 +93,11 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def parse_digits(text: str) -> int | None:
+    """Return the integer that a text of 1 to 15 ASCII digits holds; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
 def read_date(name: str, value: Any) -> float:
     """Return a date, or an ISO text, as simulated time [s since 1970-01-01 UTC]; without a zone it is UTC.
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_server.products.statistics import signal_to_noise
-from mock_server.products.timeline import Bins
+from .statistics import signal_to_noise
+from .timeline import Bins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from mock_server.products.instrument import Floats
-    from mock_server.products.timeline import Band, Ints, Timeline
+    from .instrument import Floats
+    from .timeline import Band, Ints, Timeline
 
     Fullness = Callable[[Floats], NDArray[np.bool_]]
 
@@ -76,7 +76,7 @@ def by_counts(band: Band, rule: CountsRule) -> Bins:
 
 
 def by_both(soft: Band, hard: Band, counts: int, longest_gap: float) -> Bins:
-    """Bins of a hardness ratio: full as soon as both bands have their counts; what is left over is dropped."""
+    """Bins of a hardness ratio: full as soon as both bands have their counts; unfilled bins are dropped."""
 
     def full(sums: Floats) -> NDArray[np.bool_]:
         return np.asarray((sums[0] >= counts) & (sums[1] >= counts))
@@ -92,19 +92,19 @@ def _grown(
 ) -> list[tuple[int, int, bool]]:
     """Let bins grow from edge to edge until they are full.
 
-    One that would outgrow its snapshot leaves the rest of it to the full bin before, if the snapshot has one; else it
-    goes on behind the gap, unless that is too long. The first row of `sums` are counts, and no bin with less than
-    `least` of them can be full.
+    What is left of a snapshot after its last full bin is added to that bin. A bin that is not full at the end of a
+    snapshot without one goes on behind the gap, unless that is too long. The first row of `sums` holds counts; no bin
+    with less than `least` of them can be full.
     """
     bins: list[tuple[int, int, bool]] = []
-    looks = timeline.looks.tolist()
+    snapshots = timeline.snapshots.tolist()
     for begin, finish in pairwise(timeline.blocks(longest_gap).tolist()):
         last = int(np.searchsorted(edges, finish, side="right"))
         start = begin
         while start < finish:
             end = _first_full(edges, sums, full, least, start, last)
-            at = bisect_right(looks, start)
-            opened, closes = looks[at - 1], min(looks[at], finish)
+            at = bisect_right(snapshots, start)
+            opened, closes = snapshots[at - 1], min(snapshots[at], finish)
             if (end is None or end > closes) and bins and bins[-1][1:] == (start, True) and start > opened:
                 bins[-1] = (bins[-1][0], closes, True)
                 start = closes
@@ -139,7 +139,7 @@ def by_time(timeline: Timeline, length: float, least_exposed: float) -> Bins:
     The first and the last bin of a snapshot keep their nominal bounds where they meet no other snapshot; edges inside
     are moved to frames. Bins with a smaller share of good time than `least_exposed` are dropped.
     """
-    origins = timeline.observations()
+    origins = timeline.observations
     length = max(length, timeline.frame)
     found = []
     for k, first in enumerate(timeline.first[:-1]):

@@ -1,31 +1,43 @@
-"""Where products meet: an order in, files and answers out, kept for a while in a bounded memory.
+"""Where products meet: an order in, files and answers out, kept for a while within bounds.
 
-Importing this loads numpy, scipy, astropy and Pillow; the server does so when contents are first asked for.
+Importing this loads numpy; the modules of products load scipy, astropy and Pillow when one of theirs is first made.
 """
 
 from __future__ import annotations
 
 import json
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from mock_server.products.memory import Memory
+from cachetools.keys import hashkey
 
 from ..core.model import Product, StatusCode
-from . import archive, detection, images, log, position
+from . import archive, log
+from .cache import Cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from mock_server.products.order import Order
-    from mock_server.products.position import Position
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from ..sky.archive import Sky
+    from .order import Order
+    from .position import Position
 
-T = TypeVar("T")
-PRODUCTS_LIMIT = 256 * 2**20
-"""Room for finished products [bytes]; photons have 64 MiB of their own."""
-_WORKED_ON = 4  # light curves and spectra kept ready to be asked for more
+MODULES = {
+    Product.LIGHT_CURVE: "lightcurve",
+    Product.SPECTRUM: "spectrum",
+    Product.STANDARD_POS: "position",
+    Product.ENHANCED_POS: "position",
+    Product.ASTROM_POS: "position",
+    Product.IMAGE: "images",
+    Product.SOURCE_DET: "detection",
+}
+"""Module of this package whose ``build(order, sky)`` makes a product.
+
+It returns an object with ``files()``, and ``answer()`` where the service answers with data: files by their paths below
+the product's folder, and what the service says about the data.
+"""
+FILES_ROOM, PRODUCTS_ROOM = 224 * 2**20, 32 * 2**20
+"""Room for files and archives, and for the products that they are made from [bytes]; photons have room of their own."""
 _NOT_OF_THE_DATA = ("UserID", "api_name", "api_version", "notify")
 
 
@@ -36,32 +48,28 @@ class ProductBuilder:
     ----------
     sky
         What the products are of.
+    files_room
+        Room for files and archives [bytes].
 
     Attributes
     ----------
-    memory
-        Files, answers and archives made lately.
+    files_kept, products_kept
+        Files and archives made lately, and the products that they were made from.
     """
 
-    def __init__(self, sky: Sky) -> None:
+    def __init__(self, sky: Sky, files_room: int = FILES_ROOM) -> None:
         self._sky = sky
-        self.memory: Memory[Any] = Memory(PRODUCTS_LIMIT, _size)
-        self._worked_on: Memory[Any] = Memory(_WORKED_ON, lambda _: 1)
-
-    @property
-    def built(self) -> int:
-        """How many products, files, answers and archives were made so far; asking for a status makes none."""
-        return self.memory.made + self._worked_on.made
+        self.files_kept, self.products_kept = Cache(files_room), Cache(PRODUCTS_ROOM)
 
     def forget(self) -> None:
-        """Forget all contents, so that they are made anew; the count of what was made stays."""
-        self.memory.clear()
-        self._worked_on.clear()
+        """Forget all contents, so that they are made anew."""
+        self.files_kept.clear()
+        self.products_kept.clear()
 
     def forget_expired(self, now: float) -> None:
         """Forget the contents of jobs whose products have expired by `now` [s]."""
-        self.memory.forget_expired(now)
-        self._worked_on.forget_expired(now)
+        self.files_kept.expire(now)
+        self.products_kept.expire(now)
 
     def files(self, order: Order) -> Mapping[str, bytes]:
         """Return the files of a product by their paths below its folder.
@@ -70,7 +78,7 @@ class ProductBuilder:
         """
         made: Mapping[str, bytes] = {}
         if order.outcome is StatusCode.COMPLETE:
-            made = self._kept("files", order, lambda: self._files(order))
+            made = self.files_kept.get(self._key(order), lambda: self._product(order).files(), order.kept_until)
         return {**made, f"{order.product.value}.log": log.text(order, self._sky), "progress.json": log.status(order)}
 
     def archive(self, orders: Iterable[Order], form: str) -> bytes:
@@ -84,66 +92,43 @@ class ProductBuilder:
             ``tar``, ``tar.gz`` or ``zip``.
         """
         orders = list(orders)
-        key = (form, orders[0].job_id, *((*self._key(o), o.outcome, o.built_at, o.ended_at) for o in orders))
-        packed: bytes = self.memory.get(key, lambda: self._archive(orders, form), orders[0].kept_until)
-        return packed
+        top = f"USERPROD_{orders[0].job_id}"
+        key = hashkey(top, form, *((self._key(o), o.outcome, o.built_at, o.ended_at) for o in orders))
+        return self.files_kept.get(key, lambda: self._archive(top, orders, form), orders[0].kept_until)
 
-    def _archive(self, orders: Sequence[Order], form: str) -> bytes:
+    def _archive(self, top: str, orders: Sequence[Order], form: str) -> bytes:
         files = {f"{o.product.value}/{path}": data for o in orders for path, data in self.files(o).items()}
-        return archive.packed(f"USERPROD_{orders[0].job_id}", files, form, max(o.ended_at for o in orders))
+        return archive.packed(top, files, form, max(o.ended_at for o in orders))
 
     def light_curve(self, order: Order, nosys: str = "no", incbad: str = "no") -> Mapping[str, Any]:
         """Return the tables of a light curve, in the newest form; `nosys`, `incbad`: ``yes``, ``no`` or ``both``."""
-        return self._kept("tables", order, lambda: self._product(order).answer(nosys, incbad), nosys, incbad)
+        tables: Mapping[str, Any] = self._product(order).answer(nosys, incbad)
+        return tables
 
     def spectra(self, order: Order) -> Mapping[str, Any]:
         """Return the spectra and their fits, in the newest form."""
-        return self._kept("fits", order, lambda: self._product(order).answer())
+        found: Mapping[str, Any] = self._product(order).answer()
+        return found
 
     def position(self, order: Order) -> Position | None:
         """Return a position, None if the product holds none."""
-        return self._kept("position", order, lambda: position.find(order, self._sky))
+        found: Position | None = self._product(order).answer()
+        return found
 
     def sources(self, order: Order) -> Mapping[str, list[dict[str, str]]]:
         """Return the source lists by band, every value a text."""
-        return self._kept("sources", order, lambda: detection.lists(order, self._sky))
-
-    def _files(self, order: Order) -> Mapping[str, bytes]:
-        match order.product:
-            case Product.LIGHT_CURVE | Product.SPECTRUM:
-                files: Mapping[str, bytes] = self._product(order).files
-                return dict(files)
-            case Product.IMAGE:
-                return images.files(order, self._sky)
-            case Product.SOURCE_DET:
-                return detection.files(order, self._sky)
-            case _:
-                return position.files(order, self._sky)
+        lists: Mapping[str, list[dict[str, str]]] = self._product(order).answer()
+        return lists
 
     def _product(self, order: Order) -> Any:
-        """Return a light curve or the spectra of an order, from which files and answers are made."""
-        name = "lightcurve" if order.product is Product.LIGHT_CURVE else "spectrum"
-        module = import_module(f"mock_server.products.{name}")
-        key = (*self._key(order), order.url, order.rebin_id)
-        return self._worked_on.get(key, lambda: module.build(order, self._sky), order.kept_until)
+        """Return the object that files and answers of an order are made from."""
+        module = import_module(f".{MODULES[order.product]}", __package__)
+        return self.products_kept.get(self._key(order), lambda: module.build(order, self._sky), order.kept_until)
 
-    def _kept(self, what: str, order: Order, make: Callable[[], T], *more: object) -> T:
-        """Make something, or take it from memory."""
-        made: T = self.memory.get((what, *self._key(order), order.url, order.rebin_id, *more), make, order.kept_until)
-        return made
-
-    def _key(self, order: Order) -> tuple[object, ...]:
+    def _key(self, order: Order) -> Hashable:
         """What decides the contents: the parameters, and what the archive held when the run began."""
         parameters = {key: value for key, value in order.parameters.items() if key not in _NOT_OF_THE_DATA}
         held = self._sky.observations(order.targets, order.position, order.built_at, order.t0)
         state = tuple((o.obsid, o.version) for o in held)
-        return order.product, json.dumps(parameters, sort_keys=True, default=str), state
-
-
-def _size(value: Any) -> int:
-    """Room something takes [bytes]: exact for files, roughly for answers."""
-    if isinstance(value, bytes):
-        return len(value)
-    if isinstance(value, dict) and all(isinstance(data, bytes) for data in value.values()):
-        return sum(len(path) + len(data) for path, data in value.items()) + 500
-    return len(repr(value)) + 500
+        text = json.dumps(parameters, sort_keys=True, default=str)
+        return hashkey(order.product, text, state, order.url, order.rebin_id)

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mock_server.products.statistics import Measured, Rules, measure
-
 from ..core import timescales
+from .qdp import Table
+from .statistics import Measured, Rules, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from mock_server.products.instrument import Floats
-    from mock_server.products.timeline import Bins, Sums
-
-    Rows = list[list[str]]
+    from .instrument import Floats
+    from .timeline import Bins, Sums
 
 RATE_COLUMNS = (
     *("Time", "TimePos", "TimeNeg", "Rate", "RatePos", "RateNeg", "FracExp", "BGrate", "BGerr", "CorrFact"),
     *("CtsInSrc", "BGInSrc", "Exposure", "Sigma", "SNR"),
 )
+_RATE_LAYOUT = "\t%.6g\t%.6g\t%.6g\t%.6f\t%.6g\t%.6g\t%.6f\t%d\t%.6f\t%.6f\t%.6f\t%.6f"
 SYSTEMATIC_COLUMNS = ("SYS_NEG", "SYS_POS")
-_PLAIN = Rules(bayes=False, limits=False)
+_SYSTEMATIC_LAYOUT = "\t%.6g\t%.6g"
+RATIO_COLUMNS = (
+    *("Time", "T_+ve", "T_-ve", "HardRate", "Harderr", "HardSig", "SoftRate", "Softerr", "SoftSig"),
+    *("HR", "HRerr", "Exposure", "FracExp"),
+)
+"""As the detailed file spells them."""
+_RATIO_LAYOUT = "\t%.6g\t%.6g\t%.6f" * 2 + "\t%.6g\t%.6g\t%.6f\t%.6f"
 
 
 @dataclass(frozen=True)
@@ -37,25 +41,23 @@ class Axis:
     t0: float
     mjd: bool
 
-    def cells(self, time: Floats, bins: Bins) -> tuple[str, list[Floats]]:
-        """Return the format of the three columns of time, and their values: time, error up, error down."""
+    def columns(self, time: Floats, bins: Bins) -> tuple[Floats, Floats, Floats]:
+        """Return times within bins, and the errors that reach to the end and back to the start of their bins."""
         time, start, stop = (self._scale(instants) for instants in (time, bins.start, bins.stop))
         time = np.clip(time, start, stop)
-        return "\t".join(["%.8f" if self.mjd else "%.3f"] * 3), [time, stop - time, start - time]
+        return time, stop - time, start - time
 
     def _scale(self, met: Floats) -> Floats:
         if not self.mjd:
             return met - self.t0
         return np.array([timescales.mjd_from_met(instant) for instant in met.tolist()])
 
+    def rows(self, layout: str, columns: Sequence[Any]) -> list[str]:
+        """Return rows of text: three columns of time, then those that `layout` formats."""
+        times = "\t".join(["%.8f" if self.mjd else "%.3f"] * 3)
+        return [(times + layout) % row for row in zip(*(column.tolist() for column in columns), strict=True)]
 
-def _formatted(layout: str, columns: Sequence[Any]) -> Rows:
-    """Return rows of cells: each column formatted by its part of `layout`."""
-    lists = [column.tolist() for column in columns]
-    return [(layout % row).split("\t") for row in zip(*lists, strict=True)]
 
-
-@dataclass(frozen=True)
 class Curve:
     """Rates and limits of one mode.
 
@@ -64,114 +66,81 @@ class Curve:
     axis, bins, sums
         The bins, and what was added up in them.
     rates
-        What that makes.
+        What that makes, corrected.
     correction
         Correction factor of each bin.
     obsids
         Observation of each bin; None where bins are not tied to one.
     """
 
-    axis: Axis
-    bins: Bins
-    sums: Sums
-    rates: Measured
-    correction: Floats
-    obsids: list[str] | None
-
-    @cached_property
-    def systematic(self) -> tuple[Floats, Floats]:
-        """Systematic errors, down (negative) and up [count/s]; 0 for limits."""
-        value = np.where(self.rates.limit, 0.0, np.abs(self.rates.rate))
-        return value * self.sums.systematic[0], value * self.sums.systematic[1]
-
-    @cached_property
-    def has_systematic(self) -> bool:
-        """Whether any bin has a systematic error."""
-        return bool(self.systematic[0].any() or self.systematic[1].any())
-
-    def columns(self, nosys: bool) -> tuple[str, ...]:
-        """Names of the columns of :meth:`rows`."""
-        return RATE_COLUMNS if nosys or not self.has_systematic else RATE_COLUMNS + SYSTEMATIC_COLUMNS
+    def __init__(
+        self, axis: Axis, bins: Bins, sums: Sums, rates: Measured, correction: Floats, obsids: list[str] | None
+    ) -> None:
+        self.bins, self.sums, self.rates, self.correction, self.obsids = bins, sums, rates, correction, obsids
+        self.times = axis.columns(sums.arrival, bins)
+        size = np.where(rates.limit, 0.0, np.abs(rates.rate))
+        down, up = size * sums.systematic[0], size * sums.systematic[1]
+        self.has_systematic = bool(down.any() or up.any())
+        after = [
+            *(sums.exposure / (bins.stop - bins.start), sums.background / sums.exposure),
+            *(np.sqrt(sums.variance) / sums.exposure, correction),
+            *(sums.counts, sums.background, sums.exposure, rates.sigma, rates.snr),
+        ]
+        plain = axis.rows(_RATE_LAYOUT, [*self.times, rates.rate, rates.above, rates.below + 0.0, *after])
+        self._rows = {True: plain, False: plain}
+        if self.has_systematic:
+            errors = np.hypot(rates.above, up), -np.hypot(rates.below, down) + 0.0
+            layout = _RATE_LAYOUT + _SYSTEMATIC_LAYOUT
+            self._rows[False] = axis.rows(layout, [*self.times, rates.rate, *errors, *after, down, up])
 
     def chosen(self, limits: bool, incbad: bool) -> NDArray[np.bool_]:
-        """Which bins belong to a set."""
+        """Which bins belong to a table: rates or `limits`, with those without a reliable centroid or not."""
         return np.asarray((self.rates.limit == limits) & (incbad | ~self.sums.bad))
 
-    def rows(self, limits: bool, nosys: bool, incbad: bool) -> Rows:
-        """Return the rows of a set."""
-        return [self._cells[nosys][k] for k in np.flatnonzero(self.chosen(limits, incbad)).tolist()]
-
-    def observations(self, limits: bool, incbad: bool) -> list[str] | None:
-        """Return the observation of each row of a set."""
-        if self.obsids is None:
-            return None
-        return [self.obsids[k] for k in np.flatnonzero(self.chosen(limits, incbad)).tolist()]
-
-    @cached_property
-    def _cells(self) -> dict[bool, Rows]:
-        return {nosys: self._all_rows(nosys) for nosys in (False, True)}
-
-    def _all_rows(self, nosys: bool) -> Rows:
-        sums, rates = self.sums, self.rates
-        layout, times_of = self.axis.cells(sums.arrival, self.bins)
-        columns: list[Any] = [*times_of]
-        down, up = self.systematic
-        above = rates.above if nosys else np.hypot(rates.above, up)
-        below = rates.below if nosys else -np.hypot(rates.below, down)
-        columns += [rates.rate, above, below + 0.0, sums.exposure / (self.bins.stop - self.bins.start)]
-        columns += [sums.background / sums.exposure, np.sqrt(sums.variance) / sums.exposure, self.correction]
-        columns += [sums.counts, sums.background, sums.exposure, rates.sigma, rates.snr]
-        layout += "\t%.6g\t%.6g\t%.6g\t%.6f\t%.6g\t%.6g\t%.6f\t%d\t%.6f\t%.6f\t%.6f\t%.6f"
-        if len(self.columns(nosys)) > len(RATE_COLUMNS):
-            layout, columns = layout + "\t%.6g\t%.6g", [*columns, down, up]
-        return _formatted(layout, columns)
+    def table(self, limits: bool, nosys: bool, incbad: bool) -> Table:
+        """Return rates or limits; with `nosys`, errors are without the systematic ones."""
+        which = np.flatnonzero(self.chosen(limits, incbad)).tolist()
+        columns = RATE_COLUMNS if nosys or not self.has_systematic else RATE_COLUMNS + SYSTEMATIC_COLUMNS
+        obsids = None if self.obsids is None else [self.obsids[k] for k in which]
+        return Table(columns, [self._rows[nosys][k] for k in which], obsids)
 
 
-@dataclass(frozen=True)
 class Ratio:
-    """Hardness ratios of one mode: hard over soft, errors in quadrature; bins without a soft excess are left out."""
+    """Hardness ratios of one mode: hard over soft, errors in quadrature; bins without a soft excess are left out.
 
-    axis: Axis
-    bins: Bins
-    hard: Sums
-    soft: Sums
-    obsids: list[str] | None
+    Parameters
+    ----------
+    axis, bins
+        The bins.
+    hard, soft
+        What was added up in them.
+    obsids
+        Observation of each bin; None where bins are not tied to one.
+    """
 
-    @cached_property
-    def _bands(self) -> list[tuple[Floats, Floats, Floats]]:
-        """Rate, error, significance of the hard and of the soft band."""
-        found = []
-        for sums in (self.hard, self.soft):
-            rates = measure(sums.counts, sums.background, sums.variance, sums.by_counts / sums.exposure, _PLAIN)
-            found.append((rates.rate, rates.above, rates.sigma))
-        return found
-
-    def rows(self, incbad: bool) -> Rows:
-        """Return rows as in the detailed file: times, hard, soft, ratio, exposure, share of good time."""
-        return [self._cells[k] for k in self._chosen(incbad)]
-
-    def observations(self, incbad: bool) -> list[str] | None:
-        """Return the observation of each row."""
-        return None if self.obsids is None else [self.obsids[k] for k in self._chosen(incbad)]
+    def __init__(self, axis: Axis, bins: Bins, hard: Sums, soft: Sums, obsids: list[str] | None) -> None:
+        hard_rate, soft_rate = (
+            measure(b.counts, b.background, b.variance, b.by_counts / b.exposure, Rules(bayes=False, limits=False))
+            for b in (hard, soft)
+        )
+        divisor = np.where(soft_rate.rate > 0, soft_rate.rate, 1.0)
+        ratio = hard_rate.rate / divisor
+        error = np.hypot(hard_rate.above, ratio * soft_rate.above) / divisor
+        counts = soft.counts + hard.counts
+        arrival = soft.arrival * soft.counts + hard.arrival * hard.counts
+        arrival = np.where(counts > 0, arrival / np.maximum(counts, 1), soft.arrival)
+        columns = [*axis.columns(arrival, bins), hard_rate.rate, hard_rate.above, hard_rate.sigma]
+        columns += [soft_rate.rate, soft_rate.above, soft_rate.sigma, ratio, error, soft.exposure]
+        self._rows = axis.rows(_RATIO_LAYOUT, [*columns, soft.exposure / (bins.stop - bins.start)])
+        self._good, self._bad, self._obsids = soft_rate.rate > 0, hard.bad, obsids
 
     @property
     def has_bad(self) -> bool:
         """Whether a row rests on a snapshot without a centroid."""
-        return len(self._chosen(True)) > len(self._chosen(False))
+        return bool((self._good & self._bad).any())
 
-    def _chosen(self, incbad: bool) -> list[int]:
-        return np.flatnonzero((self._bands[1][0] > 0) & (incbad | ~self.hard.bad)).tolist()
-
-    @cached_property
-    def _cells(self) -> Rows:
-        (hard, hard_error, hard_sigma), (soft, soft_error, soft_sigma) = self._bands
-        divisor = np.where(soft > 0, soft, 1.0)
-        ratio = hard / divisor
-        error = np.hypot(hard_error, ratio * soft_error) / divisor
-        total = self.soft.counts + self.hard.counts
-        arrival = self.soft.arrival * self.soft.counts + self.hard.arrival * self.hard.counts
-        arrival = np.where(total > 0, arrival / np.maximum(total, 1), self.soft.arrival)
-        layout, columns = self.axis.cells(arrival, self.bins)
-        columns += [hard, hard_error, hard_sigma, soft, soft_error, soft_sigma, ratio, error, self.soft.exposure]
-        columns.append(self.soft.exposure / (self.bins.stop - self.bins.start))
-        return _formatted(layout + "\t%.6g\t%.6g\t%.6f" * 2 + "\t%.6g\t%.6g\t%.6f\t%.6f", columns)
+    def table(self, incbad: bool) -> Table:
+        """Return the rows of the detailed file; with `incbad`, those without a reliable centroid too."""
+        which = np.flatnonzero(self._good & (incbad | ~self._bad)).tolist()
+        obsids = None if self._obsids is None else [self._obsids[k] for k in which]
+        return Table(RATIO_COLUMNS, [self._rows[k] for k in which], obsids)

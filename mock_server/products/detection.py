@@ -12,24 +12,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mock_server.products.archive import gzipped
-from mock_server.products.extraction import Scene
-from mock_server.products.location import CELL, CELL_SHARE, PER_AXIS, Fit
-from mock_server.products.skyview import BLOCK, PIXEL, SIDE, SkyView
-
 from ..core import random
 from ..sky import coordinates
 from . import images, location, skyview, statistics
+from .archive import gzipped
+from .extraction import Scene
+from .location import CELL, CELL_SHARE, PER_AXIS, Fit
+from .skyview import BLOCK, PIXEL, SIDE, SkyView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from mock_server.products.order import Order
-    from mock_server.products.skyview import Photons
-
     from ..sky.archive import Sky
+    from .order import Order
+    from .skyview import Photons
 
 BANDS = {"Total": (0.3, 10.0), "Soft": (0.3, 1.0), "Medium": (1.0, 2.0), "Hard": (2.0, 10.0)}
 """Energy bands [keV]; ``Total`` alone unless all are asked for (documented)."""
@@ -87,66 +85,156 @@ class Detected:
         """How trustworthy it is."""
         return next((flag for least, flag in FLAGS if self.quality >= least), FLAGS[-1][1])
 
+    def row(self, number: int) -> dict[str, str]:
+        """Return its row of the list: texts alone, a dot in every number that is not whole (client)."""
+        x, y = skyview.pixel((self.fit.x, self.fit.y))
+        ra_err = PER_AXIS * self.fit.sigma_x / 3600 / math.cos(math.radians(self.dec))
+        dec_err = PER_AXIS * self.fit.sigma_y / 3600
+        galactic_l, galactic_b = coordinates.galactic((self.ra, self.dec))
+        return {
+            "sno": str(number),
+            "x": f"{x:.10f}",
+            "y": f"{y:.10f}",
+            "ra": f"{self.ra:.10f}",
+            "ra_pos": f"{ra_err:.16f}",
+            "ra_neg": f"{-ra_err:.16f}",
+            "dec": f"{self.dec:.10f}",
+            "dec_pos": f"{dec_err:.16f}",
+            "dec_neg": f"{-dec_err:.16f}",
+            "err90": f"{self.fit.err90:.13f}",
+            "l": f"{galactic_l:.10f}",
+            "b": f"{galactic_b:.10f}",
+            "C": str(self.counts),
+            "B": f"{self.background:.4f}",
+            "SNR": f"{self.snr:.4f}",
+            "exposure": f"{self.exposure:.1f}",
+            "rate": f"{self.rate:.6e}",
+            "rate_pos": f"{self.rate_pos:.6e}",
+            "rate_neg": f"{self.rate_neg:.6e}",
+            "flag": self.flag,
+        }
 
-def bands_of(order: Order) -> Mapping[str, tuple[float, float]]:
-    """Return the bands an order asks for."""
-    return BANDS if order.text("detbands", "total") == "all" else {"Total": BANDS["Total"]}
+
+COLUMNS = (
+    *("sno", "x", "y", "ra", "ra_pos", "ra_neg", "dec", "dec_pos", "dec_neg", "err90", "l", "b", "C"),
+    *("B", "SNR", "exposure", "rate", "rate_pos", "rate_neg", "flag"),
+)
+"""Fields of a source; those after ``C`` are assumed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """The sources of one band, brightest first, and its background map [count/pixel], shape (100, 100)."""
+
+    detected: tuple[Detected, ...]
+    background: NDArray[np.float32]
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the source list as clients get it."""
+        return [one.row(number) for number, one in enumerate(self.detected, start=1)]
+
+    def table(self) -> bytes:
+        """Write the list separated by tabs, below a line of names: also if it is empty."""
+        return "".join("\t".join(line) + "\n" for line in [COLUMNS, *(row.values() for row in self.rows())]).encode()
+
+    def regions(self) -> bytes:
+        """Write regions that ds9 draws."""
+        lines = ["# Region file format: DS9 version 4.1", "fk5"]
+        for n, one in enumerate(self.detected, start=1):
+            lines.append(f'circle({one.ra:.6f},{one.dec:.6f},{CELL:.1f}") # text={{{n}}}')
+        return "\n".join([*lines, ""]).encode()
+
+
+@dataclass(frozen=True, eq=False)
+class SourceLists:
+    """The source lists of a field by band."""
+
+    view: SkyView
+    bands: Mapping[str, Band]
+
+    def answer(self) -> dict[str, list[dict[str, str]]]:
+        """Return the lists by band, every value a text."""
+        return {name: band.rows() for name, band in self.bands.items()}
+
+    def files(self) -> dict[str, bytes]:
+        """Return tables, regions and maps (names assumed)."""
+        counts = skyview.image(self.view.photons.band(*BANDS["Total"]))
+        exposure = skyview.in_full(self.view.exposure_maps()[0])
+        marks = [(one.ra, one.dec) for one in self.bands["Total"].detected]
+        found = {
+            "summed.img.gz": gzipped(images.counts_file(self.view, counts, BANDS["Total"])),
+            "summed_ex.img.gz": gzipped(images.map_file(self.view, exposure)),
+            "summed.gif": images.picture(counts, self.view, marks),
+        }
+        for name, band in self.bands.items():
+            found[f"sourceList_{name}.txt"] = band.table()
+            found[f"sources_{name}.reg"] = band.regions()
+            background = images.map_file(self.view, skyview.in_full(band.background), "count")
+            found[f"bgmap_{name}.img.gz"] = gzipped(background)
+        return found
+
+
+def build(order: Order, sky: Sky) -> SourceLists:
+    """Detect sources in the bands that an order asks for."""
+    view = SkyView(Scene.of(order, sky, ""))
+    names = BANDS if order.text("detbands", "total") == "all" else ("Total",)
+    maps = view.exposure_maps()
+    return SourceLists(view, {name: detect(view, BANDS[name], maps) for name in names})
 
 
 def detect(
-    view: SkyView, band: tuple[float, float], least: float = FLAGS[-1][0]
-) -> tuple[list[Detected], NDArray[np.float32]]:
-    """Return the sources of one band, brightest first, and the background map [count/pixel], shape (100, 100).
+    view: SkyView,
+    energies: tuple[float, float],
+    maps: tuple[NDArray[np.float32], NDArray[np.float32]],
+    least: float = FLAGS[-1][0],
+) -> Band:
+    """Detect sources in one band.
 
     Parameters
     ----------
+    energies
+        Low and high [keV].
+    maps
+        Exposure maps of the view, without and with vignetting.
     least
         Quality from which a source is listed.
     """
-    found = view.photons.band(*band)
+    found = view.photons.band(*energies)
     counts = skyview.image(found)
-    exposure = view.exposure_map(vignetted=False)
-    places = np.array(list(_places(view))).reshape(-1, 2)
-    background = _background(counts, exposure)
+    plain, vignetted = maps
+    places = np.array(places_to_try(view)).reshape(-1, 2)
+    background = background_map(counts, plain)
     held, quality = _cells(places, counts, background)
-    vignetted = view.exposure_map(vignetted=True)
     fitted: list[_Fitted] = []
     worth = _PROMISING * least
     for n in np.argsort(-held, kind="stable"):
         if quality[n] >= worth:
             one = _fitted(found, (float(places[n, 0]), float(places[n, 1])), background, vignetted, fitted, worth)
-            if one is not None and all(_separate(one.fit, other.fit) for other in fitted):
+            if one is not None and all(
+                math.hypot(one.fit.x - other.fit.x, one.fit.y - other.fit.y) > _APART for other in fitted
+            ):
                 fitted.append(one)
     detected = [one for one in _measured(view, fitted) if one.quality >= least]
-    return sorted(detected, key=lambda one: -one.rate), background
+    return Band(tuple(sorted(detected, key=lambda one: -one.rate)), background)
 
 
-def _separate(one: Fit, other: Fit) -> bool:
-    return math.hypot(one.x - other.x, one.y - other.y) > _APART
-
-
-def _places(view: SkyView) -> Iterator[tuple[float, float]]:
-    """Places to try [arcsec]: the target, field sources, and some where nothing is."""
+def places_to_try(view: SkyView) -> list[tuple[float, float]]:
+    """Return places on the plane [arcsec]: the target, field sources, and some where nothing is."""
     scene = view.scene
-    yield view.place((scene.source.ra, scene.source.dec))
-    for neighbour in view.neighbours:
-        if neighbour.rate >= _FAINTEST:
-            yield view.place((neighbour.ra, neighbour.dec))
-    key = ("spurious", scene.source.name, view.looks[0][0].obsid)
+    found = [view.place((scene.source.ra, scene.source.dec))]
+    found += [view.place((one.ra, one.dec)) for one in view.neighbours if one.rate >= _FAINTEST]
+    key = ("spurious", scene.source.name, view.snapshots[0][0].obsid)
     for n in range(_BLIND):
         x, y = (random.uniform(scene.seed, *key, n, axis, low=-_WIDE, high=_WIDE) for axis in "xy")
-        yield x, y
+        found.append((x, y))
+    return found
 
 
-def _blocks(values: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Sums over blocks of pixels, shape (100, 100)."""
+def background_map(counts: NDArray[np.int32], exposure: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the background of each block [count/pixel]: the mean around it, without blocks that stand out."""
     edge = SIDE // BLOCK
-    return np.asarray(values.reshape(edge, BLOCK, edge, BLOCK).sum(axis=(1, 3)), dtype=np.float64)
-
-
-def _background(counts: NDArray[np.int32], exposure: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Background of each block [count/pixel]: the mean around it, without blocks that stand out."""
-    blocks, weight = _blocks(counts), exposure.astype(np.float64) * BLOCK**2
+    blocks = np.asarray(counts.reshape(edge, BLOCK, edge, BLOCK).sum(axis=(1, 3)), dtype=np.float64)
+    weight = exposure.astype(np.float64) * BLOCK**2
     for _ in range(2):
         rate = np.where(weight > 0, blocks, 0.0).sum() / max(weight.sum(), 1e-9)
         expected = rate * exposure * BLOCK**2
@@ -210,95 +298,15 @@ def _fitted(
     return _Fitted(fit, counts, expected, exposure)
 
 
-def _measured(view: SkyView, fitted: list[_Fitted]) -> Iterator[Detected]:
+def _measured(view: SkyView, fitted: list[_Fitted]) -> list[Detected]:
     """Turn the counts of fitted sources into rates, all at once."""
     if not fitted:
-        return
-    _, counts, background, exposure = (np.array(column) for column in zip(*fitted, strict=True))
+        return []
+    counts, background, exposure = np.array([one[1:] for one in fitted]).T
     variance = background * math.pi * (CELL / PIXEL / (_BOX * BLOCK)) ** 2
     result = statistics.measure(counts, background, variance, 1 / CELL_SHARE / exposure, _RULES)
-    for n, one in enumerate(fitted):
-        values = (float(values[n]) for values in (result.snr, result.sigma, exposure))
-        rates = (float(values[n]) for values in (result.rate, result.above, result.below))
-        yield Detected(one.fit, *view.position((one.fit.x, one.fit.y)), one.counts, one.background, *values, *rates)
-
-
-def rows(detected: list[Detected]) -> list[dict[str, str]]:
-    """Return a source list as clients get it: texts only, a dot in every number that is not whole (client)."""
-    return [_row(number, one) for number, one in enumerate(detected, start=1)]
-
-
-def _row(number: int, one: Detected) -> dict[str, str]:
-    x, y = skyview.pixel((one.fit.x, one.fit.y))
-    ra_err = PER_AXIS * one.fit.sigma_x / 3600 / math.cos(math.radians(one.dec))
-    dec_err = PER_AXIS * one.fit.sigma_y / 3600
-    galactic_l, galactic_b = coordinates.galactic((one.ra, one.dec))
-    return {
-        "sno": str(number),
-        "x": f"{x:.10f}",
-        "y": f"{y:.10f}",
-        "ra": f"{one.ra:.10f}",
-        "ra_pos": f"{ra_err:.16f}",
-        "ra_neg": f"{-ra_err:.16f}",
-        "dec": f"{one.dec:.10f}",
-        "dec_pos": f"{dec_err:.16f}",
-        "dec_neg": f"{-dec_err:.16f}",
-        "err90": f"{one.fit.err90:.13f}",
-        "l": f"{galactic_l:.10f}",
-        "b": f"{galactic_b:.10f}",
-        "C": str(one.counts),
-        "B": f"{one.background:.4f}",
-        "SNR": f"{one.snr:.4f}",
-        "exposure": f"{one.exposure:.1f}",
-        "rate": f"{one.rate:.6e}",
-        "rate_pos": f"{one.rate_pos:.6e}",
-        "rate_neg": f"{one.rate_neg:.6e}",
-        "flag": one.flag,
-    }
-
-
-def lists(order: Order, sky: Sky) -> dict[str, list[dict[str, str]]]:
-    """Return the source lists of an order by band."""
-    view = SkyView(Scene.of(order, sky, ""))
-    return {name: rows(detect(view, band)[0]) for name, band in bands_of(order).items()}
-
-
-def files(order: Order, sky: Sky) -> Mapping[str, bytes]:
-    """Return the files of a source list: tables, regions and maps (names assumed)."""
-    view = SkyView(Scene.of(order, sky, ""))
-    counts = skyview.image(view.photons.band(*BANDS["Total"]))
-    exposure = skyview.in_full(view.exposure_map(vignetted=False))
-    made = {
-        "summed.img.gz": gzipped(images.counts_file(view, counts, BANDS["Total"])),
-        "summed_ex.img.gz": gzipped(images.map_file(view, exposure)),
-    }
-    for name, band in bands_of(order).items():
-        detected, background = detect(view, band)
-        table = rows(detected)
-        made[f"sourceList_{name}.txt"] = _table(table)
-        made[f"sources_{name}.reg"] = _regions(detected)
-        made[f"bgmap_{name}.img.gz"] = gzipped(images.map_file(view, skyview.in_full(background), "count"))
-        if name == "Total":
-            marks = [(one.ra, one.dec) for one in detected]
-            made["summed.gif"] = images.picture(counts, view, None, marks=marks)
-    return made
-
-
-def _table(table: list[dict[str, str]]) -> bytes:
-    """Tab-separated, one line of names first: also of an empty list."""
-    return "".join("\t".join(line) + "\n" for line in [COLUMNS, *(row.values() for row in table)]).encode()
-
-
-def _regions(detected: list[Detected]) -> bytes:
-    """Regions that ds9 draws."""
-    circles = (
-        f'circle({one.ra:.6f},{one.dec:.6f},{CELL:.1f}") # text={{{n}}}' for n, one in enumerate(detected, start=1)
-    )
-    return "\n".join(["# Region file format: DS9 version 4.1", "fk5", *circles, ""]).encode()
-
-
-COLUMNS = (
-    *("sno", "x", "y", "ra", "ra_pos", "ra_neg", "dec", "dec_pos", "dec_neg", "err90", "l", "b", "C"),
-    *("B", "SNR", "exposure", "rate", "rate_pos", "rate_neg", "flag"),
-)
-"""Fields of a source; those after ``C`` are assumed."""
+    columns = (result.snr, result.sigma, exposure, result.rate, result.above, result.below)
+    return [
+        Detected(one.fit, *view.position((one.fit.x, one.fit.y)), one.counts, one.background, *map(float, values))
+        for one, *values in zip(fitted, *columns, strict=True)
+    ]

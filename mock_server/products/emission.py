@@ -1,4 +1,4 @@
-"""Spectra: what sources emit, what passes the gas on the way, and what the detector makes of it. No draws."""
+"""Spectra: what sources emit, what passes the gas on the way, what the detector counts. Nothing is drawn."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 from . import instrument
 
 if TYPE_CHECKING:
-    from mock_server.products.instrument import Floats
-
-    from ..sky.sources import Source, Spectrum
+    from ..sky.sources import Spectrum
+    from .instrument import Floats
 
 LINES = ((0.65, 0.06), (0.9, 0.10), (1.02, 0.08), (1.35, 0.05), (1.86, 0.07), (2.46, 0.05), (6.7, 1.6))
 """Lines of the thermal stand-in: energy, and equivalent width at kT = 1 keV [keV]; widths go as 1/kT (assumed)."""
@@ -37,25 +36,14 @@ def shape(model: str, parameter: float) -> Floats:
         case "blackbody":
             return energy**2 / np.expm1(np.minimum(energy / parameter, 600.0))
         case "apec":
-            return _thermal(energy, parameter)
+            continuum = energy**-1.4 * np.exp(-np.minimum(energy / parameter, 600.0))
+            total = continuum.copy()
+            for line, width in LINES:
+                at = int((line - instrument.ENERGIES[0]) / _STEP)
+                total[at] += continuum[at] * width / parameter / _STEP
+            return total
         case _:
             raise ValueError(f"unknown spectral model {model!r}: powerlaw, apec or blackbody")
-
-
-def _thermal(energy: Floats, temperature: float) -> Floats:
-    continuum = energy**-1.4 * np.exp(-np.minimum(energy / temperature, 600.0))
-    total = continuum.copy()
-    for line, width in LINES:
-        at = int((line - instrument.ENERGIES[0]) / _STEP)
-        total[at] += continuum[at] * width / temperature / _STEP
-    return total
-
-
-def parameter_of(spectrum: Spectrum, early: bool = False) -> float:
-    """Return the true photon index or kT [keV]."""
-    if early and spectrum.early_gamma is not None:
-        return spectrum.early_gamma
-    return spectrum.gamma if spectrum.model == "powerlaw" else spectrum.kt
 
 
 def arriving(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False) -> Floats:
@@ -68,9 +56,11 @@ def arriving(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: 
     early
         The spectrum before its change.
     """
-    veil = instrument.transmission(spectrum.nh, redshift)
-    veil = 1.0 - spectrum.covering + spectrum.covering * veil
-    return shape(spectrum.model, parameter_of(spectrum, early)) * instrument.transmission(galactic) * veil
+    parameter = spectrum.gamma if spectrum.model == "powerlaw" else spectrum.kt
+    if early and spectrum.early_gamma is not None:
+        parameter = spectrum.early_gamma
+    passed = 1.0 - spectrum.covering + spectrum.covering * instrument.transmission(spectrum.nh, redshift)
+    return shape(spectrum.model, parameter) * instrument.transmission(galactic) * passed
 
 
 def counted(photons: Floats, area: Floats | None = None) -> Floats:
@@ -79,13 +69,13 @@ def counted(photons: Floats, area: Floats | None = None) -> Floats:
     return np.asarray((photons * area * _STEP) @ instrument.response())
 
 
-@lru_cache(maxsize=256)
 def channel_shares(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False) -> Floats:
     """Counts in each channel for each count in 0.3-10 keV, shape (1024,)."""
     channels = counted(arriving(spectrum, galactic, redshift, early))
     return np.asarray(channels / channels[slice(*instrument.BAND)].sum())
 
 
-def true_shares(source: Source, early: bool = False) -> Floats:
-    """Return :func:`channel_shares` of a source."""
-    return channel_shares(source.spectrum, source.nh_galactic or 0.0, source.redshift or 0.0, early)
+@lru_cache(maxsize=256)
+def cumulative_shares(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False) -> Floats:
+    """Return the running sum of :func:`channel_shares`, shape (1024,), read-only."""
+    return instrument.read_only(np.cumsum(channel_shares(spectrum, galactic, redshift, early)))

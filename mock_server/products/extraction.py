@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +17,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mock_server.products.instrument import Floats
-    from mock_server.products.order import Order
-
     from ..core.model import Observation, Snapshot
     from ..sky.archive import Position, Sky
     from ..sky.sources import Source
+    from .instrument import Floats
+    from .order import Order
 
 RADII = ((0.5, 30.0), (0.1, 25.0), (0.05, 20.0), (0.01, 15.0), (0.005, 12.0), (0.001, 9.0), (0.0005, 7.0), (-1.0, 5.0))
 """Count rate above which a radius [pixels] is used in PC (Evans et al. 2007)."""
@@ -144,7 +142,11 @@ class Region:
         misses the source altogether is corrected as if it did not, as the service cannot know (assumed).
         """
         if self.mode == "WT":
-            low, high = (self._strip(edge, displaced) for edge in (self.inner, self.outer))
+            off = 0.0 if abs(displaced) > self.outer else displaced
+            low, high = (
+                instrument.share_left_of(edge - off) - instrument.share_left_of(-edge - off)
+                for edge in (self.inner, self.outer)
+            )
             half = photons.WT_SOURCE_WIDTH / 2
             lost = instrument.within_strip(photons.WT_WIDTH / 2) - instrument.within_strip(half)
         else:
@@ -153,12 +155,6 @@ class Region:
             high = instrument.enclosed(shrunk if shrunk > max(self.inner, self.outer / 2) else self.outer)
             lost = instrument.enclosed(ANNULUS[1]) - instrument.enclosed(ANNULUS[0])
         return high - low - self.alpha * lost
-
-    def _strip(self, edge: float, displaced: float) -> float:
-        """Share of the light within `edge` of the middle of the window."""
-        if abs(displaced) > self.outer:
-            displaced = 0.0
-        return instrument.share_left_of(edge - displaced) - instrument.share_left_of(-edge - displaced)
 
 
 def region(mode: str, rate: float, threshold: float, radius_limit: float) -> Region:
@@ -216,7 +212,7 @@ class Piece:
     source: Counts
     background: Counts
 
-    @cached_property
+    @property
     def correction(self) -> float:
         """Factor from the counts in the region to those of a source on axis."""
         return 1.0 / (self.share * self.kept * self.vignetting)
@@ -238,19 +234,17 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
     """Take the counts of one snapshot in a region."""
     seed, source = scene.seed, scene.source
     whole = scene.whole[observation.obsid, snapshot.number, snapshot.mode]
-    bad = scene.centroid_within is not None and _centroid_fails(scene, observation, whole)
+    bad = False
+    if scene.centroid_within is not None:
+        chance = 0.3 if source.plan.near_bad_column else CENTROID_FAILS[whole.mode]
+        bad = random.uniform(seed, "centroid lost", observation.obsid, whole.number, whole.mode) < chance
     centre, displaced = _aim(scene, observation, whole, bad)
     lost = photons.lost_to_bad_columns(seed, source, observation)
-    inside, outside = _split(
-        [
-            photons.source_events(seed, source, observation, whole),
-            photons.background_events(seed, observation, whole),
-        ],
-        chosen,
-        centre,
-        scene.grades,
-        snapshot,
+    events = (
+        photons.source_events(seed, source, observation, whole),
+        photons.background_events(seed, observation, whole),
     )
+    inside, outside = _split(events, chosen, centre, scene.grades, snapshot)
     return Piece(
         observation=observation,
         snapshot=snapshot,
@@ -263,11 +257,6 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
         source=inside,
         background=outside,
     )
-
-
-def _centroid_fails(scene: Scene, observation: Observation, whole: Snapshot) -> bool:
-    chance_of_it = 0.3 if scene.source.plan.near_bad_column else CENTROID_FAILS[whole.mode]
-    return random.uniform(scene.seed, "centroid lost", observation.obsid, whole.number, whole.mode) < chance_of_it
 
 
 def _aim(scene: Scene, observation: Observation, whole: Snapshot, bad: bool) -> tuple[tuple[float, float], float]:

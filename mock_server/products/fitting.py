@@ -7,8 +7,7 @@ the areas; b is profiled out group by group. Free are a column, a shape paramete
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import xlogy
@@ -19,7 +18,7 @@ from . import emission, instrument
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mock_server.products.instrument import Floats
+    from .instrument import Floats
 
 LEAST_COUNTS = 5
 """Counts in 0.3-10 keV below which no fit is tried (assumed)."""
@@ -29,26 +28,44 @@ _COLUMN = 1e22  # columns are fitted in this unit [cm-2]
 _COLUMN_BOUNDS = (0.0, 100.0)
 _STEPS = 40
 _ERG = 1.602177e-9  # erg in a keV
+_LIBRARIES = ThreadpoolController()  # those that run threads, found once: that takes as long as a fit
 
 
 @dataclass(frozen=True)
-class Data:
-    """A spectrum to be fitted.
+class Groups:
+    """Counts of groups of channels, each array of shape (n_groups,).
 
     Parameters
     ----------
+    first
+        First channel of each group.
     source, background
-        Counts of the groups in the two regions, shape (n_groups,).
+        Counts in the two regions.
     alpha
         Source area over background area.
-    fold
-        Turns photons per keV, cm2 and s into counts of the groups, shape (590, n_groups).
     """
 
+    first: NDArray[np.int64]
     source: Floats
     background: Floats
     alpha: float
-    fold: Floats
+
+    @classmethod
+    def of(cls, source: NDArray[np.int64], background: NDArray[np.int64], alpha: float) -> Groups:
+        """Group channels of the nominal band to at least one count in the source region; the last may have none.
+
+        Both counts are by channel, shape (1024,).
+        """
+        low, beyond = instrument.BAND
+        starts = np.concatenate([[low], low + np.flatnonzero(source[low:beyond]) + 1])
+        first = np.asarray(starts[starts < beyond], dtype=np.int64)
+        inside, outside = (np.add.reduceat(counts[:beyond], first).astype(float) for counts in (source, background))
+        return cls(first, inside, outside, alpha)
+
+    @property
+    def edges(self) -> Floats:
+        """Edges of the groups [keV], shape (n_groups + 1,)."""
+        return np.append(self.first, instrument.BAND[1]) / 100
 
 
 @dataclass(frozen=True)
@@ -98,37 +115,19 @@ class Fit:
     expected: Floats
 
 
-def groups(counts: NDArray[np.int64], first: int, beyond: int) -> NDArray[np.int64]:
-    """First channels of groups with at least one count each; what is left at the end makes one more."""
-    filled = first + np.flatnonzero(counts[first:beyond])
-    starts = np.concatenate([[first], filled + 1])
-    return np.asarray(starts[starts < beyond], dtype=np.int64)
-
-
-def data(source: NDArray[np.int64], background: NDArray[np.int64], alpha: float, area: Floats, exposure: float) -> Data:
-    """Group counts by channel, shape (1024,), and the response behind `area` [cm2] and `exposure` [s]."""
-    first, beyond = instrument.BAND
-    starts = groups(source, first, beyond)
-    response = np.add.reduceat(_by_channel()[:beyond], starts, axis=0)
-    return Data(
-        np.add.reduceat(source[:beyond], starts).astype(float),
-        np.add.reduceat(background[:beyond], starts).astype(float),
-        alpha,
-        (response * (area * exposure * np.diff(instrument.ENERGIES))).T,
-    )
-
-
-@lru_cache(maxsize=1)
-def _by_channel() -> Floats:
-    """Return the response with a row for each channel, which lie together in memory."""
-    return np.ascontiguousarray(instrument.response().T)
-
-
-def fit(found: Data, model: str, galactic: float | None, redshift: float, delta: float) -> Fit | None:
-    """Fit an absorbed model.
+def fit(
+    groups: Groups, area: Floats, exposure: float, model: str, galactic: float | None, redshift: float, delta: float
+) -> Fit | None:
+    """Fit an absorbed model to a spectrum.
 
     Parameters
     ----------
+    groups
+        The counts.
+    area
+        Effective area [cm2], shape (590,).
+    exposure
+        Good time [s].
     galactic
         Column of an additional absorber that is held fixed [cm-2]; None without one.
     redshift
@@ -141,35 +140,36 @@ def fit(found: Data, model: str, galactic: float | None, redshift: float, delta:
     Fit or None
         None if there are too few counts, or the fit did not converge.
     """
-    if found.source.sum() < LEAST_COUNTS:
+    if groups.source.sum() < LEAST_COUNTS:
         return None
-    with _blas().limit(limits=1, user_api="blas"):  # small matrices: more threads make them tens of times slower
-        return _Problem(found, model, galactic, redshift).solve(delta)
-
-
-@lru_cache(maxsize=1)
-def _blas() -> Any:
-    return ThreadpoolController()
+    response = np.add.reduceat(instrument.response_by_channel()[: instrument.BAND[1]], groups.first, axis=0)
+    fold = (response * (area * exposure * np.diff(instrument.ENERGIES))).T
+    with _LIBRARIES.limit(limits=1, user_api="blas"):  # small matrices: more threads make them tens of times slower
+        return _Problem(groups, fold, model, galactic, redshift).solve(delta)
 
 
 class _Problem:
-    """One model and its data; parameters are column [1e22 cm-2], shape, log norm."""
+    """One model and the counts; its parameters are column [1e22 cm-2], shape, log norm.
 
-    def __init__(self, found: Data, model: str, galactic: float | None, redshift: float) -> None:
-        self.data, self.model = found, model
-        self._veil = instrument.transmission(galactic) if galactic else np.ones(len(instrument.MIDDLES))
+    `fold` turns photons per keV, cm2 and s into counts of the groups, shape (590, n_groups).
+    """
+
+    def __init__(self, groups: Groups, fold: Floats, model: str, galactic: float | None, redshift: float) -> None:
+        self.groups, self.fold, self.model = groups, fold, model
+        self._passed = instrument.transmission(galactic) if galactic else np.ones(len(instrument.MIDDLES))
         self._depth = instrument.optical_depth(redshift) * _COLUMN
         low, high = BOUNDS[model]
         self._low, self._high = np.array([_COLUMN_BOUNDS[0], low, -80.0]), np.array([_COLUMN_BOUNDS[1], high, 80.0])
 
     def photons(self, at: Floats) -> Floats:
         """Photons per keV and their derivatives with respect to column and shape, shape (3, 590)."""
-        shape, slope = self._shape(float(at[1]))
-        scale = np.exp(at[2] - at[0] * self._depth) * self._veil
+        shape, slope = self.shape(float(at[1]))
+        scale = np.exp(at[2] - at[0] * self._depth) * self._passed
         value = shape * scale
         return np.stack([value, -self._depth * value, slope * scale])
 
-    def _shape(self, parameter: float) -> tuple[Floats, Floats]:
+    def shape(self, parameter: float) -> tuple[Floats, Floats]:
+        """Return the emitted photons per keV and their derivative with respect to the parameter."""
         shape = emission.shape(self.model, parameter)
         if self.model == "powerlaw":
             return shape, -np.log(instrument.MIDDLES) * shape
@@ -178,9 +178,9 @@ class _Problem:
         return shape, np.subtract(*ends) / (2 * step)
 
     def evaluate(self, at: Floats) -> tuple[float, Floats, Floats]:
-        """Return W, its gradient and half the Fisher matrix's double at a point."""
-        n, back, alpha = self.data.source, self.data.background, self.data.alpha
-        folded = self.photons(at) @ self.data.fold
+        """Return W, minus half its gradient, and the Fisher matrix at a point."""
+        n, back, alpha = self.groups.source, self.groups.background, self.groups.alpha
+        folded = self.photons(at) @ self.fold
         m, slopes = np.maximum(folded[0], 1e-30), folded[[1, 2, 0]]  # the slope of the log norm is the model
         b = _background(n, back, alpha, m)
         mu = m + alpha * b
@@ -213,8 +213,8 @@ class _Problem:
     def start(self) -> Floats:
         """Return where the search begins: standard values, and the norm that gives the net counts."""
         at = np.array([0.1, START[self.model], 0.0])
-        net = max(float(np.sum(self.data.source - self.data.alpha * self.data.background)), 1.0)
-        at[2] = np.log(net / max(float((self.photons(at)[0] @ self.data.fold).sum()), 1e-30))
+        net = max(float(np.sum(self.groups.source - self.groups.alpha * self.groups.background)), 1.0)
+        at[2] = np.log(net / max(float((self.photons(at)[0] @ self.fold).sum()), 1e-30))
         return at
 
     def solve(self, delta: float) -> Fit | None:
@@ -224,31 +224,30 @@ class _Problem:
             return None
         _, _, fisher = self.evaluate(best)
         covariance: Floats = np.asarray(np.linalg.pinv(fisher, hermitian=True), dtype=float)
-        column, parameter = (self._errors(k, best, w, covariance, delta) for k in (0, 1))
-        fluxes = self._fluxes(best, covariance, delta)
-        expected = self.photons(best)[0] @ self.data.fold
-        mu = expected + self.data.alpha * _background(
-            self.data.source, self.data.background, self.data.alpha, np.maximum(expected, 1e-30)
+        column, parameter = (
+            Estimate(float(best[k]), *(self.error(k, best, w, covariance, delta, sign) for sign in (1, -1)))
+            for k in (0, 1)
+        )
+        observed, unabsorbed = self.fluxes(best, covariance, delta)
+        expected = self.photons(best)[0] @ self.fold
+        mu = expected + self.groups.alpha * _background(
+            self.groups.source, self.groups.background, self.groups.alpha, np.maximum(expected, 1e-30)
         )
         return Fit(
             model=self.model,
             column=Estimate(column.value * _COLUMN, column.above * _COLUMN, column.below * _COLUMN),
             parameter=parameter,
-            observed=fluxes[0],
-            unabsorbed=fluxes[1],
+            observed=observed,
+            unabsorbed=unabsorbed,
             norm=float(np.exp(best[2])),
             statistic=w,
             dof=len(mu) - 3,
-            chi=float(np.sum((self.data.source - mu) ** 2 / mu)),
+            chi=float(np.sum((self.groups.source - mu) ** 2 / mu)),
             expected=expected,
         )
 
-    def _errors(self, k: int, best: Floats, w: float, covariance: Floats, delta: float) -> Estimate:
-        """Errors of one parameter: where the profile of W has risen by `delta`, or the bound."""
-        above, below = (self._reach(k, best, w, covariance, delta, sign) for sign in (1, -1))
-        return Estimate(float(best[k]), above, below)
-
-    def _reach(self, k: int, best: Floats, w: float, covariance: Floats, delta: float, sign: int) -> float:
+    def error(self, k: int, best: Floats, w: float, covariance: Floats, delta: float, sign: int) -> float:
+        """Return the upper or lower error of a parameter: where the profile of W has risen by `delta`, or the bound."""
         guess = sign * float(np.sqrt(max(delta * covariance[k, k], 1e-12)))
         limit = float((self._high if sign > 0 else self._low)[k] - best[k])
         along = covariance[:, k] / max(covariance[k, k], 1e-12)  # how the others follow
@@ -266,12 +265,12 @@ class _Problem:
             shift *= float(np.clip(np.sqrt(delta / rise), 0.3, 3.0))
         return shift
 
-    def _fluxes(self, best: Floats, covariance: Floats, delta: float) -> tuple[Estimate, Estimate]:
+    def fluxes(self, best: Floats, covariance: Floats, delta: float) -> tuple[Estimate, Estimate]:
         """Return the observed and the unabsorbed flux; errors from the Fisher matrix, in the logarithm."""
         inside = (instrument.MIDDLES > 0.3) & (instrument.MIDDLES < 10.0)
         energy = instrument.MIDDLES * np.diff(instrument.ENERGIES) * inside * _ERG
         observed = (self.photons(best) @ energy)[[0, 1, 2, 0]]
-        shape, slope = self._shape(float(best[1]))
+        shape, slope = self.shape(float(best[1]))
         free = np.exp(best[2]) * np.array([shape @ energy, 0.0, slope @ energy, shape @ energy])
         return _flux(observed, covariance, delta), _flux(free, covariance, delta)
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 from PIL import Image, ImageDraw
 
-from mock_server.products.archive import gzipped
-from mock_server.products.extraction import Scene
-from mock_server.products.skyview import SIDE, SkyView
-
 from . import skyview
+from .archive import gzipped
+from .extraction import Scene
+from .skyview import SIDE, SkyView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from mock_server.products.order import Order
-
     from ..sky.archive import Position, Sky
+    from .order import Order
 
 DEFAULT_BANDS = "0.3-10,0.3-1.5,1.51-10"
 _CUT_OUT = 500  # pixels a side of a picture
@@ -39,23 +38,44 @@ _PALETTE = bytes(  # black, blue, red, yellow, white
 )
 
 
-def files(order: Order, sky: Sky) -> Mapping[str, bytes]:
-    """Return the images of an order: one for each band, and the exposure maps they share (names documented)."""
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of an order.
+
+    Parameters
+    ----------
+    view
+        The field.
+    bands
+        Low and high energies [keV].
+    mark
+        Position asked for [deg]; a circle shows it.
+    """
+
+    view: SkyView
+    bands: Sequence[tuple[float, float]]
+    mark: Position | None
+
+    def files(self) -> dict[str, bytes]:
+        """Return an image of each band, and the exposure maps that they share (names documented)."""
+        numbered = list(enumerate(self.bands, start=1))
+        found = {"images.log": "".join(f"{n}\t{low:g}\t{high:g}\n" for n, (low, high) in numbered).encode()}
+        marks = [] if self.mark is None else [self.mark]
+        for n, (low, high) in numbered:
+            counts = skyview.image(self.view.photons.band(low, high))
+            found[f"image{n}.img.gz"] = gzipped(counts_file(self.view, counts, (low, high)))
+            found[f"image{n}.gif"] = picture(counts, self.view, marks)
+        for stem, blocks in zip(("summed_ex", "summed_vignet_ex"), self.view.exposure_maps(), strict=True):
+            exposure = skyview.in_full(blocks)
+            found[f"{stem}.img.gz"] = gzipped(map_file(self.view, exposure))
+            found[f"{stem}.gif"] = picture(exposure, self.view, marks, exposure=True)
+        return found
+
+
+def build(order: Order, sky: Sky) -> Images:
+    """Look at the field of an order."""
     view = SkyView(Scene.of(order, sky, ""))
-    bands = parse_bands(order.text("imen", DEFAULT_BANDS))
-    made: dict[str, bytes] = {
-        "images.log": "".join(f"{n}\t{low:g}\t{high:g}\n" for n, (low, high) in enumerate(bands, start=1)).encode()
-    }
-    mark = order.position
-    for n, (low, high) in enumerate(bands, start=1):
-        counts = skyview.image(view.photons.band(low, high))
-        made[f"image{n}.img.gz"] = gzipped(counts_file(view, counts, (low, high)))
-        made[f"image{n}.gif"] = picture(counts, view, mark)
-    for stem, vignetted in (("summed_ex", False), ("summed_vignet_ex", True)):
-        exposure = skyview.in_full(view.exposure_map(vignetted=vignetted))
-        made[f"{stem}.img.gz"] = gzipped(map_file(view, exposure))
-        made[f"{stem}.gif"] = picture(exposure, view, mark, exposure=True)
-    return made
+    return Images(view, parse_bands(order.text("imen", DEFAULT_BANDS)), order.position)
 
 
 def parse_bands(text: str) -> tuple[tuple[float, float], ...]:
@@ -67,28 +87,19 @@ def parse_bands(text: str) -> tuple[tuple[float, float], ...]:
 def counts_file(view: SkyView, counts: NDArray[np.int32], band: tuple[float, float]) -> bytes:
     """Return an image as FITS: 16-bit counts, 32-bit if a pixel holds more."""
     narrow = counts.max() <= np.iinfo(np.int16).max
-    header = [*_header(view), ("E_MIN", band[0], "[keV]"), ("E_MAX", band[1], "[keV]"), ("BUNIT", "count", "")]
-    return _fits(counts.astype(np.int16) if narrow else counts, header)
+    cards = [("E_MIN", band[0], "[keV]"), ("E_MAX", band[1], "[keV]"), ("BUNIT", "count", "")]
+    return _fits(view, counts.astype(np.int16) if narrow else counts, cards)
 
 
 def map_file(view: SkyView, values: NDArray[np.float32], unit: str = "s") -> bytes:
     """Return a map of 32-bit floats as FITS."""
-    return _fits(values, [*_header(view), ("BUNIT", unit, "")])
+    return _fits(view, values, [("BUNIT", unit, "")])
 
 
-def _fits(data: NDArray[Any], cards: list[tuple[str, Any, str]]) -> bytes:
+def _fits(view: SkyView, data: NDArray[Any], cards: list[tuple[str, Any, str]]) -> bytes:
+    """Write pixels with the keywords of the plane, of what was observed, and some more."""
     unit = fits.PrimaryHDU(data=data)
-    for key, value, comment in cards:
-        unit.header[key] = (value, comment)
-    buffer = io.BytesIO()
-    unit.writeto(buffer)
-    return buffer.getvalue()
-
-
-def _header(view: SkyView) -> list[tuple[str, Any, str]]:
-    """Keywords of the plane, and of what was observed."""
-    start, stop = view.looks[0][1].start, view.looks[-1][1].stop
-    return [
+    header = [
         ("CTYPE1", "RA---TAN", ""),
         ("CTYPE2", "DEC--TAN", ""),
         ("CRPIX1", skyview.MIDDLE, ""),
@@ -105,45 +116,39 @@ def _header(view: SkyView) -> list[tuple[str, Any, str]]:
         ("INSTRUME", "XRT", ""),
         ("OBJECT", view.scene.source.name[:60], ""),
         ("EXPOSURE", view.exposure, "[s]"),
-        ("TSTART", start, "[s] MET"),
-        ("TSTOP", stop, "[s] MET"),
+        ("TSTART", view.snapshots[0][1].start, "[s] MET"),
+        ("TSTOP", view.snapshots[-1][1].stop, "[s] MET"),
         ("ORIGIN", "xrt-mock", "simulated data"),
     ]
+    for key, value, comment in [*header, *cards]:
+        unit.header[key] = (value, comment)
+    buffer = io.BytesIO()
+    unit.writeto(buffer)
+    return buffer.getvalue()
 
 
-def picture(
-    values: NDArray[Any],
-    view: SkyView,
-    mark: Position | None,
-    *,
-    exposure: bool = False,
-    marks: Iterable[Position] = (),
-) -> bytes:
-    """Draw the middle of an image, or of an exposure map, as GIF, with circles around what is marked.
+def picture(values: NDArray[Any], view: SkyView, marks: Sequence[Position] = (), *, exposure: bool = False) -> bytes:
+    """Draw the middle of an image, or of an exposure map, as GIF, with circles around positions [deg].
 
-    Images are smoothed and stretched by a square root; `mark` and `marks` are positions [deg].
+    Images are smoothed and stretched by a square root, up to what one pixel in two thousand exceeds.
     """
     edge = (SIDE - _CUT_OUT) // 2
     cut = values[edge : edge + _CUT_OUT, edge : edge + _CUT_OUT].astype(np.float32)
     cut = cut if exposure else _smoothed(cut)
-    shown = np.minimum(cut / max(_near_top(cut), 1e-9), 1.0)
+    rank = cut.size // 2000
+    top = float(np.partition(cut, -rank, axis=None)[-rank])
+    shown = np.minimum(cut / max(top, 1e-9), 1.0)
     grey = ((shown if exposure else np.sqrt(shown)) * 255).astype(np.uint8)
     drawn = Image.fromarray(np.ascontiguousarray(grey[::-1]))
     drawn.putpalette(_PALETTE)
     pen = ImageDraw.Draw(drawn)
-    for position in (*(() if mark is None else (mark,)), *marks):
+    for position in marks:
         x, y = skyview.pixel(view.place(position))
         column, row = x - 1 - edge, _CUT_OUT - 1 - (y - 1 - edge)
         pen.ellipse((column - _RING, row - _RING, column + _RING, row + _RING), outline=255)
     buffer = io.BytesIO()
     drawn.save(buffer, format="GIF")
     return buffer.getvalue()
-
-
-def _near_top(values: NDArray[np.float32]) -> float:
-    """Value that one pixel in two thousand exceeds: what is shown as the brightest."""
-    rank = values.size // 2000
-    return float(np.partition(values, -rank, axis=None)[-rank])
 
 
 def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:

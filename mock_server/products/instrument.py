@@ -1,4 +1,4 @@
-"""The simulated telescope: area, sharpness, resolution, absorption in front of it. Arithmetic only, no draws.
+"""The simulated telescope: area, sharpness, resolution, absorption in front of it. Arithmetic only, nothing is drawn.
 
 Energies are in keV, lengths on the detector in pixels, channels are PI channels of 10 eV.
 """
@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtr, stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
+
+
+def read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """Make an array read-only and return it: caches of a module are shared by all simulators."""
+    values.setflags(write=False)
+    return values
+
 
 PIXEL = 2.36
 """Side of a detector pixel [arcsec] (documented)."""
@@ -24,9 +31,9 @@ FRAME = {"PC": 2.5073, "WT": 1.78e-3}
 CHANNELS = 1024
 BAND = (30, 1000)
 """Channels of the nominal band, 0.3-10 keV: first, and first beyond (documented)."""
-ENERGIES = np.linspace(0.2, 12.0, 591)
+ENERGIES = read_only(np.linspace(0.2, 12.0, 591))
 """Edges of the 590 energy bins in which spectra are folded [keV] (assumed)."""
-MIDDLES = 0.5 * (ENERGIES[1:] + ENERGIES[:-1])
+MIDDLES = read_only(0.5 * (ENERGIES[1:] + ENERGIES[:-1]))
 GRADE_SHARES = {"PC": (0.80, 0.01), "WT": (0.75, 0.01)}
 """Shares of the events with grade 0 and with grade 4; the rest has others (assumed)."""
 
@@ -35,50 +42,37 @@ _FREEDOM = 2 * (_BETA - 0.5) - 1  # a King profile seen edge-on is Student's t w
 _SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
+@cache
 def _table(name: str) -> Floats:
+    """Return the rows of a file of the folder ``data``."""
     text = (resources.files(__package__) / "data" / name).read_text(encoding="ascii")
     rows = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return np.array([[float(cell) for cell in row.split(",")] for row in rows[1:]])
+    return read_only(np.array([[float(cell) for cell in row.split(",")] for row in rows[1:]]))
 
 
-@cache
 def effective_area() -> Floats:
     """Effective area of the folding bins [cm2], shape (590,): on axis, whole PSF, all grades."""
     table = _table("xrt_area.csv")
-    return np.interp(MIDDLES, table[:, 0], table[:, 1])
+    area: Floats = np.interp(MIDDLES, table[:, 0], table[:, 1])
+    return area
 
 
-def cross_section(energy: ArrayLike) -> Floats:
-    """Photoelectric cross-section per hydrogen atom [cm2] at `energy` [keV].
+def optical_depth(redshift: float = 0.0) -> Floats:
+    """Optical depth of each folding bin for 1 cm-2 of gas at `redshift`, shape (590,).
 
-    Coefficients of Morrison & McCammon (1983), times 0.75, which brings them near the abundances the service's fits
-    use (derived: reproduces published counts-to-flux factors).
+    Photoelectric cross-sections per hydrogen atom of Morrison & McCammon (1983), times 0.75, which brings them near
+    the abundances that the service's fits use (derived: reproduces published counts-to-flux factors).
     """
-    energy = np.asarray(energy, dtype=float)
-    table = _table_of_absorption()
+    energy = MIDDLES * (1.0 + redshift)
+    table = _table("absorption.csv")
     row = table[np.clip(np.searchsorted(table[:, 0], energy, side="right") - 1, 0, len(table) - 1)]
     c0, c1, c2 = row[..., 2], row[..., 3], row[..., 4]
     return np.asarray(0.75e-24 * (c0 + c1 * energy + c2 * energy**2) / energy**3)
 
 
-@cache
-def _table_of_absorption() -> Floats:
-    return _table("absorption.csv")
-
-
-@cache
-def _cross_sections(redshift: float) -> Floats:
-    return cross_section(MIDDLES * (1.0 + redshift))
-
-
 def transmission(column: float, redshift: float = 0.0) -> Floats:
     """Share of the photons of each folding bin that pass `column` [cm-2] of gas at `redshift`, shape (590,)."""
-    return np.exp(-column * _cross_sections(redshift))
-
-
-def optical_depth(redshift: float = 0.0) -> Floats:
-    """Optical depth of each folding bin for 1 cm-2 of gas at `redshift`, shape (590,)."""
-    return _cross_sections(redshift)
+    return np.exp(-column * optical_depth(redshift))
 
 
 @cache
@@ -96,8 +90,13 @@ def response() -> Floats:
     rows, columns = np.nonzero((channels[:, :-1] >= 0) & (channels[:, :-1] < CHANNELS))
     matrix = np.zeros((len(MIDDLES), CHANNELS))
     matrix[rows, channels[rows, columns]] = shares[rows, columns]
-    matrix.setflags(write=False)
-    return matrix
+    return read_only(matrix)
+
+
+@cache
+def response_by_channel() -> Floats:
+    """Return :func:`response` with a row for each channel, contiguous in memory, shape (1024, 590)."""
+    return read_only(np.ascontiguousarray(response().T))
 
 
 def energy_to_channel(energy: float) -> int:

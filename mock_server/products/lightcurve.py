@@ -7,52 +7,38 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mock_server.products.curves import RATE_COLUMNS, Axis, Curve, Ratio
-from mock_server.products.statistics import Rules, measure
-from mock_server.products.timeline import Band, Timeline
-
 from ..core import timescales
 from . import binning, extraction, instrument, plots, qdp
+from .curves import RATE_COLUMNS, Axis, Curve, Ratio
+from .statistics import Rules, measure
+from .timeline import Band, Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from mock_server.products.curves import Rows
-    from mock_server.products.order import Order
-    from mock_server.products.timeline import Bins
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..sky.archive import Sky
+    from .order import Order
+    from .timeline import Bins
 
-_FILE_NAMES = {"TimePos": "T_+ve", "TimeNeg": "T_-ve", "RatePos": "Ratepos", "RateNeg": "Rateneg"}
-BAND_COLUMNS = ("Time", "TimePos", "TimeNeg", "Rate", "RateErr", "Exposure")
-RATIO_COLUMNS = ("Time", "TimePos", "TimeNeg", "HR", "HRErr", "Exposure")
-_HR_FILE_COLUMNS = (
-    *("Time", "T_+ve", "T_-ve", "HardRate", "Harderr", "HardSig", "SoftRate", "Softerr", "SoftSig"),
-    *("HR", "HRerr", "Exposure", "FracExp"),
-)
-_HARDRAT_COLUMNS = ("Time", "Err (pos)", "Err(neg)", "Rate", "Error")
-BINNING_NAMES = {"counts": "Counts", "time": "Time", "snapshot": "Snapshot", "obsid": "Observation"}
-SUFFIXES = tuple((nosys, incbad) for nosys in (False, True) for incbad in (False, True))
+_SHORT_COLUMNS = (0, 1, 2, 3, 4, 5)  # of RATE_COLUMNS
+_LONGER_COLUMNS = (*_SHORT_COLUMNS, 7, 8, 6)
+_PLAIN_COLUMNS = ("Time", "Err (pos)", "Err(neg)", "Rate", "Error")
+_BAND_COLUMNS = ("Time", "TimePos", "TimeNeg", "Rate", "RateErr", "Exposure")
+_HARDNESS_COLUMNS = ("Time", "TimePos", "TimeNeg", "HR", "HRErr", "Exposure")
+_BINNING_NAMES = {"counts": "Counts", "time": "Time", "snapshot": "Snapshot", "obsid": "Observation"}
+_VARIANTS = tuple((nosys, incbad) for nosys in (False, True) for incbad in (False, True))
 
 
 def _suffix(nosys: bool, incbad: bool) -> str:
     return "_nosys" * nosys + "_incbad" * incbad
 
 
-def _in_file(columns: Sequence[str]) -> list[str]:
-    """Names of columns as files spell them."""
-    return [_FILE_NAMES.get(name, name) for name in columns]
-
-
-@dataclass(frozen=True)
-class LightCurveProduct:
+@dataclass(frozen=True, eq=False)
+class LightCurve:
     """A light curve.
 
     Parameters
@@ -75,100 +61,100 @@ class LightCurveProduct:
 
     def has_bad(self, mode: str) -> bool:
         """Whether a mode has bins without a reliable centroid."""
-        ratio = self.ratios.get(mode)
-        return bool(self.curves[mode].sums.bad.any()) or (ratio is not None and ratio.has_bad)
+        return bool(self.curves[mode].sums.bad.any()) or self.ratios[mode].has_bad
 
-    @cached_property
     def files(self) -> dict[str, bytes]:
-        """All files by name."""
-        found = {"t0.date": _t0_date(self.axis.t0)}
-        for name, content in self._whole_files():
-            if content:
-                found[name] = content
+        """Return all files by name."""
+        found = {"t0.date": self._zero_of_time(), **dict(self._shared_files())}
         for mode in self.curves:
-            found |= {name: content for name, content in self._mode_files(mode) if content}
+            found |= dict(self._files_of_mode(mode))
+        return {name: content for name, content in found.items() if content}
+
+    def _zero_of_time(self) -> bytes:
+        """Write T0 in four notations: MET, date, MJD, JD (seen in real files)."""
+        t0 = self.axis.t0
+        date, mjd = timescales.utc_from_met(t0), timescales.mjd_from_met(t0)
+        seconds = f"{date:%Y %b %d at %H:%M:%S}.{date.microsecond // 1000:03d} UT"
+        return f"{t0:.3f}\n{seconds}\n{mjd:.8f}\n{mjd + 2400000.5:.8f}\n".encode("ascii")
+
+    def _shared_files(self) -> Iterator[tuple[str, bytes]]:
+        """Make the files and pictures that hold both modes."""
+        bad = any(map(self.has_bad, self.curves))
+        for nosys, incbad in _VARIANTS:
+            if incbad and not bad:
+                continue
+            suffix = _suffix(nosys, incbad)
+            yield f"curve{suffix}.qdp", self._rates_file(self.curves, _SHORT_COLUMNS, nosys, incbad, marked=nosys)
+            if not nosys:
+                yield f"curve2{suffix}.qdp", self._rates_file(self.curves, _LONGER_COLUMNS, nosys, incbad, marked=False)
+                yield f"hardrat{suffix}.qdp", self._hardness_file(incbad)
         if self.curves:
-            found["curve.gif"] = plots.light_curve(self._points(), mjd=self.axis.mjd)
-        if any(ratio.rows(incbad=True) for ratio in self.ratios.values()):
-            found["hardrat.gif"] = plots.light_curve(self._ratio_points(), mjd=self.axis.mjd, label="Hardness ratio")
-        return found
+            yield "curve.gif", self._picture()
+        if any(ratio.table(incbad=True).rows for ratio in self.ratios.values()):
+            yield "hardrat.gif", self._hardness_picture()
 
-    def _whole_files(self) -> Iterator[tuple[str, bytes]]:
-        bad = any(self.has_bad(mode) for mode in self.curves)
-        for nosys, incbad in SUFFIXES:
-            if bad or not incbad:
-                yield f"curve{_suffix(nosys, incbad)}.qdp", self._curve_file(nosys, incbad, list(range(6)), nosys)
-        for incbad in (False, True) if bad else (False,):
-            suffix = _suffix(False, incbad)
-            yield f"curve2{suffix}.qdp", self._curve_file(False, incbad, [*range(6), 7, 8, 6], False)
-            yield f"hardrat{suffix}.qdp", self._hardrat_file(incbad)
-
-    def _curve_file(self, nosys: bool, incbad: bool, which: list[int], marked: bool, mode: str = "") -> bytes:
-        """Write some of the columns of all sets, of one mode if it is named; `marked` adds the observation."""
-        blocks = []
-        names = ["MJD" if self.axis.mjd else "Time", *_in_file(RATE_COLUMNS)[1:]]
-        for one in [mode] if mode else self.curves:
-            for limits in (False, True):
-                rows: Any = [[row[k] for k in which] for row in self.curves[one].rows(limits, nosys, incbad)]
-                obsids = self.curves[one].observations(limits, incbad)
-                if marked and obsids is not None:
-                    rows = qdp.with_observation(rows, obsids, comment=True)
-                blocks.append((_title(one, limits), [names[k] for k in which], rows))
-        return _if_any(qdp.BOTH_ERRORS, blocks)
-
-    def _hardrat_file(self, incbad: bool) -> bytes:
-        blocks = []
-        names = ["MJD" if self.axis.mjd else "Time", *_HARDRAT_COLUMNS[1:]]
-        for mode, ratio in self.ratios.items():
-            for words, at in (("hard data", 3), ("soft data", 6), ("hardness ratio", 9)):
-                rows: Any = [[*row[:3], *row[at : at + 2]] for row in ratio.rows(incbad)]
-                obsids = ratio.observations(incbad)
-                if obsids is not None:
-                    rows = qdp.with_observation(rows, obsids, comment=True)
-                blocks.append((f"{mode} -- {words}", names, rows))
-        return _if_any(qdp.SINGLE_ERROR, blocks)
-
-    def _mode_files(self, mode: str) -> Iterator[tuple[str, bytes]]:
-        curve, ratio = self.curves[mode], self.ratios.get(mode)
-        for nosys, incbad in SUFFIXES:
+    def _files_of_mode(self, mode: str) -> Iterator[tuple[str, bytes]]:
+        curve, ratio = self.curves[mode], self.ratios[mode]
+        for nosys, incbad in _VARIANTS:
             if incbad and not self.has_bad(mode):
                 continue
             suffix = _suffix(nosys, incbad)
-            columns = curve.columns(nosys)
-            for kind, limits in (("CURVE", False), ("UL", True)):
-                rows = curve.rows(limits, nosys, incbad)
-                yield (
-                    f"{mode}{kind}{suffix}.qdp",
-                    self._detailed(_title(mode, limits), columns, rows, curve.observations(limits, incbad)),
-                )
-            if ratio is not None:
-                title = f"{mode} -- hardness ratio"
-                rows, obsids = ratio.rows(incbad), ratio.observations(incbad)
-                yield f"{mode}HR{suffix}.qdp", self._detailed(title, _HR_FILE_COLUMNS, rows, obsids)
+            for name, title, table in (
+                ("CURVE", "data", curve.table(False, nosys, incbad)),
+                ("UL", "upper limits", curve.table(True, nosys, incbad)),
+                ("HR", "-- hardness ratio", ratio.table(incbad)),
+            ):
+                detailed = table.marked("::ObsID=")
+                columns = [self._time_name, *table.columns[1:]] + ["ObsID"] * (table.obsids is not None)
+                blocks = [(f"{mode} {title}", detailed._replace(columns=columns))]
+                yield f"{mode}{name}{suffix}.qdp", qdp.document(qdp.BOTH_ERRORS, blocks)
             if curve.obsids is not None and not nosys:
-                yield f"{mode}{suffix}.qdp", self._curve_file(False, incbad, list(range(6)), True, mode)
+                yield f"{mode}{suffix}.qdp", self._rates_file([mode], _SHORT_COLUMNS, nosys, incbad, marked=True)
 
-    def _detailed(self, title: str, columns: Sequence[str], rows: Rows, obsids: list[str] | None) -> bytes:
-        names = ["MJD" if self.axis.mjd else "Time", *_in_file(columns)[1:]]
-        if obsids is not None:
-            rows, names = qdp.with_observation(rows, obsids, comment=False), [*names, "ObsID"]
-        return _if_any(qdp.BOTH_ERRORS, [(title, names, rows)])
+    @property
+    def _time_name(self) -> str:
+        """Name of the column of time in files."""
+        return "MJD" if self.axis.mjd else "Time"
 
-    def _points(self) -> list[plots.Points]:
+    def _rates_file(
+        self, modes: Iterable[str], which: Sequence[int], nosys: bool, incbad: bool, *, marked: bool
+    ) -> bytes:
+        """Write some columns of the rates and limits of modes; `marked` adds the observation as a comment."""
+        blocks = []
+        columns = [self._time_name, *(RATE_COLUMNS[k] for k in which[1:])]
+        for mode in modes:
+            for limits, title in ((False, f"{mode} data"), (True, f"{mode} upper limits")):
+                table = self.curves[mode].table(limits, nosys, incbad).pick(which, columns)
+                blocks.append((title, table.marked("!::ObsID=") if marked else table))
+        return qdp.document(qdp.BOTH_ERRORS, blocks)
+
+    def _hardness_file(self, incbad: bool) -> bytes:
+        """Write hard rates, soft rates and ratios."""
+        columns = [self._time_name, *_PLAIN_COLUMNS[1:]]
+        blocks = []
+        for mode, ratio in self.ratios.items():
+            for words, at in (("hard data", 3), ("soft data", 6), ("hardness ratio", 9)):
+                table = ratio.table(incbad).pick((0, 1, 2, at, at + 1), columns)
+                blocks.append((f"{mode} -- {words}", table.marked("!::ObsID=")))
+        return qdp.document(qdp.SINGLE_ERROR, blocks)
+
+    def _picture(self) -> bytes:
         found = []
         for mode, curve in self.curves.items():
             for limits in (False, True):
                 which = curve.chosen(limits, incbad=False)
-                found.append(_plotted(mode, limits, self.axis, curve, which))
-        return found
+                columns = *curve.times, curve.rates.rate, curve.rates.above, curve.rates.below
+                found.append(plots.Points(mode, limits, *(column[which] for column in columns)))
+        return plots.light_curve(found, mjd=self.axis.mjd)
 
-    def _ratio_points(self) -> list[plots.Points]:
+    def _hardness_picture(self) -> bytes:
         found = []
         for mode, ratio in self.ratios.items():
-            cells = [[float(cell) for cell in row] for row in ratio.rows(incbad=False)]
-            time, up, down, *_, value, error, _, _ = np.array(cells).reshape(-1, len(_HR_FILE_COLUMNS)).T
+            table = ratio.table(incbad=False)
+            cells = np.array(table.cells(), dtype=float).reshape(-1, len(table.columns))
+            time, up, down, *_, value, error, _, _ = cells.T
             found.append(plots.Points(mode, False, time, up, down, value, error, -error))
-        return found
+        return plots.light_curve(found, mjd=self.axis.mjd, label="Hardness ratio")
 
     def answer(self, nosys: str = "no", incbad: str = "no") -> dict[str, Any]:
         """Return the tables as `getLCData.php` does in its newest form, without OK and APIVersion.
@@ -180,193 +166,140 @@ class LightCurveProduct:
         """
         tables: dict[str, Any] = {}
         for mode in self.curves:
-            for without, bad in SUFFIXES:
+            for without, bad in _VARIANTS:
                 if nosys in ("both", "yes" if without else "no") and incbad in ("both", "yes" if bad else "no"):
-                    tables |= {f"{name}Data": table for name, table in self._tables(mode, without, bad)}
-        names = [key.removesuffix("Data") for key in tables]
-        if not names and not any(len(curve.bins.first) for curve in self.curves.values()):
+                    tables |= dict(self._tables(mode, without, bad))
+        if not tables and not any(len(curve.bins.first) for curve in self.curves.values()):
             return {"NOLC": 1, "Datasets": []}
         facts = {"Binning": self.binning, "TimeFormat": "MJD" if self.axis.mjd else "MET", "T0": self.axis.t0}
-        return {"Datasets": names} | tables | facts
+        return {"Datasets": [key.removesuffix("Data") for key in tables]} | tables | facts
 
     def _tables(self, mode: str, nosys: bool, incbad: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-        suffix = _suffix(nosys, incbad)
-        in_file = _suffix(nosys, incbad and self.has_bad(mode))
-        curve, ratio = self.curves[mode], self.ratios.get(mode)
-        for kind, stem, limits in (("", "CURVE", False), ("UL", "UL", True)):
-            rows = curve.rows(limits, nosys, incbad)
-            obsids = curve.observations(limits, incbad)
-            if rows:
-                address = f"{self.url}/{mode}{stem}{in_file}.qdp"
-                yield f"{mode}{kind}{suffix}", _table(curve.columns(nosys), rows, obsids, address)
-        rows = ratio.rows(incbad) if ratio is not None else []
-        if ratio is not None and rows:
-            obsids, address = ratio.observations(incbad), f"{self.url}/{mode}HR{in_file}.qdp"
-            for kind, at, columns in (("Hard", 3, BAND_COLUMNS), ("Soft", 6, BAND_COLUMNS), ("HR", 9, RATIO_COLUMNS)):
-                cells = [[*row[:3], *row[at : at + 2], row[11]] for row in rows]
-                yield f"{mode}{kind}{suffix}", _table(columns, cells, obsids, address)
+        """Yield the tables of one mode and variant by their keys; empty ones are left out."""
+        curve, hardness = self.curves[mode], self.ratios[mode].table(incbad)
+        suffix, suffix_of_file = _suffix(nosys, incbad), _suffix(nosys, incbad and self.has_bad(mode))
+        for key, file, table in (
+            ("", "CURVE", curve.table(False, nosys, incbad)),
+            ("UL", "UL", curve.table(True, nosys, incbad)),
+            ("Hard", "HR", hardness.pick((0, 1, 2, 3, 4, 11), _BAND_COLUMNS)),
+            ("Soft", "HR", hardness.pick((0, 1, 2, 6, 7, 11), _BAND_COLUMNS)),
+            ("HR", "HR", hardness.pick((0, 1, 2, 9, 10, 11), _HARDNESS_COLUMNS)),
+        ):
+            if table.rows:
+                columns, cells = [*table.columns], table.cells()
+                if table.obsids is not None:
+                    columns.append("ObsID")
+                    cells = [[*row, obsid] for row, obsid in zip(cells, table.obsids, strict=True)]
+                address = f"{self.url}/{mode}{file}{suffix_of_file}.qdp"
+                yield f"{mode}{key}{suffix}Data", {"columns": columns, "data": cells, "URL": address}
 
 
-def _title(mode: str, limits: bool) -> str:
-    return f"{mode} upper limits" if limits else f"{mode} data"
-
-
-def _if_any(head: str, blocks: Sequence[tuple[str, Sequence[str], Any]]) -> bytes:
-    return qdp.document(head, blocks) if any(rows for _, _, rows in blocks) else b""
-
-
-def _table(columns: Sequence[str], rows: Rows, obsids: list[str] | None, address: str) -> dict[str, Any]:
-    if obsids is None:
-        return {"columns": list(columns), "data": rows, "URL": address}
-    data = [[*row, obsid] for row, obsid in zip(rows, obsids, strict=True)]
-    return {"columns": [*columns, "ObsID"], "data": data, "URL": address}
-
-
-def _plotted(mode: str, limits: bool, axis: Axis, curve: Curve, which: NDArray[np.bool_]) -> plots.Points:
-    _, span = axis.cells(curve.sums.arrival, curve.bins)
-    columns = [*span, curve.rates.rate, curve.rates.above, curve.rates.below]
-    return plots.Points(mode, limits, *(column[which] for column in columns))
-
-
-def _t0_date(t0: float) -> bytes:
-    """Zero of time in four notations: MET, date, MJD, JD (seen in real files)."""
-    date, mjd = timescales.utc_from_met(t0), timescales.mjd_from_met(t0)
-    seconds = f"{date:%Y %b %d at %H:%M:%S}.{date.microsecond // 1000:03d} UT"
-    return f"{t0:.3f}\n{seconds}\n{mjd:.8f}\n{mjd + 2400000.5:.8f}\n".encode("ascii")
-
-
-# Building
-
-
-def build(order: Order, sky: Sky) -> LightCurveProduct:
-    """Make the light curve of an order."""
-    scene = extraction.Scene.of(order, sky, "grades")
-    found = extraction.pieces(scene)
-    axis = Axis(scene.t0, order.text("lctimetype", "s").startswith("m"))
-    curves: dict[str, Curve] = {}
-    ratios: dict[str, Ratio] = {}
-    for mode, pieces in found.items():
-        timeline = Timeline(pieces)
-        curves[mode] = _curve(order, axis, timeline, mode)
-        ratios[mode] = _ratio(order, axis, timeline, mode, curves[mode].bins)
-    method = _method(order)
-    name = "ObsID" if method == "obsid" and order.rebin_id is not None else BINNING_NAMES[method]
-    url = f"{order.url}/lc" if order.rebin_id is None else f"{order.url}/lc/rebin_{order.rebin_id}"
-    return LightCurveProduct(curves, ratios, axis, name, url)
-
-
-def _method(order: Order) -> str:
+def method_of(order: Order) -> str:
+    """Return how an order wants its bins made: ``counts``, ``time``, ``snapshot`` or ``obsid``."""
     method = order.text("binMeth", "counts")
     return "obsid" if method.startswith("obs") else method
 
 
-def _band(order: Order, timeline: Timeline, low: str, high: str, defaults: tuple[float, float]) -> Band:
-    first, beyond = (
-        instrument.energy_to_channel(order.number(key, default))
-        for key, default in zip((low, high), defaults, strict=True)
-    )
-    return Band(timeline, first, beyond)
+@dataclass(frozen=True)
+class ModeOrder:
+    """What an order asks of the light curve of one mode."""
+
+    order: Order
+    mode: str
+
+    def curve(self, axis: Axis, timeline: Timeline) -> Curve:
+        """Bin the counts of the whole band and turn them into rates."""
+        band = self.band(timeline, "minen", "maxen", (0.3, 10.0))
+        bins = self.bins(band)
+        sums = band.add_up(bins)
+        rates = measure(sums.counts, sums.background, sums.variance, 1.0 / sums.exposure, self.rules())
+        correction = np.where(rates.limit, sums.by_exposure, sums.by_counts)
+        if method_of(self.order) != "counts":  # then Time is the middle of a bin (derived from published tables)
+            sums = sums.at(0.5 * (bins.start + bins.stop))
+        return Curve(axis, bins, sums, rates.times(correction), correction, self.obsids(timeline, bins))
+
+    def ratio(self, axis: Axis, timeline: Timeline, curve_bins: Bins) -> Ratio:
+        """Bin the counts of the soft and the hard band; bins by time, snapshot or observation may be the curve's."""
+        soft = self.band(timeline, "soft1", "soft2", (0.3, 1.5))
+        hard = self.band(timeline, "hard1", "hard2", (1.5, 10.0))
+        rule = self.counts_rule()
+        bins = curve_bins
+        if method_of(self.order) == "counts":
+            bins = binning.by_both(soft, hard, rule.counts, rule.longest_gap)
+        elif method_of(self.order) == "time" and not self.order.flag("hrbin"):
+            bins = binning.by_time(timeline, self.bin_length("hrbin"), self.order.number("femin"))
+        hard_sums, soft_sums = hard.add_up(bins), soft.add_up(bins)
+        if method_of(self.order) != "counts":
+            middles = 0.5 * (bins.start + bins.stop)
+            hard_sums, soft_sums = hard_sums.at(middles), soft_sums.at(middles)
+        return Ratio(axis, bins, hard_sums, soft_sums, self.obsids(timeline, bins))
+
+    def band(self, timeline: Timeline, low: str, high: str, defaults: tuple[float, float]) -> Band:
+        """Return the counts between two energies, given by the names and defaults [keV] of their parameters."""
+        energies = (self.order.number(key, default) for key, default in zip((low, high), defaults, strict=True))
+        return Band(timeline, *map(instrument.energy_to_channel, energies))
+
+    def bins(self, band: Band) -> Bins:
+        """Return the bins of a band."""
+        match method_of(self.order):
+            case "time":
+                return binning.by_time(band.timeline, self.bin_length("bin"), self.order.number("femin"))
+            case "snapshot":
+                return binning.by_runs(band.timeline, band.timeline.snapshots)
+            case "obsid":
+                return binning.by_runs(band.timeline, band.timeline.observations)
+            case _:
+                return binning.by_counts(band, self.counts_rule())
+
+    def bin_length(self, key: str) -> float:
+        """Return a length of bins [s]; the parameter's name begins with the mode."""
+        return self.order.number(f"{self.mode.lower()}{key}", {"PC": 2.51, "WT": 0.5}[self.mode])
+
+    def counts_rule(self) -> binning.CountsRule:
+        """Return when a bin made by counts is full."""
+        key = self.mode.lower()
+        return binning.CountsRule(
+            counts=max(1, math.ceil(self.order.number(f"{key}counts", {"PC": 20, "WT": 30}[self.mode]))),
+            dynamic=self.order.flag("dynamic"),
+            rate_factor=self.order.number("ratefact", 10.0),
+            bin_factor=self.order.number("binfact", 1.5),
+            floor=max(1, math.ceil(self.order.number("mincmin", 15))),
+            shortest=0.99 * self.bin_length("bin"),  # so that the documented 2.51 s means one frame
+            min_snr=self.order.number("minsnr", 1.5),
+            longest_gap=self.order.number(f"{key}maxgap", 1e8),
+        )
+
+    def rules(self) -> Rules:
+        """Return how counts become rates or limits."""
+        modes = ("both", self.mode.lower())
+        return Rules(
+            bayes=self.order.text("allowB", "both") in modes,
+            bayes_counts=self.order.number("bayesCounts", 15.0),
+            bayes_snr=self.order.number("bayesSNR", 2.4),
+            limits=self.order.text("allowUL", "both") in modes,
+            min_sigma=self.order.number("sigmin", 3.0),
+        )
+
+    def obsids(self, timeline: Timeline, bins: Bins) -> list[str] | None:
+        """Return the observation of each bin, None where bins are not tied to one."""
+        if method_of(self.order) not in ("obsid", "snapshot"):
+            return None
+        pieces = np.searchsorted(timeline.first, bins.first, side="right") - 1
+        return [timeline.pieces[k].observation.obsid for k in pieces.tolist()]
 
 
-def _curve(order: Order, axis: Axis, timeline: Timeline, mode: str) -> Curve:
-    band = _band(order, timeline, "minen", "maxen", (0.3, 10.0))
-    bins = _bins(order, band, mode)
-    sums = band.add_up(bins)
-    rates = measure(sums.counts, sums.background, sums.variance, 1.0 / sums.exposure, _rules(order, mode))
-    correction = np.where(rates.limit, sums.by_exposure, sums.by_counts)
-    if _method(order) != "counts":  # then Time is the middle of a bin (derived from published tables)
-        sums = sums.at(0.5 * (bins.start + bins.stop))
-    return Curve(axis, bins, sums, rates.times(correction), correction, _obsids(order, timeline, bins))
-
-
-def _rules(order: Order, mode: str) -> Rules:
-    def allowed(key: str) -> bool:
-        return order.text(key, "both") in ("both", mode.lower())
-
-    return Rules(
-        bayes=allowed("allowB"),
-        bayes_counts=order.number("bayesCounts", 15.0),
-        bayes_snr=order.number("bayesSNR", 2.4),
-        limits=allowed("allowUL"),
-        min_sigma=order.number("sigmin", 3.0),
-    )
-
-
-def _bins(order: Order, band: Band, mode: str) -> Bins:
-    key = mode.lower()
-    match _method(order):
-        case "time":
-            return binning.by_time(band.timeline, _bin_time(order, f"{key}bin", mode), order.number("femin"))
-        case "snapshot":
-            return binning.by_runs(band.timeline, band.timeline.looks)
-        case "obsid":
-            return binning.by_runs(band.timeline, band.timeline.observations())
-        case _:
-            return binning.by_counts(band, _counts_rule(order, mode))
-
-
-def _bin_time(order: Order, key: str, mode: str) -> float:
-    return order.number(key, {"PC": 2.51, "WT": 0.5}[mode])
-
-
-def _counts_rule(order: Order, mode: str) -> binning.CountsRule:
-    key = mode.lower()
-    return binning.CountsRule(
-        counts=max(1, math.ceil(order.number(f"{key}counts", {"PC": 20, "WT": 30}[mode]))),
-        dynamic=order.flag("dynamic"),
-        rate_factor=order.number("ratefact", 10.0),
-        bin_factor=order.number("binfact", 1.5),
-        floor=max(1, math.ceil(order.number("mincmin", 15))),
-        shortest=0.99 * _bin_time(order, f"{key}bin", mode),  # so that the documented 2.51 s means one frame
-        min_snr=order.number("minsnr", 1.5),
-        longest_gap=order.number(f"{key}maxgap", 1e8),
-    )
-
-
-def _obsids(order: Order, timeline: Timeline, bins: Bins) -> list[str] | None:
-    """Return the observation of each bin, where bins are tied to one."""
-    if _method(order) not in ("obsid", "snapshot"):
-        return None
-    pieces = np.searchsorted(timeline.first, bins.first, side="right") - 1
-    return [timeline.pieces[k].observation.obsid for k in pieces.tolist()]
-
-
-def _ratio(order: Order, axis: Axis, timeline: Timeline, mode: str, curve_bins: Bins) -> Ratio:
-    soft = _band(order, timeline, "soft1", "soft2", (0.3, 1.5))
-    hard = _band(order, timeline, "hard1", "hard2", (1.5, 10.0))
-    method = _method(order)
-    rule = _counts_rule(order, mode)
-    bins = curve_bins
-    if method == "counts":
-        bins = binning.by_both(soft, hard, rule.counts, rule.longest_gap)
-    elif method == "time" and not order.flag("hrbin"):
-        bins = binning.by_time(timeline, _bin_time(order, f"{mode.lower()}hrbin", mode), order.number("femin"))
-    sums = [band.add_up(bins) for band in (hard, soft)]
-    if method != "counts":
-        sums = [one.at(0.5 * (bins.start + bins.stop)) for one in sums]
-    return Ratio(axis, bins, sums[0], sums[1], _obsids(order, timeline, bins))
-
-
-# Older forms of the answer
-
-
-def as_1_9(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the form for clients of API 1.9: `datasets`, old names of columns, numbers only."""
-    names = list(answer.get("Datasets", ()))
-    return {"datasets": names} | {f"{name}Data": _old_table(answer[f"{name}Data"]) for name in names}
-
-
-def as_1_8(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the form for clients of API 1.8 and before: switches, and only rates and limits."""
-    names = ("WT", "WTUL", "PC", "PCUL")
-    present = set(answer.get("Datasets", ()))
-    switches = {f"has{name}": int(name in present) for name in names}
-    return switches | {f"{name}Data": _old_table(answer[f"{name}Data"]) for name in names if name in present}
-
-
-def _old_table(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Old names, numbers for texts; no observation, which those clients cannot read, and 0 for what is infinite."""
-    kept = [k for k, name in enumerate(table["columns"]) if name != "ObsID"]
-    numbers = [[float(row[k]) for k in kept] for row in table["data"]]
-    finite = [[cell if math.isfinite(cell) else 0.0 for cell in row] for row in numbers]
-    return {"columns": _in_file([table["columns"][k] for k in kept]), "data": finite}
+def build(order: Order, sky: Sky) -> LightCurve:
+    """Make the light curve of an order."""
+    scene = extraction.Scene.of(order, sky, "grades")
+    axis = Axis(scene.t0, order.text("lctimetype", "s").startswith("m"))
+    curves: dict[str, Curve] = {}
+    ratios: dict[str, Ratio] = {}
+    for mode, pieces in extraction.pieces(scene).items():
+        wanted, timeline = ModeOrder(order, mode), Timeline(pieces)
+        curves[mode] = wanted.curve(axis, timeline)
+        ratios[mode] = wanted.ratio(axis, timeline, curves[mode].bins)
+    name = _BINNING_NAMES[method_of(order)]
+    if order.rebin_id is None:
+        return LightCurve(curves, ratios, axis, name, f"{order.url}/lc")
+    name = "ObsID" if name == "Observation" else name
+    return LightCurve(curves, ratios, axis, name, f"{order.url}/lc/rebin_{order.rebin_id}")

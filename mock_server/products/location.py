@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mock_server.products.skyview import Photons
+    from .skyview import Photons
 
 CELL = 13.0
 """Radius of the detection cell [arcsec]: 63 % of the light (derived from the documented source list)."""

@@ -14,16 +14,15 @@ from ..core import timescales
 from . import instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from mock_server.products.instrument import Floats
+    from .instrument import Floats
 
     Card = tuple[str, Any, str]
 
 _MJDREFF = 7.428703703703703e-4  # of the spacecraft's time scale
-_BLOCK = 2880  # bytes; a FITS file consists of whole ones
 _NUMBERS = {"I": ">i2", "J": ">i4", "E": ">f4", "D": ">f8"}
 LEAST_CHANNEL = instrument.BAND[0]
 
@@ -35,6 +34,12 @@ class Column(NamedTuple):
     form: str
     values: NDArray[Any]
     unit: str = ""
+
+
+_ENERGIES = (
+    Column("ENERG_LO", "E", instrument.ENERGIES[:-1], "keV"),
+    Column("ENERG_HI", "E", instrument.ENERGIES[1:], "keV"),
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Exposure:
     def cards(self) -> list[Card]:
         """Keywords that every extension carries."""
         start, stop = self.intervals[0][0], self.intervals[-1][1]
+        begin, end = (f"{timescales.utc_from_met(met):%Y-%m-%dT%H:%M:%S}" for met in (start, stop))
         name, ra, dec = self.source
         return [
             ("TELESCOP", "SWIFT", "mission"),
@@ -91,8 +97,8 @@ class Exposure:
             ("ONTIME", self.seconds, "[s] good time"),
             ("LIVETIME", self.seconds, "[s] good time"),
             ("EXPOSURE", self.seconds, "[s] good time"),
-            ("DATE-OBS", _date(start), "start, UTC"),
-            ("DATE-END", _date(stop), "stop, UTC"),
+            ("DATE-OBS", begin, "start, UTC"),
+            ("DATE-END", end, "stop, UTC"),
             ("MJDREFI", 51910, "MET 0 in MJD, whole days"),
             ("MJDREFF", _MJDREFF, "MET 0 in MJD, rest"),
             ("TIMESYS", "TT", "time system"),
@@ -102,10 +108,6 @@ class Exposure:
             ("ORIGIN", "xrt-mock", "simulated data"),
             ("CALDBVER", self.calibration, "calibration"),
         ]
-
-
-def _date(met: float) -> str:
-    return f"{timescales.utc_from_met(met):%Y-%m-%dT%H:%M:%S}"
 
 
 def grouping(counts: NDArray[np.int64]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
@@ -178,26 +180,21 @@ def spectrum(
         ("AREASCAL", 1.0, "scale of area"),
         ("BACKSCAL", area, "[pixel] area of the region"),
     ]
-    return _empty_primary() + _table(columns, cards + exposure.cards()) + _good_times(exposure)
-
-
-@lru_cache(maxsize=16)
-def _good_times(exposure: Exposure) -> bytes:
-    """Return the extension that the spectra of one exposure share."""
     intervals = np.array(exposure.intervals)
-    columns = [Column(name, "D", intervals[:, k], "s") for k, name in enumerate(("START", "STOP"))]
-    cards: list[Card] = [
+    good_times = [Column(name, "D", intervals[:, k], "s") for k, name in enumerate(("START", "STOP"))]
+    cards_of_times: list[Card] = [
         ("EXTNAME", "GTI", "name"),
         ("HDUCLASS", "OGIP", "format"),
         ("HDUCLAS1", "GTI", "good times"),
         ("HDUCLAS2", "STANDARD", "format"),
     ]
-    return _table(columns, cards + exposure.cards())
+    shared = exposure.cards()
+    return _PRIMARY + _table(columns, cards + shared) + _table(good_times, cards_of_times + shared)
 
 
 def area_file(exposure: Exposure, area: Floats) -> bytes:
     """Write an effective area [cm2], shape (590,)."""
-    columns = [*_energies(), Column("SPECRESP", "E", area, "cm**2")]
+    columns = [*_ENERGIES, Column("SPECRESP", "E", area, "cm**2")]
     cards: list[Card] = [
         ("EXTNAME", "SPECRESP", "name"),
         ("HDUCLASS", "OGIP", "format"),
@@ -206,12 +203,7 @@ def area_file(exposure: Exposure, area: Floats) -> bytes:
         ("HDUVERS", "1.1.0", "version of the format"),
         ("ARFVERSN", "1992a", "version of the format"),
     ]
-    return _empty_primary() + _table(columns, cards + exposure.cards())
-
-
-def _energies() -> list[Column]:
-    low, high = instrument.ENERGIES[:-1], instrument.ENERGIES[1:]
-    return [Column("ENERG_LO", "E", low, "keV"), Column("ENERG_HI", "E", high, "keV")]
+    return _PRIMARY + _table(columns, cards + exposure.cards())
 
 
 @lru_cache(maxsize=1)
@@ -224,7 +216,7 @@ def response_file() -> bytes:
     rows = np.empty(len(matrix), dtype=object)
     rows[:] = [matrix[k, f : f + n].astype(np.float32) for k, (f, n) in enumerate(zip(first, count, strict=True))]
     columns = [
-        *(fits.Column(column.name, column.form, column.unit, array=column.values) for column in _energies()),
+        *(fits.Column(column.name, column.form, column.unit, array=column.values) for column in _ENERGIES),
         fits.Column("N_GRP", "I", array=np.ones(len(matrix), np.int16)),
         fits.Column("F_CHAN", "I", array=first.astype(np.int16)),
         fits.Column("N_CHAN", "I", array=count.astype(np.int16)),
@@ -265,7 +257,11 @@ def response_file() -> bytes:
         ("TLMIN1", 0, "first channel"),
         ("TLMAX1", instrument.CHANNELS - 1, "last channel"),
     ]
-    return _empty_primary() + _extension(columns, shared + matrix_cards) + _table(bounds, shared + bounds_cards)
+    header = fits.Header.fromstring("".join(_card(*card) for card in shared + matrix_cards))
+    stream = io.BytesIO()
+    units = fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, header)])
+    units.writeto(stream, output_verify="ignore")  # verified in the tests: that takes a third of the time
+    return stream.getvalue() + _table(bounds, shared + bounds_cards)
 
 
 def _table(columns: Sequence[Column], cards: Sequence[Card]) -> bytes:
@@ -277,55 +273,32 @@ def _table(columns: Sequence[Column], cards: Sequence[Card]) -> bytes:
     rows = np.empty(len(columns[0].values), row)
     for column in columns:
         rows[column.name] = column.values
-    described = [*_shape(row.itemsize, len(rows), len(columns)), *_described(columns), *cards]
-    header = "".join(_formatted(*card) for card in described) + "END".ljust(80)
-    return _whole_blocks(header.encode("ascii"), b" ") + _whole_blocks(rows.tobytes(), b"\0")
-
-
-def _shape(row_bytes: int, rows: int, columns: int) -> list[Card]:
-    return [
+    described: list[Card] = [
         ("XTENSION", "BINTABLE", "binary table"),
         ("BITPIX", 8, "bytes"),
         ("NAXIS", 2, "rows and columns"),
-        ("NAXIS1", row_bytes, "bytes in a row"),
-        ("NAXIS2", rows, "rows"),
+        ("NAXIS1", row.itemsize, "bytes in a row"),
+        ("NAXIS2", len(rows), "rows"),
         ("PCOUNT", 0, "nothing behind the rows"),
         ("GCOUNT", 1, "one group"),
-        ("TFIELDS", columns, "columns"),
+        ("TFIELDS", len(columns), "columns"),
     ]
-
-
-def _described(columns: Sequence[Column]) -> Iterator[Card]:
     for k, column in enumerate(columns, 1):
-        yield f"TTYPE{k}", column.name, "column"
-        yield f"TFORM{k}", column.form, "its format"
-        if column.unit:
-            yield f"TUNIT{k}", column.unit, "its unit"
+        described += [(f"TTYPE{k}", column.name, "column"), (f"TFORM{k}", column.form, "its format")]
+        described += [(f"TUNIT{k}", column.unit, "its unit")] if column.unit else []
+    header = "".join(_card(*card) for card in [*described, *cards]) + "END".ljust(80)
+    return _in_blocks(header.encode("ascii"), b" ") + _in_blocks(rows.tobytes(), b"\0")
 
 
-def _whole_blocks(content: bytes, filling: bytes) -> bytes:
-    return content + filling * (-len(content) % _BLOCK)
-
-
-def _extension(columns: list[fits.Column], cards: Sequence[Card]) -> bytes:
-    """Return a table with rows of various lengths, made by astropy."""
-    header = fits.Header.fromstring("".join(_formatted(*card) for card in cards))
-    return _bytes(fits.BinTableHDU.from_columns(columns, header))[len(_empty_primary()) :]
-
-
-@lru_cache(maxsize=1)
-def _empty_primary() -> bytes:
-    return _bytes()
-
-
-def _bytes(*units: Any) -> bytes:
-    stream = io.BytesIO()
-    files = fits.HDUList([fits.PrimaryHDU(), *units])
-    files.writeto(stream, output_verify="ignore")  # verified in the tests: that takes a third of the time
-    return stream.getvalue()
+def _in_blocks(content: bytes, filling: bytes) -> bytes:
+    """Fill up to whole blocks of 2880 bytes, of which a FITS file consists."""
+    return content + filling * (-len(content) % 2880)
 
 
 @lru_cache(maxsize=1024, typed=True)
-def _formatted(keyword: str, value: Any, comment: str) -> str:
+def _card(keyword: str, value: Any, comment: str) -> str:
     """Format a keyword; the files of a spectrum share most of theirs, and formatting is what takes longest."""
     return str(fits.Card(keyword, value, comment).image)
+
+
+_PRIMARY: bytes = fits.PrimaryHDU().header.tostring().encode("ascii")

@@ -8,28 +8,28 @@ good, but not its distributions: so only raw numbers are taken from it.
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from mock_server.products.memory import Memory
+from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
 
 from ..core import random
 from ..sky.sources import Source, Spectrum
 from . import emission, instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Hashable, Sequence
 
     from numpy.typing import NDArray
 
-    from mock_server.products.instrument import Floats
-
     from ..core.model import Observation, Snapshot
     from ..sky.field import FieldSource
+    from .instrument import Floats
 
 PC_BACKGROUND = 2.5e-7
 """Background [count/s/pixel], 0.3-10 keV, before the observation's own factor of 0.6 to 1.4 (documented order)."""
@@ -43,9 +43,22 @@ REPLACED = 0.005
 """Share of the events that a reprocessing drops, and share that it gains (assumed)."""
 BAD_COLUMN_CHANCE = 0.35
 """Share of the observations that lose photons to dead columns (assumed)."""
-FIELD_SPECTRUM = Spectrum(nh=2e20, gamma=1.8)
-"""Spectrum of all sources around the target (assumed)."""
-_STEPS = np.linspace(0.0, 1.0, 257)  # 6 s in a long snapshot, so that the shortest period of 100 s is resolved
+FIELD_SPECTRUM, FIELD_COLUMN = Spectrum(nh=2e20, gamma=1.8), 3e20
+"""Spectrum of all sources around the target, and the Galactic column before them [cm-2] (assumed)."""
+_STEPS = instrument.read_only(
+    np.linspace(0.0, 1.0, 257)
+)  # 6 s in a long snapshot, so that the shortest period of 100 s is resolved
+
+
+def _background_shares() -> Floats:
+    energy = (np.arange(instrument.CHANNELS) + 0.5) / 100
+    shares = np.where(energy > 0.2, 1 / energy + 0.15, 0.0)
+    return instrument.read_only(shares / shares[slice(*instrument.BAND)].sum())
+
+
+BACKGROUND_SHARES = _background_shares()
+"""Background in each channel for each count in 0.3-10 keV: 1/E + 0.15 above 0.2 keV, shape (1024,) (assumed)."""
+_BACKGROUND_CUMULATIVE = instrument.read_only(np.cumsum(BACKGROUND_SHARES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,45 +89,100 @@ class Events:
 
     def take(self, which: Any) -> Events:
         """Return those that a mask or a list of indices selects."""
-        return Events(self.met[which], self.channel[which], self.x[which], self.y[which], self.grade[which])
+        return Events(*(values[which] for values in self.arrays))
+
+    def read_only(self) -> Events:
+        """Make the arrays read-only and return the events."""
+        for values in self.arrays:
+            instrument.read_only(values)
+        return self
 
     @property
-    def nbytes(self) -> int:
-        """Memory they take [bytes]."""
-        return len(self) * 19
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All arrays, each of shape (n_events,)."""
+        return self.met, self.channel, self.x, self.y, self.grade
 
 
-def joined(parts: list[Events]) -> Events:
+def joined(parts: Sequence[Events]) -> Events:
     """Put lists together, in order of time."""
-    names = ("met", "channel", "x", "y", "grade")
-    both = Events(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    both = Events(*map(np.concatenate, zip(*(part.arrays for part in parts), strict=True)))
     return both.take(np.argsort(both.met, kind="stable"))
 
 
-memory: Memory[Events] = Memory(64 * 2**20, lambda events: events.nbytes + 500)
-"""Photons drawn lately; `memory.made` counts the lists drawn since the process began."""
+kept: LRUCache[Hashable, Events] = LRUCache(64 * 2**20, lambda events: sum(map(sys.getsizeof, events.arrays)) + 500)
+"""Photons drawn lately, read-only: all simulators of a process share them."""
+_lock = threading.Lock()
 
 
+def _key(kind: str, seed: int, observation: Observation, snapshot: Snapshot, *more: Hashable) -> Hashable:
+    """Return what decides photons: of the observation, only what does not grow with the archive."""
+    place = (observation.obsid, observation.ra, observation.dec, observation.version)
+    return hashkey(kind, seed, place, snapshot, *more)
+
+
+@cached(kept, key=lambda seed, source, *place: _key("source", seed, *place, source), lock=_lock)
 def source_events(seed: int, source: Source, observation: Observation, snapshot: Snapshot) -> Events:
     """Photons of a source that reached the archive: after bad columns and by this processing version."""
-    key = ("source", seed, source, _place(observation), snapshot)
-    return memory.get(key, lambda: _source_events(_Look(seed, observation, snapshot), source))
+    draws = _Draws(seed, observation, snapshot, "photons", source.name)
+    met, early = _arrivals(draws, source)
+    energy, dither, radius, angle, grade, column = draws.uniforms(6 * len(met)).reshape(6, len(met))
+    channel = _channels(_cumulative(source), energy)
+    if early is not None:
+        channel = np.where(early, _channels(_cumulative(source, early=True), energy), channel)
+    if observation.version > 1:
+        gain = random.uniform(seed, "gain", observation.obsid, observation.version, low=0.998, high=1.002)
+        channel = np.clip((channel + dither) * gain, 0, instrument.CHANNELS - 1)
+    east, north = tracker_offset(seed, observation, snapshot)
+    away, turn = instrument.radius_holding(radius), 2 * np.pi * angle
+    if snapshot.mode == "WT":
+        x, y = east + away * np.cos(turn), np.zeros(len(met))
+    else:
+        true = offset_from_pointing(observation, source.ra, source.dec)
+        x, y = true[0] + east + away * np.cos(turn), true[1] + north + away * np.sin(turn)
+    events = draws.events(met, channel, x, y, grade)
+    lost = lost_to_bad_columns(seed, source, observation)
+    return draws.processed(events.take(column >= lost) if lost else events)
 
 
+@cached(kept, key=lambda *place: _key("background", *place), lock=_lock)
 def background_events(seed: int, observation: Observation, snapshot: Snapshot) -> Events:
     """Background photons over the whole field (PC) or window (WT)."""
-    key = ("background", seed, _place(observation), snapshot)
-    return memory.get(key, lambda: _background_events(_Look(seed, observation, snapshot)))
+    draws = _Draws(seed, observation, snapshot, "background")
+    pixels = math.prod(instrument.DETECTOR) if snapshot.mode == "PC" else WT_WIDTH
+    rate = background_level(seed, observation, snapshot.mode) * pixels * _BACKGROUND_CUMULATIVE[-1]
+    met = snapshot.start + draws.arrivals(rate * snapshot.exposure) / rate
+    energy, across, along, grade = draws.uniforms(4 * len(met)).reshape(4, len(met))
+    across, along = across - 0.5, along - 0.5
+    if snapshot.mode == "WT":
+        x, y = across * WT_WIDTH * instrument.PIXEL, np.zeros(len(met))
+    else:
+        width, height = (side * instrument.PIXEL for side in instrument.DETECTOR)
+        angle = math.radians(roll(seed, observation.target, snapshot.start))
+        x = across * width * math.cos(angle) - along * height * math.sin(angle)
+        y = across * width * math.sin(angle) + along * height * math.cos(angle)
+    return draws.processed(draws.events(met, _channels(_BACKGROUND_CUMULATIVE, energy), x, y, grade))
 
 
+@cached(kept, key=lambda *place_and_sources: _key("field", *place_and_sources), lock=_lock)
 def field_events(seed: int, observation: Observation, snapshot: Snapshot, sources: tuple[FieldSource, ...]) -> Events:
-    """Photons of the sources around the target, drawn together; only those that hit the detector (PC)."""
-    key = ("field", seed, _place(observation), snapshot, sources)
-    return memory.get(key, lambda: _field_events(_Look(seed, observation, snapshot), sources))
+    """Photons of the sources around the target that hit the detector (PC).
 
-
-def _place(observation: Observation) -> tuple[object, ...]:
-    return observation.obsid, observation.ra, observation.dec, observation.version
+    They are drawn together: when a photon comes from any of them, then from which.
+    """
+    draws = _Draws(seed, observation, snapshot, "field")
+    places, rates = _in_field(observation.ra, observation.dec, sources)
+    cumulative = emission.cumulative_shares(FIELD_SPECTRUM, FIELD_COLUMN)
+    before = np.cumsum(rates) * cumulative[-1]
+    total = max(float(before[-1]), 1e-12) if len(sources) else 1e-12
+    met = snapshot.start + draws.arrivals(total * snapshot.exposure) / total
+    which, energy, radius, angle, grade = draws.uniforms(5 * len(met)).reshape(5, len(met))
+    mine = np.minimum(np.searchsorted(before, which * total), max(len(sources) - 1, 0))
+    away, turn = instrument.radius_holding(radius), 2 * np.pi * angle
+    true = (places[mine] + tracker_offset(seed, observation, snapshot)).T
+    x, y = true + away * np.array([np.cos(turn), np.sin(turn)])
+    events = draws.processed(draws.events(met, _channels(cumulative, energy), x, y, grade))
+    hit = on_detector(events.x, events.y, roll(seed, observation.target, snapshot.start))
+    return events.take(hit).read_only()
 
 
 # Keyed facts of an observation or a snapshot
@@ -193,32 +261,69 @@ def mean_rate(seed: int, source: Source, start: float, stop: float) -> float:
 
 @lru_cache(maxsize=256)
 def _rates(seed: int, source: Source, start: float, stop: float) -> tuple[Floats, Floats]:
-    """Moments [s, MET] and the true rates at them [count/s]."""
-    times = _grid(source, start, stop)
-    return times, np.asarray(source.rate_at(seed, times, np))
+    """Moments [s, MET] and the true rates at them [count/s].
 
-
-def _grid(source: Source, start: float, stop: float) -> Floats:
-    """Moments at which the rate is evaluated: evenly spread, for bursts in the logarithm of the time since T0."""
+    The moments are evenly spread; those of bursts, in the logarithm of the time since T0.
+    """
+    times = start + (stop - start) * _STEPS
     if source.is_burst and source.t0_met is not None and start > source.t0_met:
         first, last = math.log(start - source.t0_met), math.log(stop - source.t0_met)
         times = source.t0_met + np.exp(first + (last - first) * _STEPS)
         times[0], times[-1] = start, stop
-        return np.asarray(times)
-    return np.asarray(start + (stop - start) * _STEPS)
+    return instrument.read_only(times), instrument.read_only(np.asarray(source.rate_at(seed, times, np)))
 
 
-# The draws
+def _in_field(ra: float, dec: float, sources: tuple[FieldSource, ...]) -> tuple[Floats, Floats]:
+    """Places relative to a pointing [arcsec], shape (n, 2), and rates behind the vignetting [count/s]."""
+    theirs = np.radians(np.array([(s.ra, s.dec) for s in sources]).reshape(-1, 2))
+    turn, there, here = theirs[:, 0] - math.radians(ra), theirs[:, 1], math.radians(dec)
+    depth = math.sin(here) * np.sin(there) + math.cos(here) * np.cos(there) * np.cos(turn)
+    x = np.cos(there) * np.sin(turn) / depth
+    y = (math.cos(here) * np.sin(there) - math.sin(here) * np.cos(there) * np.cos(turn)) / depth
+    places = np.degrees(np.stack([x, y], axis=1)) * 3600
+    rates = np.array([s.rate for s in sources]) * instrument.vignetting(np.hypot(*places.T) / 60)
+    return places, rates
+
+
+def _cumulative(source: Source, early: bool = False) -> Floats:
+    """Cumulative counts by channel for each count in 0.3-10 keV, shape (1024,)."""
+    return emission.cumulative_shares(source.spectrum, source.nh_galactic or 0.0, source.redshift or 0.0, early)
+
+
+def _channels(cumulative: Floats, u: Floats) -> Floats:
+    """Channels from uniforms, by the inverse of a cumulative spectrum."""
+    return np.asarray(np.minimum(np.searchsorted(cumulative, u * cumulative[-1]), instrument.CHANNELS - 1.0))
+
+
+def _arrivals(draws: _Draws, source: Source) -> tuple[Floats, NDArray[np.bool_] | None]:
+    """Draw arrival times, and which of them are of the early spectrum (None: the snapshot lies behind its end)."""
+    snapshot = draws.snapshot
+    times, rates = _rates(draws.seed, source, snapshot.start, snapshot.stop)
+    change = (source.t0_met or 0.0) + source.spectrum.early_until_s
+    changes = source.spectrum.early_gamma is not None and snapshot.start < change
+    per_count: Any = _cumulative(source)[-1]
+    if changes:
+        per_count = np.where(times >= change, per_count, _cumulative(source, early=True)[-1])
+    rates = rates * (per_count * vignetting(draws.observation, source.ra, source.dec))
+    expected = np.zeros(len(times))
+    np.cumsum(0.5 * (rates[1:] + rates[:-1]) * np.diff(times), out=expected[1:])
+    met = np.interp(draws.arrivals(float(expected[-1])), expected, times)
+    return met, met < change if changes else None
 
 
 _thread = threading.local()
 
 
-class _Stream:
-    """Uniform numbers strictly between 0 and 1 that depend on their key alone."""
+class _Draws:
+    """Chance about one snapshot: uniform numbers strictly between 0 and 1.
 
-    def __init__(self, seed: int, *key: object) -> None:
-        bits = random.bits(seed, *key, size=16)
+    They depend on the seed, the snapshot and `part`, which says what they decide, and on nothing else.
+    """
+
+    def __init__(self, seed: int, observation: Observation, snapshot: Snapshot, *part: object) -> None:
+        self.seed, self.observation, self.snapshot, self._part = seed, observation, snapshot, part
+        place = (observation.target, observation.obsid, snapshot.number, snapshot.mode)
+        bits = random.bits(seed, *part, *place, size=16)
         self._key = np.array([bits & (2**64 - 1), bits >> 64], dtype=np.uint64)
         self._blocks = 0
 
@@ -242,186 +347,39 @@ class _Stream:
         return np.asarray(((_thread.generator.random_raw(count) >> np.uint64(11)) + 0.5) * 2.0**-53)
 
     def arrivals(self, expected: float) -> Floats:
-        """Where a Poisson process of unit density has its points between 0 and `expected`, in order."""
+        """Return where a Poisson process of unit density has its points between 0 and `expected`, in order."""
         enough = math.ceil(expected + 10 * math.sqrt(expected) + 30)
         points = np.cumsum(-np.log(self.uniforms(enough)))
         return points[: int(np.searchsorted(points, expected))]
 
+    def events(self, met: Floats, channel: Floats, x: Floats, y: Floats, grade: Floats) -> Events:
+        """Make events: arrivals move to the middle of their frame, `grade` is uniform between 0 and 1."""
+        mode, start, stop = self.snapshot.mode, self.snapshot.start, self.snapshot.stop
+        frame = instrument.FRAME[mode]
+        middle = start + (np.floor((met - start) / frame) + 0.5) * frame
+        zero, four = instrument.GRADE_SHARES[mode]
+        return Events(
+            met=np.minimum(middle, stop - 1e-5),  # the last frame of windowed timing may be cut short
+            channel=channel.astype(np.int16),
+            x=x.astype(np.float32),
+            y=y.astype(np.float32),
+            grade=np.where(grade < zero, 0, np.where(grade < zero + four, 4, 1)).astype(np.int8),
+        )
 
-class _Look(NamedTuple):
-    """What keys the photons of a snapshot."""
+    def processed(self, events: Events) -> Events:
+        """Return events as the observation's processing has them, read-only.
 
-    seed: int
-    observation: Observation
-    snapshot: Snapshot
-
-    def stream(self, *part: object) -> _Stream:
-        target, obsid = self.observation.target, self.observation.obsid
-        return _Stream(self.seed, *part, target, obsid, self.snapshot.number, self.snapshot.mode)
-
-    def processed(self, draw: Callable[[_Stream], Events], *part: object) -> Events:
-        """Draw events; a later processing drops a few of them and gains a few, mixed from what the others are like."""
-        events = draw(self.stream(*part))
-        if self.observation.version == 1 or not len(events):
-            return events
-        fate = self.stream(*part, self.observation.version).uniforms(len(events))
+        A later processing drops a few of the first one's events and gains a few, mixed from what the others are like.
+        """
+        version = self.observation.version
+        if version == 1 or not len(events):
+            return events.read_only()
+        fate = _Draws(self.seed, self.observation, self.snapshot, *self._part, version).uniforms(len(events))
         more = np.flatnonzero(fate > 1 - REPLACED)
-        kept = events.take(fate >= REPLACED)
-        if not len(more):
-            return kept
-        energy, place = (events.take((more + shift) % len(events)) for shift in (1, 2))
-        met = events.met[more] + instrument.FRAME[self.snapshot.mode]
-        met = np.where(met < self.snapshot.stop, met, events.met[more])
-        return joined([kept, Events(met, energy.channel, place.x, place.y, place.grade)])
-
-
-def _source_events(look: _Look, source: Source) -> Events:
-    return look.processed(lambda stream: _drawn(look, source, stream), "photons", source.name)
-
-
-def _drawn(look: _Look, source: Source, stream: _Stream) -> Events:
-    seed, observation, snapshot = look
-    met, late = _arrival_times(look, source, stream)
-    energy, dither, radius, angle, grade, column = stream.uniforms(6 * len(met)).reshape(6, len(met))
-    channel = _channels(source, energy, late)
-    if observation.version > 1:
-        gain = random.uniform(seed, "gain", observation.obsid, observation.version, low=0.998, high=1.002)
-        channel = np.asarray(np.clip((channel + dither) * gain, 0, instrument.CHANNELS - 1))
-    x, y = _on_sky(look, source, instrument.radius_holding(radius), 2 * np.pi * angle)
-    events = Events(_in_frames(met, snapshot), channel.astype(np.int16), x, y, _grades(snapshot.mode, grade))
-    lost = lost_to_bad_columns(seed, source, observation)
-    return events.take(column >= lost) if lost else events
-
-
-def _arrival_times(look: _Look, source: Source, stream: _Stream) -> tuple[Floats, NDArray[np.bool_] | bool]:
-    """Draw arrival times, and whether they belong to the late spectrum."""
-    seed, observation, snapshot = look
-    times, rates = _rates(seed, source, snapshot.start, snapshot.stop)
-    late: NDArray[np.bool_] | bool = True
-    change = (source.t0_met or 0.0) + source.spectrum.early_until_s
-    per_count: Any = _cumulative(source.spectrum, source.nh_galactic, source.redshift)[-1]
-    if source.spectrum.early_gamma is not None and snapshot.start < change:
-        early = _cumulative(source.spectrum, source.nh_galactic, source.redshift, early=True)[-1]
-        per_count = np.where(times >= change, per_count, early)
-        late = False
-    rates = rates * (per_count * vignetting(observation, source.ra, source.dec))
-    expected = np.zeros(len(times))
-    np.cumsum(0.5 * (rates[1:] + rates[:-1]) * np.diff(times), out=expected[1:])
-    met = np.interp(stream.arrivals(float(expected[-1])), expected, times)
-    return met, (late or met >= change)
-
-
-@lru_cache(maxsize=256)
-def _cumulative(spectrum: Spectrum, galactic: float | None, redshift: float | None, early: bool = False) -> Floats:
-    """Cumulative counts by channel for each count in 0.3-10 keV, shape (1024,)."""
-    return np.cumsum(emission.channel_shares(spectrum, galactic or 0.0, redshift or 0.0, early))
-
-
-def _channels(source: Source, u: Floats, late: NDArray[np.bool_] | bool) -> Floats:
-    """Channels from uniforms, by the inverse of the cumulative folded spectrum."""
-    channel = _drawn_channels(_cumulative(source.spectrum, source.nh_galactic, source.redshift), u)
-    if late is True:
-        return channel
-    early = _drawn_channels(_cumulative(source.spectrum, source.nh_galactic, source.redshift, early=True), u)
-    return np.asarray(np.where(late, channel, early))
-
-
-def _drawn_channels(cumulative: Floats, u: Floats) -> Floats:
-    return np.asarray(np.minimum(np.searchsorted(cumulative, u * cumulative[-1]), instrument.CHANNELS - 1.0))
-
-
-def _on_sky(
-    look: _Look, source: Source, radius: Floats, angle: Floats
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Places of a source's photons, misplaced by the star trackers."""
-    east, north = tracker_offset(*look)
-    if look.snapshot.mode == "WT":
-        return (east + radius * np.cos(angle)).astype(np.float32), np.zeros(len(radius), np.float32)
-    x, y = offset_from_pointing(look.observation, source.ra, source.dec)
-    at_x, at_y = x + east + radius * np.cos(angle), y + north + radius * np.sin(angle)
-    return at_x.astype(np.float32), at_y.astype(np.float32)
-
-
-def _in_frames(met: Floats, snapshot: Snapshot) -> Floats:
-    """Move arrivals to the middle of their frame; the last one of windowed timing may be cut short."""
-    frame = instrument.FRAME[snapshot.mode]
-    middle = snapshot.start + (np.floor((met - snapshot.start) / frame) + 0.5) * frame
-    return np.asarray(np.minimum(middle, snapshot.stop - 1e-5))
-
-
-def _grades(mode: str, u: Floats) -> NDArray[np.int8]:
-    zero, four = instrument.GRADE_SHARES[mode]
-    return np.where(u < zero, 0, np.where(u < zero + four, 4, 1)).astype(np.int8)
-
-
-@lru_cache(maxsize=1)
-def background_shares() -> Floats:
-    """Background in each channel for each count in 0.3-10 keV: 1/E + 0.15 above 0.2 keV, shape (1024,)."""
-    energy = (np.arange(instrument.CHANNELS) + 0.5) / 100
-    shares = np.where(energy > 0.2, 1 / energy + 0.15, 0.0)
-    return np.asarray(shares / shares[slice(*instrument.BAND)].sum())
-
-
-@lru_cache(maxsize=1)
-def _background_cumulative() -> Floats:
-    return np.cumsum(background_shares())
-
-
-def _background_events(look: _Look) -> Events:
-    return look.processed(lambda stream: _drawn_background(look, stream), "background")
-
-
-def _drawn_background(look: _Look, stream: _Stream) -> Events:
-    mode, start = look.snapshot.mode, look.snapshot.start
-    pixels = math.prod(instrument.DETECTOR) if mode == "PC" else WT_WIDTH
-    cumulative = _background_cumulative()
-    rate = background_level(look.seed, look.observation, mode) * pixels * cumulative[-1]
-    met = start + stream.arrivals(rate * look.snapshot.exposure) / rate
-    energy, across, along, grade = stream.uniforms(4 * len(met)).reshape(4, len(met))
-    x, y = _over_field(look, across - 0.5, along - 0.5)
-    channel = _drawn_channels(cumulative, energy).astype(np.int16)
-    return Events(_in_frames(met, look.snapshot), channel, x, y, _grades(mode, grade))
-
-
-def _field_events(look: _Look, sources: tuple[FieldSource, ...]) -> Events:
-    events = look.processed(lambda stream: _drawn_field(look, sources, stream), "field")
-    return events.take(on_detector(events.x, events.y, roll(look.seed, look.observation.target, look.snapshot.start)))
-
-
-@lru_cache(maxsize=64)
-def _in_field(ra: float, dec: float, sources: tuple[FieldSource, ...]) -> tuple[Floats, Floats]:
-    """Places relative to a pointing [arcsec], shape (n, 2), and rates behind the vignetting [count/s]."""
-    theirs = np.radians(np.array([(s.ra, s.dec) for s in sources]).reshape(-1, 2))
-    turn, there, here = theirs[:, 0] - math.radians(ra), theirs[:, 1], math.radians(dec)
-    depth = math.sin(here) * np.sin(there) + math.cos(here) * np.cos(there) * np.cos(turn)
-    x = np.cos(there) * np.sin(turn) / depth
-    y = (math.cos(here) * np.sin(there) - math.sin(here) * np.cos(there) * np.cos(turn)) / depth
-    places = np.degrees(np.stack([x, y], axis=1)) * 3600
-    return places, np.array([s.rate for s in sources]) * instrument.vignetting(np.hypot(*places.T) / 60)
-
-
-def _drawn_field(look: _Look, sources: tuple[FieldSource, ...], stream: _Stream) -> Events:
-    """Draw when a photon comes from anywhere, then from which source."""
-    places, rates = _in_field(look.observation.ra, look.observation.dec, sources)
-    cumulative = _cumulative(FIELD_SPECTRUM, 3e20, None)
-    before = np.cumsum(rates) * cumulative[-1]
-    total = max(float(before[-1]), 1e-12) if len(sources) else 1e-12
-    met = look.snapshot.start + stream.arrivals(total * look.snapshot.exposure) / total
-    which, energy, radius, angle, grade = stream.uniforms(5 * len(met)).reshape(5, len(met))
-    mine = np.minimum(np.searchsorted(before, which * total), max(len(sources) - 1, 0))
-    r, turn = instrument.radius_holding(radius), 2 * np.pi * angle
-    x, y = (places[mine] + tracker_offset(*look)).T + r * np.array([np.cos(turn), np.sin(turn)])
-    channel = _drawn_channels(cumulative, energy).astype(np.int16)
-    frames = _in_frames(met, look.snapshot)
-    return Events(frames, channel, x.astype(np.float32), y.astype(np.float32), _grades(look.snapshot.mode, grade))
-
-
-def _over_field(look: _Look, across: Floats, along: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Spread numbers from -1/2 to 1/2 over the detector (PC) or the window (WT)."""
-    if look.snapshot.mode == "WT":
-        return (across * WT_WIDTH * instrument.PIXEL).astype(np.float32), np.zeros(len(across), np.float32)
-    width, height = (side * instrument.PIXEL for side in instrument.DETECTOR)
-    angle = math.radians(roll(look.seed, look.observation.target, look.snapshot.start))
-    x = across * width * math.cos(angle) - along * height * math.sin(angle)
-    y = across * width * math.sin(angle) + along * height * math.cos(angle)
-    return x.astype(np.float32), y.astype(np.float32)
+        left = events.take(fate >= REPLACED)
+        if len(more):
+            energy, place = (events.take((more + shift) % len(events)) for shift in (1, 2))
+            met = events.met[more] + instrument.FRAME[self.snapshot.mode]
+            met = np.where(met < self.snapshot.stop, met, events.met[more])
+            left = joined([left, Events(met, energy.channel, place.x, place.y, place.grade)])
+        return left.read_only()

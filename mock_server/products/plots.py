@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mock_server.products.fitting import Data
-    from mock_server.products.instrument import Floats
+    from .fitting import Groups
+    from .instrument import Floats
 
 SIZE = (560, 400)
 _BOX = (76, 25, 545, 345)  # left, top, right, bottom of the frame
@@ -139,27 +139,25 @@ def light_curve(sets: Sequence[Points], mjd: bool, label: str = "Count rate (0.3
     return sheet.gif()
 
 
-def spectrum(title: str, mode: str, edges: Floats, counts: Data, expected: Floats, seconds: float) -> bytes:
+def spectrum(title: str, mode: str, groups: Groups, expected: Floats, seconds: float) -> bytes:
     """Draw a spectrum with its folded model, groups joined until each shows some twenty counts.
 
     Parameters
     ----------
-    edges
-        Edges of the groups [keV], shape (n_groups + 1,).
-    counts
+    groups
         What was fitted.
     expected
         Counts of the model in each group.
     seconds
         Good time [s].
     """
-    starts = _joined(counts.source, max(20.0, counts.source.sum() / 80))
-    bounds = np.append(edges[:-1][starts], edges[-1])
-    source, back, model = (np.add.reduceat(values, starts) for values in (counts.source, counts.background, expected))
+    starts = _joined(groups.source, max(20.0, groups.source.sum() / 80))
+    bounds = np.append(groups.edges[:-1][starts], groups.edges[-1])
+    source, back, model = (np.add.reduceat(values, starts) for values in (groups.source, groups.background, expected))
     scale = seconds * np.diff(bounds)
     middle = np.sqrt(bounds[1:] * bounds[:-1])
-    value = (source - counts.alpha * back) / scale
-    error = np.sqrt(source + counts.alpha**2 * back) / scale
+    value = (source - groups.alpha * back) / scale
+    error = np.sqrt(source + groups.alpha**2 * back) / scale
     points = Points(mode, False, middle, bounds[1:] - middle, bounds[:-1] - middle, value, error, -error)
     shown = np.concatenate([value[value > 0], model[model > 0] / scale[model > 0], [1e-6 / seconds]])
     span = (max(float(shown.max()) * 1e-4, float(np.sort(shown)[1])), float(shown.max()))

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from mock_server.products.archive import gzipped
-from mock_server.products.extraction import Scene
-from mock_server.products.location import PER_AXIS, Fit
-from mock_server.products.skyview import SkyView
 
 from ..core import random
 from ..core.model import Product
 from ..core.timescales import met_from_mjd
 from ..sky import coordinates
 from . import detection, images, location, photons, skyview
+from .archive import gzipped
+from .extraction import Scene
+from .location import PER_AXIS, Fit
+from .skyview import SkyView
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mock_server.products.order import Order
-    from mock_server.products.skyview import Photons
+    import numpy as np
+    from numpy.typing import NDArray
 
     from ..sky.archive import Sky
+    from .order import Order
 
 SIGNIFICANT = 3.0
 """Significance from which a source counts as found."""
@@ -55,16 +54,6 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlaps:
-    """What an enhanced position rests on: overlaps used and rejected, and their exposure [s]."""
-
-    used: int
-    used_s: float
-    rejected: int
-    unused_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Correction:
     """What the match with field stars says: shift east and north [arcsec], roll [arcmin], 90 % radius [arcsec]."""
 
@@ -74,149 +63,252 @@ class Correction:
     err90: float
 
 
-def find(order: Order, sky: Sky) -> Position | None:
-    """Return the position an order asks for, None if there is none."""
-    view = SkyView(Scene.of(order, sky, ""))
-    if sky.world.forces("no_position", order.name, view.scene.source.name):
-        return None
+class PositionProduct(ABC):
+    """A position of an order; a subclass finds it and makes its files.
+
+    Parameters
+    ----------
+    order, sky
+        What is built, and of what.
+
+    Attributes
+    ----------
+    found
+        The position, None if there is none.
+    """
+
+    def __init__(self, order: Order, sky: Sky) -> None:
+        self.order = order
+        self.view = SkyView(Scene.of(order, sky, ""))
+        self.photons = self.view.photons.band(*detection.BANDS["Total"])
+        self.asked = self.view.place(self.view.scene.position)
+        self.found: Position | None = None
+        self.forced_failure = sky.world.forces("no_position", order.name, self.view.scene.source.name)
+
+    def answer(self) -> Position | None:
+        """Return the position, None if there is none."""
+        return self.found
+
+    @abstractmethod
+    def files(self) -> dict[str, bytes]:
+        """Return the files by name."""
+
+    def standard(self) -> tuple[Position | None, Fit | None]:
+        """Detect the brightest source near the position asked for and fit it; or fit only, if that is asked for."""
+        radius = self.order.number("posRadius", 20.0)
+        start = location.brightest(self.photons, self.asked, radius)
+        fit = location.fit(self.photons, start, location.background_density(self.photons, start)[0])
+        if self.order.text("detornot", "detect") == "detect":
+            near = math.hypot(fit.x - self.asked[0], fit.y - self.asked[1]) <= radius
+            if not near or location.cell_significance(self.photons, (fit.x, fit.y)) < SIGNIFICANT:
+                return None, None
+        return Position(*self.view.position((fit.x, fit.y)), fit.err90), fit
+
+    def from_catalogue(self) -> Position | None:
+        """Position that the catalogue has of a single old observation, if the order allows to take it."""
+        source, observations = self.view.scene.source, self.view.scene.observations
+        wanted = self.order.flag("useSXPS") or self.order.text("useSXPS").endswith("sxps")
+        if not wanted or source.sxps_name is None or len(observations) != 1:
+            return None
+        if observations[0].snapshots[-1].stop >= CATALOGUE_ENDS:
+            return None
+        seed, key = self.view.scene.seed, ("catalogue", observations[0].obsid)
+        err90 = 2.0 + random.uniform(seed, *key, high=3.0)
+        east, north = (random.normal(seed, *key, axis, sigma=err90 / RADIUS_90) for axis in "xy")
+        ra, dec = coordinates.offset((source.ra, source.dec), math.hypot(east, north) / 3600, math.atan2(east, north))
+        return Position(ra, dec, err90, CATALOGUE)
+
+    def catalogue_file(self, found: Position) -> bytes:
+        """Return ``INSXPS``: one field a line (documented)."""
+        ra, dec, ra_text, dec_text = found.texts
+        scene = self.view.scene
+        number = 100000 + random.bits(scene.seed, "catalogue ID", scene.source.name) % 100000
+        fields = (number, ra, dec, f"{found.err90:.1f}", ra_text, dec_text)
+        return _lines(*fields, scene.observations[0].obsid, found.catalogue)
+
+    def picture(self, image: NDArray[np.int32], mark: Position | None = None) -> bytes:
+        """Draw the field with a circle around a position, else around the one asked for."""
+        marks = [] if self.order.position is None else [self.order.position]
+        if mark is not None:
+            marks = [(mark.ra, mark.dec)]
+        return images.picture(image, self.view, marks)
+
+    def centroid_files(self, image: NDArray[np.int32], folder: str) -> dict[str, bytes]:
+        """Return image and exposure map; `folder` begins their paths."""
+        exposure = skyview.in_full(self.view.exposure_maps()[1])
+        return {
+            f"{folder}centroid.img.gz": gzipped(images.counts_file(self.view, image, detection.BANDS["Total"])),
+            f"{folder}centroid_ex.img.gz": gzipped(images.map_file(self.view, exposure)),
+        }
+
+
+class StandardPosition(PositionProduct):
+    """Position of the brightest source, or of the catalogue."""
+
+    def __init__(self, order: Order, sky: Sky) -> None:
+        super().__init__(order, sky)
+        if not self.forced_failure:
+            self.found = self.from_catalogue() or self.standard()[0]
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files (names documented)."""
+        image = skyview.image(self.photons)
+        files = {"summed.gif": self.picture(image, self.found)}
+        if self.found is not None and self.found.catalogue:
+            return files | {"INSXPS": self.catalogue_file(self.found)}
+        detected = self.order.text("detornot", "detect") == "detect"
+        iterative = detected and self.order.text("detMeth", "simple") == "iterative"
+        files["results.dat"] = b"NOPOS\n" if self.found is None else self.results(self.found)
+        return files | self.centroid_files(image, "centroid/" if iterative else "")
+
+    def results(self, found: Position) -> bytes:
+        """Return ``results.dat``; the four numbers of the pile-up model are placeholders (assumed)."""
+        cell = len(self.photons.within(self.view.place((found.ra, found.dec)), location.CELL))
+        rate = cell / location.CELL_SHARE / self.view.exposure
+        pile_up = ("1", "1", f"{rate:.4f}", "1", "0.1", "2.5") if rate > PILED_UP else ("0", "1", "0", "0", "0", "0")
+        return _row(*found.texts, f"{found.err90:.1f}", *pile_up)
+
+
+class EnhancedPosition(PositionProduct):
+    """Weighted mean of the positions in snapshots that UVOT saw too, which are free of the star trackers' error.
+
+    Attributes
+    ----------
+    overlaps
+        Fits in these snapshots, and their exposures [s].
+    used
+        The fits that agree with one another.
+    """
+
+    def __init__(self, order: Order, sky: Sky) -> None:
+        super().__init__(order, sky)
+        snapshots = [snapshot for _, snapshot in self.view.snapshots]
+        self.overlaps = [(fit, s.exposure) for n, s in enumerate(snapshots) if (fit := self.overlap(n))]
+        self.used = _without_outliers([fit for fit, _ in self.overlaps])
+        seed, name = self.view.scene.seed, self.view.scene.source.name
+        lacking = not self.used or random.uniform(seed, "no enhanced position", name) < _NO_ENHANCED
+        if self.forced_failure or lacking:
+            return
+        mean = _mean(self.used)
+        err90 = math.hypot(_UVOT_90, RADIUS_90 * (mean.sigma_x + mean.sigma_y) / 2)
+        x, y = (
+            random.normal(seed, "UVOT to sky", name, axis, mean=at, sigma=_UVOT_90 / RADIUS_90)
+            for axis, at in (("x", mean.x), ("y", mean.y))
+        )
+        self.found = Position(*self.view.position((x, y)), err90)
+
+    def overlap(self, n: int) -> Fit | None:
+        """Position in one snapshot, corrected by UVOT; None if UVOT did not look or XRT saw nothing."""
+        seed = self.view.scene.seed
+        observation, snapshot = self.view.snapshots[n]
+        key = ("overlap", observation.obsid, snapshot.number)
+        if snapshot.exposure < _OVERLAP_S or random.uniform(seed, *key) >= _OVERLAP_CHANCE:
+            return None
+        seen = self.photons.take(self.photons.snapshot == n)
+        start = location.brightest(seen, self.asked, self.order.number("posRadius", 20.0))
+        if location.cell_significance(seen, start) < SIGNIFICANT:
+            return None
+        fit = location.fit(seen, start, location.background_density(seen, start)[0])
+        east, north = photons.tracker_offset(seed, observation, snapshot)
+        x, y = (random.normal(seed, *key, axis, sigma=_UVOT_SIGMA) for axis in "xy")
+        sigma_x, sigma_y = (math.hypot(sigma, _UVOT_SIGMA) for sigma in (fit.sigma_x, fit.sigma_y))
+        return Fit(fit.x - east + x, fit.y - north + y, sigma_x, sigma_y, fit.counts)
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files (names documented); ``success.txt`` if there is a position."""
+        files = {"field.gif": self.picture(skyview.image(self.photons), self.found), "field.ps": self.postscript()}
+        if self.found is not None:
+            seconds = sum(exposure for fit, exposure in self.overlaps if fit in self.used)
+            rejected = len(self.overlaps) - len(self.used)
+            counts = (len(self.used), f"{seconds:.1f}", rejected, f"{self.view.exposure - seconds:.1f}")
+            names = (self.order.name, ",".join(self.order.targets))
+            files["success.txt"] = _lines(*names, *counts, *self.found.texts, f"{self.found.err90:.1f}")
+        return files
+
+    def postscript(self) -> bytes:
+        """Draw the field as vectors: photons near the target as dots, the error circle."""
+        found = self.found
+        centre = self.asked if found is None else self.view.place((found.ra, found.dec))
+        near = self.photons.within(centre, 60.0)
+        dots = [
+            f"{306 - 4 * (x - centre[0]):.1f} {396 + 4 * (y - centre[1]):.1f} 1 0 360 arc fill"
+            for x, y in zip(near.x[:2000].tolist(), near.y[:2000].tolist(), strict=True)
+        ]
+        ring = [] if found is None else [f"1 0 0 setrgbcolor 306 396 {4 * found.err90:.1f} 0 360 arc stroke"]
+        head = ["%!PS-Adobe-3.0 EPSF-3.0", "%%BoundingBox: 66 156 546 636", "%%Title: photons within 60 arcsec"]
+        return "\n".join([*head, "newpath", *dots, *ring, "showpage", "%%EOF", ""]).encode()
+
+
+class AstrometricPosition(PositionProduct):
+    """Standard position of these data, shifted by what field sources say about the pointing; or the catalogue's.
+
+    Attributes
+    ----------
+    correction
+        The shift, None if there is none.
+    """
+
+    def __init__(self, order: Order, sky: Sky) -> None:
+        super().__init__(order, sky)
+        self.correction: Correction | None = None
+        in_catalogue = None if self.forced_failure else self.from_catalogue()
+        if self.forced_failure or in_catalogue:
+            self.found = in_catalogue
+            return
+        position, fit = self.standard()
+        if not sky.world.forces("no_correction", order.name, self.view.scene.source.name):
+            self.correction = self.match()
+        if position is None or fit is None or self.correction is None:
+            return
+        ra, dec = self.view.position((fit.x + self.correction.east, fit.y + self.correction.north))
+        statistical = math.hypot(PER_AXIS * fit.sigma_x, PER_AXIS * fit.sigma_y)
+        self.found = Position(ra, dec, math.hypot(statistical, self.correction.err90))
+
+    def match(self) -> Correction | None:
+        """Match field sources with 2MASS; None with fewer than four of them."""
+        view, scene = self.view, self.view.scene
+        target = view.place((scene.source.ra, scene.source.dec))
+        listed = detection.detect(view, detection.BANDS["Total"], view.exposure_maps(), _MATCH_QUALITY).detected
+        others = [one for one in listed if math.hypot(one.fit.x - target[0], one.fit.y - target[1]) > 60.0]
+        if len(others) < _FEWEST_MATCHES:
+            return None
+        quality = sum(one.snr for one in others) / len(others) / SIGNIFICANT
+        sigma = _MATCH_SIGMA / math.sqrt(len(others) * quality)
+        key = ("astrometry", *(f"{o.obsid}{o.version}" for o in scene.observations))
+        near = self.photons.within(target, location.FIT_RADIUS)
+        east, north = view.tracker_offset([int((near.snapshot == n).sum()) for n in range(len(view.snapshots))])
+        return Correction(
+            east=random.normal(scene.seed, *key, "x", sigma=sigma) - east,
+            north=random.normal(scene.seed, *key, "y", sigma=sigma) - north,
+            roll=random.normal(scene.seed, *key, "roll", sigma=sigma / 3),
+            err90=RADIUS_90 * sigma,
+        )
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files (names documented); ``NOCORR`` if there is no correction."""
+        found, correction, image = self.found, self.correction, skyview.image(self.photons)
+        files = {"orig.gif": self.picture(image), "corrected.gif": self.picture(image, found)}
+        if found is not None and found.catalogue:
+            return files | {"INSXPS": self.catalogue_file(found)}
+        if self.order.flag("allxastrom"):  # else the standard position has them
+            files |= self.centroid_files(image, "centroid/")
+        if found is None or correction is None:
+            return files | {"NOCORR": b""}
+        shift = (correction.east, correction.north, correction.roll, correction.err90)
+        files["corrpos.dat"] = _row(*found.texts, f"{found.err90:.1f}")
+        files["xastrom_corr.dat"] = _row(*(f"{number:.3f}" for number in shift))
+        return files
+
+
+def build(order: Order, sky: Sky) -> StandardPosition | EnhancedPosition | AstrometricPosition:
+    """Find the position that an order asks for."""
     match order.product:
         case Product.ENHANCED_POS:
-            return _enhanced(order, view)[0]
+            return EnhancedPosition(order, sky)
         case Product.ASTROM_POS:
-            return _from_catalogue(order, view) or _astrometric(order, sky, view)[0]
+            return AstrometricPosition(order, sky)
         case _:
-            return _from_catalogue(order, view) or _standard(order, view)[0]
-
-
-def files(order: Order, sky: Sky) -> Mapping[str, bytes]:
-    """Return the files of the position an order asks for (names documented)."""
-    view = SkyView(Scene.of(order, sky, ""))
-    found = find(order, sky)
-    match order.product:
-        case Product.ENHANCED_POS:
-            return _enhanced_files(order, view, found)
-        case Product.ASTROM_POS:
-            return _astrometric_files(order, sky, view, found)
-        case _:
-            return _standard_files(order, view, found)
-
-
-# --- from the catalogue
-
-
-def _from_catalogue(order: Order, view: SkyView) -> Position | None:
-    """Position that the catalogue has of a single old observation, if the order allows to take it."""
-    source, observations = view.scene.source, view.scene.observations
-    wanted = order.flag("useSXPS") or order.text("useSXPS").endswith("sxps")
-    if not wanted or source.sxps_name is None or len(observations) != 1:
-        return None
-    if observations[0].snapshots[-1].stop >= CATALOGUE_ENDS:
-        return None
-    key = ("catalogue", observations[0].obsid)
-    err90 = 2.0 + random.uniform(view.scene.seed, *key, high=3.0)
-    east, north = (random.normal(view.scene.seed, *key, axis, sigma=err90 / RADIUS_90) for axis in "xy")
-    ra, dec = coordinates.offset((source.ra, source.dec), math.hypot(east, north) / 3600, math.atan2(east, north))
-    return Position(ra, dec, err90, CATALOGUE)
-
-
-def _catalogue_file(view: SkyView, found: Position) -> bytes:
-    """Return ``INSXPS``: one field a line (documented)."""
-    ra, dec, ra_text, dec_text = found.texts
-    obsid = view.scene.observations[0].obsid
-    number = 100000 + random.bits(view.scene.seed, "catalogue ID", view.scene.source.name) % 100000
-    return _lines(number, ra, dec, f"{found.err90:.1f}", ra_text, dec_text, obsid, found.catalogue)
-
-
-# --- standard
-
-
-def _standard(order: Order, view: SkyView) -> tuple[Position | None, Fit | None]:
-    """Detect the brightest source near the position asked for and fit it; or fit only, if that is asked for."""
-    found = _in_band(view)
-    asked = view.place(view.scene.position)
-    radius = order.number("posRadius", 20.0)
-    start = location.brightest(found, asked, radius)
-    fit = location.fit(found, start, location.background_density(found, start)[0])
-    if order.text("detornot", "detect") == "detect":
-        near = math.hypot(fit.x - asked[0], fit.y - asked[1]) <= radius
-        if not near or location.cell_significance(found, (fit.x, fit.y)) < SIGNIFICANT:
-            return None, None
-    return Position(*view.position((fit.x, fit.y)), fit.err90), fit
-
-
-def _in_band(view: SkyView) -> Photons:
-    return view.photons.band(*detection.BANDS["Total"])
-
-
-def _standard_files(order: Order, view: SkyView, found: Position | None) -> Mapping[str, bytes]:
-    made = {"summed.gif": images.picture(skyview.image(_in_band(view)), view, _mark(order, found))}
-    if found is not None and found.catalogue:
-        return made | {"INSXPS": _catalogue_file(view, found)}
-    made["results.dat"] = b"NOPOS\n" if found is None else _results(view, found)
-    return made | _centroid_files(order, view)
-
-
-def _mark(order: Order, found: Position | None) -> tuple[float, float] | None:
-    return order.position if found is None else (found.ra, found.dec)
-
-
-def _results(view: SkyView, found: Position) -> bytes:
-    """Return ``results.dat``; the four numbers of the pile-up model are placeholders (assumed)."""
-    cell = len(_in_band(view).within(view.place((found.ra, found.dec)), location.CELL))
-    rate = cell / location.CELL_SHARE / view.exposure
-    pile_up = ("1", "1", f"{rate:.4f}", "1", "0.1", "2.5") if rate > PILED_UP else ("0", "1", "0", "0", "0", "0")
-    return _row(*found.texts, f"{found.err90:.1f}", *pile_up)
-
-
-def _centroid_files(order: Order, view: SkyView) -> dict[str, bytes]:
-    """Image and exposure map; in a folder if the detection was iterative (documented)."""
-    iterative = order.text("detMeth", "simple") == "iterative" and order.text("detornot", "detect") == "detect"
-    folder = "centroid/" if iterative else ""
-    counts = skyview.image(_in_band(view))
-    exposure = skyview.in_full(view.exposure_map(vignetted=True))
-    return {
-        f"{folder}centroid.img.gz": gzipped(images.counts_file(view, counts, detection.BANDS["Total"])),
-        f"{folder}centroid_ex.img.gz": gzipped(images.map_file(view, exposure)),
-    }
-
-
-# --- enhanced
-
-
-def _enhanced(order: Order, view: SkyView) -> tuple[Position | None, Overlaps]:
-    """Weighted mean of the positions in snapshots that UVOT saw too, which are free of the star trackers' error."""
-    scene = view.scene
-    fits = [(fit, snapshot.exposure) for n, (_, snapshot) in enumerate(view.looks) if (fit := _overlap(order, view, n))]
-    kept = _without_outliers([fit for fit, _ in fits])
-    used_s = sum(seconds for fit, seconds in fits if fit in kept)
-    overlaps = Overlaps(len(kept), used_s, len(fits) - len(kept), view.exposure - used_s)
-    if not kept or random.uniform(scene.seed, "no enhanced position", scene.source.name) < _NO_ENHANCED:
-        return None, overlaps
-    mean = _mean(kept)
-    err90 = math.hypot(_UVOT_90, RADIUS_90 * (mean.sigma_x + mean.sigma_y) / 2)
-    key, sigma = ("UVOT to sky", scene.source.name), _UVOT_90 / RADIUS_90
-    x, y = (random.normal(scene.seed, *key, axis, mean=at, sigma=sigma) for axis, at in (("x", mean.x), ("y", mean.y)))
-    return Position(*view.position((x, y)), err90), overlaps
-
-
-def _overlap(order: Order, view: SkyView, n: int) -> Fit | None:
-    """Position in one snapshot, put right by UVOT; None if UVOT did not look or XRT saw nothing."""
-    seed = view.scene.seed
-    observation, snapshot = view.looks[n]
-    key = ("overlap", observation.obsid, snapshot.number)
-    if snapshot.exposure < _OVERLAP_S or random.uniform(seed, *key) >= _OVERLAP_CHANCE:
-        return None
-    found = _in_band(view)
-    found = found.take(found.look == n)
-    asked = view.place(view.scene.position)
-    start = location.brightest(found, asked, order.number("posRadius", 20.0))
-    if location.cell_significance(found, start) < SIGNIFICANT:
-        return None
-    fit = location.fit(found, start, location.background_density(found, start)[0])
-    east, north = photons.tracker_offset(seed, observation, snapshot)
-    x, y = (random.normal(seed, *key, axis, sigma=_UVOT_SIGMA) for axis in "xy")
-    sigma_x, sigma_y = (math.hypot(sigma, _UVOT_SIGMA) for sigma in (fit.sigma_x, fit.sigma_y))
-    return Fit(fit.x - east + x, fit.y - north + y, sigma_x, sigma_y, fit.counts)
+            return StandardPosition(order, sky)
 
 
 def _mean(fits: list[Fit]) -> Fit:
@@ -233,88 +325,6 @@ def _without_outliers(fits: list[Fit]) -> list[Fit]:
         return fits
     mean = _mean(fits)
     return [f for f in fits if abs(f.x - mean.x) <= 3 * f.sigma_x and abs(f.y - mean.y) <= 3 * f.sigma_y] or fits
-
-
-def _enhanced_files(order: Order, view: SkyView, found: Position | None) -> Mapping[str, bytes]:
-    mark = _mark(order, found)
-    made = {
-        "field.gif": images.picture(skyview.image(_in_band(view)), view, mark),
-        "field.ps": _postscript(view, found),
-    }
-    if found is not None:
-        overlaps = _enhanced(order, view)[1]
-        ra, dec, ra_text, dec_text = found.texts
-        targets = ",".join(order.targets)
-        counts = (overlaps.used, f"{overlaps.used_s:.1f}", overlaps.rejected, f"{overlaps.unused_s:.1f}")
-        made["success.txt"] = _lines(order.name, targets, *counts, ra, dec, ra_text, dec_text, f"{found.err90:.1f}")
-    return made
-
-
-def _postscript(view: SkyView, found: Position | None) -> bytes:
-    """Draw the field as vectors: photons near the target as dots, the error circle."""
-    centre = view.place(view.scene.position if found is None else (found.ra, found.dec))
-    near = _in_band(view).within(centre, 60.0)
-    dots = [
-        f"{306 - 4 * (x - centre[0]):.1f} {396 + 4 * (y - centre[1]):.1f} 1 0 360 arc fill"
-        for x, y in zip(near.x[:2000].tolist(), near.y[:2000].tolist(), strict=True)
-    ]
-    ring = [] if found is None else [f"1 0 0 setrgbcolor 306 396 {4 * found.err90:.1f} 0 360 arc stroke"]
-    head = ["%!PS-Adobe-3.0 EPSF-3.0", "%%BoundingBox: 66 156 546 636", "%%Title: photons within 60 arcsec", "newpath"]
-    return "\n".join([*head, *dots, *ring, "showpage", "%%EOF", ""]).encode()
-
-
-# --- astrometric
-
-
-def _astrometric(order: Order, sky: Sky, view: SkyView) -> tuple[Position | None, Correction | None]:
-    """Standard position of these data, shifted by what field sources say about the pointing."""
-    standard, fit = _standard(order, view)
-    correction = _correction(order, sky, view)
-    if standard is None or fit is None or correction is None:
-        return None, correction
-    ra, dec = view.position((fit.x + correction.east, fit.y + correction.north))
-    statistical = math.hypot(PER_AXIS * fit.sigma_x, PER_AXIS * fit.sigma_y)
-    return Position(ra, dec, math.hypot(statistical, correction.err90)), correction
-
-
-def _correction(order: Order, sky: Sky, view: SkyView) -> Correction | None:
-    """Match field sources with 2MASS; None with fewer than four of them."""
-    scene = view.scene
-    if sky.world.forces("no_correction", order.name, scene.source.name):
-        return None
-    target = view.place((scene.source.ra, scene.source.dec))
-    listed, _ = detection.detect(view, detection.BANDS["Total"], _MATCH_QUALITY)
-    others = [one for one in listed if math.hypot(one.fit.x - target[0], one.fit.y - target[1]) > 60.0]
-    if len(others) < _FEWEST_MATCHES:
-        return None
-    quality = sum(one.snr for one in others) / len(others) / SIGNIFICANT
-    sigma = _MATCH_SIGMA / math.sqrt(len(others) * quality)
-    key = ("astrometry", *(f"{o.obsid}{o.version}" for o in scene.observations))
-    near = _in_band(view).within(target, location.FIT_RADIUS)
-    east, north = view.tracker_offset([int((near.look == n).sum()) for n in range(len(view.looks))])
-    return Correction(
-        east=random.normal(scene.seed, *key, "x", sigma=sigma) - east,
-        north=random.normal(scene.seed, *key, "y", sigma=sigma) - north,
-        roll=random.normal(scene.seed, *key, "roll", sigma=sigma / 3),
-        err90=RADIUS_90 * sigma,
-    )
-
-
-def _astrometric_files(order: Order, sky: Sky, view: SkyView, found: Position | None) -> Mapping[str, bytes]:
-    counts = skyview.image(_in_band(view))
-    made = {
-        "orig.gif": images.picture(counts, view, order.position),
-        "corrected.gif": images.picture(counts, view, _mark(order, found)),
-    }
-    if found is not None and found.catalogue:
-        return made | {"INSXPS": _catalogue_file(view, found)}
-    if order.flag("allxastrom"):  # else the standard position has them
-        made |= {f"centroid/{path.rpartition('/')[2]}": data for path, data in _centroid_files(order, view).items()}
-    correction = _astrometric(order, sky, view)[1]
-    if found is None or correction is None:
-        return made | {"NOCORR": b""}
-    shift = (f"{correction.east:.3f}", f"{correction.north:.3f}", f"{correction.roll:.3f}", f"{correction.err90:.3f}")
-    return made | {"corrpos.dat": _row(*found.texts, f"{found.err90:.1f}"), "xastrom_corr.dat": _row(*shift)}
 
 
 def _row(*cells: str) -> bytes:

@@ -7,28 +7,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_server.products.photons import projected
-
 from ..sky import field
 from . import instrument, photons
+from .photons import projected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from mock_server.products.extraction import Scene
-    from mock_server.products.instrument import Floats
-
-    from ..core.model import Observation, Snapshot
     from ..sky.archive import Position
-    from ..sky.field import FieldSource
+    from .extraction import Scene
+    from .instrument import Floats
 
 PIXEL_DEG = 0.00065482
 """Size of an image pixel (derived from the documented source list)."""
@@ -47,14 +42,14 @@ class Photons:
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     channel: NDArray[np.int16]
-    look: NDArray[np.int32]
+    snapshot: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, which: NDArray[np.bool_]) -> Photons:
         """Return those that a mask selects."""
-        return Photons(self.x[which], self.y[which], self.channel[which], self.look[which])
+        return Photons(self.x[which], self.y[which], self.channel[which], self.snapshot[which])
 
     def within(self, place: tuple[float, float], radius: float) -> Photons:
         """Return those within `radius` [arcsec] of a place."""
@@ -66,37 +61,43 @@ class Photons:
         return self.take((self.channel >= first) & (self.channel < beyond))
 
 
-@dataclass(frozen=True)
 class SkyView:
     """The field of a scene.
 
     Parameters
     ----------
     scene
-        What was selected; only PC snapshots.
+        What was selected; only PC snapshots, at least one.
+
+    Attributes
+    ----------
+    snapshots
+        Observation and snapshot, trimmed, in order of time.
+    exposure
+        Good time of all snapshots [s].
+    centre
+        Middle of the field [deg]: the pointings' mean, weighted by exposure.
+    neighbours
+        Field sources that can be seen, brightest first.
+    photons
+        All photons: of the target, the field sources and the background.
     """
 
-    scene: Scene
-
-    @cached_property
-    def looks(self) -> tuple[tuple[Observation, Snapshot], ...]:
-        """Observation and snapshot, trimmed, in order of time."""
-        return tuple((o, s) for o in self.scene.observations for s in o.snapshots)
-
-    @cached_property
-    def exposure(self) -> float:
-        """Good time of all snapshots [s]."""
-        return sum(snapshot.exposure for _, snapshot in self.looks)
-
-    @cached_property
-    def centre(self) -> Position:
-        """Middle of the field [deg]: the pointings' mean, weighted by exposure."""
-        first = self.looks[0][0]
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.snapshots = tuple((o, s) for o in scene.observations for s in o.snapshots)
+        self.exposure = sum(snapshot.exposure for _, snapshot in self.snapshots)
+        first = self.snapshots[0][0]
         x = y = 0.0
-        for observation, snapshot in self.looks:
+        for observation, snapshot in self.snapshots:
             dx, dy = projected(first.ra, first.dec, observation.ra, observation.dec)
             x, y = x + dx * snapshot.exposure, y + dy * snapshot.exposure
-        return unprojected((first.ra, first.dec), x / self.exposure, y / self.exposure)
+        self.centre = unprojected((first.ra, first.dec), x / self.exposure, y / self.exposure)
+        source = scene.source
+        self.neighbours = field.around(scene.seed, self.centre, _REACH_DEG, (source.ra, source.dec), _OWN_DEG)
+        parts = [part for n in range(len(self.snapshots)) for part in self._photons_of(n)]
+        names = ("x", "y", "channel", "snapshot")
+        self.photons = Photons(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def place(self, position: Position) -> tuple[float, float]:
         """Where a position [deg] lies on the plane [arcsec]."""
@@ -106,63 +107,45 @@ class SkyView:
         """Position [deg] of a place on the plane [arcsec]."""
         return unprojected(self.centre, *place)
 
-    @cached_property
-    def neighbours(self) -> tuple[FieldSource, ...]:
-        """Field sources that can be seen, brightest first."""
-        source = self.scene.source
-        return field.around(self.scene.seed, self.centre, _REACH_DEG, (source.ra, source.dec), _OWN_DEG)
-
-    @cached_property
-    def photons(self) -> Photons:
-        """All photons: of the target, the field sources and the background."""
-        parts = [part for n in range(len(self.looks)) for part in self._of_look(n)]
-        names = ("x", "y", "channel", "look")
-        return Photons(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-    def _of_look(self, n: int) -> Iterator[Photons]:
+    def _photons_of(self, n: int) -> Iterator[Photons]:
+        """Bring the photons of a snapshot onto the plane, by a linear map that is exact at three points."""
         seed = self.scene.seed
-        observation, snapshot = self.looks[n]
+        observation, snapshot = self.snapshots[n]
+        pointing, arm = (observation.ra, observation.dec), 600.0
+        here, east, north = (
+            np.array(self.place(unprojected(pointing, *p))) for p in ((0.0, 0.0), (arm, 0.0), (0.0, arm))
+        )
+        matrix = (np.array([east - here, north - here]).T / arm).astype(np.float32)
+        shift = here.astype(np.float32)
         whole = self.scene.whole[observation.obsid, snapshot.number, snapshot.mode]
-        shift, matrix = self._onto_plane(observation.ra, observation.dec)
         for events in (
             photons.source_events(seed, self.scene.source, observation, whole),
             photons.field_events(seed, observation, whole, self.neighbours),
             photons.background_events(seed, observation, whole),
         ):
-            kept = events
+            inside = events
             if snapshot is not whole:
-                kept = events.take((events.met >= snapshot.start) & (events.met <= snapshot.stop))
-            x = shift[0] + matrix[0, 0] * kept.x + matrix[0, 1] * kept.y
-            y = shift[1] + matrix[1, 0] * kept.x + matrix[1, 1] * kept.y
-            yield Photons(x, y, kept.channel, np.full(len(kept), n, np.int32))
-
-    def _onto_plane(self, ra: float, dec: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Shift and matrix that bring the plane of a pointing onto that of the field: exact at three points."""
-        pointing, arm = (ra, dec), 600.0
-        here, east, north = (
-            np.array(self.place(unprojected(pointing, *p))) for p in ((0.0, 0.0), (arm, 0.0), (0.0, arm))
-        )
-        matrix = np.array([east - here, north - here]).T / arm
-        return here.astype(np.float32), matrix.astype(np.float32)
+                inside = events.take((events.met >= snapshot.start) & (events.met < snapshot.stop))
+            x = shift[0] + matrix[0, 0] * inside.x + matrix[0, 1] * inside.y
+            y = shift[1] + matrix[1, 0] * inside.x + matrix[1, 1] * inside.y
+            yield Photons(x, y, inside.channel, np.full(len(inside), n, np.int32))
 
     def tracker_offset(self, weights: Sequence[float]) -> tuple[float, float]:
         """How far the star trackers misplace what counts as much as `weights` in each snapshot [arcsec]."""
-        offsets = [photons.tracker_offset(self.scene.seed, o, s) for o, s in self.looks]
+        offsets = [photons.tracker_offset(self.scene.seed, o, s) for o, s in self.snapshots]
         total = max(sum(weights), 1e-9)
         x, y = (sum(w * offset[axis] for w, offset in zip(weights, offsets, strict=True)) / total for axis in (0, 1))
         return x, y
 
-    def exposure_map(self, *, vignetted: bool) -> NDArray[np.float32]:
-        """Good time of each block of pixels [s], shape (100, 100); if `vignetted`, times the area that is left."""
-        return self._exposure_maps[vignetted]
+    def exposure_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the good time of each block of pixels [s], and the same times the area that is left there.
 
-    @cached_property
-    def _exposure_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Exposure maps without and with vignetting."""
+        Each map is of shape (100, 100).
+        """
         edge = (np.arange(SIDE // BLOCK) + 0.5) * BLOCK + 0.5
         x, y = np.meshgrid((MIDDLE - edge) * PIXEL, (edge - MIDDLE) * PIXEL)
         plain, vignetted = np.zeros(x.shape), np.zeros(x.shape)
-        for observation, snapshots in groupby(self.looks, key=lambda look: look[0]):
+        for observation, snapshots in groupby(self.snapshots, key=lambda pair: pair[0]):
             dx, dy = self.place((observation.ra, observation.dec))
             seen = np.zeros(x.shape)
             for _, snapshot in snapshots:

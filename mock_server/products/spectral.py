@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mock_server.products.statistics import Rules, measure
-
 from . import fitting, instrument, ogip, photons, plots
+from .statistics import Rules, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from mock_server.products.extraction import Piece, Region, Scene
-    from mock_server.products.fitting import Estimate, Fit
-    from mock_server.products.instrument import Floats
+    from .extraction import Piece, Scene
+    from .fitting import Estimate, Fit
 
 SHORT = {"powerlaw": "pow", "apec": "apec", "blackbody": "bb"}
 NAMES = {"powerlaw": "PowerLaw", "apec": "APEC", "blackbody": "Blackbody"}
@@ -56,102 +54,71 @@ class Model:
     forced_failure: bool
 
 
-@dataclass(frozen=True)
-class Mode:
+class ModeSpectrum:
     """The spectrum of one slice in one mode.
 
     Parameters
     ----------
-    scene, region, pieces
-        Where it comes from; one region for all snapshots.
+    scene, pieces
+        Where it comes from: at least one piece, all of one mode and with one region.
     model
         What is fitted.
+
+    Attributes
+    ----------
+    source, background
+        Counts in the two regions by channel, each of shape (1024,).
+    detected
+        Whether there is a source at all; else nothing is fitted.
+    seconds
+        Good time [s].
+    mean_time
+        Mean arrival [s since T0]; nan without counts.
+    correction
+        Factor from counts in the region to those of a source on axis.
+    area
+        Effective area [cm2], weighted by exposure, shape (590,).
+    exposure
+        What files say about the data.
+    groups, fits
+        Counts of the groups that are fitted, and the fits by model; None where one failed.
     """
 
-    scene: Scene
-    mode: str
-    region: Region
-    pieces: Sequence[Piece]
-    model: Model
-
-    @cached_property
-    def source(self) -> NDArray[np.int64]:
-        """Counts in the source region by channel, shape (1024,)."""
-        return _by_channel([piece.source.channel for piece in self.pieces])
-
-    @cached_property
-    def background(self) -> NDArray[np.int64]:
-        """Counts in the background region by channel, shape (1024,)."""
-        return _by_channel([piece.background.channel for piece in self.pieces])
-
-    @property
-    def seconds(self) -> float:
-        """Good time [s]."""
-        return sum(piece.snapshot.exposure for piece in self.pieces)
-
-    @cached_property
-    def mean_time(self) -> float:
-        """Mean arrival [s since T0]."""
-        met = np.concatenate([piece.source.met for piece in self.pieces])
-        return float(np.mean(met - self.scene.t0))
-
-    @cached_property
-    def detected(self) -> bool:
-        """Whether there is a source at all."""
-        low, high = instrument.BAND
-        counts, back = self.source[low:high].sum(), self.background[low:high].sum()
+    def __init__(self, scene: Scene, pieces: Sequence[Piece], model: Model) -> None:
+        first = pieces[0]
+        self.mode, self.region, self.model = first.snapshot.mode, first.region, model
         alpha = self.region.alpha
-        return not measure(counts, back * alpha, back * alpha**2, 1.0, Rules(min_sigma=_LEAST_SIGMA)).limit[0]
-
-    @cached_property
-    def correction(self) -> float:
-        """Factor from counts in the region to those of a source on axis."""
-        caught = sum(piece.snapshot.exposure / piece.correction for piece in self.pieces)
-        return self.seconds / caught
-
-    @cached_property
-    def area(self) -> Floats:
-        """Effective area [cm2], weighted by exposure, shape (590,)."""
-        seed = self.scene.seed
+        self.source = _by_channel([piece.source.channel for piece in pieces])
+        self.background = _by_channel([piece.background.channel for piece in pieces])
+        inside, outside = (counts[slice(*instrument.BAND)].sum() for counts in (self.source, self.background))
+        rules = Rules(min_sigma=_LEAST_SIGMA)
+        self.detected = not measure(inside, outside * alpha, outside * alpha**2, 1.0, rules).limit[0]
+        self._net = float(inside - alpha * outside)
+        met = np.concatenate([piece.source.met for piece in pieces])
+        self.mean_time = float(np.mean(met - scene.t0)) if len(met) else math.nan
+        self.seconds = sum(piece.snapshot.exposure for piece in pieces)
+        self.correction = self.seconds / sum(piece.snapshot.exposure / piece.correction for piece in pieces)
         caught = sum(
-            photons.area_factor(seed, piece.observation) * piece.snapshot.exposure / piece.correction
-            for piece in self.pieces
+            photons.area_factor(scene.seed, piece.observation) * piece.snapshot.exposure / piece.correction
+            for piece in pieces
         )
-        graded = instrument.graded_share(self.mode, self.scene.grades)
-        return instrument.effective_area() * (caught / self.seconds * graded)
-
-    @cached_property
-    def data(self) -> fitting.Data:
-        """What fits work on."""
-        return fitting.data(self.source, self.background, self.region.alpha, self.area, self.seconds)
-
-    @cached_property
-    def fits(self) -> dict[str, Fit | None]:
-        """Fits by model; None where one failed."""
-        model = self.model
-        fixed = model.galactic if model.fixed else None
-        return {
-            name: None
-            if model.forced_failure
-            else fitting.fit(self.data, name, fixed, model.redshift or 0.0, model.delta)
-            for name in model.models
-        }
-
-    @cached_property
-    def exposure(self) -> ogip.Exposure:
-        """What files say about the data."""
-        first = self.pieces[0].observation
-        source = self.scene.source
-        start = self.pieces[0].snapshot.start
-        return ogip.Exposure(
+        graded = instrument.graded_share(self.mode, scene.grades)
+        self.area = instrument.effective_area() * (caught / self.seconds * graded)
+        self.exposure = ogip.Exposure(
             mode=self.mode,
-            intervals=tuple((piece.snapshot.start, piece.snapshot.stop) for piece in self.pieces),
-            source=(source.name, *self.scene.position),
-            obsid=first.obsid,
-            pointing=(first.ra, first.dec),
-            roll=photons.roll(self.scene.seed, first.target, start),
-            calibration=first.calibration,
+            intervals=tuple((piece.snapshot.start, piece.snapshot.stop) for piece in pieces),
+            source=(scene.source.name, *scene.position),
+            obsid=first.observation.obsid,
+            pointing=(first.observation.ra, first.observation.dec),
+            roll=photons.roll(scene.seed, first.observation.target, first.snapshot.start),
+            calibration=first.observation.calibration,
         )
+        self.groups = fitting.Groups.of(self.source, self.background, alpha)
+        self.fits: dict[str, Fit | None] = dict.fromkeys(model.models)
+        if self.detected and not model.forced_failure:
+            absorbers = (model.galactic if model.fixed else None, model.redshift or 0.0)
+            for name in model.models:
+                self.fits[name] = fitting.fit(self.groups, self.area, self.seconds, name, *absorbers, model.delta)
 
     def files(self, name: str) -> dict[str, bytes]:
         """Return the files of this mode, as they lie in the archive of the slice called `name`."""
@@ -170,7 +137,7 @@ class Mode:
         for model, result in self.fits.items():
             found[f"{stem}_{SHORT[model]}_fit.fit"] = self._fit_text(result)
             if result is not None:
-                found[f"models/{stem}_{SHORT[model]}.xcm"] = self._xcm(stem, result)
+                found[f"models/{stem}_{SHORT[model]}.xcm"] = self._xspec_commands(stem, result)
         return found
 
     def _fit_text(self, result: Fit | None) -> bytes:
@@ -191,12 +158,7 @@ class Mode:
         lines += [] if result is None else [f"Chi-squared of best fit: {result.chi:.1f}"]
         return ("\n".join(lines) + "\n").encode("ascii")
 
-    @property
-    def _net(self) -> float:
-        low, high = instrument.BAND
-        return float(self.source[low:high].sum() - self.region.alpha * self.background[low:high].sum())
-
-    def _xcm(self, stem: str, result: Fit) -> bytes:
+    def _xspec_commands(self, stem: str, result: Fit) -> bytes:
         """Commands that load the data with the best model; the norm is that of our own shapes."""
         redshift = self.model.redshift
         absorbers = ["TBabs"] * self.model.fixed + ["TBabs" if redshift is None else "zTBabs"]
@@ -210,32 +172,34 @@ class Mode:
         lines += ["abund wilm", f"model {'*'.join(absorbers)}*{_IN_XSPEC[result.model]}", *values]
         return ("\n".join(lines) + "\n").encode("ascii")
 
-    def plot(self, name: str, result: Fit) -> bytes:
-        """Draw the data with the folded model."""
-        edges = fitting.groups(self.source, *instrument.BAND)
-        return plots.spectrum(
-            name, self.mode, np.append(edges, instrument.BAND[1]) / 100, self.data, result.expected, self.seconds
-        )
+    def plots(self, name: str) -> dict[str, bytes]:
+        """Draw the data with each folded model that was fitted, for the slice called `name`."""
+        stem = f"{name}{self.mode.lower()}"
+        titles = {f"{stem}_{SHORT[model]}": result for model, result in self.fits.items() if result is not None}
+        return {
+            f"{title}_plot.gif": plots.spectrum(title, self.mode, self.groups, result.expected, self.seconds)
+            for title, result in titles.items()
+        }
 
-    def answer(self, stem: str, url: str) -> dict[str, Any]:
-        """Return what the answer says about this mode; `stem` begins the names of the plots."""
+    def answer(self, name: str, url: str) -> dict[str, Any]:
+        """Return what the answer says about this mode of the slice called `name`, whose plots lie at `url`."""
         found: dict[str, Any] = {"MeanTime": rounded(self.mean_time), "Exposure": rounded(self.seconds)}
         if not self.model.models:
             return found | {"NOFIT": 1}
         found["Models"] = [NAMES[model] for model in self.fits]
         for model, result in self.fits.items():
-            image = f"{url}/{stem}{self.mode.lower()}_{SHORT[model]}_plot.gif"
-            found[NAMES[model]] = {"NOFIT": 1} if result is None else self._fitted(result) | {"Image": image}
+            if result is None:
+                found[NAMES[model]] = {"NOFIT": 1}
+                continue
+            fitted: dict[str, Any] = {"GalacticNH": rounded(self.model.galactic)} if self.model.fixed else {}
+            fitted |= _with_errors("NH", result.column)
+            if self.model.redshift is not None:
+                fitted["Redshift_abs"] = self.model.redshift
+            fitted |= _with_errors(_PARAMETERS[model], result.parameter)
+            fitted |= _with_errors("ObsFlux", result.observed) | _with_errors("UnabsFlux", result.unabsorbed)
+            fitted |= {"Cstat": rounded(result.statistic), "Dof": result.dof, "FitChi": rounded(result.chi)}
+            found[NAMES[model]] = fitted | {"Image": f"{url}/{name}{self.mode.lower()}_{SHORT[model]}_plot.gif"}
         return found
-
-    def _fitted(self, result: Fit) -> dict[str, Any]:
-        found: dict[str, Any] = {"GalacticNH": rounded(self.model.galactic)} if self.model.fixed else {}
-        found |= _with_errors("NH", result.column)
-        if self.model.redshift is not None:
-            found["Redshift_abs"] = self.model.redshift
-        found |= _with_errors(_PARAMETERS[result.model], result.parameter)
-        found |= _with_errors("ObsFlux", result.observed) | _with_errors("UnabsFlux", result.unabsorbed)
-        return found | {"Cstat": rounded(result.statistic), "Dof": result.dof, "FitChi": rounded(result.chi)}
 
 
 def _by_channel(lists: Sequence[NDArray[np.int16]]) -> NDArray[np.int64]:

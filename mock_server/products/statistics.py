@@ -15,7 +15,7 @@ from scipy.special import erf, erfcinv, gammainc, gammaincc, gammainccinv, lambe
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from mock_server.products.instrument import Floats
+    from .instrument import Floats
 
 ONE_SIGMA = 0.683
 """Content of the intervals that stand for 1-sigma errors (derived from published rows)."""
@@ -56,7 +56,7 @@ def significance(counts: ArrayLike, background: ArrayLike) -> Floats:
 
 
 def _beyond_level_of_zero(n: Floats, b: Floats) -> Floats:
-    """Probability above the source counts that are as likely as none (0 without background)."""
+    """Probability above the source counts that are as likely as zero source counts (0 without background)."""
     ratio = np.divide(b, n, out=np.ones_like(b), where=n > b)
     upper = np.where(b > 0, -n * _lambert(-ratio * np.exp(-ratio), -1), np.inf)
     return np.asarray(gammaincc(n + 1, upper) / gammaincc(n + 1, b))
@@ -87,13 +87,13 @@ class Rules:
     Parameters
     ----------
     bayes
-        Whether few counts are treated as such at all.
+        Whether bins with few counts are treated after Kraft, Burrows & Nousek.
     bayes_counts, bayes_snr
-        Below these counts, or this Gaussian signal to noise, they are.
+        Counts, and Gaussian signal to noise, below which a bin has few counts.
     limits
         Whether a bin may become an upper limit.
     min_sigma
-        Significance below which it does.
+        Significance below which it becomes one.
     """
 
     bayes: bool = True

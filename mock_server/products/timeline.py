@@ -6,7 +6,6 @@ Work is done in frames counted through all snapshots, gaps left out; clock time 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mock_server.products.extraction import Counts, Piece
-    from mock_server.products.instrument import Floats
+    from .extraction import Counts, Piece
+    from .instrument import Floats
 
     Ints = NDArray[np.int64]
 
@@ -73,6 +72,20 @@ class Timeline:
     ----------
     pieces
         Extracted snapshots; time must not run backwards within an observation.
+
+    Attributes
+    ----------
+    start, stop, length
+        Bounds [s, MET] and lengths [s] of the pieces.
+    first
+        First frame of each piece, and the number of frames at the end.
+    source, background
+        Counts of the source and of the background regions.
+    snapshots
+        First frames of the snapshots as bins understand them, whose gaps are of at least 1000 s, and the number of
+        frames at the end.
+    observations
+        First frames of the observations, and the number of frames at the end.
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
@@ -80,24 +93,13 @@ class Timeline:
         self.frame = instrument.FRAME[self.pieces[0].snapshot.mode]
         self.start = np.array([piece.snapshot.start for piece in self.pieces])
         self.stop = np.array([piece.snapshot.stop for piece in self.pieces])
-        frames = np.ceil((self.stop - self.start) / self.frame - 1e-3).astype(np.int64)
-        self.first = np.concatenate([[0], np.cumsum(frames)])
         self.length = self.stop - self.start
-
-    @property
-    def frames(self) -> int:
-        """Number of frames in all."""
-        return int(self.first[-1])
-
-    @cached_property
-    def source(self) -> Located:
-        """Counts of the source regions."""
-        return self._located([piece.source for piece in self.pieces])
-
-    @cached_property
-    def background(self) -> Located:
-        """Counts of the background regions."""
-        return self._located([piece.background for piece in self.pieces])
+        frames = np.ceil(self.length / self.frame - 1e-3).astype(np.int64)
+        self.first = np.concatenate([[0], np.cumsum(frames)])
+        self.source = self._located([piece.source for piece in self.pieces])
+        self.background = self._located([piece.background for piece in self.pieces])
+        self.snapshots = self._split(lambda a, b: _gap(a, b) >= SNAPSHOT_GAP_S or not _same_observation(a, b))
+        self.observations = self._split(lambda a, b: not _same_observation(a, b))
 
     def _located(self, counts: Sequence[Counts]) -> Located:
         met = np.concatenate([some.met for some in counts])
@@ -130,20 +132,12 @@ class Timeline:
         k = np.searchsorted(self.first, beyond, side="left") - 1
         return np.asarray(np.minimum(self.start[k] + (beyond - self.first[k]) * self.frame, self.stop[k]))
 
-    @cached_property
-    def looks(self) -> Ints:
-        """First frames of the snapshots, gaps below 1000 s not counted, and the number of frames at the end."""
-        return self._split(lambda a, b: b.snapshot.start - a.snapshot.stop >= SNAPSHOT_GAP_S or not _same(a, b))
-
-    def observations(self) -> Ints:
-        """First frames of the observations, and the number of frames at the end."""
-        return self._split(lambda a, b: not _same(a, b))
-
     def blocks(self, longest_gap: float) -> Ints:
         """First frames after gaps that are longer than `longest_gap` [s], and the number of frames at the end."""
-        return self._split(lambda a, b: b.snapshot.start - a.snapshot.stop > longest_gap)
+        return self._split(lambda a, b: _gap(a, b) > longest_gap)
 
     def _split(self, parts: Callable[[Piece, Piece], bool]) -> Ints:
+        """First frames of the pieces that `parts` from the one before, and the number of frames at the end."""
         between = [k for k, (a, b) in enumerate(pairwise(self.pieces), start=1) if parts(a, b)]
         return np.asarray(self.first[[0, *between, len(self.pieces)]])
 
@@ -154,7 +148,12 @@ class Timeline:
         return Bins(first, beyond, self.opening(first), self.closing(beyond), table[:, 2].astype(bool))
 
 
-def _same(a: Piece, b: Piece) -> bool:
+def _gap(a: Piece, b: Piece) -> float:
+    """Time from the end of a piece to the start of the next one [s]."""
+    return b.snapshot.start - a.snapshot.stop
+
+
+def _same_observation(a: Piece, b: Piece) -> bool:
     return a.observation.obsid == b.observation.obsid
 
 

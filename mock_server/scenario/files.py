@@ -48,13 +48,20 @@ def read_scenario(data: Mapping[str, Any], name: str = "scenario") -> Scenario:
             if key in _RULES:
                 check(key, value, _RULES[key])
         start = read_date("start", data.get("start", _START))
+        changes = [
+            Change(
+                _moment(entry, "at", "after_days", start),
+                _settings({key: value for key, value in entry.items() if key not in ("at", "after_days")}),
+            )
+            for entry in data.get("changes", ())
+        ]
         return Scenario(
             name=name,
             description=data.get("description", ""),
             seed=data.get("seed", 1),
             start=start,
             values=_settings({key: data[key] for key in data if key in _GROUPS}),
-            changes=(*_changes(data.get("changes", ()), start), *_outages(data.get("outages", ()), start)),
+            changes=(*changes, *_outages(data.get("outages", ()), start)),
             users=tuple(data.get("users", ())),
             world=World.from_mapping(data.get("sky", {})),
             faults=tuple(Fault.from_mapping(rule, start) for rule in data.get("faults", ())),
@@ -70,12 +77,6 @@ def _settings(groups: Mapping[str, Any]) -> dict[str, Any]:
     values = {f"{group}.{key}": value for group, entries in groups.items() for key, value in entries.items()}
     check_settings(values)
     return values
-
-
-def _changes(entries: Iterable[Mapping[str, Any]], start: float) -> Iterable[Change]:
-    for entry in entries:
-        values = _settings({key: value for key, value in entry.items() if key not in ("at", "after_days")})
-        yield Change(_moment(entry, "at", "after_days", start), values)
 
 
 def _outages(entries: Iterable[Mapping[str, Any]], start: float) -> Iterable[Change]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.validation import FLAG, TEXT, Rule, check, check_known, number, whole
@@ -28,14 +29,12 @@ class Setting(NamedTuple):
         return self.rule.must_be
 
 
-def _is_version(value: Any) -> bool:
-    parts = value.split(".") if isinstance(value, str) else []
-    return 2 <= len(parts) <= 3 and all(part.isascii() and part.isdigit() for part in parts)
-
-
 _SHARE = number(0, 1)
 _SECONDS = number(0, what="a number of seconds")
-_VERSION = Rule(_is_version, "two or three numbers, such as '1.12'")
+_VERSION = Rule(
+    lambda value: isinstance(value, str) and re.fullmatch(r"[0-9]+(\.[0-9]+){1,2}", value) is not None,
+    "two or three numbers, such as '1.12'",
+)
 
 SETTINGS: dict[str, Setting] = {
     "limits.active_jobs": Setting(100, whole(0), "maximum number of active jobs of a user"),

@@ -5,9 +5,9 @@ Everything is a function of (seed, world, target, time); the seed and the world 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,10 @@ from ..core.model import Observation
 from ..core.timescales import DAY, met_from_service, parse_instant, service_from_met, utc_from_service
 from . import coordinates, drawn, known, real, schedule
 from .names import in_galaxy, key_of, position_in
-from .sources import Plan, Source, catalogue, from_mapping, refuse_unknown
+from .sources import Plan, Source, catalogue, from_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 Position = tuple[float, float]
 OUTCOMES = ("no_data", "no_source", "fit_fails", "no_position", "no_correction")
@@ -33,7 +33,7 @@ _KEPT = 64  # answers about the archive, for many submissions ask the same
 
 @dataclass(frozen=True)
 class DatedPosition:
-    """From `since` on [service time, s], the name resolver says something else about `name`."""
+    """From `since` on [simulated time, s], the name resolver says something else about `name`."""
 
     name: str
     ra: float
@@ -43,7 +43,7 @@ class DatedPosition:
 
 @dataclass(frozen=True)
 class DatedTarget:
-    """From `since` on [service time, s], one more target looks at the source `name`."""
+    """From `since` on [simulated time, s], one more target looks at the source `name`."""
 
     name: str
     target: str
@@ -61,7 +61,7 @@ class World:
     positions, targets
         What becomes known at a later date.
     reprocessings
-        When the archive is processed anew [service time, s]; None: every 26 weeks, from July 2026.
+        When the archive is processed anew [simulated time, s]; None: every 26 weeks, from July 2026.
     reprocessing_spread_d
         Days until the last observation has been switched over.
     no_data, no_source, fit_fails, no_position, no_correction
@@ -86,11 +86,9 @@ class World:
         Raises
         ------
         ValueError
-            A key is unknown, or a value is of the wrong kind; the message says which.
+            A key is unknown, or a value is of the wrong type; the message says which.
         """
-        refuse_unknown(mapping, [f.name for f in fields(cls)], "sky")
-        values = dict(mapping)
-        values["sources"] = catalogue(tuple(mapping.get("sources", ())))
+        values = dict(mapping) | {"sources": catalogue(tuple(mapping.get("sources", ())))}
         for key, kind in (("positions", DatedPosition), ("targets", DatedTarget)):
             rows = ({**row, "since": _instant(row["since"])} if "since" in row else row for row in mapping.get(key, ()))
             values[key] = tuple(from_mapping(kind, row, f"sky.{key}") for row in rows)
@@ -105,12 +103,49 @@ class World:
 
 
 def _instant(value: object) -> float:
-    """Service time [s] of a date as TOML gives it, or of a text in any of the accepted formats."""
+    """Simulated time [s] of a date as TOML gives it, or of a text in any of the accepted formats."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=value.tzinfo or UTC).timestamp()
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()
     return service_from_met(parse_instant(str(value)))
+
+
+class Processings:
+    """How the archive is processed anew: versions and calibrations of observations under one seed and one world."""
+
+    def __init__(self, seed: int, world: World) -> None:
+        self._seed, self._dates, self._spread = seed, world.reprocessings, world.reprocessing_spread_d * DAY
+        first = (world.reprocessings or (_FIRST_REPROCESSING,))[0]
+        self._first_calibration = min(_CALIBRATION, f"{utc_from_service(first - _HALF_YEAR):%Y%m%d}")
+
+    def begun(self, now: float) -> list[tuple[float, str]]:
+        """Return when the archive was processed anew until `now` [s], and the names of the calibrations."""
+        half_yearly = (_FIRST_REPROCESSING + n * _HALF_YEAR for n in count())
+        dates = takewhile(lambda begin: begin <= now, half_yearly if self._dates is None else self._dates)
+        return [(begin, f"{utc_from_service(begin):%Y%m%d}") for begin in dates]
+
+    def unchanged_until(self, now: float, end: float) -> float:
+        """Return when the next one begins, `end` at the latest; `now` itself while one is going on [s]."""
+        begins = [begin for begin, _ in self.begun(end)]
+        if any(begin <= now < begin + self._spread for begin in begins):
+            return now
+        return min([begin for begin in begins if begin > now], default=end)
+
+    def applied(self, first: Observation, now: float, begun: Sequence[tuple[float, str]]) -> Observation:
+        """Return an observation in the processing in force at `now` [s]; `first` is as planned.
+
+        Each observation switches over once, within some days after a reprocessing has begun.
+        """
+        version, calibration, arrived = 1, self._first_calibration, first.available_at
+        for begin, name in begun:
+            switch = begin
+            if begin <= arrived < begin + self._spread or begin <= now < begin + self._spread:
+                switch += self._spread * random.uniform(self._seed, "reprocessed", first.obsid, begin)
+            if switch <= now:
+                version += arrived < switch
+                calibration = name
+        return Observation(first.obsid, first.ra, first.dec, arrived, version, calibration, first.snapshots)
 
 
 class Sky:
@@ -120,8 +155,9 @@ class Sky:
         self.seed = seed
         self.world = World() if world is None else world
         self.sources = tuple(_with_later_targets(source, self.world.targets) for source in self.world.sources)
+        self._processings = Processings(seed, self.world)
         self._archive: dict[Any, tuple[float, float, tuple[Observation, ...]]] = {}
-        self._found = lru_cache(maxsize=_KEPT)(self._look)  # asked for several times by each submission
+        self._found = lru_cache(maxsize=_KEPT)(self._find)  # asked for several times by each submission
         self._named = {key_of(name): source for source in self.sources for name in (source.name, *source.aliases)}
         self._targeted = {target: source for source in self.sources for target in source.targets}
 
@@ -145,7 +181,7 @@ class Sky:
         return None if around is None else real.source_in(self.seed, around, number)
 
     def source(self, targets: tuple[str, ...], position: Position | None, t0: float | None = None) -> Source:
-        """Return what a job looks at: by its targets, by its position, else something drawn for them.
+        """Return what a job observes: by its targets, by its position, else something drawn for them.
 
         An unknown source is a burst if the job has a T0 [s, MET] that is not just the start of its data (assumed).
         """
@@ -154,46 +190,41 @@ class Sky:
             return found
         return drawn.burst(self.seed, found.name, (found.ra, found.dec), found.targets, t0)
 
-    def _look(self, targets: tuple[str, ...], position: Position | None) -> tuple[Source, bool]:
+    def _find(self, targets: tuple[str, ...], position: Position | None) -> tuple[Source, bool]:
         """Return what is there, and whether it is known: by target, or near the position; else it is drawn."""
-        found = self._by_target(targets, position) or self._nearest(position)
-        if found is not None:
-            return found, True
-        unclaimed = self._not_elsewhere(targets, position)
-        near = known.near(position, NEAR_DEG) if position else []
-        if not near:
-            return drawn.anything(self.seed, unclaimed, position), False
-        found = real.source(self.seed, near[0])
-        if unclaimed and found.cls != "grb":  # the caller knows of a campaign that the tables do not have
-            found = replace(found, targets=tuple(sorted(unclaimed)), plan=Plan())
+        here = self._not_elsewhere(targets, position)
+        for target in here:
+            if (source := self._of_target(target)) is not None:
+                return source, True
+        if position is not None:
+            near = [source for source in self.sources if abs(source.dec - position[1]) <= NEAR_DEG]
+            nearest = min(near, key=lambda source: _apart(source, position), default=None)
+            if nearest is not None and _apart(nearest, position) <= NEAR_DEG:
+                return nearest, True
+        objects = known.near(position, NEAR_DEG) if position else []
+        if not objects:
+            return drawn.anything(self.seed, here, position), False
+        found = real.source(self.seed, objects[0])
+        if here and found.cls != "grb":  # the caller knows of observations that the tables do not have
+            found = replace(found, targets=tuple(sorted(here)), plan=Plan())
         return found, True
-
-    def _by_target(self, targets: tuple[str, ...], position: Position | None) -> Source | None:
-        return next((s for t in self._not_elsewhere(targets, position) if (s := self._of_target(t)) is not None), None)
 
     def _is_replaced(self, source: Source) -> bool:
         """Return whether the scenario has a source of its own for a real object."""
         return any(key_of(name) in self._named for name in (source.name, *source.aliases))
 
     def _of_target(self, target: str) -> Source | None:
-        """Return the source a target is known to look at."""
+        """Return the source a target is known to observe."""
         if target in self._targeted:
             return self._targeted[target]
         return drawn.burst_from_target(self.seed, target) or real.source_of_target(self.seed, target)
 
     def _not_elsewhere(self, targets: tuple[str, ...], position: Position | None) -> tuple[str, ...]:
-        """Leave out targets that are known to look at another part of the sky."""
+        """Leave out targets that are known to observe another part of the sky."""
         if position is None:
             return targets
         found = ((target, self._of_target(target)) for target in targets)
         return tuple(t for t, source in found if source is None or _apart(source, position) <= FIELD_DEG)
-
-    def _nearest(self, position: Position | None) -> Source | None:
-        if position is None:
-            return None
-        near = [source for source in self.sources if abs(source.dec - position[1]) <= NEAR_DEG]
-        nearest = min(near, key=lambda source: _apart(source, position), default=None)
-        return nearest if nearest is not None and _apart(nearest, position) <= NEAR_DEG else None
 
     def resolve(self, name: str, now: float) -> Position | None:
         """Position [deg, J2000] the name resolver gives at `now`, None if it knows no such object (yet)."""
@@ -210,7 +241,7 @@ class Sky:
     def targets(self, name: str, position: Position | None, now: float) -> tuple[str, ...]:
         """Target IDs known by `now`: those of the object called so, and those whose field holds the position.
 
-        Where nobody has looked, the ID that a new pointing there would get.
+        Where there is no observation, the ID that a new pointing there would get.
         """
         found = [source] if (source := self.named(name)) else []
         if position is not None:
@@ -234,7 +265,7 @@ class Sky:
     def observations(
         self, targets: tuple[str, ...], position: Position | None, now: float, t0: float | None = None
     ) -> tuple[Observation, ...]:
-        """Return the observations available by `now` [service time, s], in the processing then in force.
+        """Return the observations available by `now` [simulated time, s], in the processing then in force.
 
         Parameters
         ----------
@@ -255,12 +286,9 @@ class Sky:
     def _unchanged_until(self, source: Source, now: float) -> float:
         """Return until when the archive holds what it holds at `now` [s]; `now` itself while it is reprocessed."""
         year = utc_from_service(now).year
-        begins = list(self._reprocessings(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()))
-        if any(begin <= now < begin + self.world.reprocessing_spread_d * DAY for begin, _ in begins):
-            return now
-        planned = self._planned(source, year)
-        moments = [datetime(year + 1, 1, 1, tzinfo=UTC).timestamp(), *(begin for begin, _ in begins)]
-        return min(moment for moment in (*moments, *(o.available_at for o in planned)) if moment > now)
+        next_year = datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()
+        arrivals = (o.available_at for o in self._planned(source, year) if o.available_at > now)
+        return min(self._processings.unchanged_until(now, next_year), *arrivals, next_year)
 
     def _observations(
         self, source: Source, targets: tuple[str, ...], position: Position | None, now: float
@@ -269,11 +297,10 @@ class Sky:
             return ()
         if targets and not self._not_elsewhere(targets, position):
             return ()
-        year = utc_from_service(now).year
-        state = tuple(self._reprocessings(now))
+        begun = self._processings.begun(now)
         return tuple(
-            self._as_of(observation, now, state)
-            for observation in self._planned(source, year)
+            self._processings.applied(observation, now, begun)
+            for observation in self._planned(source, utc_from_service(now).year)
             if observation.available_at <= now and (not targets or observation.target in targets)
         )
 
@@ -291,38 +318,13 @@ class Sky:
             return source.nh_galactic
         return drawn.galactic_column(self.seed, (source.ra, source.dec))
 
-    def _as_of(self, first: Observation, now: float, state: Sequence[tuple[float, str]]) -> Observation:
-        """Return an observation in the processing that is in force at `now`; `first` is the first one planned."""
-        version, calibration = 1, self._first_calibration
-        arrived, spread = first.available_at, self.world.reprocessing_spread_d * DAY
-        for begin, name in state:
-            switch = begin
-            if begin <= arrived < begin + spread or begin <= now < begin + spread:
-                switch += spread * random.uniform(self.seed, "reprocessed", first.obsid, begin)
-            if switch <= now:
-                version += arrived < switch
-                calibration = name
-        return Observation(first.obsid, first.ra, first.dec, arrived, version, calibration, first.snapshots)
-
-    def _reprocessings(self, now: float) -> Iterator[tuple[float, str]]:
-        """When the archive was processed anew until `now`, and the names of the calibrations."""
-        half_yearly = (_FIRST_REPROCESSING + n * _HALF_YEAR for n in count())
-        dates = half_yearly if self.world.reprocessings is None else self.world.reprocessings
-        return ((begin, f"{utc_from_service(begin):%Y%m%d}") for begin in takewhile(lambda begin: begin <= now, dates))
-
-    @cached_property
-    def _first_calibration(self) -> str:
-        """Name of the calibration before any reprocessing; always older than the first of them."""
-        dates = self.world.reprocessings or (_FIRST_REPROCESSING,)
-        return min(_CALIBRATION, f"{utc_from_service(dates[0] - _HALF_YEAR):%Y%m%d}")
-
 
 def _apart(source: Source, position: Position) -> float:
     return coordinates.separation((source.ra, source.dec), position)
 
 
 def _with_later_targets(source: Source, dated: tuple[DatedTarget, ...]) -> Source:
-    """Add the targets that come later."""
+    """Add the targets of a source that exist from a later date on."""
     later = tuple((d.target, met_from_service(d.since)) for d in dated if key_of(d.name) == key_of(source.name))
     if not later:
         return source

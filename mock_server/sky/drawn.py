@@ -1,4 +1,4 @@
-"""Sources that nobody listed: bursts known by name only, and whatever lies at arbitrary coordinates.
+"""Sources that no catalogue lists: bursts known by name alone, and what lies at arbitrary coordinates.
 
 What they are is drawn, keyed by the name, the lowest target ID or the sky cell, so it never changes (assumed).
 """
@@ -78,7 +78,7 @@ def burst(seed: int, name: str, position: tuple[float, float], targets: tuple[st
 
 
 def anything(seed: int, targets: tuple[str, ...], position: tuple[float, float] | None) -> Source:
-    """Return what lies at a position nobody knows, or at targets nobody knows."""
+    """Return what lies at an unknown position, or at unknown targets."""
     key = min(targets) if targets else cell_target(position or (0.0, 0.0), seed)
     targets = tuple(sorted(targets)) or (key,)
     snapped = (round(position[0], 3), round(position[1], 3)) if position else _anywhere(seed, key)
@@ -93,7 +93,7 @@ def anything(seed: int, targets: tuple[str, ...], position: tuple[float, float] 
 
 
 def cell_target(position: tuple[float, float], seed: int) -> str:
-    """Target ID that belongs to the sky cell of a position nobody has looked at."""
+    """Target ID that belongs to the sky cell of a position that was never observed."""
     row = math.floor((position[1] + 90.0) / _CELL_DEG)
     width = _CELL_DEG / max(math.cos(math.radians((row + 0.5) * _CELL_DEG - 90.0)), 1e-3)
     number = random.whole(seed, "cell", row, math.floor(position[0] / width), low=0, high=_BLOCK - 1)

@@ -28,7 +28,6 @@ class FieldSource(NamedTuple):
     rate: float
 
 
-@lru_cache(maxsize=64)
 def around(
     seed: int, position: tuple[float, float], radius: float, but: tuple[float, float], apart: float
 ) -> tuple[FieldSource, ...]:
@@ -36,22 +35,22 @@ def around(
 
     Those within `apart` [deg] of `but`, the target, are left out: the target's photons stay its own.
     """
-    found = [
-        source
-        for row, column in _cells(position, radius)
-        for source in _in_cell(seed, row, column)
-        if coordinates.separation((source.ra, source.dec), position) <= radius
-        and coordinates.separation((source.ra, source.dec), but) > apart
-    ]
+    found = []
+    for row, column in _cells(position, radius):
+        for source in _in_cell(seed, row, column):
+            here = (source.ra, source.dec)
+            if abs(source.dec - position[1]) > radius or coordinates.separation(here, position) > radius:
+                continue
+            if abs(source.dec - but[1]) > apart or coordinates.separation(here, but) > apart:
+                found.append(source)
     return tuple(sorted(found, key=lambda source: (-source.rate, source.name)))
 
 
 def _cells(position: tuple[float, float], radius: float) -> list[tuple[int, int]]:
     """Cells that may hold something within `radius`: rows of declination, cut into columns of equal width."""
     ra, dec = position
-    rows = range(_row(dec - radius), _row(min(dec + radius, 89.999)) + 1)
     cells = []
-    for row in rows:
+    for row in range(_row(dec - radius), _row(min(dec + radius, 89.999)) + 1):
         columns = _columns(row)
         reach = min(180.0, radius / max(math.cos(math.radians(min(abs(dec) + radius, 89.9))), 1e-3))
         low, high = (math.floor((ra + side) / 360.0 * columns) for side in (-reach, reach))
@@ -70,24 +69,19 @@ def _columns(row: int) -> int:
 
 @lru_cache(maxsize=2048)
 def _in_cell(seed: int, row: int, column: int) -> tuple[FieldSource, ...]:
+    """Draw the sources of one cell; gaps between them are exponential, so that their number is Poissonian."""
     low, high = (math.sin(math.radians((row + k) * CELL_DEG - 90.0)) for k in (0, 1))
     width = 360.0 / _columns(row)
-    area = math.degrees(high - low) * width
-    sources = []
-    for n in range(_poisson(seed, row, column, area * _PER_AREA)):
+    expected = math.degrees(high - low) * width * _PER_AREA
+    sources: list[FieldSource] = []
+    gaps = 0.0
+    while True:
+        n = len(sources)
+        gaps -= math.log(random.uniform(seed, "field sources", row, column, n))
+        if gaps > expected:
+            return tuple(sources)
         key = ("field source", row, column, n)
         rate = FAINTEST * random.uniform(seed, *key, "rate") ** (-1 / _SLOPE)
         ra = (column + random.uniform(seed, *key, "ra")) * width
         dec = math.degrees(math.asin(random.uniform(seed, *key, "dec", low=low, high=high)))
         sources.append(FieldSource(f"field {row} {column} {n}", ra, dec, min(rate, BRIGHTEST)))
-    return tuple(sources)
-
-
-def _poisson(seed: int, row: int, column: int, mean: float) -> int:
-    """Draw a Poisson number by adding up exponential gaps."""
-    count, total = 0, 0.0
-    while True:
-        total -= math.log(random.uniform(seed, "field sources", row, column, count))
-        if total > mean:
-            return count
-        count += 1

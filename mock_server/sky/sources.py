@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import math
-import types
 import typing
-from dataclasses import dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
-from functools import lru_cache
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from functools import cache, lru_cache
 from pathlib import Path
+from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core import random
 from ..core.timescales import met_from_mjd
+from ..core.validation import check_known, shown
 from .names import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping
 
 T = TypeVar("T")
 KINDS = ("decay", "persistent", "outburst", "none")
@@ -79,6 +79,31 @@ class Rate:
             raise ValueError(f"rate.kind is {self.kind!r}, but must be one of {', '.join(KINDS)}")
         if len(self.slopes) != len(self.breaks_s) + 1:
             raise ValueError(f"rate.slopes needs one entry more than breaks_s, not {len(self.slopes)}")
+
+    def level(self, met: Any, lib: Any) -> Any:
+        """Level of a source with outbursts at `met` [s]: linear rise in 3 d, exponential decay [count/s]."""
+        level: Any = self.quiescent_rate if self.kind == "outburst" else self.mean_rate
+        boost: Any = 1.0 + 0.0 * met
+        for start_mjd, decay_d, factor in self.outbursts_mjd:
+            age = met - met_from_mjd(start_mjd)
+            rise = (_above(age) - _above(age - _RISE)) / _RISE
+            boost = boost + (factor - 1) * rise * lib.exp(-_above(age - _RISE) / (decay_d * _DAY))
+        return level * boost
+
+    def decayed(self, age: Any, lib: Any) -> Any:
+        """Broken power law with flares at `age` [s since T0]; before one second it stays level [count/s]."""
+        log_age = lib.log(1.0 + _above(age - 1.0))
+        value = self.rate_at_reference * lib.exp(self._fall(math.log(self.reference_s)) - self._fall(log_age))
+        for flare in self.flares:
+            value = value * (1 + flare.factor * lib.exp(-(((age - flare.peak_s) / flare.width_s) ** 2) / 2))
+        return value - _above(value - self.cap)
+
+    def _fall(self, log_age: Any) -> Any:
+        """Minus the logarithm of the broken power law, up to a constant."""
+        fall = self.slopes[0] * log_age
+        for before, after, at in zip(self.slopes, self.slopes[1:], self.breaks_s, strict=False):
+            fall = fall + (after - before) * _above(log_age - math.log(at))
+        return fall
 
 
 @dataclass(frozen=True)
@@ -194,8 +219,8 @@ class Source:
         if rate.kind == "none":
             return 0.0 * met
         if rate.kind == "decay":
-            return _decay(rate, met - (self.t0_met or 0.0), lib)
-        level = smooth_level(rate, met, lib)
+            return rate.decayed(met - (self.t0_met or 0.0), lib)
+        level = rate.level(met, lib)
         if rate.red_noise_rms > 0:
             waves = _waves(seed, self.name, rate.red_noise_rms, rate.red_noise_slope)
             noise = sum(a * lib.sin(w * met + p) for a, w, p in waves)
@@ -210,42 +235,14 @@ class Source:
             case "none":
                 return 0.0
             case "decay":
-                return float(_decay(self.rate, met - (self.t0_met or 0.0), math))
+                return float(self.rate.decayed(met - (self.t0_met or 0.0), math))
             case _:
-                return float(smooth_level(self.rate, met, math))
-
-
-def smooth_level(rate: Rate, met: Any, lib: Any) -> Any:
-    """Level of a source with outbursts [count/s]: linear rise in 3 d, exponential decay."""
-    level: Any = rate.quiescent_rate if rate.kind == "outburst" else rate.mean_rate
-    boost: Any = 1.0 + 0.0 * met
-    for start_mjd, decay_d, factor in rate.outbursts_mjd:
-        age = met - met_from_mjd(start_mjd)
-        rise = (_above(age) - _above(age - _RISE)) / _RISE
-        boost = boost + (factor - 1) * rise * lib.exp(-_above(age - _RISE) / (decay_d * _DAY))
-    return level * boost
+                return float(self.rate.level(met, math))
 
 
 def _above(x: Any) -> Any:
     """Return max(x, 0) without a branch."""
     return (x + abs(x)) / 2
-
-
-def _decay(rate: Rate, age: Any, lib: Any) -> Any:
-    """Broken power law with flares; before one second after T0 it stays level."""
-    log_age = lib.log(1.0 + _above(age - 1.0))
-    value = rate.rate_at_reference * lib.exp(_fall(rate, math.log(rate.reference_s)) - _fall(rate, log_age))
-    for flare in rate.flares:
-        value = value * (1 + flare.factor * lib.exp(-(((age - flare.peak_s) / flare.width_s) ** 2) / 2))
-    return value - _above(value - rate.cap)
-
-
-def _fall(rate: Rate, log_age: Any) -> Any:
-    """Minus the logarithm of the broken power law, up to a constant."""
-    fall = rate.slopes[0] * log_age
-    for before, after, at in zip(rate.slopes, rate.slopes[1:], rate.breaks_s, strict=False):
-        fall = fall + (after - before) * _above(log_age - math.log(at))
-    return fall
 
 
 @lru_cache(maxsize=512)
@@ -259,35 +256,31 @@ def _waves(seed: int, name: str, rms: float, slope: float) -> tuple[tuple[float,
     return tuple((scale * w, 2 * math.pi * f, p) for w, f, p in zip(weights, frequencies, phases, strict=True))
 
 
-@lru_cache(maxsize=1)
-def builtin() -> Mapping[str, Mapping[str, Any]]:
-    """Return the built-in catalogue as it is written: entries by :func:`key_of` their name."""
-    document = json.loads((Path(__file__).with_name("data") / "catalogue.json").read_text("utf-8"))
-    return {key_of(entry["name"]): entry for entry in document["sources"]}
-
-
 def catalogue(overrides: tuple[Mapping[str, Any], ...] = ()) -> tuple[Source, ...]:
-    """Return all named sources: the built-in ones, changed or added to by `overrides` (by name, key by key)."""
-    entries: dict[str, Mapping[str, Any]] = dict(builtin())
-    changed: dict[str, Source] = {}
+    """Return all named sources: the built-in ones, changed or added to by `overrides` (by name, key by key).
+
+    Raises
+    ------
+    ValueError
+        A source has no name; a key is unknown, missing, or of the wrong type.
+    """
+    sources = dict(_builtin())
     for override in overrides:
         name = override.get("name")
         if not isinstance(name, str) or not key_of(name):
             raise ValueError("every source needs a name")
-        key = next((k for k, e in entries.items() if key_of(name) in _keys(e)), key_of(name))
-        old = entries.get(key, {"name": name})
-        entries[key] = _merged(old, override) | {"name": old["name"]}
-        changed[key] = from_mapping(Source, entries[key], f"source {old['name']}")
-    return tuple((_builtin_sources() | changed).values())
+        key = next((k for k, s in sources.items() if key_of(name) in map(key_of, (s.name, *s.aliases))), key_of(name))
+        old = asdict(sources[key]) if key in sources else {"name": name}
+        sources[key] = from_mapping(Source, _merged(old, override) | {"name": old["name"]}, f"source {old['name']}")
+    return tuple(sources.values())
 
 
-@lru_cache(maxsize=1)
-def _builtin_sources() -> dict[str, Source]:
-    return {key: from_mapping(Source, entry, f"source {entry['name']}") for key, entry in builtin().items()}
-
-
-def _keys(entry: Mapping[str, Any]) -> set[str]:
-    return {key_of(name) for name in (entry["name"], *entry.get("aliases", ()))}
+@cache
+def _builtin() -> Mapping[str, Source]:
+    """Return the sources of the built-in catalogue by :func:`key_of` their names; the file is read once."""
+    document = json.loads((Path(__file__).with_name("data") / "catalogue.json").read_text("utf-8"))
+    found = (from_mapping(Source, entry, f"source {entry['name']}") for entry in document["sources"])
+    return MappingProxyType({key_of(source.name): source for source in found})
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -298,51 +291,51 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def refuse_unknown(keys: Iterable[str], names: Sequence[str], where: str) -> None:
-    """Raise ValueError for the first key that is none of `names`, with the nearest one that is."""
-    for key in keys:
-        if key not in names:
-            near = get_close_matches(key, names, 1)
-            raise ValueError(f"{where}: unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
-
-
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
-    """Build a frozen dataclass from plain data.
+    """Build a frozen dataclass from plain data; `where` begins the messages.
 
     Raises
     ------
     ValueError
         A key is unknown (the message names the nearest one), missing, or of the wrong type.
     """
-    hints = _hints(typing.cast("Hashable", cls))
-    names = [f.name for f in fields(cls)]  # type: ignore[arg-type]  # only dataclasses come here
-    refuse_unknown(mapping, names, where)
-    values = {key: _coerced(hints[key], value, f"{where}: {key}") for key, value in mapping.items()}
+    kinds = _types_of_fields(typing.cast("Hashable", cls))
+    for key in mapping:
+        check_known(key, kinds, f"{where}: there is no key")
+    values = {key: _coerced(kinds[key], value, f"{where}: {key}") for key, value in mapping.items()}
+    needed = [f.name for f in fields(typing.cast(Any, cls)) if f.default is MISSING and f.default_factory is MISSING]
+    if missing := [name for name in needed if name not in values]:
+        raise ValueError(f"{where}: {', '.join(missing)} must be given")
     try:
         return cls(**values)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
 
-@lru_cache(maxsize=32)
-def _hints(cls: Hashable) -> Mapping[str, Any]:
-    return typing.get_type_hints(typing.cast(Any, cls))
+@cache
+def _types_of_fields(cls: Hashable) -> Mapping[str, Any]:
+    return MappingProxyType(typing.get_type_hints(typing.cast(Any, cls)))
 
 
-def _coerced(hint: Any, value: Any, where: str) -> Any:
-    """Turn plain data into what a field is declared to hold."""
-    if typing.get_origin(hint) is types.UnionType:
-        return None if value is None else _coerced(typing.get_args(hint)[0], value, where)
-    if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, dict):
-        return from_mapping(hint, value, where)
-    if typing.get_origin(hint) is tuple and isinstance(value, dict):
-        value = list(value.items())
-    if typing.get_origin(hint) is tuple and isinstance(value, (list, tuple)):
-        inner = typing.get_args(hint)
-        each = (inner[0] for _ in value) if inner[-1] is Ellipsis else iter(inner)
-        return tuple(_coerced(h, v, where) for h, v in zip(each, value, strict=True))
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+_MUST_BE = {str: "a text", float: "a number", int: "a whole number", bool: "true or false"}
+
+
+def _coerced(kind: Any, value: Any, name: str) -> Any:
+    """Turn plain data into what a field is declared to hold; messages call the value `name`."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is UnionType:
+        return None if value is None else _coerced(inner[0], value, name)
+    if is_dataclass(kind) and isinstance(value, dict):
+        return from_mapping(typing.cast(type, kind), value, name)
+    if origin is tuple and isinstance(value, (list, tuple, dict)):
+        values = list(value.items()) if isinstance(value, dict) else value
+        kinds = [inner[0]] * len(values) if inner[-1] is Ellipsis else inner
+        if len(kinds) != len(values):
+            raise ValueError(f"{name} has {len(values)} values, but must have {len(kinds)}")
+        return tuple(_coerced(one, part, name) for one, part in zip(kinds, values, strict=True))
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
-    if isinstance(hint, type) and isinstance(value, hint) and isinstance(value, bool) is (hint is bool):
+    if isinstance(kind, type) and isinstance(value, kind) and isinstance(value, bool) is (kind is bool):
         return value
-    raise ValueError(f"{where}: {value!r} is not what belongs here ({getattr(hint, '__name__', hint)})")
+    must_be = "a list" if origin is tuple else _MUST_BE.get(kind, "a table")
+    raise ValueError(f"{name} is {shown(value)}, but must be {must_be}")

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ParametersRefused, Refusal
 from ..core.model import Product
 from ..core.validation import did_you_mean
 from .rules import NEEDED, Situation, broken_relations
-from .table import BY_NAME, TABLE, Kind
+from .table import BY_NAME, TABLE, Group, Kind
 from .values import is_missing, read_value, shown, stored
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is do
 _NEEDED = tuple(p.name for p in TABLE if p.name in NEEDED)
 _BUILT_IN = {p.name: read_value(p, p.default) for p in TABLE if not is_missing(p.default)}
 _REPLAYED_IN_ORDER = ("specz", "zval", "galactic", "doNotFit")
-_SHORT = 64
-_PLAIN_TYPES = frozenset((str, int, float, bool))
 
 
 @dataclass(frozen=True)
@@ -80,30 +77,23 @@ class Submission:
         """
         values, given = self.values, set(self.given)
         names = [name for name in self.given if name in values and name not in computed]
+        groups = [group for group in Group if group.concerns(self.products)]
         names += [
-            name
-            for name in _added_names(self.products, tuple(computed))
-            if name in computed or (name in values and name not in given)
+            p.name
+            for p in TABLE
+            if p.name in computed or (p.group in groups and p.name in values and p.name not in given)
         ]
         pars = {}
         for name in _in_replay_order(names):
             if name not in computed:
-                value = values[name]
-                pars[name] = (_stored_cached if _is_plain(value) else _stored)(name, value)
+                pars[name] = stored(BY_NAME[name], values[name])
             elif name in ("RA", "Dec"):
                 pars[name] = f"{float(computed[name]):.4f}"  # documented
             elif name == "targ" and not isinstance(computed[name], str):
-                pars[name] = _stored(name, list(computed[name]))
+                pars[name] = stored(BY_NAME[name], tuple(computed[name]))
             else:
                 pars[name] = computed[name]
         return pars
-
-
-@lru_cache(1024)
-def _added_names(products: tuple[Product, ...], computed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the parameters that are echoed beside the given ones: determined values, and defaults for the products."""
-    wanted = frozenset(products)
-    return tuple(p.name for p in TABLE if p.name in computed or p.group.concerns(wanted))
 
 
 def _in_replay_order(names: list[str]) -> list[str]:
@@ -113,23 +103,6 @@ def _in_replay_order(names: list[str]) -> list[str]:
         return names
     replayed = iter(found)
     return [next(replayed) if name in _REPLAYED_IN_ORDER else name for name in names]
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a value is hashable and short, and so fit for a cache: most values occur in many submissions."""
-    return type(value) in _PLAIN_TYPES and (type(value) is not str or len(value) <= _SHORT)
-
-
-def _read(name: str, value: Any, relative: bool, t0: float | None) -> Any:
-    return read_value(BY_NAME[name], value, relative=relative, t0=t0)
-
-
-def _stored(name: str, value: Any) -> Any:
-    return stored(BY_NAME[name], value)
-
-
-_read_cached = lru_cache(4096, typed=True)(_read)
-_stored_cached = lru_cache(4096, typed=True)(_stored)
 
 
 def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Submission:
@@ -182,7 +155,7 @@ def _read_given(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
         if t0 is None and values.get("getT0"):
             t0 = 0.0  # not determined yet; any number will do to check the form of ranges
         try:
-            values[name] = (_read_cached if _is_plain(value) else _read)(name, value, relative, t0)
+            values[name] = read_value(BY_NAME[name], value, relative=relative, t0=t0)
         except ValueError as problem:
             unread[name] = f"{name} is {shown(value)}, but {problem}"
     return values, unread

@@ -36,6 +36,8 @@ class Kind(Enum):
     RANGES = "time ranges"
     ENERGIES = "energy bands"
 
+    __hash__ = object.__hash__  # each is one object; the hash of Enum is a slow Python function
+
 
 class Group(Enum):
     """Products for which a default is echoed; a default of the empty group is always echoed."""
@@ -66,7 +68,7 @@ class Parameter:
     group
         Products for which its default is echoed.
     default
-        Built-in value, as a caller could write it; None if there is none.
+        Built-in value, as a caller could write it; None for no default.
     as_text
         Whether numbers and flags are stored and echoed as JSON strings (documented for each by an example).
     unit
@@ -78,7 +80,7 @@ class Parameter:
     choices
         Allowed words.
     codes
-        Other words and internal numbers with the same meaning; accepted, never echoed.
+        Other words and internal numbers with the same meaning, in lower case; accepted, never echoed.
     also
         Other spellings of the name; accepted, never echoed.
     server_only
@@ -144,7 +146,7 @@ TABLE: tuple[Parameter, ...] = (
     _number("poserr", Group.ALWAYS, None, 1.0, 6.0, unit="arcmin", also=("posErr",)),
     _server("whatSXPS", Group.ALWAYS, "2SXPS"),
     # a documented answer holds the catalogue's name where later ones hold a flag
-    _flag("useSXPS", codes={"1SXPS": "1", "2SXPS": "1"}),
+    _flag("useSXPS", codes={"1sxps": "1", "2sxps": "1"}),
     _flag("notify"),
     _flag("lc"),
     _flag("spec"),

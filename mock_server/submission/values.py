@@ -102,8 +102,8 @@ def _read_text(parameter: Parameter, value: Any) -> str:
 
 def _read_flag(parameter: Parameter, value: Any) -> bool:
     word = shown(_without_point(value)).casefold()
-    word = {code.casefold(): meant for code, meant in parameter.codes.items()}.get(word, word)
-    if word not in _TRUE + _FALSE:
+    word = parameter.codes.get(word, word)
+    if word not in _TRUE and word not in _FALSE:
         raise ValueError("must be 0 or 1")
     return word in _TRUE
 
@@ -202,17 +202,19 @@ def _without_point(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
+def _stored_energies(bands: tuple[tuple[float, float], ...]) -> str:
+    return ",".join(f"{_without_point(low)}-{_without_point(high)}" for low, high in bands)
+
+
+_STORED: dict[Kind, Callable[[Any], Any]] = {
+    Kind.FLAG: int,
+    Kind.TARGETS: lambda targets: targets[0] if len(targets) == 1 else "{" + ",".join(targets) + "}",
+    Kind.ENERGIES: _stored_energies,
+    Kind.MODELS: list,
+}
+
+
 def stored(parameter: Parameter, value: Any) -> Any:
     """Return the JSON value that stands for `value` in ``jobPars``: the documented type, whatever the caller sent."""
-    match parameter.kind:
-        case Kind.FLAG:
-            plain: Any = int(value)
-        case Kind.TARGETS:
-            return value[0] if len(value) == 1 else "{" + ",".join(value) + "}"
-        case Kind.ENERGIES:
-            return ",".join(f"{_without_point(low)}-{_without_point(high)}" for low, high in value)
-        case Kind.MODELS:
-            return list(value)
-        case _:
-            plain = _without_point(value)
+    plain = _STORED.get(parameter.kind, _without_point)(value)
     return str(plain) if parameter.as_text else plain

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from ..core.validation import parse_digits
 from ..service.operator import ControlError, Controls
 from .call import current_call
 
@@ -160,7 +161,7 @@ def _read_number(key: str) -> float:
 
 def _read_argument(key: str) -> int:
     """Return a whole number from the query of the URL."""
-    text = request.args[key]
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise ControlError(f"{key} is {text[:20]!r}, but must be a whole number")
-    return int(text)
+    number = parse_digits(request.args[key])
+    if number is None:
+        raise ControlError(f"{key} is {request.args[key][:20]!r}, but must be a whole number")
+    return number

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from ..core.errors import Refusal
 from ..core.faults import KINDS, OPERATIONS
 from ..core.queue import status_at
+from ..core.validation import parse_digits
 from ..reports.courtesy import report_text
 from ..reports.timeline import activity, gantt
 from ..scenario.settings import SETTINGS
@@ -103,8 +104,8 @@ def filtered_journal(of: Controls) -> dict[str, Any]:
     """Return the calls that match the query of the URL, and the choices for its form."""
     asked = {name: request.args.get(name, "").strip() for name in _FILTERS}
     wanted: dict[str, Any] = {name: asked[name] for name in _FILTERS if asked[name] and name != "job"}
-    if asked["job"].isascii() and asked["job"].isdigit():
-        wanted["job_id"] = int(asked["job"][:15])
+    if (job_id := parse_digits(asked["job"])) is not None:
+        wanted["job_id"] = job_id
     found = of.journal(**wanted)
     return {
         "asked": asked,
@@ -136,8 +137,8 @@ def advance() -> Response:
         moment = controls().next_change()
         if moment is not None:
             controls().advance(max(0.0, moment - controls().clock()["now"]))
-    elif wanted.isascii() and wanted.isdigit() and len(wanted) < 16:
-        controls().advance(float(wanted))
+    elif (seconds := parse_digits(wanted)) is not None:
+        controls().advance(float(seconds))
     else:
         raise ControlError(f"seconds is {wanted[:20]!r}, but must be a whole number of seconds, or `next`")
     return back_to("time")

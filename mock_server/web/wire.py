@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import BodyRefused, ParametersRefused, Refusal
 from ..core.model import Caller, CancelCode, Job, Product, StatusCode
+from ..core.validation import parse_digits
+from ..products import answers_by_version
 from ..submission.names import LIGHT_CURVE
 from ..submission.read import parameters_for_caller
 from ..submission.values import is_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from ..products.position import Position
     from ..service.jobs import Listed, ProductStatus
 
 LIMIT_OF_NAMES = 64
 _LONGEST_VERSION = 64
-_NEWEST = (1, 12)
+_NEWEST = (1, 12)  # what a caller of unknown version gets (assumed)
 _STATUS_TEXTS = {
     StatusCode.CANCELLED: "Cancelled at your request",
     StatusCode.FAILED: "Failed",
@@ -114,11 +116,9 @@ def read_number(raw: Mapping[str, Any], key: str) -> int:
     value = raw.get(key)
     if is_missing(value):
         raise ParametersRefused(missing=[key])
-    text = value.strip() if isinstance(value, str) else value
-    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 16:
-        return int(text)
-    if isinstance(text, int) and not isinstance(text, bool) and 0 <= text < 10**15:
-        return text
+    number = parse_digits(value.strip()) if isinstance(value, str) else value
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**15:
+        return number
     raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be a whole number"])
 
 
@@ -256,13 +256,8 @@ def position(product: Product, found: Position | None) -> dict[str, Any]:
 
 def light_curve(tables: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
     """Answer with light curve tables, in the form the caller's version knows."""
-    from ..products.lightcurve import as_1_8, as_1_9  # noqa: PLC0415 - loaded with the contents it belongs to
-
-    forms: Sequence[tuple[tuple[int, ...], Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = (
-        ((1, 9), as_1_8),
-        ((1, 10), as_1_9),
-    )
-    return tables_first(_in_form(tables, forms, caller))
+    found = answers_by_version.light_curve(tables, caller.api_version or _NEWEST)
+    return tables_first({"OK": 1} | dict(found))
 
 
 def tables_first(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,20 +268,7 @@ def tables_first(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 def spectra(found: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
     """Answer with spectra and fits, in the form the caller's version knows."""
-    from ..products.spectrum import as_1_8  # noqa: PLC0415 - loaded with the contents it belongs to
-
-    return _in_form(found, (((1, 10), as_1_8),), caller)
-
-
-def _in_form(
-    answer: Mapping[str, Any],
-    forms: Sequence[tuple[tuple[int, ...], Callable[[Mapping[str, Any]], Mapping[str, Any]]]],
-    caller: Caller,
-) -> dict[str, Any]:
-    """Apply the first form that versions below its limit need; an unknown version gets the newest (assumed)."""
-    version = caller.api_version or _NEWEST
-    form = next((form for below, form in forms if version < below), dict)
-    return {"OK": 1} | dict(form(answer))
+    return {"OK": 1} | dict(answers_by_version.spectra(found, caller.api_version or _NEWEST))
 
 
 def sources(bands: Mapping[str, Any]) -> dict[str, Any]:

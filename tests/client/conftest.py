@@ -1,15 +1,24 @@
-"""A small canned service: what the client does is seen in the calls that arrive, without a network."""
+"""A small canned service, which records the calls of the client, and simulators that make products cheaply."""
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
-from typing import Any
+import random
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 import xrt_client
+from mock_server import Simulator
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.transport.intercept import intercept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ME = "me@example.org"
 
@@ -141,3 +150,62 @@ def statuses(**codes: int | None) -> dict[str, Any]:
         short: {"statusCode": code, "statusText": "…", "progress": {"GotProgress": 0}} for short, code in codes.items()
     }
     return {**products, "OK": 1, "JobID": 951, "APIVersion": "1.12"}
+
+
+# ---- files -----------------------------------------------------------------------------------------------------
+
+
+def archive(form: str, **members: bytes) -> bytes:
+    """Return an archive with one file of 512 kB, or the given members; always the same bytes, whatever the time."""
+    buffer = io.BytesIO()
+    contents = members or {"USERPROD_951/lc/curve.qdp": bytes(range(256)) * 2000}
+    if form == "zip":
+        with zipfile.ZipFile(buffer, "w") as packed:
+            for name, content in contents.items():
+                packed.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        return buffer.getvalue()
+    with tarfile.open(fileobj=buffer, mode="w") as file:
+        for name, content in contents.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return gzip.compress(buffer.getvalue(), mtime=0) if form == "tar.gz" else buffer.getvalue()
+
+
+def served(content: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    return (200, {"Content-Length": str(len(content)), **headers}, content)
+
+
+# ---- products of simulators ------------------------------------------------------------------------------------
+
+
+class PlainContents:
+    """Makes the same small archive for every product: for tests where the content does not matter."""
+
+    content = random.Random(0).randbytes(2000)
+    forms: ClassVar[dict[str, bytes]] = {}
+
+    def archive(self, orders: Any, form: str) -> bytes:
+        return self.forms.setdefault(form, archive(form, **{"USERPROD_1/psf.log": self.content}))
+
+    def forget_expired(self, now: float) -> None:
+        """Nothing is kept."""
+
+
+def plain_simulator(scenario: str = "calm", settings: dict[str, Any] | None = None) -> Simulator:
+    """Return a simulator whose products are all the same small archive."""
+    sim = Simulator(scenario=scenario, settings=settings)
+    sim.jobs.stage._builder = PlainContents()  # type: ignore[assignment] # has all that is used here
+    return sim
+
+
+@pytest.fixture(scope="session")
+def shared_products() -> Callable[[Simulator], Simulator]:
+    """Return a function after which simulators of one seed share their products, so that each is made only once."""
+    builders: dict[int, Any] = {}
+
+    def share(sim: Simulator) -> Simulator:
+        sim.jobs.stage._builder = builders.setdefault(sim.scenario.seed, sim.jobs.stage.builder)
+        return sim
+
+    return share

@@ -91,7 +91,7 @@ def test_limits_have_a_column_of_their_own_name():
 
 
 @pytest.mark.parametrize("cell", ["::ObsID=00012345001", "00012345001", "12345001", 12345001])
-def test_observations_are_told_in_eleven_digits(cell):
+def test_observation_ids_have_eleven_digits(cell):
     table = analysis.light_curve_tables(answer("PC", ["Time", "ObsID"], [1, cell]))["PC"]
     assert table["ObsID"].tolist() == ["00012345001"]
 

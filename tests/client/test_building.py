@@ -109,7 +109,7 @@ def test_every_product_can_be_added_seen_and_removed(empty, long):
     assert not getattr(empty, f"has{long}")
 
 
-def test_a_product_that_is_not_there_cannot_be_had_or_removed(empty):
+def test_a_product_that_is_not_requested_cannot_be_fetched_or_removed(empty):
     for call in (empty.removeImage, empty.getImagePars, lambda: empty.Image, empty.setImagePars):
         with pytest.raises(RuntimeError, match="have not added"):
             call()
@@ -353,7 +353,7 @@ def test_models_are_taken_as_list_tuple_or_text(empty):
         assert empty.getJSONDict()["models"] == ["powerlaw", "apec"]
 
 
-def test_a_request_that_is_not_silent_tells_what_it_does(capsys):
+def test_a_request_that_is_not_silent_prints_what_it_does(capsys):
     request = XRTProductRequest(ME, silent=False)
     request.addSpectrum(redshift=1.23)
     assert "Successfully created a spectrum" in capsys.readouterr().out

@@ -102,7 +102,7 @@ def test_an_invalid_request_is_not_sent(canned, service):
     assert canned.calls == []
 
 
-def test_a_refusal_speaks_in_python_names(canned, grb):
+def test_a_refusal_uses_python_names(canned, grb):
     complaint = {
         "label": "The following parameters have invalid values:",
         "list": ["poserr is 0.01, but must be between 1 and 6", "pccounts is -1"],
@@ -119,7 +119,7 @@ def test_a_refusal_speaks_in_python_names(canned, grb):
     assert len(grb.failure.problems) == 2
 
 
-def test_a_refused_request_can_be_mended_and_sent_again(canned, grb):
+def test_a_refused_request_can_be_fixed_and_sent_again(canned, grb):
     canned.will(SUBMIT, refused("No."), accepted())
     assert not grb.submit()
     grb.setGlobalPars(posErr=2)
@@ -230,7 +230,7 @@ def test_a_service_that_stays_away_ends_in_an_error_and_not_in_a_hang(canned, gr
     assert len(canned.asked(SUBMIT)) == service.policy.attempts
 
 
-def test_nothing_is_sent_if_even_the_list_cannot_be_had_before(canned, grb):
+def test_nothing_is_sent_if_the_list_cannot_be_fetched_before(canned, grb):
     canned.will("listOldJobs.php", DOWN)
     assert grb.submit() is False
     assert "nothing was sent" in grb.submitError
@@ -238,7 +238,7 @@ def test_nothing_is_sent_if_even_the_list_cannot_be_had_before(canned, grb):
     assert canned.asked(SUBMIT) == []
 
 
-def test_a_wrong_address_is_told_at_once(canned, grb):
+def test_a_wrong_address_is_not_retried(canned, grb):
     assert grb.submit() is False
     assert isinstance(grb.failure, ContractBroken)
     assert "HTTP 404" in grb.submitError
@@ -271,7 +271,7 @@ def test_a_refused_count_is_an_error_and_never_a_number(canned, grb):
 
 
 @pytest.mark.parametrize("answer", [{"OK": 1}, {"OK": 1, "numJobs": None}, {"numJobs": 1}, [], "3"])
-def test_a_count_that_is_none_breaks_the_contract(canned, grb, answer):
+def test_a_count_that_is_not_a_number_breaks_the_contract(canned, grb, answer):
     canned.will("getNumJobs.php", (200, {}, json.dumps(answer).encode()))
     with pytest.raises(ContractBroken):
         grb.countActiveJobs()
@@ -438,7 +438,7 @@ def cancelled(**codes: int) -> dict[str, Any]:
     return {"JobID": 951, "OK": ok, "APIVersion": "1.12", "status": texts, "statusCodes": codes}
 
 
-def test_cancelled_products_are_told_by_long_name(canned, running):
+def test_cancelled_products_are_returned_by_long_name(canned, running):
     canned.will("canceljob.php", cancelled(lc=0))
     assert running.cancelProducts(["LightCurve"]) == (1, {"LightCurve": {"code": 0, "text": "Job cancelled OK"}})
 
@@ -517,8 +517,8 @@ def test_an_answer_without_a_version_is_an_answer(canned, grb):
 
 def test_a_notice_of_the_service_is_shown_once(canned, grb, monkeypatch):
     monkeypatch.setattr(jobs, "_warned", set())
-    notice = {"type": "old", "message": "Please mend your ways"}
+    notice = {"type": "old", "message": "Please use another call"}
     canned.will("getNumJobs.php", {"OK": 1, "numJobs": 0, "deprecationWarning": notice})
-    with pytest.warns(FutureWarning, match="Please mend your ways"):
+    with pytest.warns(FutureWarning, match="Please use another call"):
         grb.countActiveJobs()
     assert grb.countActiveJobs() == 0

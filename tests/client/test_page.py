@@ -7,6 +7,8 @@ from mock_server import Simulator
 from xrt_client import errors
 from xrt_client.campaign_cli import main
 
+from .conftest import plain_simulator
+
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
 
 
@@ -30,13 +32,13 @@ def test_the_command_of_the_page_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     typed = blocks("console")[0].split("$ ")
     Path("sources.csv").write_text(typed[1].partition("\n")[2])
-    with Simulator().intercept() as sim:
+    with plain_simulator().intercept() as sim:
         monkeypatch.setattr("time.sleep", sim.clock.sleep)
         assert main(typed[2].split()[1:]) == 0
     assert "2 sources: 2 done" in capsys.readouterr().out
 
 
 def test_the_table_of_errors_is_whole():
-    told = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
+    listed = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     kinds = {kind.__name__ for kind in errors.XRTError.__subclasses__()}
-    assert told == kinds
+    assert listed == kinds

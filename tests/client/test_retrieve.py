@@ -1,38 +1,20 @@
-"""Downloads: whole or not at all, never over existing files, going on where they stopped."""
+"""Downloads: complete or not at all, never over existing files, continued where they stopped; and unpacking."""
 
 import gzip
-import io
-import tarfile
-import zipfile
+import random
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from xrt_client import ContractBroken, RequestInvalid, ServiceUnreachable, retrieve
 
-from .conftest import accepted, statuses
+from .conftest import accepted, archive, served, statuses
 from .test_jobs import DOWN, SUBMIT
 
 PLACE = "tprods/USERPROD_951/"
 URL = f"https://www.swift.ac.uk/user_objects/{PLACE}"
-
-
-def archive(form: str) -> bytes:
-    buffer = io.BytesIO()
-    content = bytes(range(256)) * 2000
-    if form == "zip":
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("USERPROD_951/lc/curve.qdp", content)
-    else:
-        with tarfile.open(fileobj=buffer, mode="w:gz" if form == "tar.gz" else "w") as file:
-            info = tarfile.TarInfo("USERPROD_951/lc/curve.qdp")
-            info.size = len(content)
-            file.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def served(content: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    return (200, {"Content-Length": str(len(content)), **headers}, content)
 
 
 @pytest.fixture
@@ -56,7 +38,7 @@ def test_products_that_have_ended_are_saved_and_the_others_are_none(ended, tmp_p
 
 
 @pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
-def test_all_formats_can_be_had_under_a_stem(canned, ended, tmp_path, form):
+def test_all_formats_can_be_saved_under_a_stem(canned, ended, tmp_path, form):
     canned.will(PLACE + f"lc.{form}", served(archive(form)))
     saved = ended.downloadProducts(str(tmp_path), what=("LightCurve",), format=form, stem="mine_")
     assert saved == {"LightCurve": f"{tmp_path}/mine_lc.{form}"}
@@ -133,27 +115,133 @@ def test_an_existing_file_is_refused_before_anything_is_asked(canned, service, t
     assert canned.calls == []
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(canned, service, tmp_path):
-    whole = archive("tar")
-    head = (200, {"Content-Length": str(len(whole)), "ETag": '"1"'}, whole[:200_000])
+NOISE = random.Random(1).randbytes(500_000)  # cannot be compressed, so that an archive of it is long enough to be cut
+BIG = "https://www.swift.ac.uk/user_objects/big"
 
-    def rest(environ):
-        start = int(environ["HTTP_RANGE"].removeprefix("bytes=").removesuffix("-"))
-        assert 100_000 < start <= 200_000
-        assert environ["HTTP_IF_RANGE"] == '"1"'
-        headers = {"Content-Length": str(len(whole) - start), "ETag": '"1"'}
-        return (206, {**headers, "Content-Range": f"bytes {start}-{len(whole) - 1}/{len(whole)}"}, whole[start:])
 
-    canned.will("big", head, rest)
-    saved = retrieve.download(service, "https://www.swift.ac.uk/user_objects/big", tmp_path / "lc.tar")
+def resumable(content: bytes, *lengths: int, **headers: str) -> list[Any]:
+    """Return answers that send so many bytes each, and then the rest, beginning where the client wants."""
+
+    def answer(environ: Any, length: int) -> tuple[int, dict[str, str], bytes]:
+        start = int(environ.get("HTTP_RANGE", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        described = {**headers, "Content-Length": str(len(content) - start)}
+        if not start:
+            return (200, described, content[:length])
+        assert environ["HTTP_IF_RANGE"] in headers.values()
+        described["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        return (206, described, content[start : start + length])
+
+    return [partial(answer, length=length) for length in (*lengths, len(content))]
+
+
+def ranges(canned: Any) -> list[str | None]:
+    return [environ.get("HTTP_RANGE") for environ in canned.asked("big")]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar.gz"])
+@pytest.mark.parametrize("headers", [{"ETag": '"1"'}, {"Last-Modified": "Sun, 13 Sep 2020 12:26:40 GMT"}])
+def test_a_download_that_is_cut_several_times_continues_each_time_where_it_stopped(
+    canned, service, tmp_path, form, headers
+):
+    whole = archive(form, **{"noise.dat": NOISE})
+    canned.will("big", *resumable(whole, 150_000, 200_000, **headers))
+    saved = retrieve.download(service, BIG, tmp_path / f"lc.{form}")
     assert saved.read_bytes() == whole
+    first, *others = ranges(canned)
+    starts = [int(str(text).removeprefix("bytes=").removesuffix("-")) for text in others]
+    assert first is None
+    assert 100_000 < starts[0] <= 150_000
+    assert 250_000 < starts[1] <= 350_000
+    assert names(tmp_path) == [f"lc.{form}"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"1"'}])
+def test_a_download_starts_again_if_the_service_does_not_say_that_the_file_is_the_same(
+    canned, service, tmp_path, headers
+):
+    whole = archive("zip", **{"noise.dat": NOISE})
+    canned.will("big", *resumable(whole, 150_000, **headers))
+    assert retrieve.download(service, BIG, tmp_path / "lc.zip").read_bytes() == whole
+    assert ranges(canned) == [None, None]
 
 
 def test_a_file_that_changed_in_between_is_fetched_from_its_beginning(canned, service, tmp_path):
     old, new = archive("tar"), archive("tar.gz")
     canned.will("big", (200, {"Content-Length": str(len(old)), "ETag": '"1"'}, old[:200_000]), served(new, ETag='"2"'))
-    saved = retrieve.download(service, "https://www.swift.ac.uk/user_objects/big", tmp_path / "lc.tar.gz")
-    assert saved.read_bytes() == new
+    assert retrieve.download(service, BIG, tmp_path / "lc.tar.gz").read_bytes() == new
+
+
+def test_a_file_that_became_shorter_in_between_is_fetched_from_its_beginning(canned, service, tmp_path):
+    whole = archive("zip")
+    cut = resumable(archive("zip", **{"noise.dat": NOISE}), 150_000, ETag='"1"')[0]
+    canned.will("big", cut, (416, {}, b""), served(whole, ETag='"2"'))
+    assert retrieve.download(service, BIG, tmp_path / "lc.zip").read_bytes() == whole
+    assert [bool(asked) for asked in ranges(canned)] == [False, True, False]
+
+
+def test_a_zip_file_with_a_damaged_member_is_not_kept(canned, service, tmp_path):
+    whole = bytearray(archive("zip", **{"noise.dat": NOISE}))
+    whole[250_000] ^= 1
+    canned.will("big", served(bytes(whole)))
+    with pytest.raises(ContractBroken, match=r"noise.dat is damaged"):
+        retrieve.download(service, BIG, tmp_path / "lc.zip")
+    assert names(tmp_path) == []
+
+
+# ---- unpacking -------------------------------------------------------------------------------------------------
+
+FORMS = ("zip", "tar", "tar.gz")
+MEMBERS = {"USERPROD_951/lc/curve.qdp": b"READ TERR 1 2", "USERPROD_951/lc.log": b"done"}
+
+
+@pytest.fixture(params=FORMS)
+def packed(request, tmp_path) -> Path:
+    """Return the path of an archive in each of the formats."""
+    file: Path = tmp_path / f"lc.{request.param}"
+    file.write_bytes(archive(request.param, **MEMBERS))
+    return file
+
+
+def test_an_archive_is_unpacked_with_its_folders(packed, tmp_path):
+    out = tmp_path / "out"
+    assert sorted(retrieve.extract(packed, out)) == sorted(out / name for name in MEMBERS)
+    assert {name: (out / name).read_bytes() for name in MEMBERS} == MEMBERS
+
+
+def test_existing_files_are_not_overwritten_by_unpacking_without_clobber(packed, tmp_path):
+    (tmp_path / "USERPROD_951").mkdir()
+    (tmp_path / "USERPROD_951/lc.log").write_text("mine")
+    with pytest.raises(RequestInvalid, match=r"lc\.log exists and clobber is False"):
+        retrieve.extract(packed, tmp_path)
+    assert names(tmp_path / "USERPROD_951") == ["lc.log"], "nothing was unpacked"
+    retrieve.extract(packed, tmp_path, clobber=True)
+    assert (tmp_path / "USERPROD_951/lc.log").read_text() == "done"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("member", ["../evil", "/tmp/evil", "a/../../evil"])
+def test_an_archive_with_a_member_that_would_leave_the_folder_is_not_unpacked_at_all(tmp_path, form, member):
+    file, out = tmp_path / f"lc.{form}", tmp_path / "out"
+    file.write_bytes(archive(form, **{"fine.pi": b"abc", member: b"evil"}))
+    with pytest.raises(ContractBroken, match="would leave the folder"):
+        retrieve.extract(file, out)
+    assert names(tmp_path) == [file.name]
+
+
+def test_folders_in_a_zip_file_are_not_files(tmp_path):
+    (tmp_path / "lc.zip").write_bytes(archive("zip", **{"USERPROD_951/": b"", **MEMBERS}))
+    assert sorted(path.name for path in retrieve.extract(tmp_path / "lc.zip", tmp_path)) == ["curve.qdp", "lc.log"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_products_can_be_unpacked_as_they_are_downloaded(canned, ended, tmp_path, form):
+    canned.will(PLACE + f"lc.{form}", served(archive(form, **MEMBERS)))
+    saved = ended.downloadProducts(tmp_path, what=["lc"], format=form, extract=True)
+    assert saved == {"LightCurve": f"{tmp_path}/lc.{form}"}
+    assert {name: (tmp_path / name).read_bytes() for name in MEMBERS} == MEMBERS
+
+
+# ---- what is sent ----------------------------------------------------------------------------------------------
 
 
 def test_files_are_asked_for_as_they_are_and_never_compressed_on_the_way(canned, service, tmp_path):

@@ -55,7 +55,7 @@ def test_the_simulator_passes_more_than_a_thousand_generated_calls(simulator):
 
 def test_the_simulator_passes_generated_calls_over_http():
     with over_http() as (target, clock):
-        verdict = provider.run(**target, examples=3, phases=["examples", "fuzzing"], tick=every_few_calls(clock))
+        verdict = provider.run(**target, examples=6, phases=["examples", "stateful"], tick=every_few_calls(clock))
     assert verdict.ok, str(verdict)
     assert sum(verdict.cases.values()) >= 50
 

@@ -1,4 +1,7 @@
-"""Inconsiderate pipelines, run unmodified with the official client, are named by the report with file and line."""
+"""Inconsiderate pipelines, run unmodified, are named by the report with file and line.
+
+Two of them use the official client, which takes seconds to import; the others `xrt_client`, whose calls are the same.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 PIPELINE = """
 import time
-import swifttools.ukssdc.xrt_prods as xrt_prods
+import xrt_client as xrt_prods
 
 ME = "me@myinstitute.example.org"
 
@@ -40,7 +43,6 @@ wanted = request(1)
 wanted.submit()
 while not wanted.complete:  # here
     time.sleep(1)
-wanted.downloadProducts("data")
 """
 NEVER_DOWNLOADS = """
 wanted = request(1)
@@ -57,10 +59,8 @@ for attempt in range(2):
         wanted.submit()  # here
     except requests.ConnectionError:
         time.sleep(60)
-while not wanted.complete:
-    time.sleep(60)
-wanted.downloadProducts("data")
 """
+OFFICIAL = "swifttools.ukssdc.xrt_prods"
 LOSES_AN_ANSWER = """
 [[faults]]
 kind = "lost"
@@ -69,10 +69,10 @@ call = 1
 """
 
 
-def run(folder: Path, pipeline: str, *options: str) -> tuple[dict[str, Any], str, int]:
+def run(folder: Path, pipeline: str, *options: str, client: str = "xrt_client") -> tuple[dict[str, Any], str, int]:
     """Run a pipeline; return its report, what was said of it, and the exit code."""
     program = folder / "pipeline.py"
-    program.write_text(PIPELINE + pipeline, encoding="utf-8")
+    program.write_text(PIPELINE.replace("xrt_client", client) + pipeline, encoding="utf-8")
     (folder / "data").mkdir()
     command = [sys.executable, "-m", "mock_server.cli", "run", "--report", "json", "report.json", *options]
     command += ["--", sys.executable, "-W", "ignore", "pipeline.py"]
@@ -114,18 +114,19 @@ def test_products_that_expired_before_download_are_named(tmp_path):
 
 def test_a_submission_repeated_blindly_is_named(tmp_path):
     (tmp_path / "loses.toml").write_text(LOSES_AN_ANSWER, encoding="utf-8")
-    report, said, code = run(
-        tmp_path, RESUBMITS_AFTER_A_LOST_ANSWER, "--scenario", "loses.toml", "--fail-on", "duplicates>0"
-    )
+    options = ("--scenario", "loses.toml", "--fail-on", "duplicates>0")
+    report, said, code = run(tmp_path, RESUBMITS_AFTER_A_LOST_ANSWER, *options, client=OFFICIAL)
     assert report["duplicate_submissions"] == [{"jobs": [1, 2], "where": [here(RESUBMITS_AFTER_A_LOST_ANSWER)]}]
     assert f"submitted more than once: jobs 1, 2 at {here(RESUBMITS_AFTER_A_LOST_ANSWER)}" in said
     assert code == 1
 
 
-def test_a_considerate_pipeline_passes_every_limit(tmp_path):
+def test_a_considerate_pipeline_with_the_official_client_keeps_the_contract_and_passes_every_limit(tmp_path):
     considerate = NEVER_DOWNLOADS.replace("time.sleep(8 * 86400)", 'wanted.downloadProducts("data")')
-    limits = "active>5,poll<10s,lost>0,undownloaded>0,duplicates>0,refused>0"
-    assert run(tmp_path, considerate, "--fail-on", limits)[2] == 0
+    limits = "active>5,poll<10s,lost>0,undownloaded>0,duplicates>0,refused>0,violations>0"
+    report, said, code = run(tmp_path, considerate, "--fail-on", limits, client=OFFICIAL)
+    assert report["contract_violations"] == []
+    assert code == 0, said
 
 
 CURL = """
@@ -136,7 +137,7 @@ post run_userobject.php '{"UserID": "me@myinstitute.example.org", "name": "GRB 0
     "getTargs": 1, "getT0": 1, "cent": 0, "lc": 1, "binMeth": "obsid"}' > submitted.json
 status=0
 while [ "$status" != 4 ]; do
-    sleep 60
+    sleep 5m
     status=$(post checkProductStatus.php '{"UserID": "me@myinstitute.example.org", "JobID": 1, "what": "lc"}' |
         sed 's/.*"statusCode":\\([-0-9]*\\).*/\\1/')
 done
@@ -177,13 +178,3 @@ def test_a_pipeline_that_leaves_the_contract_is_named_where_it_does(tmp_path):
     assert violation["where"] == f"pipeline.py:{line}"
     assert "JobID" in violation["words"]
     assert "outside the contract, 2 times" in done.stderr
-
-
-def test_the_official_client_keeps_the_contract_and_a_limit_on_violations_lets_it_pass(tmp_path):
-    script = tmp_path / "pipeline.py"
-    script.write_text(PIPELINE + "wanted = request(1)\nassert wanted.submit()\nwanted.checkProductStatus()\n")
-    run = [sys.executable, "-m", "mock_server.cli", "run", "--fail-on", "violations>0", "--"]
-    done = subprocess.run(
-        [*run, sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr

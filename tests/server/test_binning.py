@@ -155,8 +155,8 @@ def test_one_bin_for_each_snapshot_and_each_observation():
         piece(10, [], start=START + 9000, obsid="00099001002"),
     ]
     timeline = Timeline(pieces)
-    assert edges(binning.by_runs(timeline, timeline.looks)) == [(0, 20, True), (20, 30, True), (30, 40, True)]
-    assert edges(binning.by_runs(timeline, timeline.observations())) == [(0, 30, True), (30, 40, True)]
+    assert edges(binning.by_runs(timeline, timeline.snapshots)) == [(0, 20, True), (20, 30, True), (30, 40, True)]
+    assert edges(binning.by_runs(timeline, timeline.observations)) == [(0, 30, True), (30, 40, True)]
 
 
 def test_bins_of_fixed_length_touch_and_never_cross_a_gap():

@@ -8,8 +8,8 @@ import zipfile
 import pytest
 
 from mock_server.core.model import Product, StatusCode
-from mock_server.products import photons
-from mock_server.products.builder import PRODUCTS_LIMIT, ProductBuilder
+from mock_server.products import fitting, photons
+from mock_server.products.builder import MODULES, ProductBuilder
 from mock_server.sky.archive import Sky, World
 from tests.server.ordering import NOW, order_of
 
@@ -53,7 +53,7 @@ def test_what_did_not_complete_has_a_log_only(sky, outcome):
     builder = ProductBuilder(sky)
     order = dataclasses.replace(order_of(sky, Product.IMAGE, BURST), outcome=outcome)
     assert sorted(builder.files(order)) == ["image.log", "progress.json"]
-    assert builder.built == 0
+    assert len(builder.files_kept) == len(builder.products_kept) == 0
     assert outcome.name.lower() in builder.files(order)["image.log"].decode()
 
 
@@ -74,65 +74,57 @@ def test_the_log_names_each_observation_and_says_what_was_used(builder, sky):
 
 
 @pytest.mark.parametrize("product", ALL)
-def test_the_same_request_twice_has_the_same_contents(sky, product):
+def test_contents_depend_neither_on_the_job_nor_on_what_was_made_before(builder, sky, product):
     order = order_of(sky, product, BURST)
-    first = dict(ProductBuilder(sky).files(order))
-    photons.memory.clear()
+    first = dict(builder.files(order))
+    photons.kept.clear()
     again = ProductBuilder(Sky(1)).files(dataclasses.replace(order, job_id=8))
     log = f"{product.value}.log"
     assert first.pop(log) == again[log].replace(b"job 8", b"job 7")
     assert first == {path: data for path, data in again.items() if path != log}
 
 
-def test_the_order_of_downloads_does_not_matter(sky):
-    orders = [order_of(sky, product, BURST) for product in (Product.LIGHT_CURVE, Product.SPECTRUM, Product.IMAGE)]
-    photons.memory.clear()
-    forward = [ProductBuilder(sky).files(order) for order in orders]
-    photons.memory.clear()
-    backward = [ProductBuilder(sky).files(order) for order in reversed(orders)]
-    assert forward == backward[::-1]
-
-
-def test_a_second_download_builds_nothing(sky):
-    builder = ProductBuilder(sky)
+def test_a_second_download_builds_nothing(builder, sky):
     order = order_of(sky, Product.LIGHT_CURVE, BURST)
     packed = builder.archive([order], "tar.gz")
-    built, drawn = builder.built, photons.memory.made
-    assert builder.archive([order], "tar.gz") == packed
-    assert (builder.built, photons.memory.made) == (built, drawn)
+    photons.kept.clear()
+    assert builder.archive([order], "tar.gz") is packed
+    assert len(photons.kept) == 0
 
 
-def test_two_jobs_with_equal_requests_share_their_contents(sky):
-    builder = ProductBuilder(sky)
-    order = order_of(sky, Product.IMAGE, BURST)
-    builder.files(order)
-    built = builder.built
-    builder.files(dataclasses.replace(order, built_at=NOW + 3600, ended_at=NOW + 4000))
-    assert builder.built == built
+def test_an_answer_and_files_are_made_from_one_product(sky, monkeypatch):
+    builder, order = ProductBuilder(sky), order_of(sky, Product.SPECTRUM, BURST)
+    builder.spectra(order)
+    monkeypatch.setattr(fitting, "fit", lambda *_, **__: pytest.fail("fitted again"))
+    assert "interval0.tar.gz" in builder.files(order)
+
+
+def test_a_later_call_that_finds_the_same_archive_shares_the_contents(builder, sky):
+    order = order_of(sky, Product.LIGHT_CURVE, BURST)
+    first = builder.files(order)
+    later = builder.files(dataclasses.replace(order, built_at=NOW + 3600))
+    assert first["curve.gif"] is later["curve.gif"]
 
 
 def test_a_later_build_of_a_growing_archive_is_another_product(sky):
     builder, trigger = ProductBuilder(sky), 1587020717.0
-    order = order_of(sky, Product.IMAGE, BURST, now=trigger + 3.5 * 86400, imen="0.3-10")
+    order = order_of(sky, Product.LIGHT_CURVE, BURST, now=trigger + 3.5 * 86400)
     before, after = builder.files(order), builder.files(dataclasses.replace(order, built_at=trigger + 9 * 86400))
-    assert before["image1.img.gz"] != after["image1.img.gz"]
-    first, second = ([line for line in made["image.log"].splitlines() if line[:1] == b"0"] for made in (before, after))
+    assert before["curve.qdp"] != after["curve.qdp"]
+    first, second = ([line for line in made["lc.log"].splitlines() if line[:1] == b"0"] for made in (before, after))
+    assert 0 < len(first) < len(second)
     assert second[: len(first)] == first
 
 
 def test_a_reprocessed_archive_gives_slightly_other_photons():
     sky = Sky(1, World.from_mapping({"reprocessings": ["2026-04-01"], "reprocessing_spread_d": 1}))
-    order = order_of(sky, Product.IMAGE, BURST)
-    builder = ProductBuilder(sky)
-    rows = [
-        builder.sources(dataclasses.replace(order_of(sky, Product.SOURCE_DET, BURST), built_at=at))["Total"][0]
-        for at in (NOW, NOW + 60 * 86400)
-    ]
-    first, second = (int(row["C"]) for row in rows)
-    assert first != second
-    assert abs(first - second) < 0.05 * first
-    later = builder.files(dataclasses.replace(order, built_at=NOW + 60 * 86400))["image.log"].decode()
-    assert later.splitlines()[-1].split()[4] == "2"
+    builder, order = ProductBuilder(sky), order_of(sky, Product.LIGHT_CURVE, BURST, binMeth="obsid")
+    later = dataclasses.replace(order, built_at=NOW + 60 * 86400)
+    tables = [builder.light_curve(one, incbad="yes")["PC_incbadData"] for one in (order, later)]
+    counts = [sum(int(row[table["columns"].index("CtsInSrc")]) for row in table["data"]) for table in tables]
+    assert 0 < abs(counts[0] - counts[1]) < 0.05 * counts[0]
+    versions = [builder.files(one)["lc.log"].decode().splitlines()[-1].split()[4] for one in (order, later)]
+    assert versions == ["1", "2"]
 
 
 def test_positions_are_numbers_in_answers_and_texts_in_files(builder, sky):
@@ -160,11 +152,13 @@ def test_spectra_name_files_that_exist(builder, sky):
         assert f"{name}.tar.gz" in files
 
 
-def test_memory_stays_within_its_bounds(sky):
-    builder = ProductBuilder(sky)
-    builder.memory.limit = 100_000
-    for number in range(3, 12):
-        builder.archive([order_of(sky, Product.STANDARD_POS, BURST, posobstime=number)], "tar")
-        assert builder.memory.used <= 100_000
-        assert photons.memory.used <= photons.memory.limit
-    assert PRODUCTS_LIMIT == 256 * 2**20
+def test_contents_stay_within_their_room(sky):
+    builder = ProductBuilder(sky, files_room=100_000)
+    for number in range(3, 9):
+        builder.archive([order_of(sky, Product.ENHANCED_POS, BURST, posobstime=number)], "tar")
+        assert 0 < builder.files_kept.used <= 100_000
+        assert photons.kept.currsize <= photons.kept.maxsize
+
+
+def test_every_product_has_a_module_that_builds_it():
+    assert set(MODULES) == set(Product)

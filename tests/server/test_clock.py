@@ -1,4 +1,4 @@
-"""Simulated time: system, scaled, virtual, and shared by several who wait for one another."""
+"""Simulated time: system, scaled, virtual, and shared by participants that wait for one another."""
 
 import math
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.clocks.base import ParticipantId, ScaledClock
@@ -40,7 +40,7 @@ class TestAVirtualClock:
 
 
 class TestAScaledClock:
-    def test_starts_where_it_is_told(self):
+    def test_starts_where_asked(self):
         assert ScaledClock(1e-9, start=START).now() == pytest.approx(START)
 
     def test_jumps_ahead(self):
@@ -73,20 +73,20 @@ def run_participants(
     """Run one thread for each participant; each program is given `say`, which takes its turn and notes a word."""
     log: Log = []
 
-    def body(number: ParticipantId) -> None:
+    def body(participant: ParticipantId) -> None:
         def say(word: Any) -> None:
             clock.turn()
-            log.append((clock.now() - START, number, word))
+            log.append((clock.now() - START, participant, word))
 
-        clock.attach(number)
+        clock.attach(participant)
         try:
-            programs[number](say)
+            programs[participant](say)
         finally:
-            clock.leave(number)
+            clock.leave(participant)
 
-    for number in programs:
-        clock.join(number)
-    threads = [threading.Thread(target=body, args=(number,), daemon=True) for number in reversed(programs)]
+    for participant in programs:
+        clock.join(participant)
+    threads = [threading.Thread(target=body, args=(one,), daemon=True) for one in reversed(programs)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -110,12 +110,12 @@ class TestParticipants:
         log = run_participants(clock, {(0,): sleeper(clock, 10, 10), (1,): sleeper(clock, 4, 4, 4)})
         assert [(at, who) for at, who, _ in log] == [(4, (1,)), (8, (1,)), (10, (0,)), (12, (1,)), (20, (0,))]
 
-    def test_those_who_wake_together_go_in_the_order_of_their_numbers(self):
+    def test_those_who_wake_together_go_in_the_order_of_their_ids(self):
         clock = VirtualClock(START)
-        numbers: list[ParticipantId] = [(3,), (0,), (1, 5), (1,), (1, 5, 0)]
-        log = run_participants(clock, {number: sleeper(clock, 5, 5) for number in numbers})
-        assert [who for at, who, _ in log if at == 5] == sorted(numbers)
-        assert [who for at, who, _ in log if at == 10] == sorted(numbers)
+        ids: list[ParticipantId] = [(3,), (0,), (1, 5), (1,), (1, 5, 0)]
+        log = run_participants(clock, {one: sleeper(clock, 5, 5) for one in ids})
+        assert [who for at, who, _ in log if at == 5] == sorted(ids)
+        assert [who for at, who, _ in log if at == 10] == sorted(ids)
 
     def test_one_says_all_it_has_to_say_before_the_next_begins(self):
         clock = VirtualClock(START)
@@ -134,12 +134,17 @@ class TestParticipants:
         assert [word for _, _, word in log] == ["first", 0]
         assert clock.now() == START
 
-    def test_nobody_waits_for_one_who_has_left(self):
+    def test_participants_that_sleep_for_nothing_take_turns(self):
+        clock = VirtualClock(START)
+        log = run_participants(clock, {(n,): sleeper(clock, 0, 0, 0) for n in range(2)})
+        assert [who for _, who, _ in log] == [(0,), (1,)] * 3
+
+    def test_time_does_not_wait_for_one_that_has_left(self):
         clock = VirtualClock(START)
         run_participants(clock, {(0,): lambda _say: None, (1,): sleeper(clock, 7)})
         assert clock.now() == START + 7
 
-    def test_one_who_is_away_holds_nobody_up(self):
+    def test_time_does_not_wait_for_one_that_is_away(self):
         clock = VirtualClock(START)
         gone = threading.Event()
 
@@ -195,13 +200,13 @@ class TestParticipants:
             say("awake")
 
         def advances(say: Callable[[Any], None]) -> None:
-            say("everybody else waits")
+            say("all others wait")
             clock.advance(90)
 
         log = run_participants(clock, {(0,): waits, (1,): advances})
-        assert log == [(0, (1,), "everybody else waits"), (90, (0,), "awake")]
+        assert log == [(0, (1,), "all others wait"), (90, (0,), "awake")]
 
-    def test_nobody_joins_twice(self):
+    def test_a_participant_joins_once(self):
         clock = VirtualClock(START)
         clock.join((0,))
         with pytest.raises(ValueError, match="already"):
@@ -214,8 +219,9 @@ class TestParticipants:
         assert clock.current() is None
 
 
+@settings(max_examples=40)
 @given(naps=st.lists(st.lists(st.integers(0, 50), max_size=5), min_size=1, max_size=4))
-def test_whatever_the_naps_everybody_wakes_on_time_and_in_order(naps):
+def test_whatever_the_naps_all_wake_on_time_and_in_order(naps):
     clock = VirtualClock(START)
     log = run_participants(clock, {(n,): sleeper(clock, *its) for n, its in enumerate(naps)})
     for n, its in enumerate(naps):

@@ -92,6 +92,21 @@ def test_what_has_expired_is_refused_from_the_exact_second(sim, contents, finish
         RETRIEVED[product](contents, ME, finished)
 
 
+def test_a_call_gets_the_contents_of_the_moment_at_which_it_began(sim, contents, finished):
+    before = sim.jobs.begin()
+    sim.clock.advance(8 * DAY)
+    assert contents.order(ME, finished, Product.LIGHT_CURVE, before).job_id == finished
+    with pytest.raises(Expired):
+        contents.order(ME, finished, Product.LIGHT_CURVE)
+
+
+def test_the_status_of_a_rebinning_is_that_of_the_moment_at_which_the_call_began(sim, contents, finished):
+    contents.rebin(finished, {})
+    before = sim.jobs.begin()
+    sim.clock.advance(DAY)
+    assert [contents.rebin_status(1, moment) for moment in (before, None)] == [StatusCode.QUEUED, StatusCode.COMPLETE]
+
+
 def test_a_refusal_never_loads_what_makes_contents(sim, contents):
     with pytest.raises(JobRefused):
         contents.spectra(ME, 99)
@@ -331,8 +346,8 @@ def test_contents_show_the_archive_as_it_was_when_the_run_began(make_sim):
 def test_products_that_expire_give_their_room_back(sim, contents, finished):
     contents.archive(finished, Product.IMAGE.value, "zip")
     builder = sim.jobs.stage.builder
-    assert builder.memory.used > 0
+    assert builder.files_kept.used > 0
     sim.clock.advance(8 * 86400)
     with pytest.raises(Expired):
         contents.archive(finished, Product.IMAGE.value, "zip")
-    assert builder.memory.used == 0
+    assert builder.files_kept.used == 0

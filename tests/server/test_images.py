@@ -23,7 +23,7 @@ BURST = "GRB 200416A"
 
 @pytest.fixture(scope="module")
 def made():
-    return images.files(order_of(SKY, Product.IMAGE, BURST), SKY)
+    return images.build(order_of(SKY, Product.IMAGE, BURST), SKY).files()
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_range_of_time_keeps_the_photons_inside_it():
 
 
 def test_exposure_is_whole_in_the_middle_and_less_at_the_rim(view):
-    plain, vignetted = (view.exposure_map(vignetted=v) for v in (False, True))
+    plain, vignetted = view.exposure_maps()
     assert plain[50, 50] == pytest.approx(view.exposure, rel=1e-5)
     assert vignetted[50, 50] == pytest.approx(view.exposure, rel=1e-2)
     assert (vignetted <= plain + 1e-3).all()
@@ -149,8 +149,8 @@ def test_pictures_are_gifs_of_500_pixels(made):
 
 
 def test_images_are_the_same_when_everything_is_drawn_anew(made):
-    photons.memory.clear()
-    assert images.files(order_of(SKY, Product.IMAGE, BURST), Sky(1)) == made
+    photons.kept.clear()
+    assert images.build(order_of(SKY, Product.IMAGE, BURST), Sky(1)).files() == made
 
 
 @pytest.mark.parametrize(("text", "bands"), [("0.3-10", ((0.3, 10.0),)), ("0.3-1, 1-2,", ((0.3, 1.0), (1.0, 2.0)))])

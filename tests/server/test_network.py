@@ -4,13 +4,15 @@ import pytest
 
 from mock_server.run.network import OutsideRefusedError, check_host
 from mock_server.transport.guard import RealServiceError
+from tests.tools.asserting import no_exception
 
 SIMULATED = ("www.swift.ac.uk",)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1", "LOCALHOST.", "", b"localhost"])
 def test_this_machine_is_open(host):
-    check_host(host, SIMULATED, open_net=False)
+    with no_exception():
+        check_host(host, SIMULATED, open_net=False)
 
 
 @pytest.mark.parametrize("host", ["example.org", "192.0.2.1", "8.8.8.8", "2001:db8::1", "127.0.0.1.example.org"])

@@ -7,7 +7,6 @@ import pytest
 
 from mock_server.core.model import Observation, Snapshot
 from mock_server.products import instrument, photons
-from mock_server.products.memory import Memory
 from mock_server.sky.sources import Rate, Source, Spectrum
 
 START = 5.5e8
@@ -36,7 +35,7 @@ def many(rate: float = 0.2, count: int = 40, mode: str = "PC", version: int = 1)
 def test_photons_do_not_depend_on_what_was_drawn_before():
     o = observation(snapshots=3)
     first = [photons.source_events(1, source(), o, s) for s in o.snapshots]
-    photons.memory.clear()
+    photons.kept.clear()
     again = [photons.source_events(1, source(), o, s) for s in reversed(o.snapshots)][::-1]
     for a, b in zip(first, again, strict=True):
         assert a.met.tolist() == b.met.tolist()
@@ -113,7 +112,7 @@ def test_the_background_fills_the_detector_evenly():
         assert photons.on_detector(events.x * 0.9999, events.y * 0.9999, angle).all()
     assert np.hypot(x, y).max() == pytest.approx(0.5 * np.hypot(600, 602) * instrument.PIXEL, rel=0.05)
     rate = len(x) / sum(s.exposure for s in o.snapshots) / (600 * 602)
-    total = photons.background_shares().sum()
+    total = photons.BACKGROUND_SHARES.sum()
     assert rate == pytest.approx(photons.background_level(1, o, "PC") * total, rel=0.1)
 
 
@@ -156,38 +155,3 @@ def test_bad_columns_hit_a_third_of_the_observations():
     assert np.mean(lost > 0) == pytest.approx(photons.BAD_COLUMN_CHANCE, abs=0.06)
     assert lost[lost > 0].min() >= 0.07
     assert lost.max() <= 0.60
-
-
-def test_memory_stays_within_its_bounds():
-    memory: Memory[bytes] = Memory(100, len)
-    for k in range(1000):
-        assert memory.get(k, lambda: b"x" * 30) == b"x" * 30
-        assert memory.used <= 100
-    assert memory.made == 1000
-
-
-def test_memory_forgets_the_longest_unused_first():
-    memory: Memory[bytes] = Memory(60, len)
-    for key in ("a", "b", "a", "c", "a"):
-        memory.get(key, lambda: b"x" * 30)
-    assert memory.made == 3
-
-
-def test_memory_hands_out_what_is_too_large_to_keep():
-    memory: Memory[bytes] = Memory(10, len)
-    assert len(memory.get("a", lambda: bytes(30))) == 30
-    assert memory.used == 0
-
-
-def test_what_has_expired_is_forgotten_and_its_room_is_free():
-    memory: Memory[bytes] = Memory(100, len)
-    memory.get("a", lambda: b"x" * 10, until=50.0)
-    memory.get("b", lambda: b"x" * 20, until=60.0)
-    memory.get("c", lambda: b"x" * 30)
-    memory.get("a", lambda: b"never made", until=70.0)  # somebody else wants it for longer
-    memory.forget_expired(59.9)
-    assert memory.used == 60
-    memory.forget_expired(60.0)
-    assert memory.used == 40
-    memory.forget_expired(1e9)
-    assert memory.used == 30

@@ -165,14 +165,13 @@ def test_two(xrt_mock):
     time.sleep(3600)
     call()
 """)
-    result.stdout.fnmatch_lines(
-        ["*- xrt-mock -*", "2 tests with 3 calls, 0 jobs submitted, 0 refused; simulated time 01:00:00"]
-    )
+    assert " xrt-mock " in result.stdout.str()
+    assert "2 tests with 3 calls, 0 jobs submitted, 0 refused; simulated time 01:00:00" in result.outlines
 
 
 def test_there_is_no_summary_where_no_test_uses_it(check):
     result = check("def test_other(): pass")
-    result.stdout.no_fnmatch_line("*- xrt-mock -*")
+    assert "- xrt-mock -" not in result.stdout.str()
 
 
 def test_the_summary_counts_tests_of_all_workers(check):

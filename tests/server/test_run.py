@@ -99,7 +99,8 @@ def tiny():
 STORY = """
     import datetime, json, socket, urllib.request
     import requests
-    found = {"sitecustomize": MARK, "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0}
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    found = {"sitecustomize": MARK, "processors": processors}
     for _ in range(2):
         call(time.time())
         time.sleep(3600)

@@ -1,5 +1,6 @@
 """The simulator on a real socket: the same answers, every planned failure as it is met, bugs told at the end."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -17,6 +18,7 @@ from werkzeug.exceptions import ImATeapot
 from mock_server import MockServer
 from mock_server.clocks.base import ScaledClock
 from mock_server.serve.server import listen
+from tests.tools.asserting import no_exception
 
 from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME
 
@@ -247,7 +249,7 @@ def with_bug(server: MockServer) -> None:
     def count(*_: object) -> int:
         raise ZeroDivisionError("a bug")
 
-    server.simulator.jobs.count = count  # type: ignore[method-assign]
+    vars(server.simulator.jobs)["count"] = count
 
 
 def test_an_unexpected_exception_is_a_500_and_is_raised_again_at_the_end(answers_keep_the_contract):
@@ -276,8 +278,8 @@ def test_an_error_of_the_test_itself_goes_before_one_of_the_server(answers_keep_
 def test_the_port_is_free_again_after_the_end():
     with MockServer() as server:
         port = urlsplit(server.url).port
-    again = listen("127.0.0.1", port or 0)
-    again.close()
+    with no_exception(), contextlib.closing(listen("127.0.0.1", port or 0)):
+        pass
 
 
 def test_two_servers_stand_side_by_side():

@@ -12,6 +12,7 @@ from mock_server import Simulator
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.core.errors import JobRefused, LimitReached, NotResolved, ParametersRefused, Refusal, UserRefused
 from mock_server.core.faults import Fault
+from mock_server.core.journal import Entry
 from mock_server.core.model import CancelCode, Product, StatusCode
 from mock_server.scenario.files import load_scenario
 from mock_server.service.results import Contents
@@ -208,6 +209,14 @@ def test_a_call_answers_for_the_moment_at_which_it_began(make_sim, tmp_path, db)
     assert [sim.jobs.page(1, at).expired for at in (moment, None)] == [False, True]
     statuses = [sim.jobs.status(ME, 1, ["image"], (), at)["image"].code for at in (moment, None)]
     assert statuses == [StatusCode.RUNNING, StatusCode.COMPLETE]
+
+
+def test_a_planned_fault_is_met_by_the_moment_at_which_the_call_began(sim):
+    sim.controls.plan_fault({"kind": "reset", "until": CALM.start + 1})
+    moment = sim.jobs.begin()
+    sim.clock.advance(1)
+    assert sim.controls.meet("getNumJobs") is None
+    assert sim.controls.meet("getNumJobs", moment).kind == "reset"
 
 
 def test_a_count_on_a_database_file_takes_two_statements(make_sim, tmp_path):
@@ -448,7 +457,7 @@ def test_a_change_of_the_slots_that_fails_changes_nothing(make_sim, monkeypatch)
     sim = make_sim()
     submit(sim)
     before = sim.controls.scenario()
-    monkeypatch.setattr("mock_server.core.queue.replan", lambda *_args, **_options: 1 / 0)
+    monkeypatch.setattr("mock_server.service.jobs.replan_jobs", lambda *_args, **_options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         sim.change({"queue.slots": 1})
     assert sim.controls.scenario() == before
@@ -460,10 +469,16 @@ def test_the_next_change_is_the_next_status_of_any_job(make_sim):
     submit(sim)
     submit(sim, UserID=NOBODY_ELSE)
     seen = []
-    while (moment := sim.controls.next_change()) is not None:
-        sim.clock.advance(moment - sim.clock.now())
-        seen.append(moment - CALM.start)
-    assert seen == [5, 5 + IMAGE_S]
+    for _ in range(3):
+        seen.append(sim.controls.next_change())
+        sim.clock.advance((seen[-1] or sim.clock.now()) - sim.clock.now())
+    assert seen == [CALM.start + 5, CALM.start + 5 + IMAGE_S, None]
+
+
+def test_a_reset_leaves_no_call_in_the_journal(sim):
+    sim.store.note(Entry(1.0, "getNumJobs"))
+    sim.controls.reset()
+    assert len(sim.journal) == 0
 
 
 def test_the_operator_sees_all_users(sim):

@@ -208,7 +208,7 @@ def test_an_observation_is_there_from_the_second_it_arrives():
     assert observed("GRB 200416A", first.available_at - 1) == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     name=st.sampled_from(["GRB 060729", "GK Per", "M82", "SIM-CONSTANT", "LSXPS J073006.8-193709"]),
     moments=st.tuples(st.integers(int(day(2005, 1, 1)), int(day(2030, 1, 1))), st.integers(0, 10**8)),
@@ -328,14 +328,14 @@ def test_a_forced_lack_of_data_empties_the_archive_for_that_object():
     [
         ({"source": []}, "did you mean 'sources'"),
         ({"sources": [{"name": "GK Per", "rat": {}}]}, "did you mean 'rate'"),
-        ({"sources": [{"name": "GK Per", "rate": {"mean": 3}}]}, "unknown key 'mean'"),
-        ({"sources": [{"name": "GK Per", "rate": {"mean_rate": "high"}}]}, "'high' is not what belongs here"),
+        ({"sources": [{"name": "GK Per", "rate": {"mean": 3}}]}, "there is no key 'mean'"),
+        ({"sources": [{"name": "GK Per", "rate": {"mean_rate": "high"}}]}, "mean_rate is 'high', but must be a number"),
         ({"sources": [{"ra": 1.0}]}, "needs a name"),
-        ({"sources": [{"name": "New"}]}, "ra"),
+        ({"sources": [{"name": "New"}]}, "ra, dec must be given"),
         ({"sources": [{"name": "M82", "spectrum": {"model": "mekal"}}]}, "must be one of powerlaw"),
         ({"sources": [{"name": "M82", "rate": {"slopes": [1, 2]}}]}, "one entry more"),
         ({"positions": [{"name": "M82", "ra": 1.0, "dec": 2.0, "since": "soon"}]}, "`soon` is not a time"),
-        ({"no_data": "M82"}, "'M82' is not what belongs here"),
+        ({"no_data": "M82"}, "no_data is 'M82', but must be a list"),
     ],
 )
 def test_a_wrong_world_is_refused_with_the_key_at_fault(mapping, message):

@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from mock_server.core.validation import FLAG, TEXT, check, check_known, list_of, number, one_of, read_date, shown, whole
+from mock_server.core.validation import (
+    FLAG,
+    TEXT,
+    check,
+    check_known,
+    list_of,
+    number,
+    one_of,
+    parse_digits,
+    read_date,
+    shown,
+    whole,
+)
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp()
 
@@ -81,6 +93,15 @@ def test_a_date_without_a_zone_is_utc_and_without_a_time_is_midnight(value, at):
 def test_what_is_not_a_date_is_refused(value):
     with pytest.raises(ValueError, match=r"^at is .*, but must be a date such as"):
         read_date("at", value)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), ("9" * 15, 10**15 - 1), ("9" * 16, None), ("", None), ("-1", None), ("1.0", None),
+     (" 1", None), ("٣", None), ("²", None)],
+)  # fmt: skip
+def test_digits_are_ascii_and_at_most_15(text, number):
+    assert parse_digits(text) == number
 
 
 @pytest.mark.parametrize(

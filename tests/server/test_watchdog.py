@@ -1,4 +1,4 @@
-"""Who holds time up is excused or named."""
+"""A participant that holds time up is taken for waiting, or named."""
 
 import os
 import threading
@@ -13,19 +13,22 @@ START = 1000.0
 
 
 class Scene:
-    """Party (0,) works, party (1,) sleeps for 60 s; the watchdog looks when told to."""
+    """Participant (0,) runs, participant (1,) sleeps for 60 s; the watchdog looks when asked to."""
 
     def __init__(self) -> None:
         self.clock = VirtualClock(START)
-        self.told: list[str] = []
+        self.warnings: list[str] = []
         self.used: Any = 7
-        self.dog = Watchdog(self.clock, lambda number: (1, number[0]), self.told.append, lambda _place: self.used)
+        self.watchdog = self.watching(lambda _thread: self.used)
         self.clock.join((0,))
         self.clock.join((1,))
         self.sleeper = threading.Thread(target=self._sleep, daemon=True)
         self.sleeper.start()
         while not self.clock.has_waiting():
             pass
+
+    def watching(self, processor_time: Any) -> Watchdog:
+        return Watchdog(self.clock, lambda participant: (1, participant[0]), self.warnings.append, processor_time)
 
     def _sleep(self) -> None:
         self.clock.attach((1,))
@@ -38,58 +41,58 @@ def scene():
     return Scene()
 
 
-def test_one_who_uses_no_processor_time_is_excused_and_named(scene):
+def test_one_that_uses_no_processor_time_is_taken_for_waiting_and_named(scene):
     for real in (0.0, 0.1, 1.2):
-        scene.dog.look(real)
+        scene.watchdog.look(real)
     scene.sleeper.join(30)
     assert scene.clock.now() == START + 60
-    assert scene.told[0].startswith("program 0 waits for something other than simulated time")
+    assert scene.warnings[0].startswith("program 0 waits for something other than simulated time")
 
 
-def test_one_who_computes_is_waited_for(scene):
+def test_time_waits_for_one_that_computes(scene):
     for tick in range(20):
         scene.used = tick
-        scene.dog.look(tick / 10)
+        scene.watchdog.look(tick / 10)
     assert scene.clock.now() == START
-    assert scene.told == []
+    assert scene.warnings == []
 
 
-def test_after_a_while_it_is_said_who_computes_but_once(scene):
+def test_one_that_computes_for_long_is_named_once(scene):
     for tick in range(100):
         scene.used = tick
-        scene.dog.look(float(tick))
-    assert scene.told == ["simulated time has stood still for 30 s while program 0 worked without sleeping"]
+        scene.watchdog.look(float(tick))
+    assert scene.warnings == ["simulated time has stood still for 30 s while program 0 worked without sleeping"]
 
 
-def test_one_of_whom_nothing_is_known_is_waited_for(scene):
+def test_time_waits_for_one_of_which_nothing_is_known(scene):
     scene.used = None
     for tick in range(20):
-        scene.dog.look(tick / 10)
+        scene.watchdog.look(tick / 10)
     assert scene.clock.now() == START
 
 
-def test_patience_begins_anew_when_somebody_does_something(scene):
-    scene.dog.look(0.0)
-    scene.dog.look(0.9)
+def test_a_step_of_any_participant_starts_the_count_anew(scene):
+    scene.watchdog.look(0.0)
+    scene.watchdog.look(0.9)
     scene.clock.join((2,))
     scene.clock.leave((2,))
-    scene.dog.look(1.2)
-    scene.dog.look(1.3)
+    scene.watchdog.look(1.2)
+    scene.watchdog.look(1.3)
     assert scene.clock.now() == START
 
 
-def test_nobody_is_excused_where_nobody_waits():
+def test_one_that_nothing_waits_for_is_left_alone():
     clock = VirtualClock(START)
-    told: list[str] = []
+    warnings: list[str] = []
     clock.join((0,))
-    dog = Watchdog(clock, lambda _number: (1, 1), told.append, lambda _place: 7)
+    watchdog = Watchdog(clock, lambda _participant: (1, 1), warnings.append, lambda _thread: 7)
     for tick in range(20):
-        dog.look(tick / 10)
+        watchdog.look(tick / 10)
     assert clock.running() == [(0,)]
-    assert told == []
+    assert warnings == []
 
 
-def test_one_who_was_excused_counts_again_once_it_is_heard_of(scene):
+def test_one_that_was_taken_for_waiting_counts_again_once_it_uses_the_clock(scene):
     scene.clock.assume_waiting((0,))
     scene.sleeper.join(30)
     scene.clock.attach((0,))
@@ -97,33 +100,34 @@ def test_one_who_was_excused_counts_again_once_it_is_heard_of(scene):
     assert scene.clock.running() == [(0,)]
 
 
-def test_of_a_sleeping_thread_the_processor_time_is_told():
-    gate = threading.Lock()
-    gate.acquire()
-    sleeper = threading.Thread(target=gate.acquire, daemon=True)
+def test_one_that_has_ended_leaves_the_clock(scene):
+    def ended(_thread: Any) -> int:
+        raise ProcessLookupError
+
+    watchdog = scene.watching(ended)
+    watchdog.look(0.0)
+    watchdog.look(0.1)
+    scene.sleeper.join(30)
+    assert scene.clock.now() == START + 60
+
+
+def test_a_sleeping_thread_has_a_processor_time():
+    lock = threading.Lock()
+    lock.acquire()
+    sleeper = threading.Thread(target=lock.acquire, daemon=True)
     sleeper.start()
-    place = (os.getpid(), sleeper.native_id or 0)
-    while processor_time(place) is None:
+    thread = (os.getpid(), sleeper.native_id or 0)
+    while (used := processor_time(thread)) is None:
         pass
-    gate.release()
+    lock.release()
     sleeper.join()
+    assert used >= 0
 
 
-def test_of_a_thread_at_work_it_is_not():
+def test_a_thread_at_work_has_none():
     assert processor_time((os.getpid(), threading.get_native_id())) is None
 
 
-def test_a_thread_that_does_not_exist_has_no_processor_time():
+def test_a_thread_that_does_not_exist_is_an_error():
     with pytest.raises(ProcessLookupError, match="has ended"):
         processor_time((os.getpid(), 1 << 22))
-
-
-def test_one_who_ended_without_a_word_holds_nobody_up(scene):
-    def ended(_place: Any) -> int:
-        raise ProcessLookupError
-
-    dog = Watchdog(scene.clock, lambda number: (1, number[0]), scene.told.append, ended)
-    dog.look(0.0)
-    dog.look(0.1)
-    scene.sleeper.join(30)
-    assert scene.clock.now() == START + 60

@@ -1,8 +1,8 @@
 """pytest plugin: a test that passes without one executed assertion is an error, for it cannot fail.
 
 Counted are, during the call of a test: passed `assert` statements of the modules that pytest rewrites (all of
-``tests``), and what was expected with `pytest.raises`, `pytest.warns` or the browser's `expect`. Code that has to run
-without an exception is no assertion: assert what it returns or leaves behind.
+``tests``), and what was expected with `pytest.raises`, `pytest.warns` or the browser's `expect`. Where it is all that
+code has to run without an exception, :class:`no_exception` says so.
 """
 
 from __future__ import annotations
@@ -41,6 +41,17 @@ passed = Counter()
 def count() -> None:
     """Count an assertion of another kind."""
     passed.seen += 1
+
+
+class no_exception:  # noqa: N801 - it reads like pytest.raises
+    """Context manager: an assertion that the code inside raises nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if kind is None:
+            count()
 
 
 def _counted(kind: type, name: str) -> None:

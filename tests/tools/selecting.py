@@ -43,7 +43,7 @@ def measured(report: Path) -> list[str]:
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         *folders, last = case.attrib["classname"].split(".")
         path = Path(*folders, f"{last}.py")
-        inside = []
+        inside: list[str] = []
         while not path.exists():  # the name of a class
             inside.insert(0, path.stem)
             path = path.parent.with_suffix(".py")

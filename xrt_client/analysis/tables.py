@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -28,13 +29,14 @@ def light_curve_tables(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table(name: str, table: Mapping[str, Any]) -> pd.DataFrame:
-    limits = "UL" in name
-    columns = ["UpperLimit" if limits and column == "Rate" else column for column in table["columns"]]
-    frame = pd.DataFrame(table["data"], columns=columns, dtype=object)
-    for column in columns:
-        if column == "ObsID":
-            # as eleven digits; cells may have a prefix such as "::ObsID="
-            frame[column] = frame[column].map(lambda cell: f"{int(float(str(cell).rpartition('=')[2])):011d}")
-        elif column not in TEXT_COLUMNS:
-            frame[column] = frame[column].astype(float)
-    return frame
+    columns: dict[str, Any] = {}
+    for index, column in enumerate(table["columns"]):
+        cells = np.array([row[index] for row in table["data"]], dtype=object)
+        if column == "ObsID":  # as eleven digits; cells may have a prefix such as "::ObsID="
+            digits = [f"{int(float(str(cell).rpartition('=')[2])):011d}" for cell in cells]
+            columns[column] = np.array(digits, dtype=object)
+        elif column in TEXT_COLUMNS:
+            columns[column] = cells
+        else:
+            columns["UpperLimit" if column == "Rate" and "UL" in name else column] = cells.astype(float)
+    return pd.DataFrame(columns)

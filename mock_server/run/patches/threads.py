@@ -49,7 +49,7 @@ def patch_threads(replace: Callable[[Any, str, Any], None]) -> None:
 
 def patch_queue(replace: Callable[[Any, str, Any], None], queue: ModuleType) -> None:
     """Give `queue` the simple queue that is built on the plain lock."""
-    replace(queue, "SimpleQueue", queue._PySimpleQueue)  # type: ignore[attr-defined]
+    replace(queue, "SimpleQueue", queue._PySimpleQueue)
 
 
 class _Waiter:

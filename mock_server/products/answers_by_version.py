@@ -1,0 +1,70 @@
+"""Light curves and spectra in the forms of older versions of the API. Loads no numpy: the web edge imports this."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from . import qdp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Version = tuple[int, ...]
+
+_RATES_AND_LIMITS = ("WT", "WTUL", "PC", "PCUL")
+_FIT_NAMES = {"NH": "nh", "Gamma": "gamma", "ObsFlux": "obsFlux", "UnabsFlux": "unabsFlux"}
+
+
+def light_curve(answer: Mapping[str, Any], version: Version) -> Mapping[str, Any]:
+    """Return the answer about a light curve, made in the newest form, as clients of a version read it.
+
+    Below 1.9: switches, and the tables of rates and limits alone. 1.9: ``datasets`` and all tables. Both have the
+    names of columns that files have, and numbers instead of texts.
+    """
+    names = [*answer.get("Datasets", ())]
+    if version >= (1, 10):
+        return answer
+    if version >= (1, 9):
+        return {"datasets": names} | {f"{name}Data": _table_of_numbers(answer[f"{name}Data"]) for name in names}
+    switches = {f"has{name}": int(name in names) for name in _RATES_AND_LIMITS}
+    tables = {f"{name}Data": answer[f"{name}Data"] for name in _RATES_AND_LIMITS if name in names}
+    return switches | {key: _table_of_numbers(table) for key, table in tables.items()}
+
+
+def _table_of_numbers(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table without the observation, which old clients cannot read, and with 0 for what is infinite."""
+    kept = [k for k, name in enumerate(table["columns"]) if name != "ObsID"]
+    numbers = [[float(row[k]) for k in kept] for row in table["data"]]
+    finite = [[cell if math.isfinite(cell) else 0.0 for cell in row] for row in numbers]
+    return {"columns": qdp.column_names([table["columns"][k] for k in kept]), "data": finite}
+
+
+def spectra(answer: Mapping[str, Any], version: Version) -> Mapping[str, Any]:
+    """Return the answer about spectra, made in the newest form, as clients of a version read it.
+
+    Below 1.10: power laws alone, and one flat object for each mode.
+    """
+    if version >= (1, 10) or "rnames" not in answer:
+        return answer
+    found: dict[str, Any] = {"T0": answer["T0"], "GalNH": answer["GalNH_unfitted"], "rnames": answer["rnames"]}
+    for name in answer["rnames"]:
+        new = answer[name]
+        old: dict[str, Any] = {"start": str(new["Start"]), "stop": str(new["Stop"])}
+        if "DataFile" in new:
+            old["DataFile"] = new["DataFile"]
+        for mode in ("WT", "PC"):
+            present = mode in new.get("Modes", ())
+            old |= {f"Have{mode}": 1, mode: _flat_mode(new[mode])} if present else {f"Have{mode}": 0}
+        found[name] = old
+    return found
+
+
+def _flat_mode(mode: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {"meantime": mode["MeanTime"]}
+    fit = mode.get("PowerLaw", {})
+    if "NH" in fit:
+        for name, old in _FIT_NAMES.items():
+            flat |= {old: fit[name], f"{old}pos": fit[f"{name}Pos"], f"{old}neg": fit[f"{name}Neg"]}
+        flat |= {"cstat": fit["Cstat"], "dof": fit["Dof"], "fitChi": fit["FitChi"]}
+    return flat | {"exposure": mode["Exposure"]}
