@@ -1,8 +1,8 @@
-"""Many jobs under a throttle: light curves and spectra of 25 sources, never more than five jobs at a time.
+"""Campaign of 25 sources: light curves and spectra, with at most five jobs at a time.
 
-The pattern of the service's documentation, made complete: it submits while there is room, waits, downloads what has
-ended, notes what failed. It runs as it is against the real service, and in seconds under ``xrt-mock run``; the official
-client runs it, too, once the first import reads ``import swifttools.ukssdc.xrt_prods as xrt_prods``.
+It follows the example in the documentation of the service: submit while fewer than five jobs are active, wait, download
+what has ended, note what failed. It runs against the real service as it is, and within seconds under ``xrt-mock run``.
+To run it with the official client, change the first import to ``import swifttools.ukssdc.xrt_prods as xrt_prods``.
 
     xrt-mock run -- python examples/throttled_campaign.py DIRECTORY
 """
@@ -51,7 +51,7 @@ def collect(request, folder):
 
 
 def main(folder):
-    """Run the campaign and return the exit code: 0 if every product came."""
+    """Run the campaign and return the exit code: 0 if every product was downloaded."""
     folder.mkdir(parents=True, exist_ok=True)
     waiting, running, refused, opened = list(SOURCES), [], [], 0
     while waiting or running:

@@ -1,7 +1,7 @@
 """All six products of one burst: submit, follow, cancel one, download in three formats, read the results.
 
-The service's tutorial as one script. It runs with `xrt_client` and, once the first import reads
-``import swifttools.ukssdc.xrt_prods as xrt_prods``, with the official client.
+This is the tutorial of the service as one script. It runs with `xrt_client`. To run it with the official client, change
+the first import to ``import swifttools.ukssdc.xrt_prods as xrt_prods``.
 
     xrt-mock run -- python examples/tutorial.py DIRECTORY
 """
@@ -18,7 +18,7 @@ MY_EMAIL = "me@myinstitute.example.org"
 
 
 def build():
-    """Return a request for everything there is about GRB 200416A."""
+    """Return a request for six products of GRB 200416A."""
     request = xrt_prods.XRTProductRequest(MY_EMAIL, silent=True)
     request.setGlobalPars(
         name="GRB 200416A",
@@ -41,7 +41,7 @@ def build():
 
 
 def follow(request):
-    """Look once a minute until every product has ended; print what is being worked on."""
+    """Ask once a minute until every product has ended; print the steps that are active."""
     while not request.complete:
         time.sleep(60)
         for name, product in request.checkProductStatus().items():
@@ -51,7 +51,7 @@ def follow(request):
 
 
 def fetch(request, folder):
-    """Download all products in each of the three formats; return how many archives opened."""
+    """Download all products in each of the three formats; return how many archives could be opened."""
     opened = 0
     for form in ("zip", "tar", "tar.gz"):
         files = request.downloadProducts(str(folder), what="all", format=form, stem=form.replace(".", ""))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .clocks.virtual import parse_clock
 from .scenario.files import load_scenario, scenario_from_record
-from .scenario.in_force import Stage
+from .scenario.in_force import InForce
 from .scenario.scenario import Scenario
 from .scenario.settings import check_settings
 from .service.jobs import JobService
@@ -91,8 +91,8 @@ class Simulator:
         try:
             self.scenario = self._prepare_scenario(scenario, seed, settings or {})
             self.clock = self._open_clock(clock, new_clock)
-            stage = Stage(self.store, self.scenario)
-            self.jobs = JobService(self.store, self.clock, stage, base_url=base_url, open_to_all=users == "open")
+            in_force = InForce(self.store, self.scenario)
+            self.jobs = JobService(self.store, self.clock, in_force, base_url=base_url, open_to_all=users == "open")
             self.controls = Controls(self.jobs)
         except BaseException:
             self.store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.faults import Fault
@@ -34,7 +33,7 @@ class Moment(NamedTuple):
     epoch: Epoch
 
 
-class Stage:
+class InForce:
     """The scenario in force, which any process on the database may change.
 
     Parameters
@@ -55,22 +54,14 @@ class Stage:
     """
 
     def __init__(self, store: Store, scenario: Scenario) -> None:
-        self._store = store
         self.given = scenario
-        self._in_force = scenario
-        self._generation = ""
+        self._scenario = scenario
+        self._generation = "0"
         self.faults: dict[int, Fault] = {}
         self.sky = Sky(scenario.seed, scenario.world)
         self._builder: ProductBuilder | None = None
         with store.reading() as facts:
             self.refresh(facts)
-
-    def scenario(self, facts: Facts | None = None) -> Scenario:
-        """Return the scenario in force, with what other processes changed; a transaction gives its `facts`."""
-        if self._store.shared:
-            with self._store.reading() if facts is None else nullcontext(facts) as committed:
-                self.refresh(committed)
-        return self._in_force
 
     def refresh(self, facts: Facts, generation: str | None = None) -> None:
         """Take over stored changes, if the database has another generation than the one known here."""
@@ -78,13 +69,13 @@ class Stage:
         if generation != self._generation:
             changes = tuple(Change(at, values) for at, values in facts.changes())
             faults = {number: Fault.from_mapping(rule) for number, rule, _ in facts.faults()}
-            self._in_force = self.given.changed(*changes)  # one assignment: other threads see the old or the new
+            self._scenario = self.given.changed(*changes)  # one assignment: other threads see the old or the new
             self.faults = faults
             self._generation = generation
 
     def at(self, now: float) -> Moment:
         """Return the moment `now` [s], by the changes known here."""
-        scenario = self._in_force
+        scenario = self._scenario
         return Moment(now, scenario, scenario.at(now))
 
     @property

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ..clocks.base import Clock
     from ..core.faults import Fault
     from ..core.model import Build, Observation
-    from ..scenario.in_force import Moment, Stage
+    from ..scenario.in_force import InForce, Moment
     from ..scenario.scenario import Epoch, Scenario
     from ..storage.facts import Facts
     from ..storage.store import Store
@@ -86,7 +86,7 @@ class JobService:
     ----------
     store, clock
         Facts and simulated time.
-    stage
+    in_force
         The scenario in force.
     base_url
         Where the addresses in answers begin: ``https://www.swift.ac.uk``.
@@ -98,14 +98,14 @@ class JobService:
         self,
         store: Store,
         clock: Clock,
-        stage: Stage,
+        in_force: InForce,
         *,
         base_url: str = "https://www.swift.ac.uk",
         open_to_all: bool = True,
     ) -> None:
         self.store = store
         self.clock = clock
-        self.stage = stage
+        self.in_force = in_force
         self.base_url = base_url
         self._open_to_all = open_to_all
 
@@ -115,19 +115,15 @@ class JobService:
         It costs one statement if the database is shared, and none in memory. A transaction gives its `facts`.
         """
         if not self.store.shared:
-            return self.stage.at(self.clock.now())
+            return self.in_force.at(self.clock.now())
         if facts is None:
             with self.store.reading() as committed:
                 return self.begin(committed)
         shared = facts.shared()
-        self.stage.refresh(facts, shared.generation)
+        self.in_force.refresh(facts, shared.generation)
         if isinstance(self.clock, StoredScaledClock | StoredVirtualClock):
-            return self.stage.at(self.clock.now_from(shared))
-        return self.stage.at(self.clock.now())
-
-    def epoch(self) -> Epoch:
-        """Return the settings in force now."""
-        return self.begin().epoch
+            return self.in_force.at(self.clock.now_from(shared))
+        return self.in_force.at(self.clock.now())
 
     def job_url(self, job_id: int) -> str:
         """Return the address of a job; no trailing slash (documented)."""
@@ -158,7 +154,7 @@ class JobService:
 
     def _resolve(self, submission: Submission, now: float) -> dict[str, Any]:
         """Look up coordinates first, then targets, then T0 (documented order); a failure refuses the submission."""
-        sky, values, wants = self.stage.sky, submission.values, submission.wants
+        sky, values, wants = self.in_force.sky, submission.values, submission.wants
         found: dict[str, Any] = {}
         position = (values["RA"], values["Dec"]) if {"RA", "Dec"} <= values.keys() else None
         if "getCoords" in wants:
@@ -182,7 +178,7 @@ class JobService:
 
     def _wishes(self, job: Job, products: Sequence[Product], moment: Moment, fault: Fault | None) -> list[Wish]:
         """Work out each product of a submission: length, outcome and contents, by chance and by the archive."""
-        sky, pars = self.stage.sky, job.parameters
+        sky, pars = self.in_force.sky, job.parameters
         archive: Sequence[Observation] = ()
         if not sky.world.forces("no_data", str(pars.get("name", ""))):
             targets, position, t0 = selection.targets(pars), selection.position(pars), selection.t0(pars)
@@ -201,14 +197,14 @@ class JobService:
             after, codes = cancel_products(job, [known[name] for name in names if name in known], moment.now)
             if after != job:
                 facts.save_jobs([after])
-                self._replan(facts, moment, earlier_only=True)
+                self.replan(facts, moment, earlier_only=True)
         return {name: codes[known[name]] if name in known else CancelCode.NO_SUCH_PRODUCT for name in names}
 
-    def replan(self, facts: Facts) -> None:
-        """Plan again what has not started, within the transaction that changed the slots."""
-        self._replan(facts, self.begin(facts), earlier_only=False)
+    def replan(self, facts: Facts, moment: Moment, *, earlier_only: bool) -> None:
+        """Plan again what has not started, within the transaction that freed or changed slots.
 
-    def _replan(self, facts: Facts, moment: Moment, *, earlier_only: bool) -> None:
+        After a cancellation every build may start earlier, none later. After a change of the slots both can happen.
+        """
         now, scenario, epoch = moment
         jobs = facts.unfinished(now)
         planned = replan_jobs(jobs, now, _rules(epoch), scenario, earlier_only=earlier_only)
@@ -290,7 +286,7 @@ class JobService:
 
     def link_token(self, address: str) -> str:
         """Return the token in the confirmation link of an address."""
-        return f"{bits(self.stage.given.seed, 'registration', user_key(address), size=16):032x}"
+        return f"{bits(self.in_force.given.seed, 'registration', user_key(address), size=16):032x}"
 
     def _require_user(self, facts: Facts, address: Any) -> None:
         if not isinstance(address, str):

@@ -46,7 +46,7 @@ class Controls:
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
-        self._store, self._clock, self._stage = jobs.store, jobs.clock, jobs.stage
+        self._store, self._clock, self._in_force = jobs.store, jobs.clock, jobs.in_force
         with self._changing() as facts:
             self._register_scenario(facts)
 
@@ -58,11 +58,11 @@ class Controls:
                 yield facts
         finally:
             with self._store.reading() as facts:
-                self._stage.refresh(facts)
+                self._in_force.refresh(facts)
 
     def _register_scenario(self, facts: Facts) -> None:
         """Store the scenario with its users and planned faults, or check that the database holds this scenario."""
-        given = self._stage.given
+        given = self._in_force.given
         stored = facts.meta("scenario")
         facts.set_meta("scenario", json.dumps(scenario_record(given)))
         if stored is not None:
@@ -110,7 +110,7 @@ class Controls:
 
     def scenario(self) -> dict[str, Any]:
         """Return every setting in force now, by dotted name."""
-        return dict(self._jobs.epoch().values)
+        return dict(self._jobs.begin().epoch.values)
 
     def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Change settings from now on, and return all in force."""
@@ -121,8 +121,8 @@ class Controls:
         with self._changing() as facts:
             facts.add_change(self._jobs.begin(facts).now, values)
             if any(name.startswith(("queue.", "background.", "service.")) for name in values):
-                self._stage.refresh(facts)
-                self._jobs.replan(facts)
+                self._in_force.refresh(facts)
+                self._jobs.replan(facts, self._jobs.begin(facts), earlier_only=False)
         return self.scenario()
 
     def add_user(self, address: str) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Controls:
     def plan_fault(self, rule: Mapping[str, Any]) -> dict[str, Any]:
         """Plan a fault."""
         try:
-            checked = Fault.from_mapping(rule, self._stage.given.start).as_mapping()
+            checked = Fault.from_mapping(rule, self._in_force.given.start).as_mapping()
         except ValueError as error:
             raise ControlError(str(error)) from error
         with self._changing() as facts:
@@ -166,13 +166,13 @@ class Controls:
 
         Calls are counted from the first planned fault on.
         """
-        if not self._stage.faults:
+        if not self._in_force.faults:
             return None
         with self._store.transaction() as facts:
             now = (moment or self._jobs.begin(facts)).now
-            planned, fired = self._stage.faults, {number: count for number, _, count in facts.faults()}
+            planned, fired = self._in_force.faults, {number: count for number, _, count in facts.faults()}
             call = facts.count_call(operation)
-            triggered = find_fault(planned, operation, call, now, seed=self._stage.given.seed, fired=fired)
+            triggered = find_fault(planned, operation, call, now, seed=self._in_force.given.seed, fired=fired)
             if triggered is not None:
                 facts.fired(triggered)
         return None if triggered is None else planned[triggered]
@@ -181,7 +181,7 @@ class Controls:
         """Return the planned faults that no call has triggered."""
         with self._store.reading() as facts:
             fired = {number: count for number, _, count in facts.faults()}
-        return never_fired(self._stage.faults, fired)
+        return never_fired(self._in_force.faults, fired)
 
     # calls and jobs -----------------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Controls:
         try:
             with self._changing() as facts:
                 facts.restore(tables)
-                facts.set_meta("scenario", json.dumps(scenario_record(self._stage.given)))
+                facts.set_meta("scenario", json.dumps(scenario_record(self._in_force.given)))
         except ValueError as error:
             raise ControlError(f"this is not a state that was saved here: {error}") from error
         before = self._clock.now()

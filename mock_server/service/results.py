@@ -39,7 +39,7 @@ class Contents:
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
-        self._store, self._stage = jobs.store, jobs.stage
+        self._store, self._in_force = jobs.store, jobs.in_force
 
     def order(self, user: str, job_id: int, product: Product, moment: Moment | None = None) -> Order:
         """Return the order of a product whose contents a caller may have now, or refuse."""
@@ -57,22 +57,22 @@ class Contents:
     ) -> Mapping[str, Any]:
         """Return the light curve tables of a job, in the newest form."""
         order = self.order(user, job_id, Product.LIGHT_CURVE, moment)
-        return self._stage.builder.light_curve(order, nosys, incbad)
+        return self._in_force.builder.light_curve(order, nosys, incbad)
 
     def spectra(self, user: str, job_id: int, moment: Moment | None = None) -> Mapping[str, Any]:
         """Return the spectra and fits of a job, in the newest form."""
         order = self.order(user, job_id, Product.SPECTRUM, moment)
-        return self._stage.builder.spectra(order)
+        return self._in_force.builder.spectra(order)
 
     def position(self, user: str, job_id: int, product: Product, moment: Moment | None = None) -> Any:
         """Return a position, or None if the product holds none."""
         order = self.order(user, job_id, product, moment)
-        return self._stage.builder.position(order)
+        return self._in_force.builder.position(order)
 
     def sources(self, user: str, job_id: int, moment: Moment | None = None) -> Mapping[str, Any]:
         """Return the source lists of a job by band."""
         order = self.order(user, job_id, Product.SOURCE_DET, moment)
-        return self._stage.builder.sources(order)
+        return self._in_force.builder.sources(order)
 
     def archive(self, job_id: int, stem: str, form: str, moment: Moment | None = None) -> bytes:
         """Return the archive of one product, or of all, of a job whose address is known.
@@ -92,7 +92,7 @@ class Contents:
             orders = [order for order in orders if order.product.value == stem]
         if not orders:
             raise NotReady(f"there is no {stem} of job {job_id} (yet)")
-        return self._stage.builder.archive(orders, form)
+        return self._in_force.builder.archive(orders, form)
 
     def file(self, job_id: int, path: str, moment: Moment | None = None) -> bytes:
         """Return one file of a job by its path below the job's address, such as ``lc/curve.qdp``."""
@@ -100,7 +100,7 @@ class Contents:
         stem, _, inner = path.partition("/")
         for order in self._ended_orders(job_id, moment):
             if order.product.value == stem:
-                contents = self._stage.builder.files(order)
+                contents = self._in_force.builder.files(order)
                 if inner in contents:
                     return contents[inner]
                 break
@@ -108,7 +108,7 @@ class Contents:
         if stem == "lc" and rebinned:
             rebin, job = self._rebin(int(rebinned[1]))
             if job.job_id == job_id and _rebin_status(rebin, moment.now) is StatusCode.COMPLETE:
-                contents = self._stage.builder.files(self._rebin_order(rebin, job, moment))
+                contents = self._in_force.builder.files(self._rebin_order(rebin, job, moment))
                 if rebinned[2] in contents:
                     return contents[rebinned[2]]
         raise NotReady(f"job {job_id} has no file {stem}/{inner}")
@@ -119,7 +119,7 @@ class Contents:
             (order.product, f"{order.product.value}/{name}")
             for order in self._ended_orders(job_id, moment)
             if order.product in _PICTURES and order.outcome is StatusCode.COMPLETE
-            for name in sorted(self._stage.builder.files(order))
+            for name in sorted(self._in_force.builder.files(order))
             if name.endswith(_PICTURES[order.product])
         ]
 
@@ -193,7 +193,7 @@ class Contents:
         if _rebin_status(rebin, moment.now) is not StatusCode.COMPLETE:
             raise NotReady(f"The rebinned light curve {rebin_id} is not complete")
         self._refuse_expired(job, moment)
-        return self._stage.builder.light_curve(self._rebin_order(rebin, job, moment), nosys, incbad)
+        return self._in_force.builder.light_curve(self._rebin_order(rebin, job, moment), nosys, incbad)
 
     def _rebin(self, rebin_id: int) -> tuple[Rebin, Job]:
         with self._store.reading() as facts:
@@ -206,7 +206,7 @@ class Contents:
         return replace(order, parameters=rebin.parameters, ended_at=rebin.ends_at, rebin_id=rebin.rebin_id)
 
     def _refuse_expired(self, job: Job, moment: Moment) -> None:
-        self._stage.forget_expired(moment.now)
+        self._in_force.forget_expired(moment.now)
         if moment.now >= moment.scenario.expires_at(job.ended_at):
             raise Expired(job.job_id)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 MEMORY = ("sqlite://", "sqlite:///:memory:")
-_FORMS = "sqlite:// (in memory), sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
 
 
 class Cursor(Protocol):
@@ -59,10 +57,10 @@ class Connection(Protocol):
 
 
 class Database(NamedTuple):
-    """How a connection is opened, and the base of all errors of the driver."""
+    """How a connection is opened, and what it raises if the database or its driver refuses a statement."""
 
     connect: Callable[[], Connection]
-    error: type[Exception]
+    errors: tuple[type[Exception], ...]
 
 
 def database(url: str) -> Database:
@@ -74,17 +72,15 @@ def database(url: str) -> Database:
         If the URL has another form, or the driver is not installed.
     """
     if url in MEMORY:
-        return Database(lambda: SQLite(":memory:"), sqlite3.Error)
+        return Database(lambda: SQLite(":memory:"), SQLite.errors)
     if url.startswith("sqlite:///") and "?" not in url and url != "sqlite:///":
         path = str(Path(url.removeprefix("sqlite:///")).absolute())  # the same file after a change of directory
-        return Database(lambda: SQLite(path), sqlite3.Error)
+        return Database(lambda: SQLite(path), SQLite.errors)
     if url.startswith(("postgresql+psycopg://", "postgresql://")):
         try:
-            import psycopg  # noqa: PLC0415 - an extra, and slow to import
-
-            from .postgresql import PostgreSQL  # noqa: PLC0415
+            from .postgresql import PostgreSQL  # noqa: PLC0415 - the driver is an extra, and slow to import
         except ImportError as error:
             raise ValueError(f"{error}: install the driver by `pip install 'xrt-mock[postgres]'`") from error
         address = url.replace("+psycopg", "", 1)
-        return Database(lambda: PostgreSQL(address), psycopg.Error)
-    raise ValueError(f"use {_FORMS}")
+        return Database(lambda: PostgreSQL(address), PostgreSQL.errors)
+    raise ValueError("use sqlite:// (in memory), sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")

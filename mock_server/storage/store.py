@@ -55,14 +55,14 @@ class Store:
         self._flusher: threading.Timer | None = None
         self._keep_calls, self._untrimmed = keep_calls, 0
         try:
-            self._connect, self._error = database(url)
+            self._connect, errors = database(url)
         except ValueError as error:
             raise StoreError(f"--db {url}: {error}") from error
         try:
             self._idle.append(Facts(self._connect()))
             with self.transaction() as facts:
                 make_or_check(facts.connection)
-        except (self._error, ValueError) as error:
+        except (*errors, ValueError) as error:
             self.close()
             raise StoreError(f"--db {url}: {error}") from error
 
@@ -160,7 +160,7 @@ class Store:
             return facts.shared()
 
     def begin_clock(self, kind: str, factor: float, start: float) -> StoredClock:
-        """Return the stored clock; if there is none, store one that begins at `start` [s], or at the last call."""
+        """Return the stored clock; a database without one gets a clock from `start` [s], or from the last call, on."""
         with self.transaction() as facts:
             clock = facts.clock()
             if clock is None:

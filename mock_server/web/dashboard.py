@@ -73,7 +73,7 @@ def script() -> Response:
 def show(problem: str = "") -> Response:
     """Show everything, and what is wrong with a form that was sent."""
     sim = current_call().simulation
-    clock, jobs, scenario = sim.controls.clock(), sim.controls.jobs(), sim.jobs.stage.scenario()
+    clock, jobs, scenario = sim.controls.clock(), sim.controls.jobs(), sim.jobs.begin().scenario
     now = clock["now"]
     page = render_template(
         "dashboard.html",

@@ -195,7 +195,7 @@ class PlainContents:
 def plain_simulator(scenario: str = "calm", settings: dict[str, Any] | None = None) -> Simulator:
     """Return a simulator whose products are all the same small archive."""
     sim = Simulator(scenario=scenario, settings=settings)
-    sim.jobs.stage._builder = PlainContents()  # type: ignore[assignment] # has all that is used here
+    sim.jobs.in_force._builder = PlainContents()  # type: ignore[assignment] # has all that is used here
     return sim
 
 
@@ -205,7 +205,7 @@ def shared_products() -> Callable[[Simulator], Simulator]:
     builders: dict[int, Any] = {}
 
     def share(sim: Simulator) -> Simulator:
-        sim.jobs.stage._builder = builders.setdefault(sim.scenario.seed, sim.jobs.stage.builder)
+        sim.jobs.in_force._builder = builders.setdefault(sim.scenario.seed, sim.jobs.stage.builder)
         return sim
 
     return share

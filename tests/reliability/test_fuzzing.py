@@ -64,9 +64,9 @@ def test_fuzzing_led_by_coverage_finds_nothing(tmp_path, capsys):
         corpus.joinpath(str(n)).write_bytes(random.Random(n).randbytes(20 * n))
     limits = ["-timeout=20", "-rss_limit_mb=2048", "-max_len=1000", "-len_control=0", "-print_final_stats=1"]
     command = [sys.executable, str(target), str(corpus), f"-max_total_time={SECONDS:.0f}", *limits]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr[-5000:]
-    stats = dict(re.findall(r"stat::(\w+):\s+(\d+)", told.stderr))
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr[-5000:]
+    stats = dict(re.findall(r"stat::(\w+):\s+(\d+)", finished.stderr))
     with capsys.disabled():
         print(f"\n{stats['number_of_executed_units']} calls led by coverage, at most {stats['peak_rss_mb']} MiB")
     assert int(stats["number_of_executed_units"]) > 100

@@ -214,14 +214,14 @@ HEAD = b"POST /user_objects/getNumJobs.php HTTP/1.1\r\nHost: x\r\n"
     ],
     ids=lambda data: repr(data[-24:]),
 )
-def test_broken_http_gets_an_answer_or_none_and_hurts_nobody(server, data):
+def test_broken_http_gets_an_answer_or_none_and_does_no_harm(server, data):
     answer = sent(server, data)
     assert b"Traceback" not in answer
     assert b" 500 " not in answer.partition(b"\r\n")[0]
     assert count(server)["OK"] == 1
 
 
-def test_slow_callers_hold_nobody_up(server):
+def test_slow_callers_do_not_delay_others(server):
     port = urlsplit(server.url).port or 0
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
     for number, connection in enumerate(slow):
@@ -232,7 +232,7 @@ def test_slow_callers_hold_nobody_up(server):
     assert count(server)["OK"] == 1
 
 
-def test_a_caller_who_does_not_read_holds_nobody_up(server):
+def test_a_caller_who_does_not_read_does_not_delay_others(server):
     port = urlsplit(server.url).port or 0
     with socket.create_connection(("127.0.0.1", port)) as deaf:
         deaf.settimeout(1)

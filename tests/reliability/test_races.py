@@ -46,7 +46,7 @@ def race(url: str, user: str, threads: int) -> list[int]:
 
 
 def check_queue(db: str) -> None:
-    """Nobody overtook anybody, and no moment saw more builds than slots."""
+    """No job overtook another, and at no moment more builds ran than there are slots."""
     store = Store(db)
     with store.reading() as facts:
         jobs = facts.all_jobs()

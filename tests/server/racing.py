@@ -1,4 +1,4 @@
-"""What a process does that races others for the last places under the limit; light, for it is loaded anew in each."""
+"""What each of several racing processes runs; a module of its own, because every process imports it."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from mock_server.scenario.files import load_scenario
 from mock_server.simulator import Simulator
 
 
-def race(db: str, limit: int, submissions: list[dict[str, Any]], go: Any, told: Any) -> None:
-    """Submit all at once with the others; tell how many were taken, and the most active jobs seen."""
+def race(db: str, limit: int, submissions: list[dict[str, Any]], go: Any, results: Any) -> None:
+    """Submit at the same time as the others; put the number of accepted jobs and the most active jobs seen."""
     played = load_scenario("calm")
     with Simulator(played, VirtualClock(played.start), db=db, settings={"limits.active_jobs": limit}) as sim:
         go.wait(60)
@@ -20,4 +20,4 @@ def race(db: str, limit: int, submissions: list[dict[str, Any]], go: Any, told: 
                 taken += 1
             except LimitReached:
                 most = max(most, sim.jobs.count(submission["UserID"]))
-        told.put((taken, most))
+        results.put((taken, most))

@@ -110,7 +110,7 @@ def test_the_status_of_a_rebinning_is_that_of_the_moment_at_which_the_call_began
 def test_a_refusal_never_loads_what_makes_contents(sim, contents):
     with pytest.raises(JobRefused):
         contents.spectra(ME, 99)
-    assert sim.jobs.stage._builder is None
+    assert sim.jobs.in_force._builder is None
 
 
 @pytest.mark.parametrize("product", RETRIEVED)
@@ -337,7 +337,7 @@ def test_contents_show_the_archive_as_it_was_when_the_run_began(make_sim):
     after = ask.submit(LIGHT_CURVE)
     sim.clock.advance(DAY)
     old, new = (sim.jobs.old_job(ME, n).builds[0].started_at for n in (before, after))
-    versions = [{o.version for o in sim.jobs.stage.sky.observations(("00966554",), None, at)} for at in (old, new)]
+    versions = [{o.version for o in sim.jobs.in_force.sky.observations(("00966554",), None, at)} for at in (old, new)]
     assert versions == [{1}, {2}]
     assert ask("tprods/getLCData.php", JobID=before)["OK"] == 0  # expired by now
     assert ask("tprods/getLCData.php", JobID=after)["OK"] == 1
@@ -345,7 +345,7 @@ def test_contents_show_the_archive_as_it_was_when_the_run_began(make_sim):
 
 def test_products_that_expire_give_their_room_back(sim, contents, finished):
     contents.archive(finished, Product.IMAGE.value, "zip")
-    builder = sim.jobs.stage.builder
+    builder = sim.jobs.in_force.builder
     assert builder.files_kept.used > 0
     sim.clock.advance(8 * 86400)
     with pytest.raises(Expired):

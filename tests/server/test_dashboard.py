@@ -66,7 +66,7 @@ def test_only_settings_that_differ_are_changed(sim, ask):
         for name, value in sim.controls.scenario().items()
     }
     assert do(ask, "settings", **form | {"limits.active_jobs": "0", "api.version": "1.13"}).status_code == 303
-    (change,) = sim.jobs.stage.scenario().changes
+    (change,) = sim.jobs.begin().scenario.changes
     assert change.values == {"limits.active_jobs": 0, "api.version": "1.13"}
 
 

@@ -129,11 +129,11 @@ def test_64_threads_never_exceed_the_limit_by_one(make_sim, tmp_path, db):
 
 def race_of_processes(db: str, processes: int, limit: int, each: int) -> tuple[int, int]:
     context = multiprocessing.get_context("spawn")
-    go, told = context.Barrier(processes), context.Queue()
-    running = [context.Process(target=race, args=(db, limit, [IMAGE] * each, go, told)) for _ in range(processes)]
+    go, results = context.Barrier(processes), context.Queue()
+    running = [context.Process(target=race, args=(db, limit, [IMAGE] * each, go, results)) for _ in range(processes)]
     for process in running:
         process.start()
-    found = [told.get(timeout=120) for _ in running]
+    found = [results.get(timeout=120) for _ in running]
     for process in running:
         process.join()
     return sum(taken for taken, _ in found), max(most for _, most in found)
@@ -151,13 +151,13 @@ def test_what_one_process_changes_the_other_notices_at_once(make_sim, tmp_path):
     db = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
     one, other = make_sim(db=db), make_sim(db=db)
     one.change({"limits.active_jobs": 0, "service.available": False, "retention.days": 1})
-    assert other.jobs.epoch()["service.available"] is False
+    assert other.jobs.begin().epoch["service.available"] is False
     one.controls.plan_fault({"kind": "reset", "operation": "canceljob"})
-    other.jobs.epoch()
+    other.jobs.begin()
     assert other.controls.meet("canceljob").kind == "reset"
     one.controls.reset()
     one.change({"limits.active_jobs": 7})
-    assert other.jobs.epoch()["limits.active_jobs"] == 7
+    assert other.jobs.begin().epoch["limits.active_jobs"] == 7
 
 
 # one moment for each call ----------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_a_count_on_a_database_file_takes_two_statements(make_sim, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "user", ["", "nobody", "a@b", "@example.org", "a@b..c", "a b@example.org", "x" * 250 + "@b.org", 7, None]
+    "user", ["", "stranger", "a@b", "@example.org", "a@b..c", "a b@example.org", "x" * 250 + "@b.org", 7, None]
 )
 def test_open_to_all_means_all_with_an_address(sim, user):
     with pytest.raises(UserRefused):
@@ -272,7 +272,7 @@ def test_following_a_link_twice_or_registering_twice_changes_nothing(make_sim):
 
 
 @pytest.mark.parametrize("link", ["", "0", "nonsense"])
-def test_a_link_nobody_was_sent_is_refused(make_sim, link):
+def test_a_link_that_was_never_sent_is_refused(make_sim, link):
     import dataclasses
 
     sim = make_sim(dataclasses.replace(CALM, users=("a@example.org", "b@example.org")))
@@ -339,7 +339,7 @@ def test_targets_use_coordinates_worked_out_before(sim):
 
 def test_t0_of_what_is_no_burst_is_the_start_of_the_data(sim):
     found = resolved(sim, name="SIM-CONSTANT", getCoords=1, getTargs=1, getT0=1)
-    first = sim.jobs.stage.sky.observations(("00099001",), (10.0, -29.7), sim.clock.now())[0]
+    first = sim.jobs.in_force.sky.observations(("00099001",), (10.0, -29.7), sim.clock.now())[0]
     assert found["Tstart"] == first.snapshots[0].start
 
 

@@ -116,7 +116,7 @@ def test_users_are_found_by_address_without_case_and_by_their_link(store):
     with store.reading() as facts:
         assert facts.user(" me@example.org ") == facts.user_of_token("token") == User("Me@Example.ORG", "token", 5.0)
         assert len(facts.users()) == 1
-        assert facts.user("nobody@example.org") is facts.user_of_token("other") is None
+        assert facts.user("stranger@example.org") is facts.user_of_token("other") is None
 
 
 def test_rebins_have_numbers_of_their_own(store):
@@ -155,7 +155,7 @@ def test_a_list_is_newest_first_and_of_one_user(store):
         assert [row[0] for row in facts.list_jobs("ME@example.org")] == [3, 1]
 
 
-def test_the_queue_is_told_by_last_start_and_slots_held(store):
+def test_the_queue_is_described_by_its_last_start_and_the_slots_held(store):
     with store.reading() as facts:
         assert facts.standing("", 0.0).last_start == -NEVER
     waiting = Build(Product.IMAGE, 0.0, 1.0, NEVER, NEVER, NEVER, 5.0)
@@ -231,7 +231,7 @@ def test_more_threads_than_connections_in_a_pool_can_read_and_write(store):
             with store.transaction() as facts:
                 facts.add_job(job(facts.standing("", 0.0).next_job_id))
             with store.reading() as facts:
-                assert facts.count_active("nobody", 0.0) == 0
+                assert facts.count_active("stranger", 0.0) == 0
             barrier.wait(30)  # all hold their reader at once
         except BaseException as error:
             failures.append(error)
