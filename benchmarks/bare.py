@@ -1,4 +1,4 @@
-"""What the simulator is measured against: Flask answering a constant on the same server. Prints its address."""
+"""Flask answering a constant on the server that the simulator uses, for comparison. Prints its address."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     python benchmarks/client.py
 
-Each figure is taken in fresh processes on one machine, in turns, so that both meet the same load. The server is a
-process of its own that keeps connections open, as the real one does. Nothing leaves this machine.
+Each figure is taken in new processes on one machine, in turns, so that both have the same load. The server is a
+separate process that keeps connections open, as the real one does. Nothing leaves this machine.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def serve(folder: Path) -> None:
     threading.Thread(target=server.serve_forever).start()
 
 
-# ---- what is measured, each in a process of its own ---------------------------------------------------------------
+# ---- measurements, each in a process of its own ---------------------------------------------------------------
 
 IMPORT = """
 import resource, time

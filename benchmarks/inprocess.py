@@ -1,9 +1,9 @@
-"""What a call costs in process, and what a fresh simulator for each test costs; beside bare Flask and moto.
+"""Cost of a call in process, and of a new simulator for each test; beside bare Flask and moto.
 
     python benchmarks/inprocess.py
 
-moto (``pip install "moto[sqs]"``) is measured if it is there. All figures are medians of one run, taken in turns, so
-that a machine that slows down slows everybody down.
+moto (``pip install "moto[sqs]"``) is measured if it is installed. All figures are medians of one run, taken in turns,
+so that a slower machine slows all of them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def timed(action: Callable[[], Any], times: int) -> float:
 
 
 def moto_actions() -> tuple[Callable[[], float], Callable[[], None]] | None:
-    """Return what measures a call through moto [s], and what enters and leaves it; None if it is not installed."""
+    """Return a function that measures a call through moto [s], and one that enters and leaves it; None without moto."""
     try:
         boto3, mock_aws = importlib.import_module("boto3"), importlib.import_module("moto").mock_aws
     except ImportError:

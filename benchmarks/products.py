@@ -1,10 +1,11 @@
-"""How long products take to make, and how much room they keep: one core, single-threaded algebra, code warm.
+"""Time that products take to make, and memory that they need: one core, single-threaded algebra, code warm.
 
-    python benchmarks/products.py [--many 1000]
+    python benchmarks/products.py [--many 1000] [--caches]
 
 Each time is processor time, the best of some runs, photons and products forgotten before each; the second download is
 asked of what is kept. With ``--many`` that many products are made in a row, and the room taken is watched; 0 leaves
-that out.
+that out. With ``--caches`` every cached function of the sky and the products is measured with and without its cache
+instead: one that saves less than 10 % of every product is not worth its lines.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from mock_server import Simulator
 from mock_server.core.model import Product
 from mock_server.products import images, photons, skyview
 from mock_server.products.archive import gzipped
-from mock_server.products.builder import ProductBuilder
+from mock_server.products.builder import FILES_ROOM, PRODUCTS_ROOM, ProductBuilder
 from mock_server.products.extraction import Scene
 from mock_server.products.order import Order
 from mock_server.products.skyview import SkyView
-from mock_server.sky.archive import Sky
+from mock_server.sky.archive import Sky, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,11 @@ BURST: dict[str, Any] = {
     "specobs": "hours", "specobstime": 12, "timeslice": "single", "galactic": 1, "imobs": "all", "imen": "0.3-10",
     "posobs": "hours", "posobstime": 12, "posRadius": "20", "detobs": "all", "detbands": "total",
 }  # fmt: skip
+ANOTHER: dict[str, Any] = {
+    "name": "FO Aqr", "RA": "334.4808", "Dec": "-8.3511", "targ": "00037961", "Tstart": None, "specobs": "all",
+}  # fmt: skip
+OBJECTS: dict[str, dict[str, Any]] = {"GRB 200416A": {}, "FO Aqr": ANOTHER}
+PACKAGES = ("mock_server.products.", "mock_server.sky.")
 ONE_SLICE = {"specobs": "user", "usespecobs": "00966554001"}  # photon counting only
 
 
@@ -63,7 +69,7 @@ def best_ms(work: Callable[[], object], before: Callable[[], object], runs: int)
 
 def forget(builder: ProductBuilder) -> None:
     """Forget photons and products, but not what belongs to the telescope."""
-    photons.memory.clear()
+    photons.kept.clear()
     builder.forget()
 
 
@@ -101,12 +107,12 @@ def parts(builder: ProductBuilder, runs: int) -> bool:
 def one_image(view: SkyView) -> int:
     """Make the image of one band as it is handed out."""
     counts = skyview.image(view.photons.band(0.3, 10.0))
-    return len(gzipped(images.counts_file(view, counts, (0.3, 10.0)))) + len(images.picture(counts, view, None))
+    return len(gzipped(images.counts_file(view, counts, (0.3, 10.0)))) + len(images.picture(counts, view))
 
 
 def polling() -> bool:
     """Poll a job to its end and return whether that drew no photon."""
-    before = photons.memory.made
+    photons.kept.clear()
     simulator = Simulator()
     client = simulator.app.test_client()
     user = {"UserID": "me@example.org"}
@@ -118,7 +124,7 @@ def polling() -> bool:
             "/user_objects/checkProductStatus.php",
             json=user | {"JobID": answer["JobID"], "what": "lc,spec,psf,image", "whatProg": "lc,spec,psf,image"},
         )
-    drawn = photons.memory.made - before
+    drawn = len(photons.kept)
     print(f"100 status questions about job {answer['JobID']} drew {drawn} lists of photons")
     return drawn == 0
 
@@ -126,17 +132,57 @@ def polling() -> bool:
 def many(number: int) -> bool:
     """Make many different products in a row and return whether both memories stayed within their bounds."""
     builder = ProductBuilder(Sky(2))
-    most = [0, 0]
+    most: list[float] = [0, 0, 0]
     start = time.perf_counter()
     for n in range(number):
         product = (Product.LIGHT_CURVE, Product.SPECTRUM, Product.STANDARD_POS, Product.IMAGE)[n % 4]
         order = order_of(product, pccounts=str(10 + n), specobstime=6 + 0.01 * n, posobstime=6 + 0.01 * n)
         builder.archive([replace(order, job_id=n)], "tar.gz")
-        most = [max(most[0], photons.memory.used), max(most[1], builder.memory.used)]
+        caches = (photons.kept.currsize, builder.files_kept.used, builder.products_kept.used)
+        most = [max(pair) for pair in zip(most, caches, strict=True)]
     spent = time.perf_counter() - start
-    print(f"{number} products in {spent:.0f} s; at most {most[0] / 2**20:.1f} MiB of photons (bound 64),", end=" ")
-    print(f"{most[1] / 2**20:.1f} MiB of products (bound 256)")
-    return most[0] <= 64 * 2**20 and most[1] <= 256 * 2**20
+    rooms = (photons.kept.maxsize, FILES_ROOM, PRODUCTS_ROOM)
+    print(f"{number} products in {spent:.0f} s; at most", end="")
+    for used, room, what in zip(most, rooms, ("photons", "files", "products"), strict=True):
+        print(f" {used / 2**20:.1f} MiB of {what} (bound {room / 2**20:.0f})", end="")
+    print()
+    return all(used <= room for used, room in zip(most, rooms, strict=True))
+
+
+def caches(runs: int) -> None:
+    """Print what each cached function saves: the work that gains most, and how often it takes as long without."""
+    sky = Sky(1)
+    products = (Product.LIGHT_CURVE, Product.SPECTRUM, Product.STANDARD_POS, Product.IMAGE)
+    works: dict[str, Callable[[], object]] = {
+        f"{product.value} of {name}": partial(fresh_files, sky, order_of(product, **parameters))
+        for name, parameters in OBJECTS.items()
+        for product in products
+    }
+    works["a sky"] = lambda: Sky(1)
+    works["observations in a new sky"] = lambda: Sky(1).observations(("00037961",), None, NOW)
+    works["a sky with a changed source"] = lambda: World.from_mapping({"sources": [{"name": "M82", "redshift": 0.1}]})
+    for work in works.values():
+        work()  # loads the modules
+    for name, module in sorted(sys.modules.items()):
+        for key, function in [*vars(module).items()] if name.startswith(PACKAGES) else []:
+            if not hasattr(function, "cache_parameters") or function.__module__ != name:
+                continue
+            ratios = {}
+            for what, work in works.items():
+                times: dict[Any, list[float]] = {function: [], function.__wrapped__: []}
+                for _ in range(runs):  # in turns, so that a busy machine slows both
+                    for variant, taken in times.items():
+                        setattr(module, key, variant)
+                        taken.append(best_ms(work, photons.kept.clear, 1))
+                setattr(module, key, function)
+                ratios[what] = min(times[function.__wrapped__]) / min(times[function])
+            most = max(ratios, key=lambda what: ratios[what])
+            print(f"{name.removeprefix('mock_server.') + '.' + key:40} {ratios[most]:6.2f}  {most}", flush=True)
+
+
+def fresh_files(sky: Sky, order: Order) -> None:
+    """Make the files of a product in a builder that has made nothing yet."""
+    ProductBuilder(sky).files(order)
 
 
 def main() -> int:
@@ -144,7 +190,11 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--many", type=int, default=1000, help="products made in a row (0: none)")
     options.add_argument("--runs", type=int, default=7, help="runs of which the best counts")
+    options.add_argument("--caches", action="store_true", help="what each cached function saves, and nothing else")
     chosen = options.parse_args()
+    if chosen.caches:
+        caches(chosen.runs)
+        return 0
     builder = ProductBuilder(Sky(1))
     met = [downloads(builder, chosen.runs), parts(builder, chosen.runs), polling()]
     met.append(chosen.many == 0 or many(chosen.many))

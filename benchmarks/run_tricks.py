@@ -1,9 +1,9 @@
-"""What each trick for speed earns: the same work with the trick and, in a copy of the sources, without it.
+"""What each trick of a run and of the way in process earns: the same work with it and, in a copy, without it.
 
     python benchmarks/run_tricks.py [--rounds 7] [NAME ...]
 
-The two programs run in turns, each as a process of its own. Wall time and processor time (that of child processes
-included) are compared round by round; the median of the ratios is printed.
+Both run in turns, as processes of their own. Wall time and processor time (child processes included) are compared
+round by round; the median of the ratios is printed.
 """
 
 from __future__ import annotations
@@ -20,30 +20,21 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from run import SCRIPT  # a neighbour of this script
-
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("mock_server", "xrt_client", "contracts")
-XRT_MOCK = (sys.executable, "-m", "mock_server.cli")
-
 PLAIN_CHANNEL = """
-class Channel:
+
+class Channel:  # without the look at signals of the other one
     def __init__(self, connection):
-        self._connection = connection
-
-    def send(self, thing):
-        self._connection.send(thing)
-
-    def receive(self):
-        while not self._connection.poll(0.25):  # so that Ctrl-C is seen
-            pass
-        return self._connection.recv()
-
-    def close(self):
-        self._connection.close()
+        self.send, self.receive, self.close = connection.send, connection.recv, connection.close
 """
-
-IN_PROCESS = """
+CALLS = """
+import time, requests
+for _ in range(600):
+    requests.post("https://www.swift.ac.uk/user_objects/getNumJobs.php", json={"UserID": "me@example.org"}).json()
+    time.sleep(60)
+"""
+CALLS_IN_PROCESS = """
 import requests
 from flask import Flask
 from mock_server.clocks.virtual import VirtualClock
@@ -55,42 +46,49 @@ with intercept(app, VirtualClock(0.0)):
     for _ in range(3000):
         requests.post("https://www.swift.ac.uk/user_objects/getNumJobs.php", json={"UserID": "me@example.org"}).json()
 """
+RUN = (sys.executable, "-m", "mock_server.cli", "run", "--", sys.executable, "-c")
+WORK = {
+    "600 calls in a run": (*RUN, CALLS),
+    "one call in a run": (*RUN, "import xrt_client; xrt_client.countActiveJobs('me@example.org')"),
+    "3,000 calls in process": (sys.executable, "-c", CALLS_IN_PROCESS),
+}
 
 
 @dataclass(frozen=True)
 class Trick:
     """What to replace in which file to do without it, and the work in which it should show."""
 
+    work: str
     file: str
     old: str
     new: str
-    work: str
 
 
 TRICKS = {
     "program and run on one processor": Trick(
-        "mock_server/run/affinity.py",
-        "    try:\n        if len(os.sched_getaffinity(0)) < 2:",
-        "    try:\n        if True:",
-        "campaign",
+        "600 calls in a run", "mock_server/run/affinity.py", "if len(os.sched_getaffinity(0)) < 2:", "if True:"
     ),
     "own channel instead of multiprocessing's connection": Trick(
-        "mock_server/run/channel.py", "", PLAIN_CHANNEL, "campaign"
+        "600 calls in a run", "mock_server/run/channel.py", "", PLAIN_CHANNEL
     ),
-    "time_machine without pytest": Trick("mock_server/run/guest.py", "    _import_time_machine()\n", "", "start"),
-    "simulator is loaded while the program starts": Trick(
-        "mock_server/cli/commands.py",
+    "time_machine imported without pytest": Trick(
+        "one call in a run", "mock_server/run/guest.py", "    _import_time_machine()\n", ""
+    ),
+    "simulator loaded while the program starts": Trick(
+        "one call in a run",
+        "mock_server/cli/run.py",
         "    with contextlib.ExitStack() as kept:\n",
-        "    from ..simulator import Simulator\n    from ..reports import courtesy\n"
-        "    from ..reports.files import Material, render\n    early = Simulator(played, pending.clock, seed=seed)\n"
-        "    with contextlib.ExitStack() as kept:\n",
-        "start",
+        "    from ..reports import courtesy, files\n    from ..simulator import Simulator\n"
+        "    Simulator(played, pending.clock, seed=seed).close()\n    with contextlib.ExitStack() as kept:\n",
     ),
     "no look-up of proxies for the service": Trick(
-        "mock_server/transport/intercept.py", "for module in (sessions, utils):", "for module in ():", "in process"
+        "3,000 calls in process",
+        "mock_server/transport/intercept.py",
+        "for module in (sessions, utils):",
+        "for module in ():",
     ),
     "short name of a source file kept": Trick(
-        "mock_server/transport/callsite.py", "@functools.cache\n", "", "in process"
+        "3,000 calls in process", "mock_server/transport/callsite.py", "@functools.cache\n", ""
     ),
 }
 
@@ -105,20 +103,6 @@ def copied_without(trick: Trick, folder: Path) -> Path:
         raise SystemExit(f"{trick.file} has changed: {trick.old!r} is not in it")
     file.write_text(text.replace(trick.old, trick.new) if trick.old else text + trick.new)
     return folder
-
-
-def commands(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Return the work to measure, by name."""
-    script, in_process, slow = folder / "script.py", folder / "in_process.py", folder / "slow.toml"
-    script.write_text(SCRIPT)
-    in_process.write_text(IN_PROCESS)
-    slow.write_text("start = 2026-03-02T09:00:00Z\n[durations]\nfactor = 13\n")
-    run = (*XRT_MOCK, "run", "--scenario", str(slow), "--", sys.executable)
-    return {
-        "campaign": (*run, str(script), "60", ""),
-        "start": (*run, "-c", "import xrt_client; xrt_client.countActiveJobs('me@example.org')"),
-        "in process": (sys.executable, str(in_process)),
-    }
 
 
 def cost(command: tuple[str, ...], sources: Path) -> tuple[float, float]:
@@ -139,16 +123,17 @@ def main() -> None:
     for name, trick in TRICKS.items():
         if options.names and not any(part in name for part in options.names):
             continue
+        command = WORK[trick.work]
         with tempfile.TemporaryDirectory() as folder:
-            command = commands(Path(folder))[trick.work]
-            without = copied_without(trick, Path(folder) / "without")
+            without = copied_without(trick, Path(folder))
             for sources in (ROOT, without):
                 cost(command, sources)  # compiles
             pairs = [(cost(command, ROOT), cost(command, without)) for _ in range(options.rounds)]
         walls, processors = ([1 - a[i] / b[i] for a, b in pairs] for i in (0, 1))
         print(
             f"{name} | {trick.work} | earns {statistics.median(walls):.0%} of wall time "
-            f"({min(walls):.0%} to {max(walls):.0%}), {statistics.median(processors):.0%} of processor time",
+            f"({min(walls):.0%} to {max(walls):.0%}), {statistics.median(processors):.0%} of processor time "
+            f"({min(processors):.0%} to {max(processors):.0%})",
             flush=True,
         )
 

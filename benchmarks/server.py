@@ -1,9 +1,9 @@
-"""What calls cost over HTTP, beside a bare Flask app on the same server: ratios of one run.
+"""Cost of calls over HTTP, beside a bare Flask app on the same server: ratios of one run.
 
     python benchmarks/server.py [PART ...]        parts: calls sizes processes peers start campaigns; default: all
 
-Load comes from `wrk` over 8 kept connections on loopback (``apt-get install wrk``). What is compared is measured in
-turns, several times, so that a machine that slows down slows everybody down; a figure is the median of these rounds.
+Load comes from `wrk` over 8 kept connections on loopback (``apt-get install wrk``). Servers are measured in turns,
+several times, so that a slower machine slows all of them; a figure is the median of these rounds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TARGETS = {"getNumJobs": 0.70, "checkProductStatus": 0.50, "run_userobject": 0.3
 
 
 class Load(NamedTuple):
-    """What `wrk` found: requests per second, and the time that 99 of 100 stay below [ms]."""
+    """Result of `wrk`: requests per second, and the time below which 99 of 100 stay [ms]."""
 
     per_second: float
     p99_ms: float
@@ -139,13 +139,13 @@ def _wrk(address: str, script: str, seconds: int) -> Load:
         file.write(script)
         file.flush()
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", file.name]
-        told = subprocess.run([*command, address], capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in told:
-        raise SystemExit(f"{address}: {told}")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", told)
-    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", told)
+        printed = subprocess.run([*command, address], capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in printed:
+        raise SystemExit(f"{address}: {printed}")
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", printed)
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", printed)
     if rate is None or p99 is None:
-        raise SystemExit(told)
+        raise SystemExit(printed)
     return Load(float(rate[1]), float(p99[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[p99[2]])
 
 
@@ -154,7 +154,7 @@ def in_turns(measures: Mapping[str, Callable[[], Load]], rounds: int = ROUNDS) -
     found: dict[str, list[Load]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
-            time.sleep(PAUSE)  # what was still being answered when the one before ended is none of this one's
+            time.sleep(PAUSE)  # the calls that the measure before left unanswered end meanwhile
             found[name].append(measure())
     return {name: Load(*map(statistics.median, zip(*loads, strict=True))) for name, loads in found.items()}
 
@@ -192,7 +192,7 @@ def calls() -> None:
 
 
 def filled(folder: str, number: int) -> str:
-    """Make a database file with so many jobs of other users, a thousand of them one user's; return its address."""
+    """Make a database file with `number` jobs of other users, a thousand of them of one user; return its address."""
     file = Path(folder) / f"{number}.sqlite"
     db = f"sqlite:///{file}"
     with serving(*simulator("--db", db)) as server:
@@ -208,7 +208,7 @@ def filled(folder: str, number: int) -> str:
         connection.execute(f"INSERT INTO {table} {series} SELECT {values} FROM n, {table}")
     connection.commit()
     connection.close()
-    os.sync()  # or the machine would write it while we measure
+    os.sync()  # else the machine would write it during the measurement
     return db
 
 
@@ -231,8 +231,10 @@ def sizes() -> None:
     for name, one in found.items():
         call, size = name.split()
         beside = found[f"{call} 10000"]
-        told = f"rate x{one.per_second / beside.per_second:.2f}, p99 x{one.p99_ms / beside.p99_ms:.2f} of those at 10^4"
-        print(f"{call:20} {size:>8} jobs {one.per_second:6.0f}/s  p99 {one.p99_ms:5.1f} ms  {told}")
+        ratios = (
+            f"rate x{one.per_second / beside.per_second:.2f}, p99 x{one.p99_ms / beside.p99_ms:.2f} of those at 10^4"
+        )
+        print(f"{call:20} {size:>8} jobs {one.per_second:6.0f}/s  p99 {one.p99_ms:5.1f} ms  {ratios}")
     ratio = found["getNumJobs 1000000"].per_second / found["listOldJobs 1000000"].per_second
     print(f"a list of 1,000 jobs costs {ratio:.1f} counts (target 20)")
 
@@ -258,7 +260,7 @@ _SQS = {
 MOTO = ("-m", "moto.server", "-H", "127.0.0.1", "-p")
 PRISM = ("npx", "--yes", "@stoplight/prism-cli@5.14.2", "mock", "--host", "127.0.0.1", "--port")
 COUNTED = {"OK": 1, "numJobs": 0, "APIVersion": "1.12"}
-COUNTING = {  # one operation, as Prism is used to it
+COUNTING = {  # one operation, as Prism usually has it
     "openapi": "3.1.0",
     "info": {"title": "count", "version": "1"},
     "paths": {
@@ -301,7 +303,7 @@ def _make_queue(moto: str) -> None:
 
 
 def peers() -> None:
-    """Compare counts by one process, and by two, with moto's count of messages and Prism's example, if there."""
+    """Compare counts by one process and by two with moto's count of messages and Prism's example, if installed."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         one = stack.enter_context(serving(*simulator())).url
@@ -331,7 +333,7 @@ def peers() -> None:
 
 
 def start() -> None:
-    """Compare cold start to the first answer, and idle memory, of packages that are compiled as pip leaves them."""
+    """Compare cold start to the first answer, and idle memory; the packages are compiled, as after an installation."""
     compileall.compile_dir(HERE.parent / "mock_server", quiet=1)
     found: dict[str, list[tuple[float, float]]] = {"bare": [], "simulator": []}
     for _ in range(9):
@@ -345,7 +347,7 @@ def start() -> None:
 
 
 def campaigns() -> None:
-    """Compare the time for each job of virtual campaigns: five at a time, looked at every minute."""
+    """Compare the time for each job of virtual campaigns: five jobs at a time, polled every minute."""
     from mock_server import Simulator
 
     per_job: dict[int, float] = {}
@@ -360,9 +362,9 @@ def campaigns() -> None:
                     sent += 1
                 sim.clock.sleep(60)
             per_job[number] = (time.process_time() - began) / number
-    told = ", ".join(f"{number} jobs {1e3 * each:.2f} ms" for number, each in per_job.items())
+    each_text = ", ".join(f"{number} jobs {1e3 * each:.2f} ms" for number, each in per_job.items())
     spread = max(per_job.values()) / min(per_job.values())
-    print(f"virtual campaigns, time a job: {told}: within {spread - 1:.0%} (target 20 %)")
+    print(f"virtual campaigns, time a job: {each_text}: within {spread - 1:.0%} (target 20 %)")
 
 
 PARTS = {"calls": calls, "sizes": sizes, "processes": processes, "peers": peers, "start": start, "campaigns": campaigns}

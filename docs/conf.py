@@ -1,4 +1,4 @@
-"""How the documentation is built: `tox -e docs`."""
+"""Configuration of Sphinx: `tox -e docs` builds the documentation."""
 
 from importlib import metadata
 
@@ -20,7 +20,7 @@ html_title = f"xrt-mock {release}"
 exclude_patterns = ["build"]
 myst_enable_extensions = ["substitution"]
 myst_heading_anchors = 2
-nb_execution_mode = "force"  # the pictures of the tutorial are made by every build, so that they are true
+nb_execution_mode = "force"  # every build makes the pictures of the tutorial, so that they are up to date
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 numpydoc_show_class_members = False
@@ -29,7 +29,7 @@ autodoc_member_order = "bysource"
 
 
 def table(*rows: tuple[object, ...]) -> str:
-    """Return a table in Markdown; the first row is its head."""
+    """Return a table in Markdown; the first row is the head."""
     head, *body = (f"| {' | '.join(str(cell) for cell in row)} |" for row in rows)
     return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
 

@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .core.faults import Fault
+    from .core.journal import Entry, Journal
     from .scenario.scenario import Scenario
     from .serve.server import MockServer
+    from .service.operator import Controls
     from .simulator import Simulator
 
-__all__ = ["MockServer", "Scenario", "Simulator"]
+__all__ = ["Controls", "Entry", "Fault", "Journal", "MockServer", "Scenario", "Simulator"]
 
-_HOMES = {"MockServer": "serve.server", "Scenario": "scenario.scenario", "Simulator": "simulator"}
+_HOMES = {
+    "Controls": "service.operator",
+    "Entry": "core.journal",
+    "Fault": "core.faults",
+    "Journal": "core.journal",
+    "MockServer": "serve.server",
+    "Scenario": "scenario.scenario",
+    "Simulator": "simulator",
+}
 
 
 def __getattr__(name: str) -> Any:

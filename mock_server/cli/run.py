@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 import time
 from functools import partial
@@ -68,7 +67,6 @@ def run(
       xrt-mock run --report html report.html -- python my_pipeline.py
       xrt-mock run --fail-on 'active>5' --report json - -- python my_pipeline.py
     """
-    gc.disable()  # until all is loaded
     from ..reports.limits import parse_limits
     from ..scenario.files import load_scenario
 
@@ -124,8 +122,6 @@ def _simulate(
             simulator = kept.enter_context(Simulator(played, asked.clock, seed=seed))
             app = simulator.app
             watcher = make_watcher(app) if make_watcher else None
-            gc.freeze()  # it stays for good, and need not be looked through
-            gc.enable()
             asked.set_app(watcher or app)
             code = programs.wait()
         report, controls = simulator.report(), simulator.controls

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,7 +62,6 @@ def serve(host: str, port: int, url: str | None, **options: Any) -> None:
       XRT_BASE_URL=http://127.0.0.1:8000 python my_pipeline.py
       xrt-mock serve --db sqlite:///jobs.sqlite --processes 2
     """
-    gc.disable()  # until it answers: looking for garbage would take a fifth of the start
     from ..serve.processes import serve as listen_and_answer
 
     listen_and_answer(host, port, lambda address: click.echo(f"listening on {address}"), base_url=url, **options)

@@ -33,7 +33,7 @@ def light_curve(answer: Mapping[str, Any], version: Version) -> Mapping[str, Any
 
 
 def _table_of_numbers(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table without the observation, which old clients cannot read, and with 0 for what is infinite."""
+    """Return a table for old clients: without the observation, and with 0 for infinite numbers."""
     kept = [k for k, name in enumerate(table["columns"]) if name != "ObsID"]
     numbers = [[float(row[k]) for k in kept] for row in table["data"]]
     finite = [[cell if math.isfinite(cell) else 0.0 for cell in row] for row in numbers]

@@ -25,7 +25,7 @@ def gzipped(data: bytes) -> bytes:
 
 
 def tarred(files: Mapping[str, bytes], mtime: float) -> bytes:
-    """Pack files, sorted by path, all of one owner and one date [service time, s]."""
+    """Pack files, sorted by path, all of one owner and one date [simulated time, s]."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path in sorted(files):
@@ -37,7 +37,7 @@ def tarred(files: Mapping[str, bytes], mtime: float) -> bytes:
 
 
 def zipped(files: Mapping[str, bytes], mtime: float) -> bytes:
-    """Pack files, sorted by path, all of one date [service time, s]."""
+    """Pack files, sorted by path, all of one date [simulated time, s]."""
     buffer = io.BytesIO()
     date = max(utc_from_service(mtime).timetuple()[:6], _OLDEST_IN_ZIP)
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -67,6 +67,6 @@ def packed(top: str, files: Mapping[str, bytes], form: str, mtime: float) -> byt
     form
         ``tar``, ``tar.gz`` or ``zip``.
     mtime
-        Date of all files [service time, s].
+        Date of all files [simulated time, s].
     """
     return _FORMS[form]({f"{top}/{path}": data for path, data in files.items()}, mtime)

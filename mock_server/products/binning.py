@@ -1,4 +1,4 @@
-"""Where bins begin and end, in frames of a timeline. A bin never splits a frame."""
+"""Rules that place bins on a timeline, in frames. A bin never splits a frame."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CountsRule:
-    """When a bin is full.
+    """Rule for when a bin is full.
 
     Parameters
     ----------
     counts
         Counts it needs; at 1 count/s if `dynamic`.
     dynamic
-        Whether the need follows the rate: by a factor `bin_factor` for every `rate_factor` in rate, truncated towards
-        zero, never below `floor`.
+        Whether the need depends on the rate: it changes by a factor `bin_factor` for every `rate_factor` in rate,
+        truncated towards zero, and is never below `floor`.
     shortest
         Least good time [s].
     min_snr
@@ -60,7 +60,7 @@ class CountsRule:
         return np.maximum(self.floor, self.counts * self.bin_factor**steps)
 
     def full(self, sums: Floats) -> NDArray[np.bool_]:
-        """Whether bins with these sums are full; rows as in :meth:`Band.before`."""
+        """Return whether bins with these sums are full; rows as in :meth:`Band.before`."""
         counts, background, variance, corrected, exposure = sums
         rate = (counts - background) * corrected / np.maximum(counts, 1) / exposure
         snr = signal_to_noise(counts, background, np.maximum(variance, 0.0))
@@ -92,7 +92,7 @@ def _grown(
 ) -> list[tuple[int, int, bool]]:
     """Let bins grow from edge to edge until they are full.
 
-    What is left of a snapshot after its last full bin is added to that bin. A bin that is not full at the end of a
+    The rest of a snapshot after its last full bin is added to that bin. A bin that is not full at the end of a
     snapshot without one goes on behind the gap, unless that is too long. The first row of `sums` holds counts; no bin
     with less than `least` of them can be full.
     """

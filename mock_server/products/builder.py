@@ -1,4 +1,4 @@
-"""Where products meet: an order in, files and answers out, kept for a while within bounds.
+"""Builder: turns orders into files and answers, and keeps both for a while within bounds.
 
 Importing this loads numpy; the modules of products load scipy, astropy and Pillow when one of theirs is first made.
 """
@@ -16,11 +16,10 @@ from . import archive, log
 from .cache import Cache
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping
 
     from ..sky.archive import Sky
     from .order import Order
-    from .position import Position
 
 MODULES = {
     Product.LIGHT_CURVE: "lightcurve",
@@ -34,7 +33,7 @@ MODULES = {
 """Module of this package whose ``build(order, sky)`` makes a product.
 
 It returns an object with ``files()``, and ``answer()`` where the service answers with data: files by their paths below
-the product's folder, and what the service says about the data.
+the product's folder, and the data that the service answers with.
 """
 FILES_ROOM, PRODUCTS_ROOM = 224 * 2**20, 32 * 2**20
 """Room for files and archives, and for the products that they are made from [bytes]; photons have room of their own."""
@@ -47,7 +46,7 @@ class ProductBuilder:
     Parameters
     ----------
     sky
-        What the products are of.
+        Sources and observations.
     files_room
         Room for files and archives [bytes].
 
@@ -93,32 +92,21 @@ class ProductBuilder:
         """
         orders = list(orders)
         top = f"USERPROD_{orders[0].job_id}"
+
+        def pack() -> bytes:
+            files = {f"{o.product.value}/{path}": data for o in orders for path, data in self.files(o).items()}
+            return archive.packed(top, files, form, max(o.ended_at for o in orders))
+
         key = hashkey(top, form, *((self._key(o), o.outcome, o.built_at, o.ended_at) for o in orders))
-        return self.files_kept.get(key, lambda: self._archive(top, orders, form), orders[0].kept_until)
+        return self.files_kept.get(key, pack, orders[0].kept_until)
 
-    def _archive(self, top: str, orders: Sequence[Order], form: str) -> bytes:
-        files = {f"{o.product.value}/{path}": data for o in orders for path, data in self.files(o).items()}
-        return archive.packed(top, files, form, max(o.ended_at for o in orders))
+    def answer(self, order: Order, *options: str) -> Any:
+        """Return the answer of the service about a product, in the newest form.
 
-    def light_curve(self, order: Order, nosys: str = "no", incbad: str = "no") -> Mapping[str, Any]:
-        """Return the tables of a light curve, in the newest form; `nosys`, `incbad`: ``yes``, ``no`` or ``both``."""
-        tables: Mapping[str, Any] = self._product(order).answer(nosys, incbad)
-        return tables
-
-    def spectra(self, order: Order) -> Mapping[str, Any]:
-        """Return the spectra and their fits, in the newest form."""
-        found: Mapping[str, Any] = self._product(order).answer()
-        return found
-
-    def position(self, order: Order) -> Position | None:
-        """Return a position, None if the product holds none."""
-        found: Position | None = self._product(order).answer()
-        return found
-
-    def sources(self, order: Order) -> Mapping[str, list[dict[str, str]]]:
-        """Return the source lists by band, every value a text."""
-        lists: Mapping[str, list[dict[str, str]]] = self._product(order).answer()
-        return lists
+        These are tables of a light curve (`options`: `nosys` and `incbad`, each ``yes``, ``no`` or ``both``), spectra
+        with their fits, a position or None, source lists by band.
+        """
+        return self._product(order).answer(*options)
 
     def _product(self, order: Order) -> Any:
         """Return the object that files and answers of an order are made from."""
@@ -126,7 +114,7 @@ class ProductBuilder:
         return self.products_kept.get(self._key(order), lambda: module.build(order, self._sky), order.kept_until)
 
     def _key(self, order: Order) -> Hashable:
-        """What decides the contents: the parameters, and what the archive held when the run began."""
+        """Return the key of the contents: the parameters, and the archive as it was when the run began."""
         parameters = {key: value for key, value in order.parameters.items() if key not in _NOT_OF_THE_DATA}
         held = self._sky.observations(order.targets, order.position, order.built_at, order.t0)
         state = tuple((o.obsid, o.version) for o in held)

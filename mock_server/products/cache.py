@@ -1,4 +1,4 @@
-"""Values kept within a number of bytes until they expire or room is needed, and how many bytes a value takes."""
+"""Cache that is bounded in bytes and forgets expired values, and the size of a value in memory."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Cache:
         return found
 
     def expire(self, now: float) -> None:
-        """Drop the values whose time is over at the simulated time `now` [s]."""
+        """Drop the values that have expired by the simulated time `now` [s]."""
         with self._lock:
             self._now = now
             self._entries.expire()

@@ -43,14 +43,13 @@ class Axis:
 
     def columns(self, time: Floats, bins: Bins) -> tuple[Floats, Floats, Floats]:
         """Return times within bins, and the errors that reach to the end and back to the start of their bins."""
-        time, start, stop = (self._scale(instants) for instants in (time, bins.start, bins.stop))
+        instants = (time, bins.start, bins.stop)
+        if self.mjd:
+            time, start, stop = (np.array([timescales.mjd_from_met(t) for t in met.tolist()]) for met in instants)
+        else:
+            time, start, stop = (met - self.t0 for met in instants)
         time = np.clip(time, start, stop)
         return time, stop - time, start - time
-
-    def _scale(self, met: Floats) -> Floats:
-        if not self.mjd:
-            return met - self.t0
-        return np.array([timescales.mjd_from_met(instant) for instant in met.tolist()])
 
     def rows(self, layout: str, columns: Sequence[Any]) -> list[str]:
         """Return rows of text: three columns of time, then those that `layout` formats."""
@@ -64,9 +63,9 @@ class Curve:
     Parameters
     ----------
     axis, bins, sums
-        The bins, and what was added up in them.
+        The bins, and their sums.
     rates
-        What that makes, corrected.
+        Corrected rates and limits.
     correction
         Correction factor of each bin.
     obsids
@@ -94,7 +93,7 @@ class Curve:
             self._rows[False] = axis.rows(layout, [*self.times, rates.rate, *errors, *after, down, up])
 
     def chosen(self, limits: bool, incbad: bool) -> NDArray[np.bool_]:
-        """Which bins belong to a table: rates or `limits`, with those without a reliable centroid or not."""
+        """Return a mask of the bins of a table: rates or `limits`, with or without bins that lack a centroid."""
         return np.asarray((self.rates.limit == limits) & (incbad | ~self.sums.bad))
 
     def table(self, limits: bool, nosys: bool, incbad: bool) -> Table:
@@ -113,7 +112,7 @@ class Ratio:
     axis, bins
         The bins.
     hard, soft
-        What was added up in them.
+        Their sums in the two bands.
     obsids
         Observation of each bin; None where bins are not tied to one.
     """
@@ -136,7 +135,7 @@ class Ratio:
 
     @property
     def has_bad(self) -> bool:
-        """Whether a row rests on a snapshot without a centroid."""
+        """Whether a row includes a snapshot without a centroid."""
         return bool((self._good & self._bad).any())
 
     def table(self, incbad: bool) -> Table:

@@ -1,6 +1,6 @@
-"""The list of sources in the field: what stands out from the photons, band by band.
+"""Source detection: the list of sources in the field, band by band.
 
-Places are tried where something truly is, and at a few where nothing is; what is kept depends on the photons alone.
+Places of true sources are tried, and some random ones; whether a source is listed depends on the photons alone.
 For isolated sources this has the statistics of a blind search, without its cost (assumed throughout).
 """
 
@@ -33,7 +33,7 @@ BANDS = {"Total": (0.3, 10.0), "Soft": (0.3, 1.0), "Medium": (1.0, 2.0), "Hard":
 """Energy bands [keV]; ``Total`` alone unless all are asked for (documented)."""
 FLAGS = ((3.5, "Good"), (3.0, "Reasonable"), (2.6, "Poor"))
 """Quality from which a source is flagged so; chosen to give as many sources as the documented field has (assumed)."""
-_BLIND = 100  # places in each field where nothing is
+_BLIND = 100  # random places in each field
 _FAINTEST = 1e-5  # count/s
 _WIDE = 500.0  # arcsec: half the side of the square they lie in
 _APART = 20.0  # arcsec: nearer ones are one source
@@ -77,12 +77,12 @@ class Detected:
 
     @property
     def quality(self) -> float:
-        """What decides whether it is listed: the lesser of significance and signal to noise."""
+        """Lesser of significance and signal to noise; decides whether the source is listed."""
         return min(self.sigma, self.snr)
 
     @property
     def flag(self) -> str:
-        """How trustworthy it is."""
+        """``Good``, ``Reasonable`` or ``Poor``."""
         return next((flag for least, flag in FLAGS if self.quality >= least), FLAGS[-1][1])
 
     def row(self, number: int) -> dict[str, str]:
@@ -219,7 +219,7 @@ def detect(
 
 
 def places_to_try(view: SkyView) -> list[tuple[float, float]]:
-    """Return places on the plane [arcsec]: the target, field sources, and some where nothing is."""
+    """Return places on the plane [arcsec]: the target, field sources, and some random ones."""
     scene = view.scene
     found = [view.place((scene.source.ra, scene.source.dec))]
     found += [view.place((one.ra, one.dec)) for one in view.neighbours if one.rate >= _FAINTEST]

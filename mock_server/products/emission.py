@@ -1,4 +1,4 @@
-"""Spectra: what sources emit, what passes the gas on the way, what the detector counts. Nothing is drawn."""
+"""Spectra: emission of sources, absorption on the way, counts in the detector. Nothing is drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From photons to counts: whose they are, where they are looked for, and what share of the light that catches."""
+"""Extraction: from photons to counts in a source and a background region, with the share of the light they catch."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def target_source(order: Order, sky: Sky) -> Source:
 
 @dataclass(frozen=True)
 class Scene:
-    """All that decides which photons an order gets.
+    """Selection of photons for an order.
 
     Parameters
     ----------
     seed, source
-        Whose photons.
+        Seed of the sky, and the source that is observed.
     position
         Position asked for [deg].
     observations
-        What was selected, trimmed to the times asked for.
+        Selected observations, trimmed to the times asked for.
     whole
         The untrimmed snapshots, by observation, number and mode: photons are keyed by them.
     centroid_within
-        How far from `position` a source is looked for [arcsec]; None if it is not.
+        Radius around `position` in which the centroid is searched [arcsec]; None without centroiding.
     pile_up
         Count rate above which a mode's inner region is left out [count/s].
     radius_limit
@@ -107,7 +107,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where counts are taken [pixels]: PC, between two radii; WT, between two distances to either side.
+    """Source region [pixels]: PC, between two radii; WT, between two distances to either side.
 
     `inner` is above 0 where the core is left out for pile-up.
     """
@@ -136,10 +136,10 @@ class Region:
         return self.source_area / self.background_area
 
     def net_share(self, displaced: float) -> float:
-        """Share of a point source's light, less what the background region takes for background.
+        """Share of a point source's light, less the share that is subtracted with the background.
 
-        `displaced` [pixels] is how far the source lies from the middle. A circle is shrunk by d^2/2r for it; one that
-        misses the source altogether is corrected as if it did not, as the service cannot know (assumed).
+        `displaced` [pixels] is the distance of the source from the middle. It shrinks a circle by d^2/2r. A circle that
+        misses the source is corrected as if it did not, as the service cannot know (assumed).
         """
         if self.mode == "WT":
             off = 0.0 if abs(displaced) > self.outer else displaced
@@ -184,7 +184,7 @@ class Piece:
     Parameters
     ----------
     observation, snapshot
-        Where they come from; the snapshot is trimmed to the times asked for.
+        Origin of the counts; the snapshot is trimmed to the times asked for.
     region
         The regions.
     share
@@ -277,7 +277,7 @@ def _aim(scene: Scene, observation: Observation, whole: Snapshot, bad: bool) -> 
 
 
 def _systematic(scene: Scene, observation: Observation, whole: Snapshot, lost: float) -> tuple[float, float]:
-    """Relative changes of the correction for a dead strip whose edge may lie to either side of where it is thought."""
+    """Relative changes of the correction if the edge of a dead strip lies one standard deviation to either side."""
     near = scene.source.plan.near_bad_column
     key = (scene.seed, "place", observation.obsid, whole.number)
     if whole.mode != "WT" or not lost or not (near or random.uniform(*key) < UNCERTAIN):

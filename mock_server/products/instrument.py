@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtr, stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def read_only(values: NDArray[Any]) -> NDArray[Any]:
+def read_only(values: NDArray[Scalar]) -> NDArray[Scalar]:
     """Make an array read-only and return it: caches of a module are shared by all simulators."""
     values.setflags(write=False)
     return values
@@ -120,7 +121,7 @@ def share_left_of(position: float) -> float:
 
 
 def line_that_cuts(share: float) -> float:
-    """Where a line runs that has `share` of the light on its left [pixels]: the inverse of :func:`share_left_of`."""
+    """Return the position of a line with `share` of the light on its left [pixels]: inverts :func:`share_left_of`."""
     return float(stdtrit(_FREEDOM, share)) * _CORE / PIXEL / float(np.sqrt(_FREEDOM))
 
 

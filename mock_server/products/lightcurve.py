@@ -48,7 +48,7 @@ class LightCurve:
     axis
         Its axis of time.
     binning
-        How it was binned, as answers spell it.
+        Method of binning, as answers spell it.
     url
         Address of its files.
     """
@@ -65,35 +65,36 @@ class LightCurve:
 
     def files(self) -> dict[str, bytes]:
         """Return all files by name."""
-        found = {"t0.date": self._zero_of_time(), **dict(self._shared_files())}
+        found = {"t0.date": self.zero_of_time(), **dict(self.shared_files())}
         for mode in self.curves:
-            found |= dict(self._files_of_mode(mode))
+            found |= dict(self.files_of_mode(mode))
         return {name: content for name, content in found.items() if content}
 
-    def _zero_of_time(self) -> bytes:
+    def zero_of_time(self) -> bytes:
         """Write T0 in four notations: MET, date, MJD, JD (seen in real files)."""
         t0 = self.axis.t0
         date, mjd = timescales.utc_from_met(t0), timescales.mjd_from_met(t0)
         seconds = f"{date:%Y %b %d at %H:%M:%S}.{date.microsecond // 1000:03d} UT"
         return f"{t0:.3f}\n{seconds}\n{mjd:.8f}\n{mjd + 2400000.5:.8f}\n".encode("ascii")
 
-    def _shared_files(self) -> Iterator[tuple[str, bytes]]:
+    def shared_files(self) -> Iterator[tuple[str, bytes]]:
         """Make the files and pictures that hold both modes."""
         bad = any(map(self.has_bad, self.curves))
         for nosys, incbad in _VARIANTS:
             if incbad and not bad:
                 continue
             suffix = _suffix(nosys, incbad)
-            yield f"curve{suffix}.qdp", self._rates_file(self.curves, _SHORT_COLUMNS, nosys, incbad, marked=nosys)
+            yield f"curve{suffix}.qdp", self.rates_file(self.curves, _SHORT_COLUMNS, nosys, incbad, marked=nosys)
             if not nosys:
-                yield f"curve2{suffix}.qdp", self._rates_file(self.curves, _LONGER_COLUMNS, nosys, incbad, marked=False)
-                yield f"hardrat{suffix}.qdp", self._hardness_file(incbad)
+                yield f"curve2{suffix}.qdp", self.rates_file(self.curves, _LONGER_COLUMNS, nosys, incbad, marked=False)
+                yield f"hardrat{suffix}.qdp", self.hardness_file(incbad)
         if self.curves:
-            yield "curve.gif", self._picture()
+            yield "curve.gif", self.picture()
         if any(ratio.table(incbad=True).rows for ratio in self.ratios.values()):
-            yield "hardrat.gif", self._hardness_picture()
+            yield "hardrat.gif", self.hardness_picture()
 
-    def _files_of_mode(self, mode: str) -> Iterator[tuple[str, bytes]]:
+    def files_of_mode(self, mode: str) -> Iterator[tuple[str, bytes]]:
+        """Make the files that hold one mode alone."""
         curve, ratio = self.curves[mode], self.ratios[mode]
         for nosys, incbad in _VARIANTS:
             if incbad and not self.has_bad(mode):
@@ -105,32 +106,32 @@ class LightCurve:
                 ("HR", "-- hardness ratio", ratio.table(incbad)),
             ):
                 detailed = table.marked("::ObsID=")
-                columns = [self._time_name, *table.columns[1:]] + ["ObsID"] * (table.obsids is not None)
+                columns = [self.time_name, *table.columns[1:]] + ["ObsID"] * (table.obsids is not None)
                 blocks = [(f"{mode} {title}", detailed._replace(columns=columns))]
                 yield f"{mode}{name}{suffix}.qdp", qdp.document(qdp.BOTH_ERRORS, blocks)
             if curve.obsids is not None and not nosys:
-                yield f"{mode}{suffix}.qdp", self._rates_file([mode], _SHORT_COLUMNS, nosys, incbad, marked=True)
+                yield f"{mode}{suffix}.qdp", self.rates_file([mode], _SHORT_COLUMNS, nosys, incbad, marked=True)
 
     @property
-    def _time_name(self) -> str:
+    def time_name(self) -> str:
         """Name of the column of time in files."""
         return "MJD" if self.axis.mjd else "Time"
 
-    def _rates_file(
+    def rates_file(
         self, modes: Iterable[str], which: Sequence[int], nosys: bool, incbad: bool, *, marked: bool
     ) -> bytes:
         """Write some columns of the rates and limits of modes; `marked` adds the observation as a comment."""
         blocks = []
-        columns = [self._time_name, *(RATE_COLUMNS[k] for k in which[1:])]
+        columns = [self.time_name, *(RATE_COLUMNS[k] for k in which[1:])]
         for mode in modes:
             for limits, title in ((False, f"{mode} data"), (True, f"{mode} upper limits")):
                 table = self.curves[mode].table(limits, nosys, incbad).pick(which, columns)
                 blocks.append((title, table.marked("!::ObsID=") if marked else table))
         return qdp.document(qdp.BOTH_ERRORS, blocks)
 
-    def _hardness_file(self, incbad: bool) -> bytes:
+    def hardness_file(self, incbad: bool) -> bytes:
         """Write hard rates, soft rates and ratios."""
-        columns = [self._time_name, *_PLAIN_COLUMNS[1:]]
+        columns = [self.time_name, *_PLAIN_COLUMNS[1:]]
         blocks = []
         for mode, ratio in self.ratios.items():
             for words, at in (("hard data", 3), ("soft data", 6), ("hardness ratio", 9)):
@@ -138,7 +139,8 @@ class LightCurve:
                 blocks.append((f"{mode} -- {words}", table.marked("!::ObsID=")))
         return qdp.document(qdp.SINGLE_ERROR, blocks)
 
-    def _picture(self) -> bytes:
+    def picture(self) -> bytes:
+        """Draw the rates and limits."""
         found = []
         for mode, curve in self.curves.items():
             for limits in (False, True):
@@ -147,7 +149,8 @@ class LightCurve:
                 found.append(plots.Points(mode, limits, *(column[which] for column in columns)))
         return plots.light_curve(found, mjd=self.axis.mjd)
 
-    def _hardness_picture(self) -> bytes:
+    def hardness_picture(self) -> bytes:
+        """Draw the hardness ratios as the files have them."""
         found = []
         for mode, ratio in self.ratios.items():
             table = ratio.table(incbad=False)
@@ -168,13 +171,13 @@ class LightCurve:
         for mode in self.curves:
             for without, bad in _VARIANTS:
                 if nosys in ("both", "yes" if without else "no") and incbad in ("both", "yes" if bad else "no"):
-                    tables |= dict(self._tables(mode, without, bad))
+                    tables |= dict(self.tables(mode, without, bad))
         if not tables and not any(len(curve.bins.first) for curve in self.curves.values()):
             return {"NOLC": 1, "Datasets": []}
         facts = {"Binning": self.binning, "TimeFormat": "MJD" if self.axis.mjd else "MET", "T0": self.axis.t0}
         return {"Datasets": [key.removesuffix("Data") for key in tables]} | tables | facts
 
-    def _tables(self, mode: str, nosys: bool, incbad: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    def tables(self, mode: str, nosys: bool, incbad: bool) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the tables of one mode and variant by their keys; empty ones are left out."""
         curve, hardness = self.curves[mode], self.ratios[mode].table(incbad)
         suffix, suffix_of_file = _suffix(nosys, incbad), _suffix(nosys, incbad and self.has_bad(mode))
@@ -195,14 +198,14 @@ class LightCurve:
 
 
 def method_of(order: Order) -> str:
-    """Return how an order wants its bins made: ``counts``, ``time``, ``snapshot`` or ``obsid``."""
+    """Return the method of binning: ``counts``, ``time``, ``snapshot`` or ``obsid``."""
     method = order.text("binMeth", "counts")
     return "obsid" if method.startswith("obs") else method
 
 
 @dataclass(frozen=True)
 class ModeOrder:
-    """What an order asks of the light curve of one mode."""
+    """Parameters of an order for the light curve of one mode."""
 
     order: Order
     mode: str
@@ -228,11 +231,11 @@ class ModeOrder:
             bins = binning.by_both(soft, hard, rule.counts, rule.longest_gap)
         elif method_of(self.order) == "time" and not self.order.flag("hrbin"):
             bins = binning.by_time(timeline, self.bin_length("hrbin"), self.order.number("femin"))
-        hard_sums, soft_sums = hard.add_up(bins), soft.add_up(bins)
+        above, below = hard.add_up(bins), soft.add_up(bins)
         if method_of(self.order) != "counts":
-            middles = 0.5 * (bins.start + bins.stop)
-            hard_sums, soft_sums = hard_sums.at(middles), soft_sums.at(middles)
-        return Ratio(axis, bins, hard_sums, soft_sums, self.obsids(timeline, bins))
+            middle = 0.5 * (bins.start + bins.stop)
+            above, below = above.at(middle), below.at(middle)
+        return Ratio(axis, bins, above, below, self.obsids(timeline, bins))
 
     def band(self, timeline: Timeline, low: str, high: str, defaults: tuple[float, float]) -> Band:
         """Return the counts between two energies, given by the names and defaults [keV] of their parameters."""
@@ -256,7 +259,7 @@ class ModeOrder:
         return self.order.number(f"{self.mode.lower()}{key}", {"PC": 2.51, "WT": 0.5}[self.mode])
 
     def counts_rule(self) -> binning.CountsRule:
-        """Return when a bin made by counts is full."""
+        """Return the rule for bins made by counts."""
         key = self.mode.lower()
         return binning.CountsRule(
             counts=max(1, math.ceil(self.order.number(f"{key}counts", {"PC": 20, "WT": 30}[self.mode]))),
@@ -270,7 +273,7 @@ class ModeOrder:
         )
 
     def rules(self) -> Rules:
-        """Return how counts become rates or limits."""
+        """Return the rules that turn counts into rates or limits."""
         modes = ("both", self.mode.lower())
         return Rules(
             bayes=self.order.text("allowB", "both") in modes,

@@ -1,4 +1,4 @@
-"""Where a source is: its King profile over a flat background, fitted to single photons by maximum likelihood."""
+"""Location of a source: a King profile over a flat background, fitted to single photons by maximum likelihood."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def background_density(photons: Photons, place: tuple[float, float]) -> tuple[fl
 
 
 def cell_significance(photons: Photons, place: tuple[float, float]) -> float:
-    """How significant the counts in the detection cell at a place are."""
+    """Significance of the counts in the detection cell at a place [sigma]."""
     density, area = background_density(photons, place)
     cell = math.pi * CELL**2
     counts, background = len(photons.within(place, CELL)), density * cell
@@ -68,7 +68,7 @@ def cell_significance(photons: Photons, place: tuple[float, float]) -> float:
 
 
 def brightest(photons: Photons, around: tuple[float, float], radius: float) -> tuple[float, float]:
-    """Return the place within `radius` [arcsec] of another whose detection cell holds most photons."""
+    """Return the place with most photons in its detection cell, within `radius` [arcsec] of another place."""
     step = 3.0
     reach = math.ceil((radius + CELL) / step)
     edges = (np.arange(-reach, reach + 2) - 0.5) * step

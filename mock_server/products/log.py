@@ -1,4 +1,4 @@
-"""The log of a product: where a user sees what the archive held, and what of it was used."""
+"""The log of a product: observations in the archive, and which of them were used."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from ..core.model import StatusCode
 from ..core.timescales import utc_from_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from mock_server.products.order import Order
+    from collections.abc import Mapping
 
     from ..core.model import Observation
     from ..sky.archive import Sky
+    from .order import Order
 
 _ENDED = {StatusCode.COMPLETE: "complete", StatusCode.CANCELLED: "cancelled"}
 
 
 def text(order: Order, sky: Sky) -> bytes:
-    """Return ``<what>.log``: job, state of the archive, and each observation with what became of it."""
+    """Return ``<what>.log``: job, state of the archive, and how each observation was used."""
     archive = sky.observations(order.targets, order.position, order.built_at, order.t0)
     used = {o.obsid: o for o in selection.selected(order.product, order.parameters, archive)}
     calibration = max((o.calibration for o in archive), default="none")
@@ -30,8 +29,13 @@ def text(order: Order, sky: Sky) -> bytes:
         f"# archive state {_utc(order.built_at)}  calibration {calibration}",
         f"# ended {_ENDED.get(order.outcome, 'failed')}",
         "# obsid        mode snapshots  exposure_s  version  used",
-        *(line for observation in archive for line in _lines(observation, used)),
     ]
+    for one in archive:
+        for mode in ("WT", "PC"):
+            count, seconds = sum(s.mode == mode for s in one.snapshots), one.exposure(mode)
+            if count:
+                use = _use(one, mode, seconds, used)
+                lines.append(f"{one.obsid}    {mode}  {count:10d}  {seconds:10.3f}  {one.version:7d}  {use}")
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -43,17 +47,6 @@ def status(order: Order) -> bytes:
 
 def _utc(now: float) -> str:
     return f"{utc_from_service(now):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _lines(observation: Observation, used: Mapping[str, Observation]) -> Iterator[str]:
-    for mode in ("WT", "PC"):
-        snapshots = [s for s in observation.snapshots if s.mode == mode]
-        if snapshots:
-            seconds = observation.exposure(mode)
-            yield (
-                f"{observation.obsid}    {mode}  {len(snapshots):10d}  {seconds:10.3f}  {observation.version:7d}  "
-                f"{_use(observation, mode, seconds, used)}"
-            )
 
 
 def _use(observation: Observation, mode: str, seconds: float, used: Mapping[str, Observation]) -> str:

@@ -44,7 +44,7 @@ _ENERGIES = (
 
 @dataclass(frozen=True)
 class Exposure:
-    """What all files of one spectrum say about the data.
+    """Facts about the data that all files of one spectrum state.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def _in_blocks(content: bytes, filling: bytes) -> bytes:
 
 @lru_cache(maxsize=1024, typed=True)
 def _card(keyword: str, value: Any, comment: str) -> str:
-    """Format a keyword; the files of a spectrum share most of theirs, and formatting is what takes longest."""
+    """Format a keyword. Formatting takes longest, and the files of a spectrum share most keywords."""
     return str(fits.Card(keyword, value, comment).image)
 
 

@@ -1,4 +1,4 @@
-"""What a product is made from: one product of one job, and the state of the archive it saw."""
+"""Order of one product of one job: its parameters, and when it was built."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ class Order:
     Parameters
     ----------
     product
-        What to build.
+        Product to build.
     parameters
         `jobPars` as stored, wire names; numbers may be numeric strings.
     built_at
-        Service time the run began [s]: the archive is seen as it was then.
+        Simulated time at which the run began [s]: the archive is seen as it was then.
     ended_at
-        Service time the run ended [s]: the date of the files.
+        Simulated time at which the run ended [s]: the date of the files.
     url
         The job's directory; stands inside JSON answers and nowhere else.
     job_id
         The job's number.
     outcome
-        How the run ended; anything but complete leaves a log only.
+        Status at the end; a product that is not complete has a log only.
     rebin_id
         The number of the rebinning, if this is a light curve of a finished job binned anew.
     kept_until
-        Service time at which the job's products expire [s].
+        Simulated time at which the job's products expire [s].
     """
 
     product: Product

@@ -115,7 +115,7 @@ _lock = threading.Lock()
 
 
 def _key(kind: str, seed: int, observation: Observation, snapshot: Snapshot, *more: Hashable) -> Hashable:
-    """Return what decides photons: of the observation, only what does not grow with the archive."""
+    """Return the key of photons; of the observation, it has only parts that do not grow with the archive."""
     place = (observation.obsid, observation.ra, observation.dec, observation.version)
     return hashkey(kind, seed, place, snapshot, *more)
 
@@ -189,7 +189,7 @@ def field_events(seed: int, observation: Observation, snapshot: Snapshot, source
 
 
 def tracker_offset(seed: int, observation: Observation, snapshot: Snapshot) -> tuple[float, float]:
-    """How far the star trackers misplace a snapshot, east and north [arcsec]; a reprocessing moves it by 0.3"."""
+    """Error of the star trackers in a snapshot, east and north [arcsec]; a reprocessing changes it by 0.3"."""
     key = ("tracker", observation.obsid, snapshot.number)
     x, y = (random.normal(seed, *key, axis, sigma=TRACKER_SIGMA) for axis in "xy")
     if observation.version > 1:
@@ -211,7 +211,7 @@ def on_detector(x: NDArray[Any], y: NDArray[Any], roll_deg: float) -> NDArray[np
 
 
 def offset_from_pointing(observation: Observation, ra: float, dec: float) -> tuple[float, float]:
-    """Where a position [deg] lies in the tangent plane of the pointing, east and north [arcsec]."""
+    """Project a position [deg] on the tangent plane of the pointing, east and north [arcsec]."""
     return projected(observation.ra, observation.dec, ra, dec)
 
 
@@ -317,7 +317,7 @@ _thread = threading.local()
 class _Draws:
     """Chance about one snapshot: uniform numbers strictly between 0 and 1.
 
-    They depend on the seed, the snapshot and `part`, which says what they decide, and on nothing else.
+    They depend on the seed, the snapshot and `part`, which names their use, and on nothing else.
     """
 
     def __init__(self, seed: int, observation: Observation, snapshot: Snapshot, *part: object) -> None:
@@ -369,7 +369,7 @@ class _Draws:
     def processed(self, events: Events) -> Events:
         """Return events as the observation's processing has them, read-only.
 
-        A later processing drops a few of the first one's events and gains a few, mixed from what the others are like.
+        A later processing drops a few events of the first one, and adds a few that mix properties of the others.
         """
         version = self.observation.version
         if version == 1 or not len(events):

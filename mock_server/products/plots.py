@@ -52,7 +52,7 @@ class Scale:
         self._pixels = pixels
 
     def at(self, value: Floats | float) -> Floats:
-        """Pixels of values; what a logarithm cannot show lies at the edge."""
+        """Return pixels of values; values that a logarithm cannot show lie at the edge."""
         value = np.asarray(value, dtype=float)
         if self.log:
             value = np.log10(np.maximum(value, 10.0**self._low))
@@ -78,14 +78,6 @@ class Sheet:
         self._image = Image.new("P", SIZE, _WHITE)
         self._image.putpalette(_PALETTE)
         self.draw = ImageDraw.Draw(self._image)
-        self._axes(title, labels)
-
-    @classmethod
-    def scales(cls, x: tuple[float, float], y: tuple[float, float], log_x: bool, log_y: bool) -> tuple[Scale, Scale]:
-        """Return scales that fill the frame."""
-        return Scale(*x, (_BOX[0], _BOX[2]), log_x), Scale(*y, (_BOX[3], _BOX[1]), log_y)
-
-    def _axes(self, title: str, labels: tuple[str, str]) -> None:
         left, _, right, bottom = _BOX
         self.draw.rectangle(_BOX, outline=_BLACK)
         for value, label in self.x.ticks():
@@ -99,6 +91,11 @@ class Sheet:
         self.draw.text(((left + right) / 2 - 3 * len(labels[0]), bottom + 26), labels[0], fill=_BLACK)
         self.draw.text((4, 6), labels[1], fill=_BLACK)
         self.draw.text(((left + right) / 2 - 3 * len(title), 6), title, fill=_BLACK)
+
+    @classmethod
+    def scales(cls, x: tuple[float, float], y: tuple[float, float], log_x: bool, log_y: bool) -> tuple[Scale, Scale]:
+        """Return scales that fill the frame."""
+        return Scale(*x, (_BOX[0], _BOX[2]), log_x), Scale(*y, (_BOX[3], _BOX[1]), log_y)
 
     def crosses(self, points: Points) -> None:
         """Draw points with their errors, limits as arrows that point down."""
@@ -145,7 +142,7 @@ def spectrum(title: str, mode: str, groups: Groups, expected: Floats, seconds: f
     Parameters
     ----------
     groups
-        What was fitted.
+        Counts that were fitted.
     expected
         Counts of the model in each group.
     seconds
@@ -172,7 +169,7 @@ def spectrum(title: str, mode: str, groups: Groups, expected: Floats, seconds: f
 
 
 def _joined(counts: Floats, least: float) -> NDArray[np.int64]:
-    """First groups of bins that each hold `least` counts; what is left joins the last one."""
+    """First groups of bins that each hold `least` counts; the rest joins the last one."""
     starts = [0]
     held = 0.0
     for k, count in enumerate(counts.tolist()):

@@ -40,7 +40,7 @@ _MATCH_SIGMA, _FEWEST_MATCHES, _MATCH_QUALITY = 6.0, 4, 1.8
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A position [deg, J2000] with its 90 % radius [arcsec]; `catalogue` names where it was taken from, if it was."""
+    """A position [deg, J2000] with its 90 % radius [arcsec]; `catalogue` names its catalogue, if it is from one."""
 
     ra: float
     dec: float
@@ -55,7 +55,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What the match with field stars says: shift east and north [arcsec], roll [arcmin], 90 % radius [arcsec]."""
+    """Result of the match with field stars: shift east and north [arcsec], roll [arcmin], 90 % radius [arcsec]."""
 
     east: float
     north: float
@@ -69,12 +69,12 @@ class PositionProduct(ABC):
     Parameters
     ----------
     order, sky
-        What is built, and of what.
+        Product to build, and its sky.
 
     Attributes
     ----------
     found
-        The position, None if there is none.
+        The position; None without one.
     """
 
     def __init__(self, order: Order, sky: Sky) -> None:
@@ -86,7 +86,7 @@ class PositionProduct(ABC):
         self.forced_failure = sky.world.forces("no_position", order.name, self.view.scene.source.name)
 
     def answer(self) -> Position | None:
-        """Return the position, None if there is none."""
+        """Return the position; None without one."""
         return self.found
 
     @abstractmethod
@@ -240,12 +240,12 @@ class EnhancedPosition(PositionProduct):
 
 
 class AstrometricPosition(PositionProduct):
-    """Standard position of these data, shifted by what field sources say about the pointing; or the catalogue's.
+    """Standard position of these data, shifted by the pointing error that field sources show; or the catalogue's.
 
     Attributes
     ----------
     correction
-        The shift, None if there is none.
+        The shift; None without one.
     """
 
     def __init__(self, order: Order, sky: Sky) -> None:
@@ -320,7 +320,7 @@ def _mean(fits: list[Fit]) -> Fit:
 
 
 def _without_outliers(fits: list[Fit]) -> list[Fit]:
-    """Leave out what lies more than three standard deviations from the mean of all."""
+    """Leave out fits that lie more than three standard deviations from the mean of all."""
     if len(fits) < 3:
         return fits
     mean = _mean(fits)

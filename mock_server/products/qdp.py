@@ -1,4 +1,4 @@
-"""Text files of light curves: QDP tables. Which columns, which words; nothing is computed here."""
+"""Text files of light curves: QDP tables. Columns and words only; nothing is computed here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Table(NamedTuple):
     columns
         Names as answers spell them.
     rows
-        One text each, its cells separated by tabs: ten thousand rows take a fifth of what lists of cells would.
+        One text each, its cells separated by tabs: lists of cells would take five times the memory.
     obsids
         Observation of each row; None where rows are not tied to one.
     """
@@ -58,8 +58,7 @@ def column_names(columns: Sequence[str]) -> list[str]:
 def document(head: str, blocks: Iterable[tuple[str, Table]]) -> bytes:
     """Write titled tables: a line with the title, one with the columns, rows; a line of `NO` between tables.
 
-    The naming lines are what parsers of real files look for. Empty tables are left out; without any, nothing is
-    written.
+    Parsers of real files look for these lines. Empty tables are left out; if all are empty, the result is empty.
     """
     filled = [(title, table) for title, table in blocks if table.rows]
     texts = [head]

@@ -67,7 +67,7 @@ class SkyView:
     Parameters
     ----------
     scene
-        What was selected; only PC snapshots, at least one.
+        Selection of observations: PC snapshots only, at least one.
 
     Attributes
     ----------
@@ -100,11 +100,11 @@ class SkyView:
         self.photons = Photons(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def place(self, position: Position) -> tuple[float, float]:
-        """Where a position [deg] lies on the plane [arcsec]."""
+        """Return the place of a position [deg] on the plane [arcsec]."""
         return projected(*self.centre, *position)
 
     def position(self, place: tuple[float, float]) -> Position:
-        """Position [deg] of a place on the plane [arcsec]."""
+        """Return the position [deg] of a place on the plane [arcsec]."""
         return unprojected(self.centre, *place)
 
     def _photons_of(self, n: int) -> Iterator[Photons]:
@@ -131,7 +131,7 @@ class SkyView:
             yield Photons(x, y, inside.channel, np.full(len(inside), n, np.int32))
 
     def tracker_offset(self, weights: Sequence[float]) -> tuple[float, float]:
-        """How far the star trackers misplace what counts as much as `weights` in each snapshot [arcsec]."""
+        """Return the mean error of the star trackers, with a weight for each snapshot [arcsec]."""
         offsets = [photons.tracker_offset(self.scene.seed, o, s) for o, s in self.snapshots]
         total = max(sum(weights), 1e-9)
         x, y = (sum(w * offset[axis] for w, offset in zip(weights, offsets, strict=True)) / total for axis in (0, 1))

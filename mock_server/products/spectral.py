@@ -28,7 +28,7 @@ _LEAST_SIGMA = 3.0  # less is no source, and no spectrum (assumed)
 
 @dataclass(frozen=True)
 class Model:
-    """What is fitted: the emission models, each behind the same absorbers.
+    """Model to fit: emission models, each behind the same absorbers.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ class ModeSpectrum:
     Parameters
     ----------
     scene, pieces
-        Where it comes from: at least one piece, all of one mode and with one region.
+        Origin of the counts: at least one piece, all of one mode and with one region.
     model
-        What is fitted.
+        Model to fit.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class ModeSpectrum:
     area
         Effective area [cm2], weighted by exposure, shape (590,).
     exposure
-        What files say about the data.
+        Facts about the data for the files.
     groups, fits
         Counts of the groups that are fitted, and the fits by model; None where one failed.
     """
@@ -137,11 +137,11 @@ class ModeSpectrum:
         for model, result in self.fits.items():
             found[f"{stem}_{SHORT[model]}_fit.fit"] = self._fit_text(result)
             if result is not None:
-                found[f"models/{stem}_{SHORT[model]}.xcm"] = self._xspec_commands(stem, result)
+                found[f"models/{stem}_{SHORT[model]}.xcm"] = self.xspec_commands(stem, result)
         return found
 
     def _fit_text(self, result: Fit | None) -> bytes:
-        """Text of a fit: labels and order are what readers of real files expect."""
+        """Return the text of a fit, with the labels and the order that readers of real files expect."""
         lines = [f"GalNH {self.model.galactic / 1e22:.6f}"] if self.model.fixed else []
         if result is not None:
             lines.append(f"NH {_bounds(result.column, 1e22, '.4g')}")
@@ -158,7 +158,7 @@ class ModeSpectrum:
         lines += [] if result is None else [f"Chi-squared of best fit: {result.chi:.1f}"]
         return ("\n".join(lines) + "\n").encode("ascii")
 
-    def _xspec_commands(self, stem: str, result: Fit) -> bytes:
+    def xspec_commands(self, stem: str, result: Fit) -> bytes:
         """Commands that load the data with the best model; the norm is that of our own shapes."""
         redshift = self.model.redshift
         absorbers = ["TBabs"] * self.model.fixed + ["TBabs" if redshift is None else "zTBabs"]
@@ -182,7 +182,7 @@ class ModeSpectrum:
         }
 
     def answer(self, name: str, url: str) -> dict[str, Any]:
-        """Return what the answer says about this mode of the slice called `name`, whose plots lie at `url`."""
+        """Return the part of the answer about this mode of the slice called `name`; its plots lie at `url`."""
         found: dict[str, Any] = {"MeanTime": rounded(self.mean_time), "Exposure": rounded(self.seconds)}
         if not self.model.models:
             return found | {"NOFIT": 1}
@@ -217,5 +217,5 @@ def _with_errors(name: str, value: Estimate) -> dict[str, float]:
 
 
 def rounded(value: float) -> float:
-    """Six digits: what lies behind them differs from machine to machine."""
+    """Round to six digits: further ones differ from machine to machine."""
     return float(f"{value:.6g}")

@@ -37,8 +37,24 @@ class TimeSlice:
     stop: float
     modes: Mapping[str, ModeSpectrum]
 
+    @classmethod
+    def of(cls, scene: Scene, part: Slice, model: Model) -> TimeSlice:
+        """Make the spectra of one slice: a mode without a source has none."""
+        modes: dict[str, ModeSpectrum] = {}
+        for mode in ("WT", "PC"):
+            taken = [(o, s) for o in part.observations for s in o.snapshots if s.mode == mode]
+            if not taken:
+                continue
+            rate = scene.mean_rate([snapshot for _, snapshot in taken])
+            region = extraction.region(mode, rate, scene.pile_up[mode], scene.radius_limit)
+            pieces = [extraction.extract(scene, observation, snapshot, region) for observation, snapshot in taken]
+            found = ModeSpectrum(scene, pieces, model)
+            if found.detected:
+                modes[mode] = found
+        return cls(part.name, part.start - scene.t0, part.stop - scene.t0, modes)
+
     def answer(self, url: str) -> dict[str, Any]:
-        """Return what the answer says about this slice, whose files lie at `url`."""
+        """Return the part of the answer about this slice; its files lie at `url`."""
         bounds = {"Start": round(self.start, 6), "Stop": round(self.stop, 6)}
         if not self.modes:
             return bounds | {"NOSPEC": 1}
@@ -47,7 +63,7 @@ class TimeSlice:
         return found | {mode: one.answer(self.name, url) for mode, one in self.modes.items()}
 
     def readme(self, models: Sequence[str]) -> bytes:
-        """Say what the files of this slice are; `models` were fitted."""
+        """Describe the files of this slice; `models` were fitted."""
         rows = []
         for stem in (f"{self.name}{mode.lower()}" for mode in self.modes):
             rows.append((f"{stem}source.pi, {stem}back.pi", "counts in the source and in the background region"))
@@ -79,7 +95,7 @@ class Spectra:
     Parameters
     ----------
     source, t0, model
-        Whose they are, their zero of time [s, MET], and what was fitted.
+        Source, zero of time [s, MET], and fitted model.
     slices
         The slices, in order.
     ended_at
@@ -104,14 +120,15 @@ class Spectra:
         for one in filled:
             inside = {"README.txt": one.readme(self.model.models), f"{one.name}.areas": one.areas()}
             if self.source.is_burst:
-                inside["GRB_info.txt"] = self._burst_text()
+                inside["GRB_info.txt"] = self.burst_text()
             for mode in one.modes.values():
                 inside |= mode.files(one.name)
                 found |= mode.plots(one.name)
             found[f"{one.name}.tar.gz"] = archive.gzipped(archive.tarred(inside, self.ended_at))
         return found
 
-    def _burst_text(self) -> bytes:
+    def burst_text(self) -> bytes:
+        """Return ``GRB_info.txt``."""
         source = self.source
         redshift = "unknown" if source.redshift is None else f"{source.redshift:g}"
         lines = [f"name {source.name}", f"T0 {self.t0:.3f}", f"trigger {int(source.targets[0])}"]
@@ -143,7 +160,7 @@ def build(order: Order, sky: Sky) -> Spectra:
         delta=order.number("dchi", 2.706),
         forced_failure=sky.world.forces("fit_fails", order.name, source.name, *source.aliases),
     )
-    slices = [_time_slice(scene, part, model) for part in selection.slices(order.parameters, scene.observations)]
+    slices = [TimeSlice.of(scene, part, model) for part in selection.slices(order.parameters, scene.observations)]
     return Spectra(source, scene.t0, model, slices, order.ended_at, f"{order.url}/spec")
 
 
@@ -154,19 +171,3 @@ def emission_models(value: object) -> tuple[str, ...]:
     else:
         words = [str(word).lower() for word in value] if isinstance(value, (list, tuple)) else []
     return tuple(dict.fromkeys(word for word in words if word in NAMES)) or ("powerlaw",)
-
-
-def _time_slice(scene: Scene, part: Slice, model: Model) -> TimeSlice:
-    """Make the spectra of one slice: a mode without a source has none."""
-    modes: dict[str, ModeSpectrum] = {}
-    for mode in ("WT", "PC"):
-        taken = [(o, s) for o in part.observations for s in o.snapshots if s.mode == mode]
-        if not taken:
-            continue
-        rate = scene.mean_rate([snapshot for _, snapshot in taken])
-        region = extraction.region(mode, rate, scene.pile_up[mode], scene.radius_limit)
-        pieces = [extraction.extract(scene, observation, snapshot, region) for observation, snapshot in taken]
-        found = ModeSpectrum(scene, pieces, model)
-        if found.detected:
-            modes[mode] = found
-    return TimeSlice(part.name, part.start - scene.t0, part.stop - scene.t0, modes)

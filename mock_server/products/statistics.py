@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ONE_SIGMA = 0.683
 """Content of the intervals that stand for 1-sigma errors (derived from published rows)."""
 CERTAIN = 1000.0
-"""What is written for a significance without bound (documented)."""
+"""Written instead of an infinite significance (documented)."""
 _STEPS = 40
 
 
@@ -82,7 +82,7 @@ def _two_sided(n: Floats, total: Floats, confidence: float) -> tuple[Floats, Flo
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a request wants its bins treated.
+    """Rules of a request for its bins.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def measure(
     Parameters
     ----------
     counts, background
-        In the source region, and what the background contributes to them, shape (n_bins,).
+        Counts in the source region, and those expected from the background among them, shape (n_bins,).
     variance
         Variance of `background`: counts in the background region times the squared ratio of areas.
     scale

@@ -36,7 +36,7 @@ class Bins:
     start, stop
         Bounds [s, MET].
     full
-        Whether a bin has all it was made for; others are what was left.
+        Whether a bin is full; others hold the rest of their snapshot.
     """
 
     first: Ints
@@ -82,8 +82,7 @@ class Timeline:
     source, background
         Counts of the source and of the background regions.
     snapshots
-        First frames of the snapshots as bins understand them, whose gaps are of at least 1000 s, and the number of
-        frames at the end.
+        First frames of the snapshots, and the number of frames at the end. Gaps below 1000 s do not separate snapshots.
     observations
         First frames of the observations, and the number of frames at the end.
     """
@@ -116,19 +115,19 @@ class Timeline:
         return self.integral_before(np.ones(len(self.pieces)), frame)
 
     def integral_before(self, values: Floats, frame: Ints) -> Floats:
-        """Integrate what has one value in each piece over the good time before each of these frames."""
+        """Integrate a quantity with one value in each piece over the good time before each of these frames."""
         k = np.clip(np.searchsorted(self.first, frame, side="right") - 1, 0, len(self.pieces) - 1)
         whole = frame >= self.first[k + 1]
         partial = np.where(whole, self.length[k], np.minimum((frame - self.first[k]) * self.frame, self.length[k]))
         return np.asarray(_running(values * self.length)[k] + values[k] * partial)
 
     def opening(self, frame: Ints) -> Floats:
-        """When each of these frames begins [s, MET]."""
+        """Return the start of each of these frames [s, MET]."""
         k = np.searchsorted(self.first, frame, side="right") - 1
         return np.asarray(self.start[k] + (frame - self.first[k]) * self.frame)
 
     def closing(self, beyond: Ints) -> Floats:
-        """When the frame before each of these ends [s, MET]."""
+        """Return the end of the frame before each of these [s, MET]."""
         k = np.searchsorted(self.first, beyond, side="left") - 1
         return np.asarray(np.minimum(self.start[k] + (beyond - self.first[k]) * self.frame, self.stop[k]))
 
@@ -163,7 +162,7 @@ class Band:
     Parameters
     ----------
     timeline
-        Where they lie.
+        Timeline of the counts.
     low, high
         First channel, and first one beyond.
     """
@@ -184,7 +183,7 @@ class Band:
         self._bad = np.array([float(piece.bad) for piece in timeline.pieces])
 
     def before(self, frame: Ints) -> Floats:
-        """Add up what lies before each of these frames, shape (5, n_frames).
+        """Add up everything before each of these frames, shape (5, n_frames).
 
         Rows: counts, background expected among them, its variance, sum of the counts' corrections, good time [s].
         """
@@ -193,7 +192,7 @@ class Band:
         return np.stack([counts, self._background[back], self._variance[back], self._by_counts[counts], exposure])
 
     def add_up(self, bins: Bins) -> Sums:
-        """Add up all that a bin's rate is made of."""
+        """Return sums and means in each bin."""
         low, high = np.searchsorted(self.frames, bins.first), np.searchsorted(self.frames, bins.beyond)
         counts, background, variance, corrected, exposure = self.before(bins.beyond) - self.before(bins.first)
 
@@ -220,14 +219,14 @@ class Band:
 
 @dataclass(frozen=True)
 class Sums:
-    """What was added up in each bin, arrays of shape (n_bins,).
+    """Sums and means in each bin, arrays of shape (n_bins,).
 
     Parameters
     ----------
     counts
         Counts in the source region.
     background, variance
-        What the background contributes to them, and the variance of that.
+        Counts expected from the background among them, and the variance of these.
     exposure
         Good time [s].
     by_counts, by_exposure

@@ -8,6 +8,7 @@ does compute, time rightly stands still; after a while that is printed.
 from __future__ import annotations
 
 import _thread
+import contextlib
 import sys
 from pathlib import Path
 from time import monotonic, sleep  # the real ones: those of the module may be replaced
@@ -130,5 +131,6 @@ def name_of(participant: ParticipantId) -> str:
 
 
 def warn(sentence: str) -> None:
-    """Print a sentence for the user."""
-    sys.stderr.write(f"xrt-mock: {sentence}\n")
+    """Print a sentence for the user, unless standard error is closed: a program without one goes on all the same."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(f"xrt-mock: {sentence}\n")

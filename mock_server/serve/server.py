@@ -7,14 +7,13 @@ The app asks for slow answers and broken connections in a private header; they a
 from __future__ import annotations
 
 import errno
-import gc
 import signal
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from gevent.pywsgi import WSGIHandler, WSGIServer
+from gevent.pywsgi import WSGIServer
 
 from ..clocks.base import ScaledClock
 from ..simulator import Simulator
@@ -35,9 +34,6 @@ class ConnectionBrokenError(ConnectionResetError):
 
     def __init__(self) -> None:
         super().__init__(errno.ECONNRESET, "broken on purpose")
-
-
-_SHORT = 1 << 16  # bytes
 
 
 def _write(_data: bytes) -> None:
@@ -93,34 +89,6 @@ class TransportPlayer:
             self._clock.sleep(seconds)
 
 
-class _Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
-    """gevent's handler, without a log, and with head and body of a short answer in one packet."""
-
-    _head: bytes | bytearray | None = None
-
-    def log_request(self) -> None:
-        """Do nothing: the journal has every call."""
-
-    def process_result(self) -> None:
-        try:
-            super().process_result()
-        finally:
-            if self._head is not None:  # no body came, or not yet
-                head, self._head = self._head, None
-                super()._sendall(head)
-
-    def _sendall(self, data: bytes | bytearray) -> None:
-        if self._head is None and not self.response_length:
-            self._head = data
-            return
-        head, self._head = self._head, None
-        if head is not None and len(data) <= _SHORT:
-            data = head + data
-        elif head is not None:
-            super()._sendall(head)
-        super()._sendall(data)
-
-
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -134,7 +102,7 @@ def wsgi_server(simulator: Simulator, listener: socket.socket, *, one_of_many: b
     """Return a server for a listening socket; `one_of_many`: other processes accept connections from it, too."""
     player = TransportPlayer(simulator.app, simulator.clock)
     environ = {"wsgi.multiprocess": True} if one_of_many else {}
-    return WSGIServer(listener, player, log=None, error_log=None, environ=environ, handler_class=_Handler)
+    return WSGIServer(listener, player, log=None, error_log=None, environ=environ)
 
 
 def answer_until_stopped(
@@ -145,8 +113,6 @@ def answer_until_stopped(
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, server.stop, 1)
     server.start()
-    gc.freeze()  # loaded modules stay for good
-    gc.enable()
     ready()
     server.serve_forever()
 

@@ -52,27 +52,9 @@ class Contents:
         self._refuse_expired(job, moment)
         return self._order(job, build, moment)
 
-    def light_curve(
-        self, user: str, job_id: int, nosys: str, incbad: str, moment: Moment | None = None
-    ) -> Mapping[str, Any]:
-        """Return the light curve tables of a job, in the newest form."""
-        order = self.order(user, job_id, Product.LIGHT_CURVE, moment)
-        return self._in_force.builder.light_curve(order, nosys, incbad)
-
-    def spectra(self, user: str, job_id: int, moment: Moment | None = None) -> Mapping[str, Any]:
-        """Return the spectra and fits of a job, in the newest form."""
-        order = self.order(user, job_id, Product.SPECTRUM, moment)
-        return self._in_force.builder.spectra(order)
-
-    def position(self, user: str, job_id: int, product: Product, moment: Moment | None = None) -> Any:
-        """Return a position, or None if the product holds none."""
-        order = self.order(user, job_id, product, moment)
-        return self._in_force.builder.position(order)
-
-    def sources(self, user: str, job_id: int, moment: Moment | None = None) -> Mapping[str, Any]:
-        """Return the source lists of a job by band."""
-        order = self.order(user, job_id, Product.SOURCE_DET, moment)
-        return self._in_force.builder.sources(order)
+    def answer(self, user: str, job_id: int, product: Product, *options: str, moment: Moment | None = None) -> Any:
+        """Return what the service answers about a product of a job; see :meth:`ProductBuilder.answer`."""
+        return self._in_force.builder.answer(self.order(user, job_id, product, moment), *options)
 
     def archive(self, job_id: int, stem: str, form: str, moment: Moment | None = None) -> bytes:
         """Return the archive of one product, or of all, of a job whose address is known.
@@ -193,7 +175,8 @@ class Contents:
         if _rebin_status(rebin, moment.now) is not StatusCode.COMPLETE:
             raise NotReady(f"The rebinned light curve {rebin_id} is not complete")
         self._refuse_expired(job, moment)
-        return self._in_force.builder.light_curve(self._rebin_order(rebin, job, moment), nosys, incbad)
+        tables: Mapping[str, Any] = self._in_force.builder.answer(self._rebin_order(rebin, job, moment), nosys, incbad)
+        return tables
 
     def _rebin(self, rebin_id: int) -> tuple[Rebin, Job]:
         with self._store.reading() as facts:

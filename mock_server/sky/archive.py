@@ -1,4 +1,4 @@
-"""The sky and the archive: who is where, what has been observed by a given moment, in which processing.
+"""The sky and the archive: sources by name, target and position, and the observations available at a moment.
 
 Everything is a function of (seed, world, target, time); the seed and the world are set when the sky is made.
 """
@@ -59,9 +59,9 @@ class World:
     sources
         All named sources.
     positions, targets
-        What becomes known at a later date.
+        Positions and targets that exist from a later date on.
     reprocessings
-        When the archive is processed anew [simulated time, s]; None: every 26 weeks, from July 2026.
+        Dates of reprocessings of the archive [simulated time, s]; None: every 26 weeks, from July 2026.
     reprocessing_spread_d
         Days until the last observation has been switched over.
     no_data, no_source, fit_fails, no_position, no_correction
@@ -112,7 +112,7 @@ def _instant(value: object) -> float:
 
 
 class Processings:
-    """How the archive is processed anew: versions and calibrations of observations under one seed and one world."""
+    """Reprocessings of the archive: versions and calibrations of observations under one seed and one world."""
 
     def __init__(self, seed: int, world: World) -> None:
         self._seed, self._dates, self._spread = seed, world.reprocessings, world.reprocessing_spread_d * DAY
@@ -181,7 +181,7 @@ class Sky:
         return None if around is None else real.source_in(self.seed, around, number)
 
     def source(self, targets: tuple[str, ...], position: Position | None, t0: float | None = None) -> Source:
-        """Return what a job observes: by its targets, by its position, else something drawn for them.
+        """Return the source of a job: by its targets, by its position, else drawn for them.
 
         An unknown source is a burst if the job has a T0 [s, MET] that is not just the start of its data (assumed).
         """
@@ -191,7 +191,7 @@ class Sky:
         return drawn.burst(self.seed, found.name, (found.ra, found.dec), found.targets, t0)
 
     def _find(self, targets: tuple[str, ...], position: Position | None) -> tuple[Source, bool]:
-        """Return what is there, and whether it is known: by target, or near the position; else it is drawn."""
+        """Return the source by target or near the position, and True; else one that is drawn, and False."""
         here = self._not_elsewhere(targets, position)
         for target in here:
             if (source := self._of_target(target)) is not None:
@@ -278,17 +278,14 @@ class Sky:
         if since <= now < until:
             return kept
         found = self._observations(source, targets, position, now)
-        if len(self._archive) >= _KEPT:
-            self._archive.clear()
-        self._archive[key] = (now, self._unchanged_until(source, now), found)
-        return found
-
-    def _unchanged_until(self, source: Source, now: float) -> float:
-        """Return until when the archive holds what it holds at `now` [s]; `now` itself while it is reprocessed."""
         year = utc_from_service(now).year
         next_year = datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()
         arrivals = (o.available_at for o in self._planned(source, year) if o.available_at > now)
-        return min(self._processings.unchanged_until(now, next_year), *arrivals, next_year)
+        until = min(self._processings.unchanged_until(now, next_year), *arrivals, next_year)
+        if len(self._archive) >= _KEPT:
+            self._archive.clear()
+        self._archive[key] = (now, until, found)
+        return found
 
     def _observations(
         self, source: Source, targets: tuple[str, ...], position: Position | None, now: float

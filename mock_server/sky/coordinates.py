@@ -1,4 +1,4 @@
-"""Places on the sky, as far as they are needed before a product is built: separations, names, the Sun.
+"""Positions on the sky, as far as submissions need them: separations, names, the Sun.
 
 Only the standard library: the server answers submissions without loading astropy. All angles in degrees, J2000.
 """

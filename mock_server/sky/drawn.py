@@ -1,6 +1,6 @@
-"""Sources that no catalogue lists: bursts known by name alone, and what lies at arbitrary coordinates.
+"""Sources that no catalogue lists: bursts known by name alone, and sources at arbitrary coordinates.
 
-What they are is drawn, keyed by the name, the lowest target ID or the sky cell, so it never changes (assumed).
+Their properties are drawn, keyed by the name, the lowest target ID or the sky cell, so it never changes (assumed).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CELL_DEG = 0.1
 
 
 def burst_from_name(seed: int, key: str) -> Source | None:
-    """Return the burst that a name (no blanks, lower case: ``grb230815c``) stands for; None if it is no such name."""
+    """Return the burst that a name (no blanks, lower case: ``grb230815c``) stands for; None for other names."""
     match = _BURST.fullmatch(key)
     if match is None:
         return None
@@ -78,7 +78,7 @@ def burst(seed: int, name: str, position: tuple[float, float], targets: tuple[st
 
 
 def anything(seed: int, targets: tuple[str, ...], position: tuple[float, float] | None) -> Source:
-    """Return what lies at an unknown position, or at unknown targets."""
+    """Return a source at an unknown position, or for unknown targets."""
     key = min(targets) if targets else cell_target(position or (0.0, 0.0), seed)
     targets = tuple(sorted(targets)) or (key,)
     snapped = (round(position[0], 3), round(position[1], 3)) if position else _anywhere(seed, key)

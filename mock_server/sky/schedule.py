@@ -1,6 +1,6 @@
-"""When the telescope observed, and will: the observing plan of a source as a function of seed and time.
+"""The observing plan of a source, past and future, as a function of seed and time.
 
-The list of observations up to any moment is a prefix of the list up to a later one: nothing here knows what time it is.
+The list of observations up to any moment is a prefix of the list up to a later one: the present time plays no part.
 The plan is assumed throughout; it imitates how bursts are followed and variable sources are monitored.
 """
 
@@ -47,7 +47,7 @@ def planned(source: Source, seed: int, year: int) -> tuple[Observation, ...]:
 
 
 def begins_at(source: Source, seed: int, target: str) -> float:
-    """When a target exists from [s, MET]: the trigger, or the first planned observation."""
+    """Return the start of a target [s, MET]: the trigger, or the first planned observation."""
     return Schedule(source, seed).begins_at(target)
 
 
@@ -60,7 +60,7 @@ class Schedule:
         self.weekly_from = None if weekly is None else met_from_mjd(weekly)
 
     def begins_at(self, target: str) -> float:
-        """When a target exists from."""
+        """Return the start of a target."""
         source = self.source
         if source.is_burst and source.t0_met is not None:
             return source.t0_met

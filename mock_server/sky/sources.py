@@ -1,4 +1,4 @@
-"""What shines: sources of the synthetic sky and their true count rates.
+"""Sources of the synthetic sky and their true count rates.
 
 No clock, no file but the built-in catalogue. Rates are for 0.3-10 keV, whole PSF, on axis. They are written without
 branches, so that one formula serves a single instant (`math`) and an array of them (`numpy`).
@@ -41,7 +41,7 @@ class Flare:
 
 @dataclass(frozen=True)
 class Rate:
-    """How the true count rate [count/s] goes with time.
+    """True count rate [count/s] as a function of time.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Plan:
-    """When the telescope looks; what is not given is drawn.
+    """Observing plan; values that are not given are drawn.
 
     Parameters
     ----------
     start_s, first_end_s, days
-        Bursts: first look [s since T0], and for how many days they are followed.
+        Bursts: bounds of the first snapshot [s since T0], and number of days that they are followed.
     first_mjd
         Others: first observation.
     weekly_from_mjd, weekly_target, every_days
@@ -169,18 +169,18 @@ class Plan:
 
 @dataclass(frozen=True)
 class Source:
-    """A source of the sky: where it is, which targets look at it, and how it shines.
+    """A source of the sky: position, targets, rate and spectrum.
 
     Parameters
     ----------
     name, aliases
-        What it is called; case and blanks do not matter.
+        Its names; case and blanks do not matter.
     cls
         Kind of object; ``grb`` has a trigger.
     ra, dec
         True position [deg, J2000].
     targets
-        Target IDs, eight digits, in the order the service lists them.
+        Target IDs, eight digits, in the order of the service.
     t0_met
         Trigger or documented zero of time [s, MET].
     nh_galactic
@@ -230,7 +230,7 @@ class Source:
         return level
 
     def mean_rate_at(self, met: float) -> float:
-        """Count rate [count/s] without noise and modulation: what an observer would plan with."""
+        """Count rate [count/s] without noise and modulation, as an observer would plan with."""
         match self.rate.kind:
             case "none":
                 return 0.0
@@ -321,7 +321,7 @@ _MUST_BE = {str: "a text", float: "a number", int: "a whole number", bool: "true
 
 
 def _coerced(kind: Any, value: Any, name: str) -> Any:
-    """Turn plain data into what a field is declared to hold; messages call the value `name`."""
+    """Convert plain data to the declared type of a field; messages call the value `name`."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is UnionType:
         return None if value is None else _coerced(inner[0], value, name)

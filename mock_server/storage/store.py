@@ -55,14 +55,15 @@ class Store:
         self._flusher: threading.Timer | None = None
         self._keep_calls, self._untrimmed = keep_calls, 0
         try:
-            self._connect, errors = database(url)
+            self._connect, driver_errors = database(url)
         except ValueError as error:
             raise StoreError(f"--db {url}: {error}") from error
+        errors: tuple[type[Exception], ...] = (*driver_errors, ValueError)
         try:
             self._idle.append(Facts(self._connect()))
             with self.transaction() as facts:
                 make_or_check(facts.connection)
-        except (*errors, ValueError) as error:
+        except errors as error:
             self.close()
             raise StoreError(f"--db {url}: {error}") from error
 

@@ -182,9 +182,12 @@ def old_parameters(call: Call, raw: Raw, caller: Caller) -> dict[str, Any]:
 # contents of products ----------------------------------------------------------------------------------------------
 
 
+def contents(call: Call, raw: Raw, product: Product) -> Any:
+    return call.simulation.contents.answer(wire.read_user(raw), read_job_id(call, raw), product, moment=call.moment)
+
+
 def position(product: Product, call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    found = call.simulation.contents.position(wire.read_user(raw), read_job_id(call, raw), product, call.moment)
-    return wire.position(product, found)
+    return wire.position(product, contents(call, raw, product))
 
 
 for _name, _product in {
@@ -198,21 +201,20 @@ for _name, _product in {
 
 @operation("getSourceDetResults", "tprods/getSourceDetResults.php")
 def sources(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    return wire.sources(call.simulation.contents.sources(wire.read_user(raw), read_job_id(call, raw), call.moment))
+    return wire.sources(contents(call, raw, Product.SOURCE_DET))
 
 
 @operation("getLCData", "tprods/getLCData.php")
 def light_curve(call: Call, raw: Raw, caller: Caller) -> dict[str, Any]:
     user, job_id = wire.read_user(raw), read_job_id(call, raw)
-    nosys, incbad = wire.read_variant(raw, "nosys", "no"), wire.read_variant(raw, "incbad", "no")
-    return wire.light_curve(call.simulation.contents.light_curve(user, job_id, nosys, incbad, call.moment), caller)
+    variants = (wire.read_variant(raw, "nosys", "no"), wire.read_variant(raw, "incbad", "no"))
+    tables = call.simulation.contents.answer(user, job_id, Product.LIGHT_CURVE, *variants, moment=call.moment)
+    return wire.light_curve(tables, caller)
 
 
 @operation("getSpecData", "tprods/getSpecData.php")
 def spectra(call: Call, raw: Raw, caller: Caller) -> dict[str, Any]:
-    return wire.spectra(
-        call.simulation.contents.spectra(wire.read_user(raw), read_job_id(call, raw), call.moment), caller
-    )
+    return wire.spectra(contents(call, raw, Product.SPECTRUM), caller)
 
 
 # light curves binned anew ------------------------------------------------------------------------------------------

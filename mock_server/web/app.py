@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from flask import Request
+    from flask.typing import ResponseReturnValue
     from werkzeug.exceptions import NotFound
     from werkzeug.test import Client
 
@@ -80,8 +81,6 @@ def flask_app() -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     for blueprint in (api, files, pages, control, dashboard):
         app.register_blueprint(blueprint)
-    app.before_request(refuse_during_outage)
-    app.after_request(finish)
     app.register_error_handler(404, page_not_found)
     app.register_error_handler(HTTPException, http_error)
     return app
@@ -93,20 +92,25 @@ class _JobNumber(IntegerConverter):
     regex = "[0-9]{1,15}"
 
 
-_host = lru_cache(64)(get_host)
-
-
 class _App(Flask):
-    """Flask for one host, which reports bugs to the simulator that was called."""
+    """Flask for one host, with hooks for the operator's views only: see docs/tricks.md."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return what finds the view, without Flask's and Werkzeug's code for several hosts."""
+        """Return the adapter that finds the view."""
         if request is None:
             return None
         environ, scheme = request.environ, request.scheme
-        host = _host(scheme, environ.get("HTTP_HOST"), request.server)
+        host = get_host(scheme, environ.get("HTTP_HOST"), request.server)
         query = environ.get("QUERY_STRING", "")
         return MapAdapter(self.url_map, host, request.root_path, "", scheme, request.path, request.method, query)
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """Refuse a call of the service while it is down; run the hooks of the operator's views."""
+        return super().preprocess_request() if is_of_the_operator() else refuse_during_outage()
+
+    def process_response(self, response: Response) -> Response:
+        """Finish the answer of the service; run the hooks of the operator's views."""
+        return super().process_response(response) if is_of_the_operator() else finish(response)
 
     def log_exception(self, exc_info: Any) -> None:
         """Hand an exception that no view foresaw to the simulator, or log it."""
@@ -117,8 +121,8 @@ class _App(Flask):
             on_bug(exc_info[1])
 
 
-def _is_of_the_operator() -> bool:
-    """Return whether the call goes to the control interface or the dashboard, which no outage or journal concerns."""
+def is_of_the_operator() -> bool:
+    """Return whether the call goes to the control interface or the dashboard, which outages and journal ignore."""
     path: str = request.environ["PATH_INFO"]
     return path.startswith("/_mock")
 
@@ -126,7 +130,7 @@ def _is_of_the_operator() -> bool:
 def refuse_during_outage() -> Response | None:
     """Refuse calls while the scenario says that the service is down."""
     call = current_call()
-    if _is_of_the_operator() or call.moment.epoch["service.available"]:
+    if call.moment.epoch["service.available"]:
         return None
     call.operation, call.outcome = (request.endpoint or "unknown").rpartition(".")[2], "outage"
     return error_page(503, "503 service unavailable", "The service is down for maintenance. Please try again later.")
@@ -152,8 +156,6 @@ def http_error(error: HTTPException) -> Response:
 
 def finish(response: Response) -> Response:
     """Spoil the answer if a fault says so, add the service's headers, and note the call in the journal."""
-    if _is_of_the_operator():
-        return response
     call = current_call()
     faults.spoil(call, response)
     for name, value in _SERVICE_HEADERS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from ..core.errors import Refusal
+from ..core.model import Product
 from . import faults
 from .call import current_call
 from .pages import not_found
@@ -12,7 +13,7 @@ from .pages import not_found
 files = Blueprint("files", __name__)
 
 _ARCHIVES = {"tar.gz": "application/gzip", "tar": "application/x-tar", "zip": "application/zip"}
-_STEMS = ("lc", "spec", "psf", "enh", "xastrom", "image", "sourceDet", "all")
+_STEMS = (*(product.value for product in Product), "all")
 _TYPES = {
     ".gif": "image/gif",
     ".gz": "application/gzip",

@@ -1,6 +1,6 @@
-"""Facts and answers <-> the documents of the contract, by the caller's `api_version`. Nothing is sent here.
+"""Converts the documents of the contract to facts, and facts to documents, by the caller's `api_version`.
 
-Spellings of the wire (`JobID`, `statusCode`) live here alone. Order of keys: documented.
+Spellings of the wire (`JobID`, `statusCode`) are in this module only. Order of keys: documented.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _CANCEL_TEXTS = {
 _LISTED = tuple(product for product in Product if product is not Product.SOURCE_DET)  # the list knows six (documented)
 _SAME_NAMES = ("binMeth", "dynamic", "grades", "allowUL", "bayesCounts", "bayesSNR", "srcrad")
 _REBIN_NAMES = {name: name for name in _SAME_NAMES} | LIGHT_CURVE | {"pcmaxGap": "pcmaxgap", "wtmaxGap": "wtmaxgap"}
-"""What a rebinning may change: light curve parameters by their python names (documented), and the wire name of each."""
+"""Parameters of a rebinning: python names of light curve parameters (documented), with their wire names."""
 
 _TIME_TYPES = {"s": "s", "sec": "s", "met": "s", "m": "m", "mjd": "m"}
 
@@ -62,12 +62,12 @@ _TIME_TYPES = {"s": "s", "sec": "s", "met": "s", "m": "m", "mjd": "m"}
 
 
 def read_body(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body holds, whatever its label says (documented)."""
+    """Return the JSON object in a body; its content type is ignored (documented)."""
     try:
         text = body.decode("utf-8")
         raw = _DECODER.decode(text)
         if "\\u" in text:
-            json.dumps(raw, ensure_ascii=False).encode()  # half of a surrogate pair is no text, and cannot be stored
+            json.dumps(raw, ensure_ascii=False).encode()  # half of a surrogate pair cannot be stored
     except (ValueError, RecursionError):
         raise BodyRefused from None
     if not isinstance(raw, dict):
@@ -84,7 +84,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circul
 
 
 def read_caller(raw: Mapping[str, Any]) -> Caller:
-    """Return who calls; a version that cannot be read counts as none (assumed)."""
+    """Return name and version of the client; a version that cannot be read is ignored (assumed)."""
     name, version = raw.get("api_name"), raw.get("api_version")
     return Caller(name if isinstance(name, str) else None, _read_version(version))
 
@@ -92,19 +92,14 @@ def read_caller(raw: Mapping[str, Any]) -> Caller:
 def _read_version(version: Any) -> tuple[int, ...] | None:
     if isinstance(version, bool) or not isinstance(version, str | int | float):
         return None
-    return _version_numbers(str(version)[:_LONGEST_VERSION])
-
-
-@lru_cache(256)
-def _version_numbers(text: str) -> tuple[int, ...] | None:
-    parts = text.strip().split(".")
+    parts = str(version)[:_LONGEST_VERSION].strip().split(".")
     if not 1 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts):
         return None
     return tuple(map(int, parts))
 
 
 def read_user(raw: Mapping[str, Any]) -> str:
-    """Return the address that every request to the product generator carries."""
+    """Return the e-mail address that every request to the product generator has."""
     user = raw.get("UserID")
     if is_missing(user):
         raise ParametersRefused(missing=["UserID"])
@@ -112,14 +107,14 @@ def read_user(raw: Mapping[str, Any]) -> str:
 
 
 def read_number(raw: Mapping[str, Any], key: str) -> int:
-    """Return a job number; callers send back the number or the text they were given (documented)."""
+    """Return a job number, sent as a number or as a text (documented)."""
     value = raw.get(key)
     if is_missing(value):
         raise ParametersRefused(missing=[key])
     number = parse_digits(value.strip()) if isinstance(value, str) else value
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**15:
         return number
-    raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be a whole number"])
+    raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be a whole number"])
 
 
 def read_names(raw: Mapping[str, Any], key: str) -> list[str]:
@@ -128,7 +123,7 @@ def read_names(raw: Mapping[str, Any], key: str) -> list[str]:
     if value in (None, ""):
         return []
     if not isinstance(value, str):
-        raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be names separated by commas"])
+        raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be names separated by commas"])
     names = dict.fromkeys(filter(None, (name.strip() for name in value.split(","))))
     if len(names) > LIMIT_OF_NAMES or any(len(name) > LIMIT_OF_NAMES for name in names):
         raise ParametersRefused(invalid=[f"{key} holds more than {LIMIT_OF_NAMES} names or characters in a name"])
@@ -137,7 +132,10 @@ def read_names(raw: Mapping[str, Any], key: str) -> list[str]:
 
 def read_wanted_names(raw: Mapping[str, Any]) -> list[str]:
     """Return the names under the mandatory key `what`."""
-    return read_names(raw, "what") or _missing("what")
+    names = read_names(raw, "what")
+    if not names:
+        raise ParametersRefused(missing=["what"])
+    return names
 
 
 def read_variant(raw: Mapping[str, Any], key: str, default: str) -> str:
@@ -147,7 +145,7 @@ def read_variant(raw: Mapping[str, Any], key: str, default: str) -> str:
         return default
     if value in ("yes", "no", "both"):
         return str(value)
-    raise ParametersRefused(invalid=[f"{key} is {_shown(value)}, but must be one of: yes, no, both"])
+    raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be one of: yes, no, both"])
 
 
 def read_rebin(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,11 +157,7 @@ def read_rebin(raw: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _missing(key: str) -> Any:
-    raise ParametersRefused(missing=[key])
-
-
-def _shown(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= LIMIT_OF_NAMES else f"{text[:LIMIT_OF_NAMES]}…"
 
@@ -201,37 +195,41 @@ def statuses(job_id: int, found: Mapping[str, ProductStatus]) -> dict[str, Any]:
 
 
 def status_text(code: StatusCode | None) -> str:
-    """Return the words for a status."""
     return "Unknown status" if code is None else _STATUS_TEXTS[code]
 
 
 def counted(number: int) -> dict[str, Any]:
-    """Answer of a count."""
     return {"OK": 1, "numJobs": number}
 
 
 def listed(jobs: Iterable[Listed]) -> dict[str, Any]:
-    """Answer of a list of jobs."""
-    return {"OK": 1, "jobs": [_listed(job) for job in jobs]}
+    return {
+        "OK": 1,
+        "jobs": [
+            {
+                "JobID": job.job_id,
+                "Name": job.name,
+                "DateSubmitted": date_text(job.submitted_at),
+                **_product_switches(job.products),
+                "hasProd": job.has_products,
+            }
+            for job in jobs
+        ],
+    }
 
 
-def _listed(job: Listed) -> dict[str, Any]:
-    head = {"JobID": job.job_id, "Name": job.name, "DateSubmitted": date_text(job.submitted_at)}
-    return {**head, **_held(job.products), "hasProd": job.has_products}
-
-
-@lru_cache(128)  # as many sets as seven products have
-def _held(products: frozenset[Product]) -> dict[str, bool]:
-    """Tell of each product that the list knows whether it is among these."""
+@lru_cache(128)  # seven products have 128 subsets; docs/tricks.md says what this saves
+def _product_switches(products: frozenset[Product]) -> dict[str, bool]:
+    """Return for each product of the list whether a job has it; callers must not change the dictionary."""
     return {product.long_name: product in products for product in _LISTED}
 
 
 def date_text(instant: float) -> str:
-    """Return service time as ``YYYY-MM-DD hh:mm:ss`` UTC."""
+    """Return simulated time as ``YYYY-MM-DD hh:mm:ss`` UTC."""
     return _second_text(math.floor(instant))
 
 
-@lru_cache(4096)
+@lru_cache(4096)  # callers list the same jobs again and again; docs/tricks.md says what this saves
 def _second_text(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat(" ")[:19]
 
@@ -261,7 +259,7 @@ def light_curve(tables: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
 
 
 def tables_first(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Put OK behind the tables, before what is said of all of them (documented order)."""
+    """Put OK after the tables, before the keys about all of them (documented order)."""
     ending = [name for name in ("OK", "Binning", "TimeFormat", "T0") if name in answer]
     return {name: answer[name] for name in (*(n for n in answer if n not in ending), *ending)}
 
@@ -272,12 +270,12 @@ def spectra(found: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
 
 
 def sources(bands: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer with source lists; clients take any key but OK and APIVersion for a band."""
+    """Answer with source lists; clients read any key but OK and APIVersion as a band."""
     return dict(bands) | {"OK": 1}
 
 
 def refused(refusal: Refusal) -> dict[str, Any]:
-    """Answer that says no, in the documented envelope."""
+    """Answer of a refused call, in the documented envelope."""
     answer: dict[str, Any] = {"OK": 0, "ERROR": str(refusal), "APIVersion": None}
     if isinstance(refusal, ParametersRefused):
         answer["listErr"] = [
@@ -292,7 +290,7 @@ def refused(refusal: Refusal) -> dict[str, Any]:
 
 
 def main_refused(refusal: Refusal) -> dict[str, Any]:
-    """Answer of ``main.php`` that says no: without OK, whose mere presence means success there (client)."""
+    """Answer of a refused call of ``main.php``: without OK, because clients read its presence as success (client)."""
     words = str(refusal)
     if isinstance(refusal, ParametersRefused):
         words = " ".join([words, *(f"{name} is needed." for name in refusal.missing), *refusal.invalid])

@@ -23,6 +23,13 @@ def test_in_continuous_integration_an_absent_browser_is_a_failure(monkeypatch):
         conftest.browser_path()
 
 
+def test_the_tests_can_be_run_as_on_a_machine_without_a_browser(monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("XRT_MOCK_CHROMIUM", "none")
+    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
+        conftest.browser_path()
+
+
 def test_an_absent_package_counts_like_an_absent_browser():
     with pytest.raises(pytest.skip.Exception, match="no_such_package"):
         conftest.needed("no_such_package")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import requests
@@ -12,17 +12,19 @@ from contracts.harness import WsgiBackend
 from mock_server import MockServer
 from mock_server.reports.files import Material, render_report
 from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
+from tests.tools.asserting import no_exception
 
-from .conftest import axe_script, needed
+from .conftest import PHONE, WIDE, axe_script, expect, needed
 
 if TYPE_CHECKING:
     import html5lib
-    from playwright.sync_api import expect
+    from playwright.sync_api import ViewportSize
 else:
     html5lib = needed("html5lib")
-    expect = needed("playwright.sync_api").expect
 
-expect.set_options(timeout=60_000)  # contents of products take seconds when they are first made
+needed("playwright.sync_api").expect.set_options(
+    timeout=60_000
+)  # contents of products take seconds when they are first made
 
 DAY = 86400.0
 POLL_MS = 10_000
@@ -51,7 +53,7 @@ def watch(open_page, advance):
     """Open the page of a job with a clock of its own; service time and the page's move on together."""
 
     def watched(url):
-        page = open_page("about:blank")
+        page = open_page("about:blank", own=True)
         page.clock.install()
         page.goto(url)
 
@@ -197,11 +199,13 @@ def test_a_mistake_in_the_dashboard_is_explained(open_page):
 
 # every page ------------------------------------------------------------------------------------------------------
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 360, "height": 740}},
+COLOURS: dict[str, Any] = {"runOnly": {"type": "tag", "values": ["cat.color"]}}
+LOOKS: dict[str, tuple[Literal["light", "dark"], ViewportSize, dict[str, Any]]] = {
+    "light": ("light", WIDE, {}),
+    "dark": ("dark", WIDE, COLOURS),
+    "phone": ("light", PHONE, {}),
 }
+"""Colour scheme, window, and which of axe's rules are looked at: another scheme changes nothing but colours."""
 AT = {"queued": 10, "running": 90, "complete": DAY, "light curve": DAY, "expired": 9 * DAY}
 """After how many seconds the page of a job shows what a story tells."""
 ADDRESSES = {
@@ -225,7 +229,7 @@ FORMS: dict[str, tuple[str, dict[str, str]]] = {
 def stories(submit, advance, server):
     """Bring the simulator to where each page is as full as it gets, and return its address."""
 
-    def told(story):
+    def begin(story):
         sim = server.simulator
         job = submit(POSITIONS | {"lc": 1, **LIGHT_CURVE, "spec": 1, "specz": 0})["URL"]
         submit(IMAGE)
@@ -234,21 +238,30 @@ def stories(submit, advance, server):
         sim.change({"service.available": story != "out of service"})
         return server.url + ADDRESSES[story] if story in ADDRESSES else job + ADDED.get(story, "")
 
-    return told
+    return begin
 
 
-def complaints(page):
-    """What axe finds wrong with a page."""
-    page.add_script_tag(path=axe_script())
-    return page.evaluate("axe.run().then(result => result.violations.map(v => [v.id, v.help, v.nodes[0].html]))")
+def complaints(page, rules=None):
+    """Return what axe finds wrong with a page."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=axe_script())
+    run = "rules => axe.run(rules).then(result => result.violations.map(v => [v.id, v.help, v.nodes[0].html]))"
+    return page.evaluate(run, {"resultTypes": ["violations"], **(rules or {})})
+
+
+def assert_html(text):
+    """Have html5lib read a page; it raises where the HTML standard knows an error."""
+    with no_exception():
+        html5lib.HTMLParser(strict=True).parse(text)
 
 
 @pytest.mark.parametrize("story", STORIES)
 def test_axe_finds_nothing_to_complain_of_and_nothing_runs_over_the_edge(stories, open_page, story):
-    address = stories(story)
-    for look, options in LOOKS.items():
-        page = open_page(address, **options)
-        assert complaints(page) == [], look
+    page = open_page(stories(story))
+    for look, (scheme, window, rules) in LOOKS.items():
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(window)
+        assert complaints(page, rules) == [], look
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
             f"the page is wider than the window: {look}"
         )
@@ -256,7 +269,7 @@ def test_axe_finds_nothing_to_complain_of_and_nothing_runs_over_the_edge(stories
 
 @pytest.mark.parametrize("story", STORIES)
 def test_every_page_is_html_without_errors(stories, story):
-    html5lib.HTMLParser(strict=True).parse(requests.get(stories(story), timeout=60).text)
+    assert_html(requests.get(stories(story), timeout=60).text)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -264,7 +277,7 @@ def test_what_answers_a_form_is_as_clean(stories, open_page, server, form):
     stories(form)
     path, fields = FORMS[form]
     text = requests.post(server.url + path, data=fields, timeout=60).text
-    html5lib.HTMLParser(strict=True).parse(text)
+    assert_html(text)
     page = open_page("about:blank")
     page.set_content(text)
     assert complaints(page) == []
@@ -272,7 +285,7 @@ def test_what_answers_a_form_is_as_clean(stories, open_page, server, form):
 
 def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
     with MockServer(clock="virtual", token="secret") as server:
-        html5lib.HTMLParser(strict=True).parse(requests.get(f"{server.url}/_mock/", timeout=60).text)
+        assert_html(requests.get(f"{server.url}/_mock/", timeout=60).text)
         page = chromium.new_page(base_url=server.url)
         page.goto("/_mock/")
         assert complaints(page) == []
@@ -302,7 +315,7 @@ def test_pages_that_are_written_to_files_are_as_clean(open_page, server, submit,
     submit({})
     advance(3600)
     text = written(server.simulator)
-    html5lib.HTMLParser(strict=True).parse(text)
+    assert_html(text)
     page = open_page("about:blank")
     page.set_content(text)
     assert complaints(page) == []

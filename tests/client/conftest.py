@@ -205,7 +205,7 @@ def shared_products() -> Callable[[Simulator], Simulator]:
     builders: dict[int, Any] = {}
 
     def share(sim: Simulator) -> Simulator:
-        sim.jobs.in_force._builder = builders.setdefault(sim.scenario.seed, sim.jobs.stage.builder)
+        sim.jobs.in_force._builder = builders.setdefault(sim.scenario.seed, sim.jobs.in_force.builder)
         return sim
 
     return share

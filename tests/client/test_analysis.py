@@ -160,7 +160,7 @@ def test_the_kind_of_the_new_bin_can_be_forced(rates, limits):
 def test_the_curve_is_left_alone_unless_asked(rates):
     before = rates.copy()
     mergeLightCurveBins(rates, rows=rates["Time"] < 300)
-    pd.testing.assert_frame_equal(rates, before)
+    assert rates.equals(before)
 
 
 def test_merged_bins_can_be_replaced_by_the_new_one(rates):

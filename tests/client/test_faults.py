@@ -13,6 +13,7 @@ import pytest
 from mock_server import Simulator
 from xrt_client import (
     ContractBroken,
+    RetryPolicy,
     Service,
     ServiceRejected,
     ServiceUnreachable,
@@ -59,7 +60,8 @@ def _no_old_faults(sim: Simulator) -> Iterator[None]:
 
 
 def service_of(sim: Simulator) -> Service:
-    return Service(sleep=sim.clock.sleep, now=sim.clock.now)
+    """Return a service that makes three attempts: one more than a single fault needs."""
+    return Service(policy=RetryPolicy(attempts=3), sleep=sim.clock.sleep, now=sim.clock.now)
 
 
 def number_of_jobs(sim: Simulator) -> int:

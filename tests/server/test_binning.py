@@ -13,6 +13,8 @@ from mock_server.products.timeline import Band, Bins, Timeline
 
 FRAME = 2.5073
 START = 5e8
+END = START + 20 * FRAME
+"""Of a snapshot of 20 frames; whole seconds added to it are exact."""
 
 
 def piece(
@@ -73,11 +75,24 @@ def test_a_gap_that_is_too_long_ends_a_bin_with_what_there_is():
     assert edges(found) == [(0, 20, False), (20, 40, False)]
 
 
-def test_a_gap_of_exactly_the_longest_is_spanned():
-    length = 20 * FRAME
-    pieces = piece(20, [0, 1]), piece(20, [4, 9], start=START + length + 1024.0)
-    found = binning.by_counts(band(*pieces), CountsRule(counts=3, longest_gap=1024.0 + 1e-6))
-    assert len(edges(found)) == 1
+@pytest.mark.parametrize(("longest", "bins"), [(1024.0, 1), (np.nextafter(1024.0, 0.0), 2)])
+def test_a_gap_of_exactly_the_longest_is_spanned(longest, bins):
+    pieces = piece(20, [0, 1]), piece(20, [4, 9], start=END + 1024.0)
+    found = binning.by_counts(band(*pieces), CountsRule(counts=3, longest_gap=longest))
+    assert len(edges(found)) == bins
+
+
+@pytest.mark.parametrize(("gap", "snapshots"), [(999.9999, 1), (1000.0, 2), (1000.0001, 2)])
+def test_a_gap_of_1000_s_separates_snapshots(gap, snapshots):
+    timeline = Timeline([piece(20, []), piece(20, [], start=END + gap)])
+    assert len(binning.by_runs(timeline, timeline.snapshots).first) == snapshots
+
+
+def test_a_band_has_its_first_channel_and_not_the_one_beyond_its_last():
+    one = piece(4, [0, 1, 2, 3])
+    channels = np.array([29, 30, 999, 1000], np.int16)
+    found = band(replace(one, source=Counts(one.source.met, channels)))
+    assert found.frames.tolist() == [1, 2]
 
 
 def test_what_is_left_at_the_end_makes_a_bin_of_its_own_after_a_gap():
@@ -167,6 +182,17 @@ def test_bins_of_fixed_length_touch_and_never_cross_a_gap():
     assert all(not (first < 40 < beyond) for first, beyond, _ in edges(bins))
 
 
+@pytest.mark.parametrize(("gap", "nominal"), [(0.0, True), (-0.001, False)])
+def test_bins_at_the_ends_keep_their_nominal_bounds_where_they_meet_no_other_snapshot(gap, nominal):
+    length = 10 * FRAME
+    other = piece(20, [], start=START)
+    late = piece(6, [], start=END + 3 * FRAME)
+    before = replace(other, snapshot=replace(other.snapshot, stop=END - gap))
+    bins = binning.by_time(Timeline([before, late]), length, 0.0)
+    assert (bins.start[-1] == pytest.approx(END, abs=1e-6)) == nominal
+    assert bins.stop[-1] == pytest.approx(END + length)
+
+
 def test_bins_of_fixed_length_start_anew_with_each_observation():
     timeline = Timeline([piece(40, []), piece(40, [], start=START + 1017, obsid="00099001002")])
     assert START + 1017 in binning.by_time(timeline, 30.0, 0.0).start.tolist()
@@ -184,6 +210,14 @@ def test_sums_weigh_corrections_by_counts_and_by_exposure():
     sums = found.add_up(found.timeline.bins([(0, 40, True)]))
     assert sums.by_counts[0] == pytest.approx((3 * 1.25 + 2.5) / 4)
     assert sums.by_exposure[0] == pytest.approx((10 * 1.25 + 30 * 2.5) / 40)
+
+
+def test_a_bin_without_counts_has_its_time_in_the_middle_and_the_correction_of_its_exposure():
+    pieces = piece(10, [0], share=0.4), piece(10, [], start=START + 5000)
+    found = band(*pieces)
+    sums = found.add_up(found.timeline.bins([(10, 20, True)]))
+    assert sums.arrival[0] == pytest.approx(START + 5000 + 5 * FRAME)
+    assert sums.by_counts[0] == sums.by_exposure[0] == pytest.approx(1.25)
 
 
 def test_a_bin_is_bad_if_one_of_its_snapshots_is():

@@ -94,7 +94,7 @@ def test_a_second_download_builds_nothing(builder, sky):
 
 def test_an_answer_and_files_are_made_from_one_product(sky, monkeypatch):
     builder, order = ProductBuilder(sky), order_of(sky, Product.SPECTRUM, BURST)
-    builder.spectra(order)
+    builder.answer(order)
     monkeypatch.setattr(fitting, "fit", lambda *_, **__: pytest.fail("fitted again"))
     assert "interval0.tar.gz" in builder.files(order)
 
@@ -120,7 +120,7 @@ def test_a_reprocessed_archive_gives_slightly_other_photons():
     sky = Sky(1, World.from_mapping({"reprocessings": ["2026-04-01"], "reprocessing_spread_d": 1}))
     builder, order = ProductBuilder(sky), order_of(sky, Product.LIGHT_CURVE, BURST, binMeth="obsid")
     later = dataclasses.replace(order, built_at=NOW + 60 * 86400)
-    tables = [builder.light_curve(one, incbad="yes")["PC_incbadData"] for one in (order, later)]
+    tables = [builder.answer(one, "no", "yes")["PC_incbadData"] for one in (order, later)]
     counts = [sum(int(row[table["columns"].index("CtsInSrc")]) for row in table["data"]) for table in tables]
     assert 0 < abs(counts[0] - counts[1]) < 0.05 * counts[0]
     versions = [builder.files(one)["lc.log"].decode().splitlines()[-1].split()[4] for one in (order, later)]
@@ -129,14 +129,14 @@ def test_a_reprocessed_archive_gives_slightly_other_photons():
 
 def test_positions_are_numbers_in_answers_and_texts_in_files(builder, sky):
     order = order_of(sky, Product.STANDARD_POS, BURST)
-    found = builder.position(order)
+    found = builder.answer(order)
     assert found is not None
     assert builder.files(order)["results.dat"].decode().split("\t")[0] == f"{found.ra:.5f}"
 
 
 def test_answers_and_files_of_a_light_curve_agree(builder, sky):
     order = order_of(sky, Product.LIGHT_CURVE, BURST)
-    tables = builder.light_curve(order)
+    tables = builder.answer(order)
     rows = len(tables["PCData"]["data"]) + len(tables.get("PCULData", {"data": []})["data"])
     rows += len(tables["WTData"]["data"]) if "WT" in tables["Datasets"] else 0
     lines = builder.files(order)["curve.qdp"].decode().splitlines()
@@ -145,7 +145,7 @@ def test_answers_and_files_of_a_light_curve_agree(builder, sky):
 
 def test_spectra_name_files_that_exist(builder, sky):
     order = order_of(sky, Product.SPECTRUM, BURST)
-    answer = builder.spectra(order)
+    answer = builder.answer(order)
     files = builder.files(order)
     for name in answer["rnames"]:
         assert answer[name]["DataFile"] == f"{order.url}/spec/{name}.tar.gz"

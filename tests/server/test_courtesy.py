@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mock_server import Simulator
+from mock_server.core.faults import Fault
 from mock_server.core.journal import Entry, Journal
 from mock_server.core.model import Build, Job, Product, StatusCode
 from mock_server.reports.courtesy import courtesy_report, duration_text, iso_text, report_text
@@ -96,6 +97,32 @@ def test_refusals_are_grouped_by_words_and_line():
     assert reported([], entries)["refused"] == [
         {"operation": "getNumJobs", "words": "no", "where": "a.py:1", "times": 3}
     ]
+
+
+def test_a_call_after_a_failure_of_the_same_kind_is_a_retry_with_its_line_and_wait():
+    entries = [
+        call(0, outcome="fault", where="a.py:1"),
+        call(5, "getNumJobs", None, where="a.py:2"),
+        call(10, outcome="outage", where="a.py:3"),
+        call(70, where="a.py:3"),
+        call(80, where="a.py:3"),
+    ]
+    assert reported([], entries)["retries"] == [
+        {"operation": "checkProductStatus", "where": "a.py:3", "times": 2, "shortest_s": 10.0}
+    ]
+
+
+def test_the_text_names_retries_and_planned_faults_that_were_never_triggered():
+    found = courtesy_report(
+        [],
+        Journal([call(0, outcome="fault"), call(10, where="a.py:3")]),
+        Scenario(),
+        NOW,
+        [Fault("status", operation="canceljob", status=500)],
+    )
+    lines = report_text(found).splitlines()
+    assert "retried after a failure: checkProductStatus, 1 times, at a.py:3" in lines
+    assert "planned fault was never triggered: kind=status, operation=canceljob, status=500" in lines
 
 
 def test_time_is_simulated_time_from_the_first_call():

@@ -147,6 +147,13 @@ def test_forms_of_other_sites_do_nothing(sim, ask):
     assert (answer.status_code, sim.clock.now()) == (401, before)
 
 
+@pytest.mark.parametrize("path", ["", "htmx.js"])
+def test_no_other_page_may_frame_the_dashboard_and_no_cache_keeps_it(ask, path):
+    headers = ask.raw("GET", f"/_mock/{path}").headers
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert headers["Cache-Control"] == "no-store"
+
+
 # what is drawn ---------------------------------------------------------------------------------------------------
 
 

@@ -1,13 +1,14 @@
 """A participant that holds time up is taken for waiting, or named."""
 
 import os
+import sys
 import threading
 from typing import Any
 
 import pytest
 
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.run.watchdog import Watchdog, processor_time
+from mock_server.run.watchdog import Watchdog, processor_time, warn
 
 START = 1000.0
 
@@ -109,6 +110,14 @@ def test_one_that_has_ended_leaves_the_clock(scene):
     watchdog.look(0.1)
     scene.sleeper.join(30)
     assert scene.clock.now() == START + 60
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_warning_that_cannot_be_printed_is_dropped(monkeypatch, tmp_path, closed):
+    file = (tmp_path / "stderr").open("w")
+    file.close()
+    monkeypatch.setattr(sys, "stderr", file if closed else None)  # as in a daemon
+    warn("simulated time stands still")
 
 
 def test_a_sleeping_thread_has_a_processor_time():
