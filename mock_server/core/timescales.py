@@ -73,7 +73,7 @@ _DRIFT = (
 )
 """Drift of the spacecraft clock [s] at instants of spacecraft time [s]: UTCF plus the leap seconds so far.
 
-The rows until 2022 reproduce 212 pairs of trigger time and UTC in NASA's table of Swift bursts within 0.006 s; the others
+The rows until 2022 reproduce 212 pairs of trigger time and UTC in NASA's table of Swift bursts within 0.006 s; the rest
 are from data headers (field).
 """
 
