@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ..core import random
 from ..core.model import Observation
 from ..core.timescales import DAY, met_from_service, parse_instant, service_from_met, utc_from_service
-from . import coordinates, drawn, schedule
-from .sources import Source, catalogue, from_mapping, key_of
+from . import coordinates, drawn, known, real, schedule
+from .names import in_galaxy, key_of, position_in
+from .sources import Plan, Source, catalogue, from_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,8 +162,23 @@ class Sky:
         self._targeted = {target: source for source in self.sources for target in source.targets}
 
     def named(self, name: str) -> Source | None:
-        """Return the source a name stands for: from the catalogue, or a burst by the pattern of its name."""
-        return self._named.get(key_of(name)) or drawn.burst_from_name(self.seed, key_of(name))
+        """Return the source that a name stands for, None if there is none.
+
+        Sources of the scenario come first, then real objects. A burst that no table has, and a numbered source of a
+        known galaxy, are drawn.
+        """
+        key = key_of(name)
+        if key in self._named:
+            return self._named[key]
+        found = known.find(name)
+        if found is not None:
+            return real.source(self.seed, found)
+        burst = drawn.burst_from_name(self.seed, key)
+        if burst is not None:
+            return burst
+        galaxy, number = in_galaxy(key)
+        around = known.find(galaxy) if galaxy else None
+        return None if around is None else real.source_in(self.seed, around, number)
 
     def source(self, targets: tuple[str, ...], position: Position | None, t0: float | None = None) -> Source:
         """Return the source of a job: by its targets, by its position, else drawn for them.
@@ -178,18 +194,30 @@ class Sky:
         """Return the source by target or near the position, and True; else one that is drawn, and False."""
         here = self._not_elsewhere(targets, position)
         for target in here:
-            if (known := self._of_target(target)) is not None:
-                return known, True
+            if (source := self._of_target(target)) is not None:
+                return source, True
         if position is not None:
             near = [source for source in self.sources if abs(source.dec - position[1]) <= NEAR_DEG]
             nearest = min(near, key=lambda source: _apart(source, position), default=None)
             if nearest is not None and _apart(nearest, position) <= NEAR_DEG:
                 return nearest, True
-        return drawn.anything(self.seed, here, position), False
+        objects = known.near(position, NEAR_DEG) if position else []
+        if not objects:
+            return drawn.anything(self.seed, here, position), False
+        found = real.source(self.seed, objects[0])
+        if here and found.cls != "grb":  # the caller knows of observations that the tables do not have
+            found = replace(found, targets=tuple(sorted(here)), plan=Plan())
+        return found, True
+
+    def _is_replaced(self, source: Source) -> bool:
+        """Return whether the scenario has a source of its own for a real object."""
+        return any(key_of(name) in self._named for name in (source.name, *source.aliases))
 
     def _of_target(self, target: str) -> Source | None:
-        """Return the source that a target is known to observe."""
-        return self._targeted.get(target) or drawn.burst_from_target(self.seed, target)
+        """Return the source a target is known to observe."""
+        if target in self._targeted:
+            return self._targeted[target]
+        return drawn.burst_from_target(self.seed, target) or real.source_of_target(self.seed, target)
 
     def _not_elsewhere(self, targets: tuple[str, ...], position: Position | None) -> tuple[str, ...]:
         """Leave out targets that are known to observe another part of the sky."""
@@ -206,7 +234,7 @@ class Sky:
             return latest.ra, latest.dec
         source = self.named(name)
         if source is None:
-            return coordinates.from_name(name)
+            return position_in(name)
         triggered = not source.is_burst or service_from_met(source.t0_met or 0.0) <= now
         return (source.ra, source.dec) if source.resolves and triggered else None
 
@@ -218,11 +246,13 @@ class Sky:
         found = [source] if (source := self.named(name)) else []
         if position is not None:
             found += [s for s in self.sources if s not in found and _apart(s, position) <= FIELD_DEG]
+            others = (real.source(self.seed, near) for near in known.near(position, FIELD_DEG))
+            found += [s for s in others if s not in found and not self._is_replaced(s)]
         met = met_from_service(now)
-        known = [t for s in found for t in s.targets if schedule.begins_at(s, self.seed, t) <= met]
-        if not known and position is not None and not any(s.targets for s in found):
-            known = [drawn.cell_target(position, self.seed)]
-        return tuple(dict.fromkeys(known))
+        begun = [t for s in found for t in s.targets if schedule.begins_at(s, self.seed, t) <= met]
+        if not begun and position is not None and not any(s.targets for s in found):
+            begun = [drawn.cell_target(position, self.seed)]
+        return tuple(dict.fromkeys(begun))
 
     def trigger(self, name: str, targets: tuple[str, ...], position: Position | None, now: float) -> float | None:
         """T0 [s, MET]: the trigger of a burst, or a documented zero of time, else the start of the data there are."""
@@ -250,7 +280,7 @@ class Sky:
         found = self._observations(source, targets, position, now)
         year = utc_from_service(now).year
         next_year = datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()
-        arrivals = (o.available_at for o in schedule.planned(source, self.seed, year) if o.available_at > now)
+        arrivals = (o.available_at for o in self._planned(source, year) if o.available_at > now)
         until = min(self._processings.unchanged_until(now, next_year), *arrivals, next_year)
         if len(self._archive) >= _KEPT:
             self._archive.clear()
@@ -267,9 +297,17 @@ class Sky:
         begun = self._processings.begun(now)
         return tuple(
             self._processings.applied(observation, now, begun)
-            for observation in schedule.planned(source, self.seed, utc_from_service(now).year)
+            for observation in self._planned(source, utc_from_service(now).year)
             if observation.available_at <= now and (not targets or observation.target in targets)
         )
+
+    def _planned(self, source: Source, year: int) -> tuple[Observation, ...]:
+        """Return the observations of a source until the end of a year: real ones, and those of its plan."""
+        planned = schedule.planned(source, self.seed, year)
+        kept = () if source in self.sources else real.observations(self.seed, source)
+        if not kept:
+            return planned
+        return tuple(sorted((*kept, *planned), key=lambda o: (o.snapshots[0].start, o.obsid)))
 
     def galactic_column(self, source: Source) -> float:
         """Galactic column towards a source [cm-2]."""

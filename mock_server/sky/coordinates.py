@@ -6,9 +6,7 @@ Only the standard library: the server answers submissions without loading astrop
 from __future__ import annotations
 
 import math
-import re
 
-_J_NAME = re.compile(r"J\s*(\d{2})(\d{2})(\d{2}(?:\.\d+)?)\s*([+-])(\d{2})(\d{2})(\d{2}(?:\.\d+)?)")
 _POLE_RA, _POLE_DEC, _NODE = 192.85948, 27.12825, 122.93192  # north Galactic pole; Galactic longitude of the celestial
 
 
@@ -44,17 +42,6 @@ def sun(mjd: float) -> tuple[float, float]:
     tilt = math.radians(23.439)
     ra = math.degrees(math.atan2(math.cos(tilt) * math.sin(longitude), math.cos(longitude))) % 360.0
     return ra, math.degrees(math.asin(math.sin(tilt) * math.sin(longitude)))
-
-
-def from_name(name: str) -> tuple[float, float] | None:
-    """Position that a name such as ``Swift J073006.8-193709`` spells out; None for other names."""
-    match = _J_NAME.search(name)
-    if match is None:
-        return None
-    hours, minutes, seconds, sign, degrees, arcmin, arcsec = match.groups()
-    ra = 15 * (float(hours) + float(minutes) / 60 + float(seconds) / 3600)
-    dec = float(degrees) + float(arcmin) / 60 + float(arcsec) / 3600
-    return (ra, -dec if sign == "-" else dec) if ra < 360 and dec <= 90 else None
 
 
 def sexagesimal(position: tuple[float, float]) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from ..core.timescales import DAY, EPOCH_UNIX, met_from_service
 from . import coordinates
 from .sources import Flare, Plan, Rate, Source, Spectrum
 
-_BURST = re.compile(r"grb(\d{2})(\d{2})(\d{2})([a-z])")
+_BURST = re.compile(r"grb(\d{2})(\d{2})(\d{2})([a-z]?)")
 _FIRST_DAY = date(2004, 11, 20)  # launch
 _EPOCH_DAY = date(2001, 1, 1)
 _BURST_BLOCK, _CELL_BLOCK = 2_000_000, 4_000_000  # target IDs 02000000-02999999 and 04000000-04999999
@@ -31,7 +31,9 @@ def burst_from_name(seed: int, key: str) -> Source | None:
         day = date(2000 + int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         return None
-    return _named_burst(seed, day, match[4]) if day >= _FIRST_DAY else None
+    if day < _FIRST_DAY or not (match[4] or day.year < 2010):  # later bursts always have a letter
+        return None
+    return _named_burst(seed, day, match[4] or "a")
 
 
 def burst_from_target(seed: int, target: str) -> Source | None:

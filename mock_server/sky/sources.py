@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..core import random
 from ..core.timescales import met_from_mjd
 from ..core.validation import check_known, shown
+from .names import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -253,11 +254,6 @@ def _waves(seed: int, name: str, rms: float, slope: float) -> tuple[tuple[float,
     scale = rms * math.sqrt(2 / sum(w * w for w in weights))
     phases = (random.uniform(seed, "red noise", name, k, high=2 * math.pi) for k in range(count))
     return tuple((scale * w, 2 * math.pi * f, p) for w, f, p in zip(weights, frequencies, phases, strict=True))
-
-
-def key_of(name: str) -> str:
-    """Name as names are compared: without blanks, in lower case."""
-    return "".join(name.split()).lower()
 
 
 def catalogue(overrides: tuple[Mapping[str, Any], ...] = ()) -> tuple[Source, ...]:

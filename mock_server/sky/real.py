@@ -1,0 +1,247 @@
+"""Sources and observations made from the tables of real objects.
+
+Name, position, class, targets, observation IDs, starts and exposures are real where the tables have them. Everything
+else, such as rate, variability and spectrum, is drawn, keyed by the name, from what is typical of the class (assumed).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..core import random
+from ..core.model import Observation, Snapshot
+from ..core.selection import FRAME_S
+from ..core.timescales import DAY, met_from_service, mjd_from_met, service_from_met
+from . import coordinates, drawn, known
+from .known import Known
+from .sources import Plan, Rate, Source, Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .known import Visit
+
+_ORBIT_S = 5760.0
+_LONGEST_LOOK_S = 1700.0
+_UNKNOWN_EXPOSURE_S = (800.0, 2000.0)
+_WT_ABOVE = 5.0  # count/s
+_LATENCY_S = 6 * 3600.0
+
+
+class _Typical(NamedTuple):
+    """Typical values of a class: logarithm of the mean rate [count/s] and its scatter, rms of the variability."""
+
+    rate: float
+    scatter: float
+    rms: tuple[float, float]
+    gamma: tuple[float, float]
+    monitored: float = 0.0
+    """Share of the objects without known observations that are looked at every week."""
+
+
+_CLASSES = {
+    "blazar": _Typical(-0.6, 0.6, (0.3, 0.7), (1.6, 2.6), 0.3),
+    "agn": _Typical(-0.7, 0.6, (0.2, 0.5), (1.6, 2.2), 0.15),
+    "galaxy": _Typical(-1.8, 0.4, (0.0, 0.02), (2.0, 2.8)),
+    "cluster": _Typical(-0.3, 0.3, (0.0, 0.01), (1.8, 2.2)),
+    "snr": _Typical(0.0, 0.4, (0.0, 0.01), (2.0, 3.0)),
+    "ulx": _Typical(-1.5, 0.3, (0.2, 0.4), (1.6, 2.4), 0.2),
+    "hmxb": _Typical(-0.2, 0.6, (0.3, 0.6), (0.8, 1.6), 0.2),
+    "lmxb": _Typical(-0.2, 0.6, (0.2, 0.4), (1.5, 2.2), 0.2),
+    "xray": _Typical(-0.4, 0.6, (0.2, 0.5), (1.4, 2.2), 0.15),
+    "cv": _Typical(-0.8, 0.5, (0.1, 0.3), (1.2, 1.8), 0.1),
+    "nova": _Typical(-2.5, 0.4, (0.1, 0.3), (2.5, 4.0)),
+    "star": _Typical(-1.3, 0.5, (0.1, 0.4), (2.0, 3.0)),
+    "psr": _Typical(-0.8, 0.5, (0.0, 0.02), (1.5, 2.1)),
+    "magnetar": _Typical(-0.7, 0.4, (0.0, 0.1), (2.5, 3.8)),
+    "tde": _Typical(-3.3, 0.3, (0.0, 0.1), (2.5, 4.0)),
+    "sn": _Typical(-2.9, 0.4, (0.0, 0.05), (1.8, 2.4)),
+    "fbot": _Typical(-3.5, 0.3, (0.1, 0.3), (1.4, 1.8)),
+    "kilonova": _Typical(-3.8, 0.2, (0.0, 0.1), (1.6, 2.2)),
+    "transient": _Typical(-3.0, 0.5, (0.1, 0.3), (1.5, 2.2)),
+}
+_OUTBURSTS = {  # e-folding time [d] and peak over the quiet level, as ranges of logarithms
+    "lmxb": ((1.3, 1.8), (1.5, 2.5)),
+    "hmxb": ((1.0, 1.5), (0.8, 1.6)),
+    "xray": ((1.2, 1.7), (1.2, 2.2)),
+    "nova": ((1.3, 1.9), (1.5, 2.8)),
+    "tde": ((1.6, 2.0), (1.5, 2.3)),
+    "sn": ((1.3, 1.8), (0.3, 1.2)),
+    "fbot": ((0.7, 1.2), (1.8, 2.6)),
+    "kilonova": ((1.0, 1.5), (0.5, 1.2)),
+    "transient": ((1.2, 1.8), (1.0, 2.0)),
+    "magnetar": ((1.3, 1.9), (0.6, 1.2)),
+}
+_PERIODS_S = {"cv": (3.5, 4.3), "psr": (-1.5, 0.5), "magnetar": (0.4, 1.1), "hmxb": (0.5, 3.0)}
+_SURELY_PERIODIC = {"cv", "psr", "magnetar"}
+_YEAR = re.compile(r"(?:19|20)\d{2}")
+
+
+@lru_cache(maxsize=1024)
+def source(seed: int, found: Known) -> Source:
+    """Return the source for a real object or burst."""
+    if found.cls == "grb":
+        targets = found.targets or (drawn.cell_target((found.ra, found.dec), seed),)
+        t0 = _drawn_trigger(seed, found.name) if found.t0 is None else found.t0
+        return drawn.burst(seed, found.name, (found.ra, found.dec), targets, round(met_from_service(t0), 3))
+    targets = tuple(target.target for target in known.targets_of(found.name))
+    return Source(
+        name=found.name,
+        ra=found.ra,
+        dec=found.dec,
+        cls=found.cls,
+        targets=targets or (drawn.cell_target((found.ra, found.dec), seed),),
+        aliases=found.aliases,
+        rate=_rate(seed, found),
+        spectrum=_spectrum(seed, found),
+        plan=_plan(seed, found, observed=bool(targets)),
+    )
+
+
+def source_of_target(seed: int, number: str) -> Source | None:
+    """Return the source that a real target looks at, None if the tables do not have the target."""
+    burst = known.burst_of_target(number)
+    if burst is not None:
+        return source(seed, burst)
+    target = known.target(number)
+    if target is None:
+        return None
+    found = known.find(target.name)
+    if found is None and target.pointing is not None:
+        found = Known(target.name, (), *target.pointing, "xray", None)
+    return None if found is None else source(seed, found)
+
+
+def source_in(seed: int, galaxy: Known, number: int) -> Source | None:
+    """Return a source of a galaxy that no table has: near its centre, drawn."""
+    if galaxy.cls not in ("galaxy", "agn", "ulx"):
+        return None
+    name = f"{galaxy.name} X-{number}"
+    distance = random.uniform(seed, "offset", name, low=0.2, high=2.0) / 60.0
+    angle = random.uniform(seed, "offset angle", name, high=2 * math.pi)
+    position = coordinates.offset((galaxy.ra, galaxy.dec), distance, angle)
+    return source(seed, Known(name, (), round(position[0], 4), round(position[1], 4), "ulx", None))
+
+
+def _drawn_trigger(seed: int, name: str) -> float:
+    """Return a trigger time [s since 1970-01-01 UTC] on the day of a burst's name."""
+    digits = name.removeprefix("GRB ")
+    day = datetime(2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:6]), tzinfo=UTC)
+    return day.timestamp() + random.uniform(seed, "trigger", name, high=DAY)
+
+
+def _plan(seed: int, found: Known, *, observed: bool) -> Plan:
+    """Return the plan of an object without known observations; one with them is never looked at again."""
+    if observed:
+        return Plan(observations=0)
+    first = _discovered_mjd(seed, found)
+    share = _CLASSES.get(found.cls, _CLASSES["xray"]).monitored
+    if random.uniform(seed, "monitored", found.name) < share:
+        return Plan(first_mjd=first, weekly_from_mjd=first + 100.0)
+    return Plan(first_mjd=first)
+
+
+def _discovered_mjd(seed: int, found: Known) -> float:
+    """Return when something happened there first [MJD]: in the year of a transient's name, or at its first visit."""
+    visits = [visit for target in known.targets_of(found.name) for visit in target.visits]
+    if visits:
+        return round(mjd_from_met(met_from_service(min(visit.start for visit in visits))) - 5.0, 3)
+    year = _YEAR.search(found.name) if found.cls in _OUTBURSTS else None
+    if year and int(year[0]) >= 2005:
+        begin = datetime(int(year[0]), 1, 1, tzinfo=UTC).timestamp()
+        return round(mjd_from_met(met_from_service(begin)) + random.uniform(seed, "first", found.name, high=330.0), 3)
+    return round(random.uniform(seed, "first", found.name, low=53371.0, high=60371.0), 3)
+
+
+def _rate(seed: int, found: Known) -> Rate:
+    typical = _CLASSES.get(found.cls, _CLASSES["xray"])
+    rate = found.rate
+    if rate is None:
+        rate = 10 ** random.normal(seed, "rate", found.name, mean=typical.rate, sigma=typical.scatter, clip=2.0)
+    rms = random.uniform(seed, "rms", found.name, low=typical.rms[0], high=typical.rms[1])
+    period, pulsed = _period(seed, found)
+    if found.cls in _OUTBURSTS and found.rate is None:
+        (low, high), (least, most) = _OUTBURSTS[found.cls]
+        decay_d = 10 ** random.uniform(seed, "decay", found.name, low=low, high=high)
+        factor = 10 ** random.uniform(seed, "peak", found.name, low=least, high=most)
+        start = _discovered_mjd(seed, found)
+        return Rate(
+            "outburst",
+            quiescent_rate=rate,
+            red_noise_rms=rms,
+            period_s=period,
+            pulsed_fraction=pulsed,
+            outbursts_mjd=((start, decay_d, factor),),
+        )
+    return Rate(mean_rate=rate, red_noise_rms=rms, period_s=period, pulsed_fraction=pulsed)
+
+
+def _period(seed: int, found: Known) -> tuple[float, float]:
+    """Return period [s] and pulsed fraction, zeros if there is no pulsation."""
+    if found.cls not in _PERIODS_S:
+        return 0.0, 0.0
+    if found.cls not in _SURELY_PERIODIC and random.uniform(seed, "pulses", found.name) < 0.5:
+        return 0.0, 0.0
+    low, high = _PERIODS_S[found.cls]
+    period = 10 ** random.uniform(seed, "period", found.name, low=low, high=high)
+    return period, random.uniform(seed, "pulsed", found.name, low=0.1, high=0.6)
+
+
+def _spectrum(seed: int, found: Known) -> Spectrum:
+    low, high = _CLASSES.get(found.cls, _CLASSES["xray"]).gamma
+    return Spectrum(
+        nh=10 ** random.normal(seed, "column", found.name, mean=21.2, sigma=0.4, clip=2.0),
+        gamma=random.uniform(seed, "index", found.name, low=low, high=high),
+    )
+
+
+@lru_cache(maxsize=256)
+def observations(seed: int, shown: Source) -> tuple[Observation, ...]:
+    """Return the known observations of a source in order of time, in their first processing."""
+    visits = [
+        (visit, target.pointing)
+        for number in shown.targets
+        for target in [known.target(number)]
+        if target is not None
+        for visit in target.visits
+    ]
+    made = (_observation(seed, shown, visit, pointing) for visit, pointing in visits)
+    return tuple(sorted(made, key=lambda observation: (observation.snapshots[0].start, observation.obsid)))
+
+
+def believed(seed: int, shown: Source, obsid: str, start: float) -> Observation:
+    """Return an observation that no table has, on the word of the caller: `start` [s, MET] and length are drawn."""
+    visit = known.Visit(obsid, service_from_met(start), dated=False, exposure_s=None)
+    return _observation(seed, shown, visit, None)
+
+
+def _observation(seed: int, shown: Source, visit: Visit, pointing: tuple[float, float] | None) -> Observation:
+    obsid = visit.obsid
+    hour = random.uniform(seed, "hour", obsid, high=DAY) if visit.dated else 0.0
+    exposure = visit.exposure_s or random.uniform(
+        seed, "exposure", obsid, low=_UNKNOWN_EXPOSURE_S[0], high=_UNKNOWN_EXPOSURE_S[1]
+    )
+    start = met_from_service(visit.start + hour)
+    mode = shown.plan.modes or ("WT" if shown.mean_rate_at(start) > _WT_ABOVE else "PC")
+    looks = _looks(start, exposure, mode)
+    snapshots = tuple(Snapshot(n, mode, low, high) for n, (low, high) in enumerate(looks, start=1))
+    if pointing is None or coordinates.separation(pointing, (shown.ra, shown.dec)) > 0.15:
+        distance = math.sqrt(random.uniform(seed, "pointing", obsid)) / 60.0
+        angle = random.uniform(seed, "pointing angle", obsid, high=2 * math.pi)
+        pointing = coordinates.offset((shown.ra, shown.dec), distance, angle)
+    return Observation(obsid, *pointing, service_from_met(snapshots[-1].stop) + _LATENCY_S, 1, "", snapshots)
+
+
+def _looks(start: float, exposure: float, mode: str) -> Iterator[tuple[float, float]]:
+    """Yield bounds [s, MET] of looks that add up to an exposure, one an orbit; those in PC are whole frames."""
+    number = max(1, math.ceil(exposure / _LONGEST_LOOK_S))
+    for n in range(number):
+        length = max(exposure / number, FRAME_S)
+        if mode == "PC":
+            length = max(1, round(length / FRAME_S)) * FRAME_S
+        low = round(start + n * _ORBIT_S, 5)
+        yield low, low + length
