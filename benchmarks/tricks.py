@@ -160,7 +160,7 @@ TRICKS = {
     "dates": Trick("cache of dates: web/wire.py", uncached(wire, "_second_text"), listing),
     "sets": Trick("cache of sets of products: web/wire.py", uncached(wire, "_product_switches"), listing),
     "shared": Trick("one Flask app for all simulators: flask_app in web/app.py", without_sharing, fresh),
-    "scenario": Trick("scenarios read once: pytest_plugin.py", uncached(pytest_plugin, "load_scenario"), fresh),
+    "scenario": Trick("scenarios read once: pytest_plugin.py", uncached(pytest_plugin, "scenario_named"), fresh),
 }
 
 

@@ -55,7 +55,7 @@ def qdp_tables(path):
     """Return the tables of a QDP file with the comment that names each: data and upper limits, WT before PC."""
     titles = [line[2:].strip() for line in path.read_text().splitlines() if line.startswith("! ")]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # astropy notes that it was not told the names of the columns
+        warnings.simplefilter("ignore")  # astropy notes that the names of the columns are not given
         return {title: Table.read(path, format="ascii.qdp", table_id=k) for k, title in enumerate(titles)}
 
 

@@ -1,6 +1,6 @@
 """Every answer the simulator gives in any test is held against the contract; a bug in a view fails the test.
 
-Flask tells of each finished answer, whoever asked and by whatever way, so nothing has to be wrapped or replaced.
+Flask signals each finished answer, of whatever client and way, so nothing has to be wrapped or replaced.
 """
 
 from __future__ import annotations

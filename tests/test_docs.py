@@ -25,6 +25,7 @@ from mock_server import Simulator
 from mock_server.run.patches.time import SimulatedTime
 from mock_server.scenario.files import scenario_names
 from tests.tools.asserting import no_exception
+from xrt_client import jobs
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,12 @@ SCENARIO_PAGES = [name for name in PAGES if name.startswith("scenarios/")]
 NOT_CODE = ("{toctree}", "{eval-rst}", "{include}", "{literalinclude}")
 BLOCK = re.compile(r"^```(?P<kind>\S+)[^\n]*\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```\{code-block\} (\w+)\n:caption: (\S+)\n\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def _first_use(monkeypatch):
+    """Let pages see what a program sees at its first call: the client warns of each deprecation once."""
+    monkeypatch.setattr(jobs, "_warned", set())
 
 
 class File(NamedTuple):

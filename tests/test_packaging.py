@@ -32,10 +32,6 @@ EXTRAS = {
     "analysis": ["import xrt_client.analysis, matplotlib.figure"],
     "postgres": ["import psycopg"],
     "load": ["import locust"],
-    "browser": ["import playwright.sync_api, html5lib, axe_playwright_python"],
-    "docs": ["import sphinx, myst_nb, numpydoc, furo"],
-    "packaging": ["import build, twine, check_wheel_contents, pipx"],
-    "dev": ["import swifttools.ukssdc.xrt_prods, gunicorn, mypy.api, fitsio, xdist, tox"],
     "all": ["import mock_server.serve.processes, contracts.provider, xrt_client.analysis, psycopg", "import locust"],
 }
 COMMANDS = {

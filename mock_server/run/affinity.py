@@ -29,7 +29,7 @@ def current() -> int | None:
 
 
 class Staying:
-    """Within, the calling thread stays on a processor; afterwards it may go where it might before.
+    """Context manager: the calling thread stays on a processor; afterwards it may run where it might before.
 
     Parameters
     ----------

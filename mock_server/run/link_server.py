@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .watchdog import NativeThread
 
 _MANY_CALLS = 5000
+_LAST_SESSIONS_S = 2.0  # real time that the sessions of programs that have ended may take
 
 
 class LinkServer:
@@ -65,6 +66,7 @@ class LinkServer:
         self._listener = Listener(backlog=128, authkey=self.key)
         self.address = str(self._listener.address)
         self.lock = threading.Lock()
+        self._session_ended = threading.Condition(self.lock)
         self.announced: set[ParticipantId] = set()
         self.sessions: dict[_Session, int] = {}
         self.owners: dict[ParticipantId, _Session] = {}
@@ -106,14 +108,22 @@ class LinkServer:
             where = f", the last at {request.where}" if request.where else ""
             warn(f"{_MANY_CALLS} calls at one instant of simulated time{where}; it moves on when the program sleeps")
 
+    def forget(self, session: _Session) -> None:
+        """Remove a session whose participant has left the clock."""
+        with self._session_ended:
+            self.sessions.pop(session, None)
+            self._session_ended.notify_all()
+
     def close(self) -> None:
-        """Accept no more connections."""
+        """Accept no more connections, and wait until the sessions have left the clock: another run may use it next."""
         self._closed = True
         if self._watchdog is not None:
             self._watchdog.close()
         with contextlib.suppress(OSError):
             Client(self.address).close()  # so that accept() returns; without the key nothing is waited for
         self._listener.close()
+        with self._session_ended:
+            self._session_ended.wait_for(lambda: not self.sessions, _LAST_SESSIONS_S)
 
     def _accept(self) -> None:
         while not self._closed:
@@ -244,7 +254,7 @@ class _Session:
         """End with the connection; the participant leaves the clock, unless a newer session acts for it."""
         server, participant = self._server, self._participant
         with server.lock:
-            pid = server.sessions.pop(self, None)
+            pid = server.sessions.get(self)
             if self._first:  # a program ends: a parent that waits for it goes on now, before time does
                 for other in server.sessions:
                     if other._awaited_child == pid and other._participant is not None:
@@ -256,3 +266,4 @@ class _Session:
             self._clock.detach()
         if owned:
             self._clock.leave(participant)
+        server.forget(self)

@@ -162,7 +162,7 @@ class Sky:
         self._targeted = {target: source for source in self.sources for target in source.targets}
 
     def named(self, name: str) -> Source | None:
-        """Return the source that a name stands for, None if there is none.
+        """Return the source that a name stands for, or None.
 
         Sources of the scenario come first, then real objects. A burst that no table has, and a numbered source of a
         known galaxy, are drawn.

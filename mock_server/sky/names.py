@@ -139,7 +139,7 @@ def _catalogued(text: str) -> str:
 
 
 def burst_keys(key: str) -> tuple[str, ...]:
-    """Return the names to try for a burst in this order, empty if `key` is none.
+    """Return the names to try for a burst in this order, empty if `key` is not that of a burst.
 
     Before 2010 the first burst of a day had no letter until a second one came, so a bare day and "A" stand for each
     other. Later names always have a letter.
@@ -256,6 +256,6 @@ _IN_GALAXY = re.compile(r"^(.+?)(?:ulx|x)(\d{1,3})$")
 
 
 def in_galaxy(key: str) -> tuple[str, int]:
-    """Return galaxy and number of a source such as ``ngc1313x3`` or ``m82ulx1``; an empty name if it is none."""
+    """Return galaxy and number of a source such as ``ngc1313x3`` or ``m82ulx1``; an empty name for other keys."""
     match = _IN_GALAXY.match(key)
     return (match[1], int(match[2])) if match else ("", 0)

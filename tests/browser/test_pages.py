@@ -11,7 +11,7 @@ from contracts.coverage import Coverage
 from contracts.harness import WsgiBackend
 from mock_server import MockServer
 from mock_server.reports.files import Material, render_report
-from tests.server.conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
+from tests.server.conftest import ANOTHER_USER, IMAGE, LIGHT_CURVE, ME, POSITIONS
 from tests.tools.asserting import no_exception
 
 from .conftest import PHONE, WIDE, axe_script, expect, needed
@@ -100,7 +100,7 @@ def test_an_address_that_is_being_typed_is_not_lost_when_a_product_ends(submit, 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_cancelling_by_a_click_needs_the_owner_and_shows_on_the_page(submit, open_page, scripts):
     page = open_page(submit(POSITIONS)["URL"], java_script_enabled=scripts)
-    page.get_by_label("To cancel").fill(NOBODY_ELSE)
+    page.get_by_label("To cancel").fill(ANOTHER_USER)
     page.get_by_role("button", name="Cancel the enhanced position").click()
     expect(page.get_by_role("alert")).to_contain_text("not owned by user")
     page.get_by_label("To cancel").fill(ME)
@@ -218,8 +218,8 @@ ADDED = {"light curve": "/lc/index.php"}
 STORIES = ["requested", *AT, *ADDRESSES, "out of service"]
 FORMS: dict[str, tuple[str, dict[str, str]]] = {
     "confirmation": ("/user_objects/register.php", {"email": ME}),
-    "no address": ("/user_objects/register.php", {"email": "nobody"}),
-    "cancelled by another": ("/user_objects/tprods/USERPROD_1/cancel", {"UserID": NOBODY_ELSE}),
+    "no address": ("/user_objects/register.php", {"email": "no-address"}),
+    "cancelled by another": ("/user_objects/tprods/USERPROD_1/cancel", {"UserID": ANOTHER_USER}),
     "a mistake in the dashboard": ("/_mock/do/settings", {"queue.slots": "-1"}),
     "a wrong token": ("/_mock/do/enter", {"token": "x"}),
 }

@@ -96,7 +96,7 @@ class Broken:
 
 
 def decode(data: bytes) -> Any:
-    """Return a JSON object or list, or the bytes if it is none."""
+    """Return a JSON object or list, or the bytes of any other body."""
     try:
         found = json.loads(data)
     except ValueError:

@@ -164,7 +164,7 @@ BROKEN_CLIENTS: dict[str, tuple[str, Any]] = {
     "sends incbad as a word of its own": ("tprods/getLCData.php", {"UserID": USER, "JobID": 3, "incbad": "maybe"}),
     "forgets the name": ("run_userobject.php", {"UserID": USER, "lc": 1}),
     "sends a switch as a word": ("run_userobject.php", {"UserID": USER, "name": "GK Per", "lc": "light curve"}),
-    "sends a choice that is none": ("run_userobject.php", {"UserID": USER, "name": "GK Per", "binMeth": "bins"}),
+    "sends a choice that does not exist": ("run_userobject.php", {"UserID": USER, "name": "GK Per", "binMeth": "bins"}),
     "sends a position out of range": ("run_userobject.php", {"UserID": USER, "name": "GK Per", "Dec": 91}),
     "sends an error circle out of range": ("run_userobject.php", {"UserID": USER, "name": "GK Per", "poserr": 0.01}),
     "sends a number as a word": ("run_userobject.php", {"UserID": USER, "name": "GK Per", "minen": "low"}),

@@ -8,6 +8,7 @@ import pytest
 
 from contracts import documents
 from contracts.documents import ContractViolation
+from tests.tools.asserting import no_exception
 
 VERSION = {"APIVersion": "1.12"}
 ENVELOPE = {"OK": 1, **VERSION}
@@ -194,23 +195,27 @@ def test_a_documented_answer_is_what_the_contract_says(file):
 
 @pytest.mark.parametrize("file", GOOD_REQUESTS)
 def test_a_documented_request_is_what_the_contract_says(file):
-    documents.check_request(GOOD_REQUESTS[file], documents.example(file))
+    with no_exception():
+        documents.check_request(GOOD_REQUESTS[file], documents.example(file))
 
 
 @pytest.mark.parametrize("file", FRAGMENTS)
 def test_a_documented_part_of_a_request_completes_the_first_part(file):
-    documents.check_request(SUBMISSION, documents.example(FRAGMENTS[0]) | documents.example(file))
+    with no_exception():
+        documents.check_request(SUBMISSION, documents.example(FRAGMENTS[0]) | documents.example(file))
 
 
 @pytest.mark.parametrize("file", PARTS)
 def test_a_documented_part_of_an_answer_is_what_the_contract_says(file):
-    documents.check_schema(PARTS[file], documents.example(file))
+    with no_exception():
+        documents.check_schema(PARTS[file], documents.example(file))
 
 
 @pytest.mark.parametrize("file", SEVERAL)
 def test_each_of_several_documented_answers_is_what_the_contract_says(file):
     for body in documents.example(file).values():
-        documents.check_response(SEVERAL[file], 200, body)
+        with no_exception():
+            documents.check_response(SEVERAL[file], 200, body)
 
 
 @pytest.mark.parametrize("file", CONTRADICTIONS)
@@ -223,10 +228,12 @@ def test_a_documented_body_that_contradicts_the_contract_fails(file):
 @pytest.mark.parametrize("file", [file for file, (_op, _reason, change) in CONTRADICTIONS.items() if change])
 def test_the_listed_reason_is_the_only_one(file):
     operation, reason, change = CONTRADICTIONS[file]
+    more = ""
     try:
         check(operation, corrected(documents.example(file), change))
     except ContractViolation as violation:
-        pytest.fail(f"{file} is listed because of {reason!r}, but there is more:\n{violation}")
+        more = str(violation)
+    assert not more, f"{file} is listed because of {reason!r}, but there is more"
 
 
 @pytest.mark.parametrize("file", HEADERS)
@@ -241,4 +248,5 @@ def test_the_documented_headers_carry_the_documented_label(file):
 
 def test_the_documented_jobpars_may_be_sent_back_whole():
     pars = documents.example("run_userobject.ok.gk_per.response.json")["jobPars"]
-    documents.check_request(SUBMISSION, {**pars, "poserr": 1, "lcobs": "all"})
+    with no_exception():
+        documents.check_request(SUBMISSION, {**pars, "poserr": 1, "lcobs": "all"})

@@ -12,7 +12,10 @@ from contracts import harness, probes
 from mock_server import Simulator
 from tests.contract.broken import BREAKAGES, Broken
 
-logging.getLogger("mock_server").setLevel(logging.CRITICAL)  # some breakages make the server fail
+
+@pytest.fixture(autouse=True)
+def quiet(caplog):
+    caplog.set_level(logging.CRITICAL, logger="mock_server")  # some breakages make the server fail
 
 
 @pytest.fixture(scope="module")

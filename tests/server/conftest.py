@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mock_server.scenario.scenario import Scenario
 
 ME = "me@example.org"
-NOBODY_ELSE = "somebody.else@example.org"
+ANOTHER_USER = "somebody.else@example.org"
 IMAGE: dict[str, Any] = {
     "UserID": ME,
     "name": "GRB 200416A",

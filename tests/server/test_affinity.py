@@ -40,7 +40,7 @@ def test_with_one_processor_there_is_nothing_to_choose(machine):
     assert affinity.current() is None
 
 
-def test_where_nothing_tells_nobody_is_moved(monkeypatch):
+def test_where_nothing_tells_no_one_is_moved(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert affinity.current() is None
     with Staying(None):

@@ -9,7 +9,7 @@ from mock_server import Simulator
 from mock_server.core.faults import OPERATIONS as FAULTABLE
 from mock_server.web.api import OPERATIONS
 
-from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker
+from .conftest import ANOTHER_USER, EXACT, IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
 
 NOT_JSON = "The data supplied were not valid JSON."
 PROBLEMS = "There were problems with the parameters you supplied."
@@ -121,7 +121,7 @@ def test_an_unregistered_user_gets_the_documented_sentence(make_sim):
 
 
 def test_a_strangers_job_is_refused_with_the_documented_sentence(ask):
-    job_id = ask.submit(UserID=NOBODY_ELSE)
+    job_id = ask.submit(UserID=ANOTHER_USER)
     for address in (*ABOUT_A_JOB, "getOldProduct.php"):
         answer = ask(address, JobID=job_id, oldJob=job_id, what="image")
         assert answer == {"OK": 0, "ERROR": f"Job {job_id} is not owned by user {ME}", "APIVersion": "1.12"}, address
@@ -135,7 +135,7 @@ def test_a_job_that_does_not_exist_is_refused(ask, number):
 
 
 @pytest.mark.parametrize("number", [-1, 1.5, "one", "1.0", True, [1], {"a": 1}, 10**30, "9" * 5000, "\u0967"])
-def test_a_number_that_is_none_is_an_invalid_parameter(ask, number):
+def test_a_number_that_is_missing_is_an_invalid_parameter(ask, number):
     for address in ABOUT_A_JOB:
         answer = ask(address, JobID=number, what="image")
         assert answer["ERROR"] == PROBLEMS
@@ -165,7 +165,7 @@ def test_a_job_number_may_come_as_text(ask, number):
 # submitting ------------------------------------------------------------------------------------------------------
 
 
-def test_poserr_out_of_range_and_a_missing_parameter_are_told_at_once(ask):
+def test_poserr_out_of_range_and_a_missing_parameter_are_shown_at_once(ask):
     answer = ask("run_userobject.php", IMAGE, name=None, cent=1, poserr=0.01, lc=1)
     assert answer["OK"] == 0
     assert answer["ERROR"] == PROBLEMS
@@ -188,10 +188,10 @@ def test_job_pars_begin_with_the_callers_keys_in_the_callers_order(ask):
     assert list(ask("run_userobject.php", sent)["jobPars"])[:6] == ["UserID", *sent]
 
 
-@pytest.mark.parametrize(("api_name", "told"), [(None, True), ("xrt_prods", False)])
-def test_resolving_switches_are_told_to_raw_callers_alone(ask, api_name, told):
+@pytest.mark.parametrize(("api_name", "shown"), [(None, True), ("xrt_prods", False)])
+def test_resolving_switches_are_shown_to_raw_callers_alone(ask, api_name, shown):
     answer = ask("run_userobject.php", IMAGE, getCoords=1, getTargs=1, api_name=api_name)
-    assert ("getCoords" in answer["jobPars"], "getTargs" in answer["jobPars"]) == (told, told)
+    assert ("getCoords" in answer["jobPars"], "getTargs" in answer["jobPars"]) == (shown, shown)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_request_without_products_is_refused(ask):
     assert ask("run_userobject.php", IMAGE, image=0)["ERROR"] == "No products were requested."
 
 
-def test_the_limit_is_told_in_the_refusal(make_sim):
+def test_the_limit_is_shown_in_the_refusal(make_sim):
     ask = Asker(make_sim(settings={"limits.active_jobs": 1}))
     ask.submit()
     answer = ask("run_userobject.php", IMAGE)
@@ -215,7 +215,7 @@ def test_the_limit_is_told_in_the_refusal(make_sim):
 
 def test_user_then_parameters_then_limit_are_checked_in_this_order(make_sim):
     ask = Asker(make_sim(settings={"limits.active_jobs": 0}))
-    assert "recognised" in ask("run_userobject.php", UserID="nobody")["ERROR"]
+    assert "recognised" in ask("run_userobject.php", UserID="no-address")["ERROR"]
     assert ask("run_userobject.php", IMAGE, name="")["ERROR"] == PROBLEMS
     assert "too many" in ask("run_userobject.php", IMAGE, name="no such thing", getCoords=1)["ERROR"]
 
@@ -251,7 +251,7 @@ def test_status_and_cancel_need_names(ask):
         assert ask(address, JobID=job_id, what=",".join(f"n{i}" for i in range(65)))["OK"] == 0
 
 
-def test_cancelling_everything_is_told_as_done(ask):
+def test_cancelling_everything_is_shown_as_done(ask):
     job_id = ask.submit(LIGHT_CURVE, image=1)
     assert ask("canceljob.php", JobID=job_id, what="lc,image") == {
         "JobID": job_id,
@@ -263,7 +263,7 @@ def test_cancelling_everything_is_told_as_done(ask):
     assert ask.codes(job_id, "lc,image") == [-4, -4]
 
 
-def test_cancelling_in_part_is_told_as_partly_done(ask):
+def test_cancelling_in_part_is_shown_as_partly_done(ask):
     job_id = ask.submit(LIGHT_CURVE, image=1)
     ask("canceljob.php", JobID=job_id, what="lc")
     answer = ask("canceljob.php", JobID=job_id, what="image,lc,spec,nonsense")
@@ -391,20 +391,20 @@ DEPRECATION = {"api.deprecation_message": "It will go.", "api.deprecation_type":
 @pytest.mark.parametrize(
     ("version", "warned"), [("1.9", False), (1.5, False), ("1.10", True), ("1.12", True), (None, True)]
 )
-def test_deprecation_is_told_to_versions_from_1_10(make_sim, version, warned):
+def test_deprecation_is_shown_to_versions_from_1_10(make_sim, version, warned):
     ask = Asker(make_sim(settings=DEPRECATION))
-    told = ask("getNumJobs.php", api_version=version).get("deprecationWarning")
-    assert told == ({"type": "light curves", "message": "It will go."} if warned else None)
+    shown = ask("getNumJobs.php", api_version=version).get("deprecationWarning")
+    assert shown == ({"type": "light curves", "message": "It will go."} if warned else None)
 
 
-def test_deprecation_is_never_told_with_source_lists(make_sim):
+def test_deprecation_is_never_shown_with_source_lists(make_sim):
     ask = Asker(make_sim(settings=DEPRECATION))
     assert "deprecationWarning" not in ask("tprods/getSourceDetResults.php", JobID=1)
 
 
-def test_deprecation_is_told_with_refusals(make_sim):
+def test_deprecation_is_shown_with_refusals(make_sim):
     ask = Asker(make_sim(settings=DEPRECATION))
-    assert "deprecationWarning" in ask("getNumJobs.php", UserID="nobody")
+    assert "deprecationWarning" in ask("getNumJobs.php", UserID="no-address")
 
 
 # outages ---------------------------------------------------------------------------------------------------------
@@ -436,12 +436,12 @@ def test_calls_during_an_outage_are_in_the_journal_under_their_names(make_sim):
 def test_each_call_leaves_an_entry(sim, ask):
     job_id = ask.submit()
     ask("canceljob.php", JobID=job_id, what="nonsense")
-    ask("getNumJobs.php", UserID="nobody")
+    ask("getNumJobs.php", UserID="no-address")
     ask.raw("GET", "/nothing")
     assert [(e.operation, e.user, e.job_id, e.outcome, e.status) for e in sim.journal] == [
         ("run_userobject", ME, 1, "ok", 200),
         ("canceljob", ME, 1, "partial", 200),
-        ("getNumJobs", "nobody", None, "refused", 200),
+        ("getNumJobs", "no-address", None, "refused", 200),
         ("unknown", "", None, "missing", 404),
     ]
 

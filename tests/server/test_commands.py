@@ -55,7 +55,7 @@ def test_every_command_explains_itself(of):
     assert "Usage: " in result.output
 
 
-def test_the_version_is_told():
+def test_the_version_is_shown():
     assert re.fullmatch(r"xrt-mock, version \d+\.\d+\.\d+\S*\n", command("--version").output)
 
 
@@ -77,7 +77,7 @@ def test_the_version_is_told():
         (("nonsense",), "No such command 'nonsense'"),
     ],
 )  # fmt: skip
-def test_whoever_errs_is_told_in_a_line_what_to_do(words, said):
+def test_anyone_errs_is_shown_in_a_line_what_to_do(words, said):
     result = command(*words, *(("--port", 0) if words[0] == "serve" else ()))
     assert result.exit_code == 2
     assert said in result.output
@@ -150,7 +150,7 @@ def test_every_subcommand_of_ctl_prints_json(server, tmp_path):
 
 def test_settings_are_read_as_json_where_they_are_and_as_text_elsewhere(server):
     ctl(server, "set", "limits.active_jobs=3", "api.version=1.10", "api.mirror_caller=true", "api.deprecation_type=API")
-    found = server.simulator.jobs.epoch()
+    found = server.simulator.jobs.begin().epoch
     assert (found["limits.active_jobs"], found["api.mirror_caller"], found["api.version"]) == (3, True, "1.10")
 
 
@@ -161,17 +161,17 @@ def test_settings_are_read_as_json_where_they_are_and_as_text_elsewhere(server):
         (("set", "limits.active_jobs"), "write NAME=VALUE"),
         (("fault", "kind=rest"), "did you mean 'reset'?"),
         (("advance", "--", "-1"), "only moves forward"),
-        (("user", "nobody"), "valid e-mail address"),
+        (("user", "no-address"), "valid e-mail address"),
         (("load", __file__), "is not JSON"),
     ],
 )
-def test_a_wrong_wish_is_told_in_a_line(server, words, said):
+def test_a_wrong_wish_is_shown_in_a_line(server, words, said):
     result = ctl(server, *words)
     assert result.exit_code != 0
     assert said in result.output
     assert "Traceback" not in result.output
 
 
-def test_where_nobody_answers_ctl_says_how_to_start_a_simulator():
+def test_where_no_one_answers_ctl_says_how_to_start_a_simulator():
     result = command("ctl", "--url", "http://127.0.0.1:1", "health")
     assert (result.exit_code, "xrt-mock serve" in result.output) == (1, True)

@@ -10,7 +10,7 @@ from mock_server.core.errors import Expired, JobRefused, NotReady
 from mock_server.core.model import Product, StatusCode
 from mock_server.products.order import Order
 
-from .conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker
+from .conftest import ANOTHER_USER, IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
 
 DAY = 86400.0
 LIGHT_CURVE_S = 94.0  # 40 s, and 6 s for each of 9 observations
@@ -54,7 +54,7 @@ def test_a_product_is_had_from_the_exact_second_it_is_complete(sim, contents, pr
 @pytest.mark.parametrize("product", RETRIEVED)
 def test_strangers_other_jobs_and_other_products_are_refused(contents, finished, product):
     with pytest.raises(JobRefused, match="not owned"):
-        contents.answer(NOBODY_ELSE, finished, product)
+        contents.answer(ANOTHER_USER, finished, product)
     with pytest.raises(JobRefused, match="does not exist"):
         contents.answer(ME, 99, product)
 
@@ -300,7 +300,7 @@ def test_a_rebinning_can_be_cancelled_until_it_has_ended(sim, ask, finished):
 
 
 def test_anyone_who_knows_the_number_may_rebin(ask, sim):
-    job_id = ask.submit(LIGHT_CURVE, UserID=NOBODY_ELSE)
+    job_id = ask.submit(LIGHT_CURVE, UserID=ANOTHER_USER)
     sim.clock.advance(3600)
     assert rebin(ask, job_id) == 1
 

@@ -7,7 +7,7 @@ import pytest
 
 from mock_server.clocks.base import ScaledClock
 
-from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker
+from .conftest import ANOTHER_USER, EXACT, IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
 
 START = 1772442000.0
 YEAR = 366 * 86400.0
@@ -16,7 +16,7 @@ YEAR = 366 * 86400.0
 # time ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_clock_is_told_with_its_kind(ask):
+def test_the_clock_is_shown_with_its_kind(ask):
     assert ask.control("GET", "clock") == {"now": START, "kind": "virtual", "iso": "2026-03-02T09:00:00Z"}
 
 
@@ -67,7 +67,7 @@ def test_moving_time_passes_every_stage_that_is_due(ask):
         ("POST", "faults", {"kind": ["reset"]}),
         ("POST", "faults", "reset"),
         ("POST", "users", {}),
-        ("POST", "users", {"email": "nobody"}),
+        ("POST", "users", {"email": "no-address"}),
         ("POST", "users", {"email": 3}),
         ("PUT", "state", {}),
         ("PUT", "state", {"now": START, "tables": {}}),
@@ -105,7 +105,7 @@ def test_addresses_that_lead_nowhere_are_the_page_not_found(ask):
 # settings --------------------------------------------------------------------------------------------------------
 
 
-def test_settings_are_told_by_dotted_name_and_changed_from_now_on(ask):
+def test_settings_are_shown_by_dotted_name_and_changed_from_now_on(ask):
     assert ask.control("GET", "scenario")["limits.active_jobs"] == 100
     assert ask.control("PATCH", "scenario", {"limits.active_jobs": 1})["limits.active_jobs"] == 1
     ask.submit()
@@ -158,7 +158,7 @@ def test_a_failure_is_planned_met_counted_and_cleared(ask):
     assert ask.control("GET", "faults") == []
 
 
-def test_what_is_planned_and_never_met_is_told(sim, ask):
+def test_what_is_planned_and_never_met_is_shown(sim, ask):
     ask.control("POST", "faults", {"kind": "reset", "operation": "canceljob"})
     ask("getNumJobs.php")
     assert [fault.operation for fault in sim.controls.never_fired()] == ["canceljob"]
@@ -180,7 +180,7 @@ def test_a_user_is_registered_and_confirmed_at_once(make_sim):
 @pytest.fixture
 def asked(ask):
     ask.submit()
-    ask.submit(UserID=NOBODY_ELSE)
+    ask.submit(UserID=ANOTHER_USER)
     ask("getNumJobs.php")
     ask("checkProductStatus.php", JobID=2, what="image")
     return ask
@@ -198,7 +198,7 @@ def asked(ask):
         ("?limit=0", []),
         ("?limit=2", ["getNumJobs", "checkProductStatus"]),
         ("?limit=99", ["run_userobject", "run_userobject", "getNumJobs", "checkProductStatus"]),
-        (f"?limit=1&user={NOBODY_ELSE}", ["run_userobject"]),
+        (f"?limit=1&user={ANOTHER_USER}", ["run_userobject"]),
         ("?operation=nonsense", []),
     ],
 )
@@ -281,6 +281,6 @@ def test_a_reset_brings_back_what_the_scenario_plans(make_sim):
     assert [{**fault, "id": 0} for fault in ask.control("GET", "faults")] == [{**fault, "id": 0} for fault in planned]
 
 
-def test_the_report_and_health_are_told(ask):
+def test_the_report_and_health_are_shown(ask):
     assert ask.control("GET", "report")["scenario"] == "calm"
     assert ask.control("GET", "health") == {"status": "ok"}

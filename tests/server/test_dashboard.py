@@ -108,8 +108,8 @@ def test_an_address_added_in_the_dashboard_may_submit(make_sim):
     assert "confirmed" in shown(ask)
 
 
-def test_an_address_that_is_none_is_explained(ask):
-    assert do(ask, "user", email="nobody").status_code == 400
+def test_an_address_that_is_missing_is_explained(ask):
+    assert do(ask, "user", email="no-address").status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_a_planned_failure_happens_as_often_as_planned_and_is_written_down(sim):
     assert sim.journal.count(operation="getNumJobs", outcome="refused") == 2
 
 
-def test_a_planned_failure_that_never_happened_is_told(sim):
+def test_a_planned_failure_that_never_happened_is_shown(sim):
     plan(sim, "reset", "canceljob")
     submit()
     assert sim.controls.never_fired() == [Fault("reset", operation="canceljob")]

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from .conftest import IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS, Asker
+from .conftest import ANOTHER_USER, IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
 
 DAY = 86400.0
 
@@ -141,10 +141,10 @@ def test_all_that_is_unfinished_can_be_cancelled_at_once(ask):
     assert ask.codes(job_id, "psf,enh,xastrom") == [-4, -4, -4]
 
 
-def test_nobody_but_the_owner_cancels_and_the_page_says_so(ask):
+def test_no_one_but_the_owner_cancels_and_the_page_says_so(ask):
     job_id = ask.submit()
-    answer = cancel(ask, job_id, UserID=NOBODY_ELSE, what="image")
-    assert f"Job {job_id} is not owned by user {NOBODY_ELSE}" in answer.get_data(as_text=True)
+    answer = cancel(ask, job_id, UserID=ANOTHER_USER, what="image")
+    assert f"Job {job_id} is not owned by user {ANOTHER_USER}" in answer.get_data(as_text=True)
     assert ask.codes(job_id, "image") == [1]
 
 
@@ -195,7 +195,7 @@ def test_registration_goes_from_form_to_link_to_confirmed(make_sim):
 
 
 @pytest.mark.parametrize(
-    "address", ["", "nobody", "a@b", "a@b.c d", "x" * 300 + "@example.org", "<b>@example", "\ud800"]
+    "address", ["", "no-address", "a@b", "a@b.c d", "x" * 300 + "@example.org", "<b>@example", "\ud800"]
 )
 def test_what_is_no_address_is_asked_for_again(ask, address):
     answer = ask.raw("POST", "/user_objects/register.php", data={"email": address.encode("utf-8", "surrogatepass")})
@@ -204,7 +204,7 @@ def test_what_is_no_address_is_asked_for_again(ask, address):
 
 
 @pytest.mark.parametrize("link", ["", "nonsense", "%00", "%ff"])
-def test_a_link_nobody_was_sent_confirms_nobody(make_sim, link):
+def test_a_link_no_one_was_sent_confirms_no_one(make_sim, link):
     ask = Asker(make_sim(users="registered"))
     ask.raw("POST", "/user_objects/register.php", data={"email": ME})
     answer = ask.raw("GET", f"/user_objects/register.php?confirm={link}")

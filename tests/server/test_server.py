@@ -1,4 +1,4 @@
-"""The simulator on a real socket: the same answers, every planned failure as it is met, bugs told at the end."""
+"""The simulator on a real socket: the same answers, every planned failure as it happens, bugs reported at the end."""
 
 import contextlib
 import http.client
@@ -90,7 +90,7 @@ def test_a_body_sent_in_chunks_is_read(server):
     assert answer.json()["OK"] == 1
 
 
-def test_garbage_on_the_line_harms_nobody(server):
+def test_garbage_on_the_line_harms_no_one(server):
     parts = urlsplit(server.url)
     with socket.create_connection((parts.hostname, parts.port), timeout=20) as line:
         line.sendall(b"\x00\xff garbage\r\n\r\n")

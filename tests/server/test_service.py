@@ -17,7 +17,7 @@ from mock_server.core.model import CancelCode, Product, StatusCode
 from mock_server.scenario.files import load_scenario
 from mock_server.service.results import Contents
 
-from .conftest import EXACT, IMAGE, LIGHT_CURVE, ME, NOBODY_ELSE, POSITIONS
+from .conftest import ANOTHER_USER, EXACT, IMAGE, LIGHT_CURVE, ME, POSITIONS
 from .racing import race
 
 DAY = 86400.0
@@ -61,7 +61,7 @@ def test_the_limit_frees_at_the_exact_second_the_last_product_ends(make_sim):
 def test_the_limit_is_each_users_own_whatever_the_case_of_the_address(make_sim):
     sim = make_sim(settings={"limits.active_jobs": 1})
     submit(sim)
-    submit(sim, UserID=NOBODY_ELSE)
+    submit(sim, UserID=ANOTHER_USER)
     with pytest.raises(LimitReached):
         submit(sim, UserID=ME.upper())
 
@@ -297,8 +297,8 @@ def test_users_of_the_scenario_are_confirmed_from_the_beginning(make_sim):
 )
 def test_only_the_owner_may_look_and_cancel(sim, call):
     job_id = submit(sim)
-    with pytest.raises(JobRefused, match=f"Job {job_id} is not owned by user {NOBODY_ELSE}"):
-        call(sim.jobs, NOBODY_ELSE, job_id)
+    with pytest.raises(JobRefused, match=f"Job {job_id} is not owned by user {ANOTHER_USER}"):
+        call(sim.jobs, ANOTHER_USER, job_id)
     with pytest.raises(JobRefused, match="Job 99 does not exist"):
         call(sim.jobs, ME, 99)
     assert code(sim, job_id, user=ME.upper()) is StatusCode.REQUESTED
@@ -425,10 +425,10 @@ def test_the_astrometric_position_fails_once_the_standard_one_is_cancelled(sim):
 
 def test_cancelling_moves_the_queue_up(make_sim):
     sim = make_sim(settings=EXACT | {"queue.slots": 1})
-    first, second = submit(sim), submit(sim, UserID=NOBODY_ELSE)
+    first, second = submit(sim), submit(sim, UserID=ANOTHER_USER)
     sim.clock.advance(30)
     sim.jobs.cancel(ME, first, ["image"])
-    assert code(sim, second, user=NOBODY_ELSE) is StatusCode.RUNNING
+    assert code(sim, second, user=ANOTHER_USER) is StatusCode.RUNNING
 
 
 def test_cancelling_what_has_ended_changes_nothing(sim):
@@ -467,7 +467,7 @@ def test_the_next_change_is_the_next_status_of_any_job(make_sim):
     sim = make_sim(settings=EXACT)
     assert sim.controls.next_change() is None
     submit(sim)
-    submit(sim, UserID=NOBODY_ELSE)
+    submit(sim, UserID=ANOTHER_USER)
     seen = []
     for _ in range(3):
         seen.append(sim.controls.next_change())
@@ -482,11 +482,11 @@ def test_a_reset_leaves_no_call_in_the_journal(sim):
 
 
 def test_the_operator_sees_all_users(sim):
-    sim.jobs.register(NOBODY_ELSE)
+    sim.jobs.register(ANOTHER_USER)
     sim.controls.add_user(ME)
     assert [(user.address, user.confirmed_at) for user in sim.controls.users()] == [
         (ME, sim.clock.now()),
-        (NOBODY_ELSE, None),
+        (ANOTHER_USER, None),
     ]
 
 

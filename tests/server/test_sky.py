@@ -76,7 +76,7 @@ def test_a_name_made_of_coordinates_resolves_to_them():
     assert SKY.resolve("Swift J073006.8-193709", NOW) == pytest.approx((112.528333, -19.619167), abs=1e-6)
 
 
-def test_a_burst_nobody_listed_follows_the_pattern_of_its_name():
+def test_a_burst_no_one_listed_follows_the_pattern_of_its_name():
     position = SKY.resolve("GRB 230815C", NOW)
     targets = SKY.targets("GRB 230815C", position, NOW)
     t0 = SKY.trigger("GRB 230815C", targets, position, NOW)

@@ -20,7 +20,7 @@ def locked():
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 @pytest.mark.parametrize("shown", [None, "Bearer", "Bearer open", "open sesame", "Bearer open sesame ", "Bearer öpen"])
-def test_without_the_token_nothing_is_told_or_done(locked, method, path, shown):
+def test_without_the_token_nothing_is_shown_or_done(locked, method, path, shown):
     headers = {} if shown is None else {"Authorization": shown.encode().decode("latin-1")}
     answer = locked.open(f"/_mock/{path}", method=method, headers=headers, json={"seconds": 60})
     assert answer.status_code == 401
@@ -57,7 +57,7 @@ def test_several_processes_need_a_database_they_share():
         processes.serve("127.0.0.1", 0, print, token=None, processes=2)
 
 
-def test_a_port_that_is_taken_is_told():
+def test_a_port_that_is_taken_is_shown():
     with MockServer() as server, pytest.raises(ServeError, match="try --port 0"):
         processes.serve("127.0.0.1", int(server.url.rpartition(":")[2]), print, token=None)
 
@@ -65,8 +65,8 @@ def test_a_port_that_is_taken_is_told():
 def test_ctl_shows_the_token_of_its_option_or_environment():
     with MockServer(token="t") as server:
         for extra, environment in ((["--token", "t"], {}), ([], {"XRT_MOCK_TOKEN": "t"})):
-            told = CliRunner().invoke(main, ["ctl", "--url", server.url, *extra, "clock"], env=environment)
-            assert '"kind": "virtual"' in told.output
+            answer = CliRunner().invoke(main, ["ctl", "--url", server.url, *extra, "clock"], env=environment)
+            assert '"kind": "virtual"' in answer.output
         refused = CliRunner().invoke(main, ["ctl", "--url", server.url, "clock"])
         assert refused.exit_code == 1
         assert "needs its token" in refused.output

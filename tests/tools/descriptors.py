@@ -35,7 +35,7 @@ def identity(number: int) -> tuple[int, int] | None:
 
 
 class Canaries:
-    """Open pipes that are closed by nobody else."""
+    """Open pipes that no other code closes."""
 
     def __init__(self, pipes: int = PIPES) -> None:
         self._known = {number: identity(number) for _ in range(pipes) for number in os.pipe()}
