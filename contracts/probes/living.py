@@ -92,18 +92,23 @@ def cancelling_answers_with_the_documented_codes(exam: Examination) -> None:
     exam.refusal(exam.ask("canceljob", JobID=job, what=""), "a cancellation with an empty what")
 
 
+_LOOKS_WITH_PROGRESS = 4
+
+
 @probe(control=True)
 def a_job_runs_its_course(exam: Examination) -> None:
     """Through every stage, forwards only, with progress where it is asked for."""
     job = exam.submit({**EVERYTHING, "allxastrom": 0})
     seen: dict[str, list[Any]] = {name: [] for name in PRODUCTS}
     progress = set()
+    running = dict.fromkeys(PRODUCTS, 0)
     for _ in range(600):
         made = exam.ask("checkProductStatus", JobID=job, what=ALL, whatProg=ALL)
         entries = {name: made.body[name] for name in PRODUCTS}
         for name, entry in entries.items():
             if not seen[name] or seen[name][-1] != entry["statusCode"]:
                 seen[name].append(entry["statusCode"])
+            running[name] += entry["statusCode"] == 3
             if entry["progress"]["GotProgress"] == 1:
                 progress.add(name)
         if all(entry["statusCode"] in {4, -3} for entry in entries.values()):
@@ -114,7 +119,8 @@ def a_job_runs_its_course(exam: Examination) -> None:
     for name, codes in seen.items():
         exam.expect(codes[-1] in {4, -3}, f"{name} did not end: {codes}")
         exam.expect(3 in codes, f"{name} was never seen running: {codes}")
-        exam.expect(name in progress, f"{name} never had progress")
+        if running[name] >= _LOOKS_WITH_PROGRESS:  # a short run may end before its first step is reported
+            exam.expect(name in progress, f"{name} never had progress")
     exam.expect(exam.ask("getNumJobs").body["numJobs"] == 0, "a job that has ended is still counted")
     late = exam.ask("canceljob", JobID=job, what="lc")
     exam.expect(late.body.get("statusCodes") == {"lc": 1}, "a finished product could be cancelled", late)

@@ -18,8 +18,8 @@ def quiet(caplog):
     caplog.set_level(logging.CRITICAL, logger="mock_server")  # some breakages make the server fail
 
 
-@pytest.fixture(scope="module")
-def app():
+@pytest.fixture
+def app():  # a new one each: what an earlier question left would decide what a later one sees
     with Simulator() as simulator:
         yield simulator.app
 
