@@ -147,11 +147,6 @@ TRICKS = {
     "dispatch": Trick(
         "own dispatch in Flask: _App in web/app.py", lambda: mock.patch.object(app, "flask_app", plain_app), count
     ),
-    "adapter": Trick(
-        "of these, the URL adapter alone",
-        lambda: mock.patch.object(app._App, "create_url_adapter", Flask.create_url_adapter),
-        count,
-    ),
     "body": Trick(
         "own reading of bodies: _body in web/api.py",
         lambda: mock.patch.object(api, "_body", body_by_flask),
