@@ -36,8 +36,9 @@ demo: $(VENV)/demo
 	@echo "  reports    $(DEMO)/report.json, $(DEMO)/report_swifttools.json"
 	@echo "  next       $(BIN)/xrt-mock run -- python your_pipeline.py"
 
+# ARGS: options of pytest, such as ARGS=--random-order-seed=1
 test: $(VENV)/tox
-	$(BIN)/tox
+	$(BIN)/tox -- $(ARGS)
 
 # Calls beside a bare Flask app and other servers, growth, start, campaigns, the client, products; needs wrk (apt-get install wrk). Figures: docs/reliability.md
 bench: $(VENV)/pip

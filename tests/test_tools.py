@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.asserting import SILENT
 from tests.tools.descriptors import Canaries, identity
 from tests.tools.selecting import SLOW, measured
 
@@ -66,11 +67,20 @@ def test_a_test_that_asserts_nothing_fails_and_every_kind_of_assertion_counts(ru
     )
     failed = set(re.findall(r"^FAILED \S+::(\S+)", found.stdout.str(), re.MULTILINE))
     assert failed == {"test_false", "test_raises_not", "test_exception", "test_empty", "test_sometimes[0]"}
-    assert found.stdout.str().count("passed without an assertion") == 2
+    assert found.outlines.count(SILENT) == 2
     found.assert_outcomes(passed=9, skipped=1, failed=5)
 
 
-def test_a_descriptor_closed_twice_fails_the_test_that_does_it(run):
+@pytest.fixture
+def no_gaps():
+    """Take the free numbers below the highest descriptor in use, so that the next one opened is the lowest free."""
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(128)]
+    yield
+    for number in taken:
+        os.close(number)
+
+
+def test_a_descriptor_closed_twice_fails_the_test_that_does_it(run, no_gaps):
     found = run(
         "descriptors",
         """

@@ -115,13 +115,13 @@ class Watchdog:
             self._used[participant] = (used, real)
         elif real - since >= IDLE_S:
             del self._used[participant]
-            self._clock.assume_waiting(participant)
-            if participant not in self._named:
+            if participant not in self._named:  # said before time goes on: the program may end with it
                 self._named.add(participant)
                 self._warn(
                     f"{name_of(participant)} waits for something other than simulated time (a socket, a pipe, input); "
                     "time goes on without it, and the order of events may differ from run to run"
                 )
+            self._clock.assume_waiting(participant)
 
 
 def name_of(participant: ParticipantId) -> str:

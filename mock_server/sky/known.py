@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from .coordinates import separation
@@ -132,12 +133,12 @@ def _objects() -> Mapping[str, Known]:
         found[key_of(name)] = known
         for other in others:
             found.setdefault(key_of(other), known)
-    return found
+    return MappingProxyType(found)
 
 
 @cache
 def _sorted_keys() -> Sequence[str]:
-    return sorted(_objects())
+    return tuple(sorted(_objects()))
 
 
 @cache
@@ -147,18 +148,18 @@ def _bursts() -> Mapping[str, Known]:
         t0 = datetime.fromisoformat(t0_utc).replace(tzinfo=UTC).timestamp() if t0_utc else None
         targets = (number,) if number else ()
         found[f"grb{name.lower()}"] = Known(f"GRB {name}", (), float(ra), float(dec), "grb", None, targets, t0)
-    return found
+    return MappingProxyType(found)
 
 
 @cache
 def _burst_targets() -> Mapping[str, Known]:
-    return {number: burst for burst in _bursts().values() for number in burst.targets}
+    return MappingProxyType({number: burst for burst in _bursts().values() for number in burst.targets})
 
 
 @cache
 def _by_declination() -> tuple[Sequence[float], Sequence[Known]]:
     known = sorted(everything(), key=lambda k: k.dec)
-    return [k.dec for k in known], known
+    return tuple(k.dec for k in known), tuple(known)
 
 
 @cache
@@ -168,7 +169,7 @@ def _targets() -> Mapping[str, Target]:
         pointing = (float(ra), float(dec)) if ra else None
         new = Target(number, name, pointing, tuple(_visits(number, visits)))
         found[number] = _both(found[number], new) if number in found else new
-    return found
+    return MappingProxyType(found)
 
 
 def _both(first: Target, second: Target) -> Target:
@@ -182,7 +183,7 @@ def _by_name() -> Mapping[str, tuple[Target, ...]]:
     found: dict[str, tuple[Target, ...]] = {}
     for known in _targets().values():
         found[known.name] = (*found.get(known.name, ()), known)
-    return found
+    return MappingProxyType(found)
 
 
 def _visits(number: str, text: str) -> Iterator[Visit]:

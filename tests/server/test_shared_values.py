@@ -19,6 +19,7 @@ import mock_server.sky
 from mock_server.core.model import Product
 from mock_server.products import instrument
 from mock_server.products.builder import ProductBuilder
+from mock_server.sky import known
 from mock_server.sky.archive import Sky
 from tests.server.ordering import order_of, single
 
@@ -45,6 +46,13 @@ def filled() -> None:
     for product in Product:
         builder.files(order_of(sky, product, "GRB 200416A"))
     builder.files(order_of(sky, Product.LIGHT_CURVE, "FO Aqr", lcobs="user", uselcobs=single(sky, "FO Aqr")))
+    observed = sky.named("NGC 1313 X-1")  # real observations; the other name is cut short
+    assert observed is not None
+    assert sky.observations(observed.targets, (observed.ra, observed.dec), 1.7e9)
+    assert known.find("PKS 1510-08") == known.find("PKS 1510-089")
+    assert known.find("PKS 0000-99") is None
+    assert known.near((148.9627, 69.6793), 0.2)
+    assert known.burst_of_target("00221755") is not None
 
 
 def held(name: str) -> list[Any]:
