@@ -127,6 +127,7 @@ def test_the_notebook_is_kept_without_results():
 
 def test_the_cells_of_the_notebook_run_and_draw_two_pictures(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    pyplot.close("all")  # those of other tests
     scene: dict[str, object] = {}
     try:
         for number, cell in enumerate(notebook_cells("code"), 1):
