@@ -36,6 +36,10 @@ class Clock(Protocol):
         """Move simulated time forward by `seconds` >= 0 and return the new time [s]."""
         ...
 
+    def advance_to(self, now: float) -> float:
+        """Move simulated time forward to `now` [s]; time that is later stays. Return the new time [s]."""
+        ...
+
 
 class SharedClock(Clock, Protocol):
     """A virtual clock with several participants: :class:`VirtualClock`, or a link to one in another process."""
@@ -116,6 +120,12 @@ class ScaledClock:
         check_forward(seconds)
         with self._lock:
             self._base += seconds
+        return self.now()
+
+    def advance_to(self, now: float) -> float:
+        """Jump ahead to `now` [s], if that is later; afterwards time runs on at the same pace."""
+        with self._lock:
+            self._base += max(0.0, now - ScaledClock.now(self))
         return self.now()
 
 

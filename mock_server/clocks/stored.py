@@ -53,6 +53,11 @@ class StoredScaledClock(ScaledClock):
         self._store.advance_clock(seconds)
         return self.now()
 
+    def advance_to(self, now: float) -> float:
+        """Jump ahead to `now` [s], if that is later; afterwards time runs on at the same pace."""
+        self._store.move_clock(now)
+        return self.now()
+
 
 class StoredVirtualClock(VirtualClock):
     """A virtual clock whose time is in the database; its participants are those of this process.
@@ -76,7 +81,7 @@ class StoredVirtualClock(VirtualClock):
 
     @_now.setter
     def _now(self, now: float) -> None:
-        self._store.set_clock(now)
+        self._store.move_clock(now)
 
     def now(self) -> float:
         """Return simulated time [s]."""

@@ -61,6 +61,13 @@ class VirtualClock:
             self._run_next()
             return self._now
 
+    def advance_to(self, now: float) -> float:
+        """Move time on to `now` [s], if that is later, wake the participants that are due, and return the new time."""
+        with self._lock:
+            self._now = max(self._now, now)
+            self._run_next()
+            return self._now
+
     def join(self, participant: ParticipantId) -> None:
         """Add a participant, which counts as running from now on; its thread or process need not exist yet."""
         with self._lock:

@@ -6,7 +6,7 @@ probably, between which moments. All conditions that are given must hold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .model import Product
@@ -130,6 +130,8 @@ class Fault:
         Short name of the product that fails; empty for every product of the job.
     code
         Status code with which it ends: -1, -2 or -3.
+    number
+        Its number among the planned faults; no part of the rule.
     """
 
     kind: str
@@ -149,6 +151,7 @@ class Fault:
     version: str = "99.0"
     product: str = ""
     code: int = -3
+    number: int = field(default=0, compare=False, repr=False)
 
     @property
     def work_done(self) -> bool:
@@ -162,7 +165,8 @@ class Fault:
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, as :meth:`from_mapping` reads them."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        rule = [f for f in fields(self) if f.compare]
+        return {f.name: getattr(self, f.name) for f in rule if getattr(self, f.name) != f.default}
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], start: float | None = None) -> Fault:

@@ -29,6 +29,8 @@ class Entry(NamedTuple):
         Reason of a refusal, or what was requested; with the nearest known parameter for unknown ones.
     where
         File and line of the program that called, if known.
+    seq
+        Its number in the journal, from 1; 0 until the journal is written.
     """
 
     at: float
@@ -39,6 +41,7 @@ class Entry(NamedTuple):
     status: int = 200
     detail: str = ""
     where: str = ""
+    seq: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as JSON-ready data."""

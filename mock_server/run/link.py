@@ -155,6 +155,10 @@ class LinkedClock:
         """Raise NotImplementedError: a program moves its clock by sleeping."""
         raise NotImplementedError(f"a program in a run moves time by sleeping, not by advancing it {seconds} s")
 
+    def advance_to(self, now: float) -> float:
+        """Raise NotImplementedError: a program moves its clock by sleeping."""
+        raise NotImplementedError(f"a program in a run moves time by sleeping, not by advancing it to {now}")
+
     def detach(self) -> None:
         """Let the calling thread act for no participant from now on."""
         self._link.attach(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.faults import Fault
@@ -26,11 +27,14 @@ class Moment(NamedTuple):
         The scenario with all changes made so far.
     epoch
         The settings in force at `now`.
+    era
+        Grows, as text, with every reset; it keeps a call that began before a reset out of the journal after it.
     """
 
     now: float
     scenario: Scenario
     epoch: Epoch
+    era: str
 
 
 class InForce:
@@ -56,7 +60,7 @@ class InForce:
     def __init__(self, store: Store, scenario: Scenario) -> None:
         self.given = scenario
         self._scenario = scenario
-        self._generation = "0"
+        self._generation = self._era = "0"
         self.faults: dict[int, Fault] = {}
         self.sky = Sky(scenario.seed, scenario.world)
         self._builder: ProductBuilder | None = None
@@ -68,15 +72,15 @@ class InForce:
         generation = facts.shared().generation if generation is None else generation
         if generation != self._generation:
             changes = tuple(Change(at, values) for at, values in facts.changes())
-            faults = {number: Fault.from_mapping(rule) for number, rule, _ in facts.faults()}
+            faults = {number: replace(Fault.from_mapping(rule), number=number) for number, rule, _ in facts.faults()}
             self._scenario = self.given.changed(*changes)  # one assignment: other threads see the old or the new
-            self.faults = faults
+            self.faults, self._era = faults, facts.era()
             self._generation = generation
 
     def at(self, now: float) -> Moment:
         """Return the moment `now` [s], by the changes known here."""
         scenario = self._scenario
-        return Moment(now, scenario, scenario.at(now))
+        return Moment(now, scenario, scenario.at(now), self._era)
 
     @property
     def builder(self) -> ProductBuilder:

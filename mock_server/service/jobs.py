@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -135,7 +136,7 @@ class JobService:
         """Accept or refuse a submission; the order of user, parameters, limit and resolver is assumed."""
         with self.store.transaction() as facts:
             moment = self.begin(facts)
-            now, scenario, epoch = moment
+            now, scenario, epoch, _ = moment
             if not is_missing(raw.get("UserID")):
                 self._require_user(facts, raw["UserID"])
             submission = read_submission(raw, epoch.defaults)
@@ -146,7 +147,7 @@ class JobService:
             number = standing.next_job_id
             resolved = self._resolve(submission, now) | {"outdir": f"USERPROD_{number}"}
             job = Job(number, submission.user, submission.name, now, submission.job_pars(resolved))
-            wishes = self._wishes(job, submission.products, moment, fault)
+            wishes = _met(facts, self._wishes(job, submission.products, moment), fault)
             queue = Queue(scenario, standing.last_start, facts.slots_held_after(max(standing.last_start, now)))
             job = replace(job, builds=plan_builds(wishes, now, _rules(epoch), queue))
             facts.add_job(job)
@@ -176,17 +177,14 @@ class JobService:
                 raise NotResolved("Could not determine T0.")
         return found
 
-    def _wishes(self, job: Job, products: Sequence[Product], moment: Moment, fault: Fault | None) -> list[Wish]:
+    def _wishes(self, job: Job, products: Sequence[Product], moment: Moment) -> list[Wish]:
         """Work out each product of a submission: length, outcome and contents, by chance and by the archive."""
         sky, pars = self.in_force.sky, job.parameters
         archive: Sequence[Observation] = ()
         if not sky.world.forces("no_data", str(pars.get("name", ""))):
             targets, position, t0 = selection.targets(pars), selection.position(pars), selection.t0(pars)
             archive = sky.observations(targets, position, moment.now, t0)
-        wishes = [_wish(job, product, archive, moment) for product in products]
-        if fault is None:
-            return wishes
-        return [_failing(wish, fault) if fault.product in ("", wish.product.value) else wish for wish in wishes]
+        return [_wish(job, product, archive, moment) for product in products]
 
     def cancel(self, user: str, job_id: int, names: Sequence[str]) -> dict[str, CancelCode]:
         """Cancel products of a job by their short names; unknown names get a code of their own."""
@@ -205,7 +203,7 @@ class JobService:
 
         After a cancellation every build may start earlier, none later. After a change of the slots both can happen.
         """
-        now, scenario, epoch = moment
+        now, scenario, epoch, _ = moment
         jobs = facts.unfinished(now)
         planned = replan_jobs(jobs, now, _rules(epoch), scenario, earlier_only=earlier_only)
         facts.save_jobs(new for old, new in zip(jobs, planned, strict=True) if new != old)
@@ -237,7 +235,7 @@ class JobService:
     def list_jobs(self, user: str, moment: Moment | None = None) -> list[Listed]:
         """Return all jobs of a user, most recent first."""
         with self.store.reading() as facts:
-            now, scenario, _ = moment or self.begin(facts)
+            now, scenario, *_ = moment or self.begin(facts)
             self._require_user(facts, user)
             rows = facts.list_jobs(user)
         has_products = _keeper(scenario, now)
@@ -255,27 +253,27 @@ class JobService:
     def page(self, job_id: int, moment: Moment | None = None) -> Page:
         """Return what anyone who knows its address may see of a job (documented)."""
         with self.store.reading() as facts:
-            now, scenario, _ = moment or self.begin(facts)
+            now, scenario, *_ = moment or self.begin(facts)
             job = facts.job(job_id) or no_such_job(job_id)
         statuses = {build.product: _status(build, job, now, progress=True) for build in job.builds}
         return Page(job, now, statuses, expired=now >= scenario.expires_at(job.ended_at))
 
     # users --------------------------------------------------------------------------------------------------
 
-    def register(self, address: str) -> User:
+    def register(self, address: str, within: Facts | None = None) -> User:
         """Accept a registration; it counts once the link has been followed (documented)."""
         if not isinstance(address, str) or not _ADDRESS.fullmatch(address.strip()):
             raise Refusal("Please give a valid e-mail address, such as name@institute.org")
-        with self.store.transaction() as facts:
+        with nullcontext(within) if within else self.store.transaction() as facts:
             known = facts.user(address)
             if known is None:
                 known = User(address.strip(), self.link_token(address))
                 facts.save_user(known)
         return known
 
-    def confirm(self, link_token: str) -> User:
+    def confirm(self, link_token: str, within: Facts | None = None) -> User:
         """Confirm the registration that a link belongs to."""
-        with self.store.transaction() as facts:
+        with nullcontext(within) if within else self.store.transaction() as facts:
             user = facts.user_of_token(link_token)
             if user is None:
                 raise Refusal("This confirmation link is not known; please register again")
@@ -335,6 +333,15 @@ def _drawn_outcome(epoch: Epoch, drawn: float) -> StatusCode:
         if drawn < 0:
             return outcome
     return StatusCode.COMPLETE
+
+
+def _met(facts: Facts, wishes: list[Wish], fault: Fault | None) -> list[Wish]:
+    """Return the products of an accepted submission as a planned fault leaves them; count it if it concerns one."""
+    if fault is None or not fault.of_the_plan:
+        return wishes
+    changed = [_failing(wish, fault) if fault.product in ("", wish.product.value) else wish for wish in wishes]
+    happens = changed != wishes and (not fault.number or facts.fire(fault.number, fault.times))
+    return changed if happens else wishes
 
 
 def _failing(wish: Wish, fault: Fault) -> Wish:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from ..core.errors import Refusal
 from ..core.faults import ANY, Fault, find_fault, never_fired
 from ..core.model import User
 from ..core.queue import next_change
+from ..core.validation import shown
 from ..reports.courtesy import courtesy_report, iso_text
 from ..scenario.files import check_same_scenario, scenario_record
 from ..scenario.settings import ScenarioError, check_settings
@@ -100,7 +102,10 @@ class Controls:
         before = self._clock.now()
         if now < before:
             raise ControlError(f"simulated time is {iso_text(before)} and never goes back")
-        return self.advance(now - before)
+        if now > END_OF_TIME:
+            raise ControlError(f"simulated time ends at {iso_text(END_OF_TIME)}")
+        self._clock.advance_to(now)
+        return self.clock()
 
     def is_virtual(self) -> bool:
         """Return whether time stands still until someone sleeps or moves it."""
@@ -128,7 +133,8 @@ class Controls:
     def add_user(self, address: str) -> dict[str, Any]:
         """Register and confirm an address at once."""
         try:
-            user = self._jobs.confirm(self._jobs.register(address).token)
+            with self._store.transaction() as facts:
+                user = self._jobs.confirm(self._jobs.register(address, facts).token, facts)
         except Refusal as error:
             raise ControlError(str(error)) from error
         return {"email": user.address, "confirmed_at": user.confirmed_at}
@@ -164,7 +170,8 @@ class Controls:
     def meet(self, operation: str, moment: Moment | None = None) -> Fault | None:
         """Return the planned fault that a call of `operation` triggers, if any, and count the call.
 
-        Calls are counted from the first planned fault on.
+        Calls are counted from the first planned fault on. A fault of a submission's plan counts as triggered once
+        :meth:`JobService.submit` has accepted a product that it concerns.
         """
         if not self._in_force.faults:
             return None
@@ -173,8 +180,8 @@ class Controls:
             planned, fired = self._in_force.faults, {number: count for number, _, count in facts.faults()}
             call = facts.count_call(operation)
             triggered = find_fault(planned, operation, call, now, seed=self._in_force.given.seed, fired=fired)
-            if triggered is not None:
-                facts.fired(triggered)
+            if triggered is not None and not planned[triggered].of_the_plan:
+                facts.fire(triggered)
         return None if triggered is None else planned[triggered]
 
     def never_fired(self) -> list[Fault]:
@@ -207,7 +214,7 @@ class Controls:
 
     def report(self) -> dict[str, Any]:
         """Return the courtesy report; all times in it are simulated."""
-        now, scenario, _ = self._jobs.begin()
+        now, scenario, *_ = self._jobs.begin()
         return courtesy_report(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
 
     # the whole state ----------------------------------------------------------------------------------------
@@ -221,22 +228,22 @@ class Controls:
     def load(self, state: Mapping[str, Any]) -> None:
         """Replace everything by a saved state; time moves forward to it if it is later."""
         tables, now = state.get("tables"), state.get("now")
-        if not isinstance(tables, dict) or not isinstance(now, int | float) or not 0 <= now <= END_OF_TIME:
+        if not isinstance(tables, dict) or isinstance(now, bool) or not isinstance(now, int | float):
             raise ControlError("a state has `now` and `tables`; use one that was saved here")
+        if not 0 <= now <= END_OF_TIME:
+            raise ControlError(f"the state's `now` is {shown(now)}, but simulated time ends at {iso_text(END_OF_TIME)}")
         try:
             with self._changing() as facts:
                 facts.restore(tables)
                 facts.set_meta("scenario", json.dumps(scenario_record(self._in_force.given)))
+                facts.move_clock(now, time.time())  # in this transaction: a kill leaves no state without its time
         except ValueError as error:
             raise ControlError(f"this is not a state that was saved here: {error}") from error
-        before = self._clock.now()
-        if now > before:
-            self._clock.advance(now - before)
+        self._clock.advance_to(now)
 
     def reset(self) -> dict[str, Any]:
         """Remove all jobs, changes, calls and users; the scenario begins again. Time goes on."""
         with self._changing() as facts:
-            self._store.discard_calls()
             facts.clear()
             self._register_scenario(facts)
         return self.clock()

@@ -179,9 +179,9 @@ class Facts:
         """Return number, rule and count of firings of every planned fault."""
         return [(number, json.loads(rule), fired) for number, rule, fired in self.connection.execute(sql.FAULTS)]
 
-    def fired(self, fault_id: int) -> None:
-        """Count one more firing of a planned fault."""
-        self.connection.execute(sql.FIRED, (fault_id,))
+    def fire(self, fault_id: int, times: int | None = None) -> bool:
+        """Count one more firing of a planned fault; return False if it has fired `times` times already."""
+        return self.connection.execute(sql.FIRED, (fault_id, _ALL if times is None else times)).rowcount > 0
 
     def delete_faults(self) -> None:
         """Remove all planned faults; calls are counted from 1 again."""
@@ -208,7 +208,8 @@ class Facts:
     def entries(self, newest: int | None = None) -> Journal:
         """Return the journal, or its `newest` entries, in the order of the calls."""
         found = self.connection.execute(sql.ENTRIES, (_ALL if newest is None else newest,)).fetchall()
-        return Journal((Entry(*row[1:]) for row in reversed(found)), forgotten=found[-1][0] - 1 if found else 0)
+        entries = (Entry(*row[1:], seq=row[0]) for row in reversed(found))
+        return Journal(entries, forgotten=found[-1][0] - 1 if found else 0)
 
     # what is true of the database as a whole -------------------------------------------------------------
 
@@ -220,6 +221,10 @@ class Facts:
     def set_meta(self, name: str, value: str) -> None:
         """Store a text under a name."""
         self.connection.execute(sql.SET_META, (name, value))
+
+    def era(self) -> str:
+        """Return the number of times that everything was removed or replaced, as text."""
+        return self.meta("era") or "0"
 
     def shared(self) -> Shared:
         """Return what other processes may have changed, in one statement."""
@@ -239,9 +244,9 @@ class Facts:
         """Move the clock forward by a number of seconds."""
         self.connection.execute(sql.ADVANCE_CLOCK, (seconds,))
 
-    def set_clock(self, now: float) -> None:
-        """Move the clock forward to `now` [s]; a clock that is later stays as it is."""
-        self.connection.execute(sql.SET_CLOCK, (now, now))
+    def move_clock(self, now: float, real: float) -> None:
+        """Move the clock forward, so that at the real time `real` [s] it is `now` [s]; a later clock stays as it is."""
+        self.connection.execute(sql.MOVE_CLOCK, (now, real, real, now))
 
     def last_call_at(self) -> float | None:
         """Return the simulated time of the last call in the journal [s], or None."""
@@ -277,10 +282,11 @@ class Facts:
         self.connection.execute(sql.NEXT_GENERATION)
 
     def clear(self) -> None:
-        """Empty every table; numbers begin at 1 again."""
+        """Empty every table; numbers begin at 1 again, and calls that began before are not written any more."""
         for table in reversed(rows.DUMPED):  # builds before jobs
             if table != "meta":
                 self.connection.execute(f"DELETE FROM {table}")
-        self.connection.execute("DELETE FROM meta WHERE name NOT IN (?, ?)", rows.OF_THE_DATABASE)
+        self.connection.execute("DELETE FROM meta WHERE name NOT IN (?, ?, ?)", rows.OF_THE_DATABASE)
+        self.connection.execute(sql.NEXT_ERA)
         self.connection.restart_serials(SERIALS)
         self.connection.execute(sql.NEXT_GENERATION)

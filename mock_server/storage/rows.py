@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DUMPED = [table for table in TABLES if table != "clock"]
 """Tables that a saved state holds and that a reset empties: all but the clock, because time goes on."""
-OF_THE_DATABASE = ("schema", "generation")
+OF_THE_DATABASE = ("schema", "generation", "era")
 """Names in `meta` that describe the database itself: a reset keeps them, and a saved state does not replace them."""
 NEVER = float("inf")
 
@@ -109,8 +109,8 @@ def entry_row(entry: Entry) -> Row:
     """Return the row of a journal entry, without its number."""
     if "\0" in entry.user or "\0" in entry.detail:  # PostgreSQL stores no NUL
         user, detail = (text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in (entry.user, entry.detail))
-        return entry._replace(user=user, detail=detail)
-    return entry
+        entry = entry._replace(user=user, detail=detail)
+    return entry[:-1]
 
 
 # the whole database as JSON-ready data -----------------------------------------------------------------------

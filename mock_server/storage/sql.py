@@ -58,7 +58,7 @@ CHANGES = "SELECT at, settings FROM changes ORDER BY change_id"
 ADD_FAULT = _insert("faults", skipped="fault_id")
 LAST_FAULT = "SELECT max(fault_id) FROM faults"
 FAULTS = "SELECT fault_id, rule, fired FROM faults ORDER BY fault_id"
-FIRED = "UPDATE faults SET fired = fired + 1 WHERE fault_id = ?"
+FIRED = "UPDATE faults SET fired = fired + 1 WHERE fault_id = ? AND fired < ?"
 COUNT_CALL = (
     "INSERT INTO calls (operation, number) VALUES (?, 1) "
     "ON CONFLICT (operation) DO UPDATE SET number = calls.number + 1"
@@ -72,14 +72,16 @@ LAST_CALL_AT = "SELECT max(at) FROM journal"
 
 META = "SELECT value FROM meta WHERE name = ?"
 SET_META = f"{INSERT['meta']} ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-NEXT_GENERATION = (
-    "INSERT INTO meta (name, value) VALUES ('generation', '1') "
+NEXT_GENERATION, NEXT_ERA = (
+    f"INSERT INTO meta (name, value) VALUES ('{name}', '1') "
     "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
+    for name in ("generation", "era")
 )
 
 CLOCK = "SELECT kind, factor, origin, base, real_at FROM clock"
 ADVANCE_CLOCK = "UPDATE clock SET base = base + ?"
-SET_CLOCK = "UPDATE clock SET base = ? WHERE base < ?"
+_RUN = "CASE kind WHEN 'virtual' THEN 0 ELSE (? - real_at) * factor END"
+MOVE_CLOCK = f"UPDATE clock SET base = ? - {_RUN} WHERE base + {_RUN} < ?"
 SHARED = """
     SELECT (SELECT value FROM meta WHERE name = 'generation'),
         coalesce((SELECT base FROM clock), 0), coalesce((SELECT real_at FROM clock), 0)

@@ -50,7 +50,7 @@ class Store:
         self._lock = threading.RLock()  # of the only connection to a database in memory
         self._idle: list[Facts] = []
         self._closed = False
-        self._unwritten: deque[Entry] = deque()
+        self._unwritten: deque[tuple[str | None, Entry]] = deque()  # with the era in which the call began
         self._waiting_since = 0.0  # real time at which the oldest unwritten entry came
         self._flusher: threading.Timer | None = None
         self._keep_calls, self._untrimmed = keep_calls, 0
@@ -90,7 +90,7 @@ class Store:
         """Read and write in one transaction; writers take turns. An exception undoes everything."""
         with self.reading() as facts:
             connection = facts.connection
-            batch: list[Entry] = []
+            batch: list[tuple[str | None, Entry]] = []
             try:
                 connection.begin()
                 yield facts
@@ -105,11 +105,14 @@ class Store:
 
     # the journal ---------------------------------------------------------------------------------------------
 
-    def note(self, entry: Entry) -> None:
-        """Add an entry to the journal; it reaches the database with the next writing call, or in a batch."""
+    def note(self, entry: Entry, era: str | None = None) -> None:
+        """Add an entry to the journal; it reaches the database with the next writing call, or in a batch.
+
+        A call that began in an earlier `era` than the database's is left out: there was a reset since. None: any era.
+        """
         if not self._unwritten:
             self._waiting_since = time.monotonic()
-        self._unwritten.append(entry)
+        self._unwritten.append((era, entry))
         if len(self._unwritten) >= _BATCH:
             self.flush()
         elif self.shared and self._flusher is None:
@@ -135,9 +138,10 @@ class Store:
             with self.transaction():
                 pass
 
-    def _write(self, facts: Facts, batch: list[Entry]) -> None:
+    def _write(self, facts: Facts, batch: list[tuple[str | None, Entry]]) -> None:
         if batch:
-            facts.add_entries(batch)
+            current = (None, facts.era())
+            facts.add_entries(entry for era, entry in batch if era in current)
         self._untrimmed += len(batch)
         if self._keep_calls is not None and self._untrimmed > self._keep_calls // 10:
             facts.forget_entries(self._keep_calls)
@@ -148,10 +152,6 @@ class Store:
         self.flush()
         with self.reading() as facts:
             return facts.entries(newest)
-
-    def discard_calls(self) -> None:
-        """Remove the entries that are not yet written."""
-        self._unwritten.clear()
 
     # what several processes share ----------------------------------------------------------------------------
 
@@ -175,10 +175,10 @@ class Store:
         with self.transaction() as facts:
             facts.advance_clock(seconds)
 
-    def set_clock(self, now: float) -> None:
+    def move_clock(self, now: float) -> None:
         """Move the stored clock forward to `now` [s]; a clock that is later stays as it is."""
         with self.transaction() as facts:
-            facts.set_clock(now)
+            facts.move_clock(now, time.time())
 
     def close(self) -> None:
         """Write the journal and close all connections."""

@@ -170,6 +170,7 @@ def finish(response: Response) -> Response:
             status=response.status_code,
             detail="; ".join(filter(None, (call.detail, *call.hints))),
             where=request.environ.get(WHERE) or "",
-        )
+        ),
+        call.moment.era,
     )
     return response

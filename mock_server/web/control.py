@@ -111,7 +111,7 @@ def read_journal() -> Response:
     if "job" in asked:
         wanted["job_id"] = _read_argument("job")
     found = controls().journal(newest=_read_argument("limit") if "limit" in asked else None, **wanted)
-    return jsonify([entry.as_dict() | {"seq": number} for number, entry in enumerate(found, 1)])
+    return jsonify([entry.as_dict() for entry in found])
 
 
 @control.get("/report")

@@ -53,7 +53,7 @@ def filled(store: Store) -> None:
         facts.save_user(User(ME.upper(), "token", 5.0))
         facts.add_rebin(Rebin(0, JOB.job_id, 1.0, 2.0, NEVER, {"a": "never"}))
         facts.add_change(5.0, {"queue.slots": 1})
-        facts.fired(facts.add_fault({"kind": "reset"}))
+        facts.fire(facts.add_fault({"kind": "reset"}))
         assert [facts.count_call("getNumJobs") for _ in range(2)] == [1, 2]
     store.note(Entry(1.0, "getNumJobs", "a\0b", outcome="refused", detail="\0"))
 

@@ -476,7 +476,7 @@ def test_the_next_change_is_the_next_status_of_any_job(make_sim):
 
 
 def test_a_reset_leaves_no_call_in_the_journal(sim):
-    sim.store.note(Entry(1.0, "getNumJobs"))
+    sim.store.note(Entry(1.0, "getNumJobs"), sim.jobs.begin().era)
     sim.controls.reset()
     assert len(sim.journal) == 0
 

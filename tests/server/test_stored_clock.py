@@ -113,13 +113,13 @@ def test_participants_share_a_stored_clock(db):
 
 def test_a_sleeper_never_takes_the_time_of_another_process_back(db, monkeypatch):
     with Simulator(db=db) as one, Simulator(db=db) as other:
-        set_clock = one.store.set_clock
+        move_clock = one.store.move_clock
 
         def set_late(now: float) -> None:
             other.clock.advance(100)  # after `one` has read the time, and before it sets it
-            set_clock(now)
+            move_clock(now)
 
-        monkeypatch.setattr(one.store, "set_clock", set_late)
+        monkeypatch.setattr(one.store, "move_clock", set_late)
         assert isinstance(one.clock, StoredVirtualClock)
         one.clock.join((0,))
         one.clock.attach((0,))
