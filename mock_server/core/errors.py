@@ -11,6 +11,8 @@
     ├─ NotReady             not finished, or no such product in this job
     ├─ Expired              the files are gone
     └─ BodyRefused          not JSON, or not an object
+
+    Unavailable             the simulator cannot answer now; the same call may succeed later
 """
 
 from __future__ import annotations
@@ -75,3 +77,10 @@ class BodyRefused(Refusal):
 
     def __init__(self, reason: str = "The data supplied were not valid JSON.") -> None:
         super().__init__(reason)
+
+
+class Unavailable(Exception):  # noqa: N818 - a state that passes
+    """The simulator cannot answer now: its database is locked or lost, or contents take too long.
+
+    Nothing was changed, and the same call may succeed later.
+    """

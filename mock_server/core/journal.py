@@ -22,7 +22,8 @@ class Entry(NamedTuple):
     job_id
         Number of the job that the call names; None if it names none.
     outcome
-        ``ok``, ``partial``, ``refused``, ``missing`` (404), ``outage`` (503) or ``fault`` (a planned fault).
+        ``ok``, ``partial``, ``refused``, ``missing`` (404), ``outage`` (503), ``unavailable`` (503 of the simulator
+        itself) or ``fault`` (a planned fault).
     status
         HTTP status of the answer.
     detail

@@ -179,7 +179,7 @@ def _retries(journal: Journal) -> list[dict[str, Any]]:
         key = (entry.operation, entry.user.casefold(), entry.job_id if entry.operation != _CREATED else None)
         if key in failed:
             found.setdefault((entry.operation, entry.where), []).append(entry.at - failed.pop(key))
-        if entry.outcome in ("fault", "outage"):
+        if entry.outcome in ("fault", "outage", "unavailable"):
             failed[key] = entry.at
     return [
         {"operation": operation, "where": where or None, "times": len(waits), "shortest_s": round(min(waits), 3)}

@@ -190,6 +190,11 @@ class Controls:
             fired = {number: count for number, _, count in facts.faults()}
         return never_fired(self._in_force.faults, fired)
 
+    def check_database(self) -> None:
+        """Raise :class:`~mock_server.core.errors.Unavailable` unless a call that writes could be answered now."""
+        with self._store.transaction() as facts:
+            self._jobs.begin(facts)
+
     # calls and jobs -----------------------------------------------------------------------------------------
 
     def journal(self, newest: int | None = None, **wanted: Any) -> Journal:

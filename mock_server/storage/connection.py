@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from .sqlite import SQLite
 
@@ -29,14 +29,22 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """A database connection in autocommit mode: outside a transaction, every statement is committed at once."""
 
-    @property
-    def errors(self) -> tuple[type[Exception], ...]:
-        """What a statement raises if the database or its driver refuses it."""
-        ...
+    errors: ClassVar[tuple[type[Exception], ...]]
+    """What a statement raises if the database or its driver refuses it."""
 
     @property
     def types(self) -> Mapping[str, str]:
         """SQL of the column types NUMBER and SERIAL."""
+        ...
+
+    @staticmethod
+    def is_locked(error: Exception) -> bool:
+        """Return whether a statement failed because another program holds a lock."""
+        ...
+
+    @staticmethod
+    def is_passing(error: Exception) -> bool:
+        """Return whether a statement failed for a reason that may pass: a lock, a lost server, a full disk."""
         ...
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor:
@@ -46,7 +54,7 @@ class Connection(Protocol):
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> object: ...
 
     def begin(self) -> None:
-        """Begin a transaction as soon as no other writer is in one."""
+        """Begin a transaction, or fail after a moment if another writer is in one (see :meth:`is_locked`)."""
 
     def commit(self) -> None: ...
 
@@ -62,10 +70,10 @@ class Connection(Protocol):
 
 
 class Database(NamedTuple):
-    """How a connection is opened, and what it raises if the database or its driver refuses a statement."""
+    """How a connection is opened, and its class."""
 
     connect: Callable[[], Connection]
-    errors: tuple[type[Exception], ...]
+    kind: type[Connection]
 
 
 def database(url: str) -> Database:
@@ -77,15 +85,15 @@ def database(url: str) -> Database:
         If the URL has another form, or the driver is not installed.
     """
     if url in MEMORY:
-        return Database(lambda: SQLite(":memory:"), SQLite.errors)
+        return Database(lambda: SQLite(":memory:"), SQLite)
     if url.startswith("sqlite:///") and "?" not in url and url != "sqlite:///":
         path = str(Path(url.removeprefix("sqlite:///")).absolute())  # the same file after a change of directory
-        return Database(lambda: SQLite(path), SQLite.errors)
+        return Database(lambda: SQLite(path), SQLite)
     if url.startswith(("postgresql+psycopg://", "postgresql://")):
         try:
             from .postgresql import PostgreSQL  # noqa: PLC0415 - the driver is an extra, and slow to import
         except ImportError as error:
             raise ValueError(f"{error}: install the driver by `pip install 'xrt-mock[postgres]'`") from error
         address = url.replace("+psycopg", "", 1)
-        return Database(lambda: PostgreSQL(address), PostgreSQL.errors)
+        return Database(lambda: PostgreSQL(address), PostgreSQL)
     raise ValueError("use sqlite:// (in memory), sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")

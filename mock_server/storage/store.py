@@ -10,17 +10,24 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from ..core.errors import Unavailable
 from .connection import MEMORY, database
 from .facts import Facts, Shared, StoredClock
 from .schema import make_or_check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..core.journal import Entry, Journal
+    from .connection import Connection
 
+_PATIENCE_S = 3.0
+"""Real time that a call waits for the database before it is refused as :class:`Unavailable` [s]."""
+_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.2
+_CONNECTIONS = 12  # open at the same time; more callers take turns
 _BATCH = 256
 _LONGEST_WAIT_S = 2.0  # of real time, until an entry is written where other processes see it
 
@@ -43,56 +50,108 @@ class Store:
     ----------
     shared
         Whether other processes may write to the same database.
+    pause
+        Waits a number of real seconds until the database is tried again; a server lets other callers go on meanwhile.
+
+    Notes
+    -----
+    What is asked of a database that is locked, lost or full raises :class:`~mock_server.core.errors.Unavailable`.
     """
 
     def __init__(self, url: str = "sqlite://", keep_calls: int | None = None) -> None:
         self.shared = url not in MEMORY
         self._lock = threading.RLock()  # of the only connection to a database in memory
+        self.pause: Callable[[float], object] = sleep
         self._idle: list[Facts] = []
+        self._opened, self._opening = 0, threading.Lock()
         self._closed = False
         self._unwritten: deque[tuple[str | None, Entry]] = deque()  # with the era in which the call began
         self._waiting_since = 0.0  # real time at which the oldest unwritten entry came
+        self._retry_at = 0.0  # real time before which a batch that could not be written is not tried again
         self._flusher: threading.Timer | None = None
         self._keep_calls, self._untrimmed = keep_calls, 0
         try:
-            self._connect, driver_errors = database(url)
+            self._connect, self._kind = database(url)
         except ValueError as error:
             raise StoreError(f"--db {url}: {error}") from error
-        errors: tuple[type[Exception], ...] = (*driver_errors, ValueError)
         try:
-            self._idle.append(Facts(self._connect()))
+            self._idle.append(self._take())
             with self.transaction() as facts:
                 make_or_check(facts.connection)
-        except errors as error:
+        except (*self._kind.errors, ValueError, Unavailable) as error:
             self.close()
             raise StoreError(f"--db {url}: {error}") from error
 
     @contextmanager
-    def reading(self) -> Iterator[Facts]:
+    def reading(self, patience_s: float = _PATIENCE_S) -> Iterator[Facts]:
         """Read what is committed. Each question is one statement; `transaction` gives the same answers all the time."""
         if not self.shared:
             with self._lock:
                 yield self._idle[0]
             return
-        try:
-            facts = self._idle.pop()
-        except IndexError:
-            facts = Facts(self._connect())
+        facts = self._take(patience_s)
         try:
             yield facts
+        except self._kind.errors as error:
+            if not self._kind.is_passing(error):
+                raise
+            raise Unavailable(f"the database cannot be used now: {_first_line(error)}") from error
         finally:
             self._idle.append(facts)
             if self._closed:
                 self._close_idle()
 
+    def _take(self, patience_s: float = _PATIENCE_S) -> Facts:
+        """Return a connection that is not in use, or a new one; wait for one if too many are open."""
+        until = monotonic() + patience_s
+        refused: Exception | None = None
+        while True:
+            try:
+                return self._idle.pop()
+            except IndexError:
+                pass
+            with self._opening:
+                if self._opened < _CONNECTIONS:
+                    try:
+                        facts = Facts(self._connect())
+                    except self._kind.errors as error:
+                        if not self._opened or not self._kind.is_passing(error):
+                            raise
+                        refused = error  # the server may have no more: one that is open will do
+                    else:
+                        self._opened += 1
+                        return facts
+            if monotonic() >= until:
+                words = _first_line(refused) if refused else f"all {_CONNECTIONS} connections are in use"
+                raise Unavailable(f"the database cannot be reached now: {words}") from refused
+            self.pause(_PAUSE_S)
+
+    def _begin(self, connection: Connection, patience_s: float) -> None:
+        """Begin a transaction; while another program holds the lock, other callers go on."""
+        until, pause_s = monotonic() + patience_s, _PAUSE_S
+        while True:
+            try:
+                connection.begin()
+            except self._kind.errors as error:
+                connection.rollback()
+                if not self._kind.is_locked(error) or monotonic() >= until:
+                    raise
+            else:
+                return
+            self.pause(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
     @contextmanager
-    def transaction(self) -> Iterator[Facts]:
-        """Read and write in one transaction; writers take turns. An exception undoes everything."""
-        with self.reading() as facts:
+    def transaction(self, patience_s: float = _PATIENCE_S) -> Iterator[Facts]:
+        """Read and write in one transaction; writers take turns. An exception undoes everything.
+
+        Another program's lock is waited for during `patience_s` of real time.
+        """
+        with self.reading(patience_s) as facts:
             connection = facts.connection
             batch: list[tuple[str | None, Entry]] = []
             try:
-                connection.begin()
+                self._begin(connection, patience_s)
                 yield facts
                 while self._unwritten:
                     batch.append(self._unwritten.popleft())
@@ -113,8 +172,8 @@ class Store:
         if not self._unwritten:
             self._waiting_since = time.monotonic()
         self._unwritten.append((era, entry))
-        if len(self._unwritten) >= _BATCH:
-            self.flush()
+        if len(self._unwritten) >= _BATCH and self._retry_at <= time.monotonic():
+            self._try_to_flush()
         elif self.shared and self._flusher is None:
             self._flush_in(_LONGEST_WAIT_S)
 
@@ -130,12 +189,21 @@ class Store:
         if self._unwritten and left > 0:
             self._flush_in(left)
         else:
-            self.flush()
+            self._try_to_flush()
 
-    def flush(self) -> None:
+    def _try_to_flush(self) -> None:
+        """Write the journal without waiting; if it cannot be written, keep the entries and try again later."""
+        try:
+            self.flush(patience_s=0)
+        except (*self._kind.errors, Unavailable):
+            self._retry_at = time.monotonic() + _LONGEST_WAIT_S
+            if self.shared and self._flusher is None and not self._closed:
+                self._flush_in(_LONGEST_WAIT_S)
+
+    def flush(self, patience_s: float = _PATIENCE_S) -> None:
         """Write the entries of the journal that are not yet written."""
         if self._unwritten:
-            with self.transaction():
+            with self.transaction(patience_s):
                 pass
 
     def _write(self, facts: Facts, batch: list[tuple[str | None, Entry]]) -> None:
@@ -184,10 +252,16 @@ class Store:
         """Write the journal and close all connections."""
         if self._flusher is not None:
             self._flusher.cancel()
-        self.flush()
-        self._closed = True
-        self._close_idle()
+        try:
+            self.flush()
+        finally:
+            self._closed = True
+            self._close_idle()
 
     def _close_idle(self) -> None:
         while self._idle:
             self._idle.pop().connection.close()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

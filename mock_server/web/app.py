@@ -10,11 +10,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, MapAdapter
 from werkzeug.sansio.utils import get_host
 
+from ..core.errors import Unavailable
 from ..core.journal import Entry
 from ..transport.wsgi_call import WHERE
 from . import faults
 from .api import api
-from .call import KEY, Call, current_call
+from .call import KEY, RETRY_AFTER_S, Call, current_call
 from .control import control
 from .dashboard import dashboard
 from .files import files
@@ -83,6 +84,7 @@ def flask_app() -> Flask:
         app.register_blueprint(blueprint)
     app.register_error_handler(404, page_not_found)
     app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Unavailable, unavailable)
     return app
 
 
@@ -154,15 +156,25 @@ def http_error(error: HTTPException) -> Response:
     return page
 
 
+def unavailable(error: Unavailable) -> Response:
+    """Return the page for a call that cannot be answered now: a database is locked or lost, contents take too long."""
+    call = current_call()
+    call.outcome, call.detail = "unavailable", str(error)
+    page = error_page(503, "503 service unavailable", f"This cannot be answered now: {error}. Please try again.")
+    page.headers["Retry-After"] = RETRY_AFTER_S
+    return page
+
+
 def finish(response: Response) -> Response:
     """Spoil the answer if a fault says so, add the service's headers, and note the call in the journal."""
     call = current_call()
+    moment = call.last_moment()
     faults.spoil(call, response)
     for name, value in _SERVICE_HEADERS:
         response.headers.add(name, value)
     call.simulation.jobs.store.note(
         Entry(
-            at=call.moment.now,
+            at=moment.now,
             operation=call.operation,
             user=call.user,
             job_id=call.job_id,
@@ -171,6 +183,6 @@ def finish(response: Response) -> Response:
             detail="; ".join(filter(None, (call.detail, *call.hints))),
             where=request.environ.get(WHERE) or "",
         ),
-        call.moment.era,
+        moment.era,
     )
     return response

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
-from ..core.errors import ParametersRefused
+from ..core.errors import ParametersRefused, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 KEY = "xrt_mock.call"
 """Name of the :class:`Call` in the WSGI environ."""
+
+
+RETRY_AFTER_S = "5"
+"""Value of ``Retry-After`` for a call that cannot be answered now [s]."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,13 @@ class Call:
         if self._moment is None:
             self._moment = self.simulation.jobs.begin()
         return self._moment
+
+    def last_moment(self) -> Moment:
+        """Return the moment of the call, or the last known one if the database cannot be read now."""
+        try:
+            return self.moment
+        except Unavailable:
+            return self.simulation.jobs.in_force.latest
 
     def note_refusal(self, refusal: Refusal) -> None:
         """Note that the call was refused, and why."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from ..core.errors import Unavailable
 from ..core.validation import parse_digits
 from ..service.operator import ControlError, Controls
-from .call import current_call
+from .call import RETRY_AFTER_S, current_call
 
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
@@ -50,6 +51,12 @@ def require_token() -> tuple[Response, int] | None:
 def invalid(error: ControlError) -> tuple[Response, int]:
     """Answer a request that the service refuses."""
     return jsonify(error=str(error)), 400
+
+
+@control.errorhandler(Unavailable)
+def unavailable(error: Unavailable) -> tuple[Response, int, dict[str, str]]:
+    """Answer a request that cannot be answered now."""
+    return jsonify(error=str(error)), 503, {"Retry-After": RETRY_AFTER_S}
 
 
 @control.errorhandler(413)
@@ -130,6 +137,8 @@ def add_user() -> Response:
 
 @control.get("/health")
 def health() -> Response:
+    """Answer once a submission could be stored."""
+    controls().check_database()
     return jsonify(status="ok")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
-from ..core.errors import Refusal
+from ..core.errors import Refusal, Unavailable
 from ..core.faults import KINDS, OPERATIONS
 from ..core.queue import status_at
 from ..core.validation import parse_digits
@@ -28,7 +28,7 @@ dashboard = Blueprint("dashboard", __name__, url_prefix="/_mock")
 _COOKIE = "xrt_mock_token"
 _ENTRIES = 100
 _JOBS = 50
-_OUTCOMES = ("ok", "partial", "refused", "missing", "outage", "fault")
+_OUTCOMES = ("ok", "partial", "refused", "missing", "outage", "unavailable", "fault")
 _FILTERS = ("operation", "user", "job", "outcome")
 
 
@@ -120,8 +120,11 @@ def filtered_journal(of: Controls) -> dict[str, Any]:
 @dashboard.errorhandler(ControlError)
 @dashboard.errorhandler(Refusal)
 def explain(error: Exception) -> Response:
-    """Show the page with what is wrong."""
-    return show(problem=str(error))
+    """Show the page with what is wrong; what is wrong alone if the database cannot be read now."""
+    try:
+        return show(problem=str(error))
+    except Unavailable:
+        return make_response(render_template("error.html", title="400 bad request", words=str(error)), 400)
 
 
 def back_to(part: str) -> Response:
