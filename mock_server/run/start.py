@@ -1,7 +1,8 @@
 """Runs an unmodified program in simulated time: `xrt-mock run`.
 
 The simulator lives in this process; the program and its children are started with a start-up hook (``sitecustomize``)
-that lets them take part. A run leaves nothing behind: processes that are alive when the program ends are ended.
+that lets them take part. A run leaves nothing behind: processes that are alive when the program ends are ended, also
+if the run itself is killed (`guardian`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..transport.proxy import Proxy
 from ..transport.wsgi_call import HOSTS
 from . import affinity
 from .environment import PARTICIPANT, format_participant, prepare
+from .guardian import guarding
 from .link_server import LinkServer
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from ..clocks.base import Clock
+    from .guardian import Guardian
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of shells: there is no such command; it cannot be executed."""
@@ -115,7 +118,8 @@ def running(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))
         proxy = stack.enter_context(Proxy(simulator.app, simulator.clock, open_net=allow_net))
         base = prepare(os.environ if env is None else env, folder, server.address, server.key)
-        programs = Programs(server, command, base | proxy.environment(folder), copies)
+        guardian = stack.enter_context(guarding([str(folder), os.path.dirname(server.address)]))
+        programs = Programs(server, guardian, command, base | proxy.environment(folder), copies)
         try:
             yield programs
         finally:
@@ -129,12 +133,16 @@ class Programs:
     ----------
     server
         Answers them.
+    guardian
+        Ends them if this process is killed.
     command, env, copies
         What to start, in which environment, and how often.
     """
 
-    def __init__(self, server: LinkServer, command: Sequence[str], env: Mapping[str, str], copies: int) -> None:
-        self._server = server
+    def __init__(
+        self, server: LinkServer, guardian: Guardian, command: Sequence[str], env: Mapping[str, str], copies: int
+    ) -> None:
+        self._server, self._guardian = server, guardian
         # in a group of their own their children can be found; at a terminal they stay in its foreground group, which
         # may read from it
         self._own_group = os.name == "posix" and not (sys.stdin is not None and sys.stdin.isatty())
@@ -161,6 +169,7 @@ class Programs:
             self._server.leave((copy,))
             return
         self._processes.append(process)
+        self._guardian.watch(-process.pid if self._own_group else process.pid)
 
         def watch() -> None:
             code = process.wait()

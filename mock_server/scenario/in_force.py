@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..core.faults import Fault
 from ..sky.archive import Sky
 from .scenario import Change, Scenario
 
 if TYPE_CHECKING:
-    from ..products.builder import ProductBuilder
+    from collections.abc import Iterable, Mapping
+
+    from ..products.order import Order
     from ..storage.facts import Facts
     from ..storage.store import Store
     from .scenario import Epoch
@@ -37,6 +39,15 @@ class Moment(NamedTuple):
     era: str
 
 
+class Builder(Protocol):
+    """What makes contents: :class:`~mock_server.products.builder.ProductBuilder`, or other processes that have one."""
+
+    def files(self, order: Order) -> Mapping[str, bytes]: ...
+    def archive(self, orders: Iterable[Order], form: str) -> bytes: ...
+    def answer(self, order: Order, *options: str) -> Any: ...
+    def forget_expired(self, now: float) -> None: ...
+
+
 class InForce:
     """The scenario in force, which any process on the database may change.
 
@@ -55,6 +66,8 @@ class InForce:
         Planned faults, by number.
     sky
         What can be observed.
+    latest
+        The last moment that was asked for; it dates the journal entry of a call that could not read its own.
     """
 
     def __init__(self, store: Store, scenario: Scenario) -> None:
@@ -63,9 +76,10 @@ class InForce:
         self._generation = self._era = "0"
         self.faults: dict[int, Fault] = {}
         self.sky = Sky(scenario.seed, scenario.world)
-        self._builder: ProductBuilder | None = None
+        self._builder: Builder | None = None
         with store.reading() as facts:
             self.refresh(facts)
+        self.latest = self.at(scenario.start)
 
     def refresh(self, facts: Facts, generation: str | None = None) -> None:
         """Take over stored changes, if the database has another generation than the one known here."""
@@ -80,16 +94,21 @@ class InForce:
     def at(self, now: float) -> Moment:
         """Return the moment `now` [s], by the changes known here."""
         scenario = self._scenario
-        return Moment(now, scenario, scenario.at(now), self._era)
+        self.latest = moment = Moment(now, scenario, scenario.at(now), self._era)
+        return moment
 
     @property
-    def builder(self) -> ProductBuilder:
-        """Builder of the contents of products; loaded at first use."""
+    def builder(self) -> Builder:
+        """Builder of the contents of products, in this process if no other was set; loaded at first use."""
         if self._builder is None:
             from ..products.builder import ProductBuilder  # noqa: PLC0415 - needs numpy, scipy, astropy and Pillow
 
             self._builder = ProductBuilder(self.sky)
         return self._builder
+
+    @builder.setter
+    def builder(self, builder: Builder) -> None:
+        self._builder = builder
 
     def forget_expired(self, now: float) -> None:
         """Remove contents that have expired by `now` [s] from the memory, if any were made."""

@@ -74,7 +74,8 @@ def _answer_together(
     processes: int, listener: socket.socket, options: dict[str, Any], ready: Callable[[], object]
 ) -> None:
     """Let several processes answer until this one is interrupted or one of them ends."""
-    children = [_fork(listener, options) for _ in range(processes)]
+    watched, ours = os.pipe()  # closed when this process ends, however it ends: its children watch the other end
+    children = [_fork(listener, options, watched, ours) for _ in range(processes)]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         ready()
@@ -89,17 +90,20 @@ def _answer_together(
                 os.waitpid(child, 0)
             except (ProcessLookupError, ChildProcessError):
                 pass  # it has ended
+        os.close(watched)
+        os.close(ours)
 
 
-def _fork(listener: socket.socket, options: dict[str, Any]) -> int:
-    """Start a process that answers; return its number."""
+def _fork(listener: socket.socket, options: dict[str, Any], watched: int, of_the_parent: int) -> int:
+    """Start a process that answers until the other end of the pipe `watched` is closed; return its number."""
     child = os.fork()
     if child:
         return child
     code = 1
     try:
+        os.close(of_the_parent)
         with Simulator(**options) as simulator:
-            answer_until_stopped(simulator, listener, lambda: None, one_of_many=True)
+            answer_until_stopped(simulator, listener, lambda: None, watched)
         code = 0
     finally:
         os._exit(code)

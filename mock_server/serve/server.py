@@ -1,23 +1,33 @@
 """The simulator on a real socket: for ``xrt-mock serve``, and on a thread for tests.
 
 One thread answers, one call at a time, and keeps many connections open: a pool of threads would halve Flask's speed.
+Under ``xrt-mock serve`` other processes make the contents of products, so that a long one delays no other call.
 The app asks for slow answers and broken connections in a private header; they are played here, as they are in process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import math
 import signal
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from gevent.pywsgi import WSGIServer
+from gevent.pywsgi import WSGIHandler, WSGIServer
+from gevent.socket import wait_read
 
 from ..clocks.base import ScaledClock
 from ..simulator import Simulator
 from ..transport.header import DROPS, TransportFault, drops, split
+from .makers import Makers, number_of_makers
+
+try:
+    import resource
+except ImportError:  # not on every system
+    resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +37,11 @@ if TYPE_CHECKING:
 
     from ..clocks.base import Clock
     from ..scenario.scenario import Scenario
+
+
+IDLE_S = 75.0
+"""Real time after which a connection is closed on which nothing happens [s]."""
+_KEPT_DESCRIPTORS = 64  # for databases, files and the processes that make contents
 
 
 class ConnectionBrokenError(ConnectionResetError):
@@ -89,6 +104,59 @@ class TransportPlayer:
             self._clock.sleep(seconds)
 
 
+class _Handler(WSGIHandler):
+    """One connection; it is closed when nothing happens on it for a while, or when others need its place."""
+
+    server: _Server
+
+    def __init__(self, sock: Any, *rest: Any) -> None:
+        sock.settimeout(IDLE_S)
+        super().__init__(sock, *rest)
+
+    def read_requestline(self) -> str:
+        """Wait for the next request."""
+        waiting = self.server.waiting
+        waiting[self] = None
+        try:
+            line: str = super().read_requestline()
+        finally:
+            del waiting[self]
+        return line
+
+    def give_way(self) -> None:
+        """Close the connection, which waits for a request."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+
+class _Server(WSGIServer):
+    """Server whose connections leave enough file descriptors: the one that is idle longest gives way to a new one."""
+
+    handler_class = _Handler
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.waiting: dict[_Handler, None] = {}
+        self._open = 0
+        super().__init__(*arguments, **options)
+
+    def handle(self, sock: Any, address: Any) -> None:
+        """Answer the requests of one connection."""
+        self._open += 1
+        try:
+            if self._open > _most_connections() and self.waiting:
+                next(iter(self.waiting)).give_way()
+            super().handle(sock, address)
+        finally:
+            self._open -= 1
+
+
+def _most_connections() -> float:
+    """Return how many connections the limit of file descriptors allows; read each time, because it can be changed."""
+    if resource is None:
+        return math.inf
+    return max(1.0, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _KEPT_DESCRIPTORS)
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -102,19 +170,31 @@ def wsgi_server(simulator: Simulator, listener: socket.socket, *, one_of_many: b
     """Return a server for a listening socket; `one_of_many`: other processes accept connections from it, too."""
     player = TransportPlayer(simulator.app, simulator.clock)
     environ = {"wsgi.multiprocess": True} if one_of_many else {}
-    return WSGIServer(listener, player, log=None, error_log=None, environ=environ)
+    return _Server(listener, player, log=None, error_log=None, environ=environ)
 
 
 def answer_until_stopped(
-    simulator: Simulator, listener: socket.socket, ready: Callable[[], object], *, one_of_many: bool = False
+    simulator: Simulator, listener: socket.socket, ready: Callable[[], object], parent: int | None = None
 ) -> None:
-    """Answer until the process is interrupted or terminated; unfinished calls then get one second to end."""
+    """Answer until the process is interrupted or terminated; unfinished calls then get one second to end.
+
+    One of several processes also stops when `parent`, a pipe whose other end its parent has, is closed.
+    """
+    one_of_many = parent is not None
+    in_force = simulator.jobs.in_force
+    simulator.store.pause = gevent.sleep
+    in_force.builder = makers = Makers(in_force.sky, number_of_makers(one_of_many=one_of_many))
     server = wsgi_server(simulator, listener, one_of_many=one_of_many)
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, server.stop, 1)
+    if parent is not None:
+        gevent.spawn(wait_read, parent).link(lambda _ended: server.stop(1))
     server.start()
     ready()
-    server.serve_forever()
+    try:
+        server.serve_forever()
+    finally:
+        makers.end()
 
 
 class MockServer:
