@@ -85,8 +85,8 @@ class Simulator:
     ) -> None:
         if users not in ("open", "registered"):
             raise ValueError(f"users is {users!r}, but must be open or registered")
-        if token == "":
-            raise ValueError("token is empty: give a text, or none to require no token")
+        if token is not None and not (token.isprintable() and token.strip() == token != ""):
+            raise ValueError("token is empty or has blanks around it: give a text, or none to require no token")
         self.store = Store(db, keep_calls)
         try:
             self.scenario = self._prepare_scenario(scenario, seed, settings or {})

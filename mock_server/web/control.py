@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -15,6 +17,11 @@ from .call import RETRY_AFTER_S, current_call
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
 
+FOREIGN_HOST = (
+    "without --token the control interface answers to names of this machine alone: use http://127.0.0.1, or start the "
+    "server with --token, or with this name as --url"
+)
+
 control = Blueprint("control", __name__, url_prefix="/_mock")
 
 
@@ -25,7 +32,32 @@ def controls() -> Controls:
 
 def is_cross_site() -> bool:
     """Return whether a page of another site made the browser send this request."""
-    return request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and urlsplit(origin).netloc.lower() not in (_host(), _own_host())
+    return foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+
+
+def has_foreign_host() -> bool:
+    """Return whether a name of another site leads here (DNS rebinding), where no token guards the interface."""
+    name = urlsplit(f"//{_host()}").hostname or "localhost"  # HTTP/1.0 has none, but browsers send it
+    return current_call().simulation.token is None and _host() != _own_host() and not _is_loopback(name)
+
+
+def _host() -> str:
+    host: str = request.environ.get("HTTP_HOST", "")
+    return host.lower()
+
+
+def _own_host() -> str:
+    """Return host and port of ``--url``."""
+    return urlsplit(current_call().simulation.jobs.base_url).netloc.lower()
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def is_token(given: str) -> bool:
@@ -41,6 +73,8 @@ def require_token() -> tuple[Response, int] | None:
         return None
     if is_cross_site():
         return jsonify(error="the control interface does not answer pages of other sites"), 401
+    if has_foreign_host():
+        return jsonify(error=FOREIGN_HOST), 401
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if current_call().simulation.token is None or (scheme == "Bearer" and is_token(given)):
         return None

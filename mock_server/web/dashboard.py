@@ -17,7 +17,7 @@ from ..scenario.settings import SETTINGS
 from ..service.operator import ControlError
 from . import wire
 from .call import current_call
-from .control import controls, is_cross_site, is_token
+from .control import FOREIGN_HOST, controls, has_foreign_host, is_cross_site, is_token
 from .pages import script_file
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def require_token() -> tuple[str, int] | None:
     """Ask for the token, if there is one, and refuse forms of other sites."""
     if request.method != "GET" and is_cross_site():
         return render_template("error.html", title="401 unauthorized", words="This form was on another site."), 401
+    if has_foreign_host():
+        return render_template("error.html", title="401 unauthorized", words=FOREIGN_HOST), 401
     if current_call().simulation.token is None or request.endpoint in ("dashboard.enter", "dashboard.script"):
         return None
     if is_token(request.cookies.get(_COOKIE, "")):

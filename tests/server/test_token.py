@@ -87,3 +87,48 @@ def test_the_environment_says_what_a_wsgi_server_plays(tmp_path):
         clock = client.get("/_mock/clock", headers={"Authorization": "Bearer t"}).get_json()
         assert (sim.scenario.name, sim.scenario.seed, clock["factor"]) == ("flaky", 5, 60)
         assert sim.jobs.job_url(1).startswith("https://xrt.example.org/user_objects/")
+
+
+@pytest.fixture
+def open_here():
+    with Simulator(base_url="https://xrt.example.org:8443") as sim:
+        yield sim.app.test_client()
+
+
+PAGES = [("GET", "/_mock/clock"), ("POST", "/_mock/clock/advance"), ("GET", "/_mock/"), ("POST", "/_mock/do/advance")]
+
+
+@pytest.mark.parametrize(("method", "path"), PAGES)
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.evil.example", "localhost.evil.example"])
+def test_a_name_that_another_site_lets_lead_here_shows_and_does_nothing(open_here, method, path, host):
+    headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    answer = open_here.open(path, method=method, headers=headers, json={"seconds": 60})
+    assert answer.status_code == 401
+    assert "without --token" in answer.text
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "127.1.2.3:80", "[::1]:8000", "xrt.example.org:8443"])
+def test_names_of_this_machine_and_of_its_own_url_lead_here(open_here, host):
+    for headers in ({"Host": host}, {"Host": host, "Origin": f"http://{host}"}):
+        assert open_here.post("/_mock/clock/advance", headers=headers, json={"seconds": 60}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9", "https://xrt.example.org"])
+@pytest.mark.parametrize("path", ["/_mock/clock/advance", "/_mock/do/advance"])
+def test_a_foreign_origin_is_refused(open_here, origin, path):
+    headers = {"Host": "localhost:8000", "Origin": origin}
+    assert open_here.post(path, headers=headers, json={"seconds": 60}).status_code == 401
+
+
+def test_a_foreign_origin_is_refused_with_the_token_too(locked):
+    shown = {"Authorization": "Bearer open sesame", "Host": "elsewhere.example"}
+    assert locked.get("/_mock/clock", headers=shown).status_code == 200
+    assert locked.get("/_mock/clock", headers=shown | {"Origin": "http://evil.example"}).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", " ", "\t"])
+def test_an_empty_token_is_refused(token):
+    with pytest.raises(ServeError, match="--token is empty or has blanks"):
+        processes.serve("0.0.0.0", 0, print, token=token)
+    with pytest.raises(ValueError, match="token is empty"):
+        Simulator(token=token)
