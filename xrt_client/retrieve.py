@@ -31,27 +31,24 @@ CHUNK = 1 << 16  # bytes held in memory at a time
 
 def position(service: Service, user: str, job_id: Any, short: str) -> dict[str, Any]:
     """Return one of the three positions, as `wire.read_position` does."""
-    answer = ask(service, POSITIONS[short], {"UserID": user, "JobID": job_id}, ("GotPos",))
+    answer = ask(service, POSITIONS[short], {"UserID": user, "JobID": job_id}, wire.position)
     return wire.read_position(answer)
 
 
 def sources(service: Service, user: str, job_id: Any) -> dict[str, list[dict[str, Any]]]:
     """Return the detected sources by band."""
-    return wire.read_sources(ask(service, SOURCES, {"UserID": user, "JobID": job_id}))
+    return wire.read_sources(ask(service, SOURCES, {"UserID": user, "JobID": job_id}, wire.SOURCES))
 
 
 def light_curve(service: Service, user: str, job_id: Any, nosys: str, incbad: str) -> dict[str, Any]:
     """Return the tables of a light curve as the service sends them."""
     document = {"UserID": user, "JobID": job_id, "nosys": nosys, "incbad": incbad}
-    return wire.check_curves(CURVE, ask(service, CURVE, document, ("Datasets",)))
+    return ask(service, CURVE, document, wire.light_curve)
 
 
 def spectra(service: Service, user: str, job_id: Any) -> dict[str, Any]:
     """Return spectra and fits (form: documented, page "structures"); `NoSpectrum` alone if there are no spectra."""
-    answer = ask(service, SPECTRUM, {"UserID": user, "JobID": job_id})
-    if "rnames" not in answer and "NoSpectrum" not in answer:
-        raise ContractBroken(SPECTRUM, "neither rnames nor NoSpectrum", answer)
-    return wire.check_spectra(SPECTRUM, answer)
+    return ask(service, SPECTRUM, {"UserID": user, "JobID": job_id}, wire.spectra)
 
 
 # ---- files -----------------------------------------------------------------------------------------------------
