@@ -11,7 +11,7 @@ import os
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -26,6 +26,24 @@ ROOT = "user_objects/"
 _BEGINNING = 200  # bytes of a page that are kept for messages
 _UNAVAILABLE = (408, 425, 429, 500, 502, 503, 504)
 _NEVER_SENT = ("NewConnectionError", "NameResolutionError", "SSLError", "ProxyError")  # exceptions of urllib3
+
+
+class _Session(requests.Session):
+    """Session that follows a redirect on the same host only, and never from https to http."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where an answer redirects to, if it does; ContractBroken if that is another host."""
+        try:
+            target = super().get_redirect_target(resp)
+            if target is None:
+                return None
+            old, new = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
+            allowed = new.hostname == old.hostname and new.scheme in (old.scheme, "https")
+        except ValueError as error:
+            raise ContractBroken(resp.url, f"redirects to an invalid address: {error}", "", maybe_done=False) from error
+        if not allowed:
+            raise ContractBroken(resp.url, f"redirects to {target}, which is another host", "", maybe_done=False)
+        return target
 
 
 class Service:
@@ -57,7 +75,7 @@ class Service:
         self.timeout_s = timeout_s
         self.policy = policy or retry.RetryPolicy()
         self._sleep, self._now, self._ahead = sleep, now, 0.0
-        self.session = requests.Session()
+        self.session = _Session()
         self._environment: dict[tuple[str, ...], dict[str, Any]] = {}
 
     @property
@@ -134,7 +152,11 @@ class Service:
 
     @contextlib.contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        """Context manager: the answer to one GET, of which the body has not been read yet."""
+        """Context manager: the answer to one GET, of which the body has not been read yet.
+
+        Raises ContractBroken if the address, which came from the service, is not one of http or https.
+        """
+        shapes.check(url, url, shapes.address)
         with translated(url):
             response = self._send(requests.Request("GET", url, headers=dict(headers)), stream=True)
         with contextlib.closing(response):

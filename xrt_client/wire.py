@@ -311,7 +311,7 @@ _PLACED = shapes.keys(
 
 
 def position(place: str, value: Any) -> None:
-    """Accept a position, or the statement that there is none."""
+    """Accept a position, or the statement of its absence."""
     shapes.keys({"GotPos": _FLAG}, {"Reason": shapes.text})(place, value)
     if wants(value, "GotPos"):
         _PLACED(place, value)
