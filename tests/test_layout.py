@@ -58,7 +58,8 @@ other public entry points."""
 ENTRY_POINTS = {"__init__.py", "py.typed", "pytest_plugin.py", "simulator.py", "wsgi.py"}
 CLIENT_LAYERS = (  # each imports only from those before it
     "errors keywords parameters delegate",
-    "retry wire ledger analysis",
+    "retry shapes files analysis",
+    "wire ledger",
     "transport product",
     "jobs draft rebin shorthand",
     "retrieve submission",

@@ -3,6 +3,7 @@
 from .campaign import Campaign
 from .errors import (
     ContractBroken,
+    LocalFailure,
     ProductFailed,
     RequestInvalid,
     RequestTypeInvalid,
@@ -19,6 +20,7 @@ from .transport import Service
 __all__ = [
     "Campaign",
     "ContractBroken",
+    "LocalFailure",
     "ProductFailed",
     "ProductRequest",
     "RequestInvalid",

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import jobs, retrieve, wire
+from . import files, jobs, retrieve, wire
 from .errors import ContractBroken, RequestInvalid, ServiceRejected, ServiceUnreachable
 from .ledger import DONE, GIVEN_UP, RUNNING, SUBMITTING, WAITING, Entry, Event, Ledger, active_jobs
 from .parameters import FORMATS, KINDS
@@ -288,7 +288,7 @@ class Campaign:
                 if not path.exists():  # it exists, and is complete, if a run was killed before it wrote the event
                     retrieve.download(self._service, f"{entry.url}/{short}.{self.form}", path)
                 if self.extract:
-                    retrieve.extract(path, path.parent, clobber=True)
+                    files.extract(path, path.parent, files.Existing.KEEP)
             except (ServiceUnreachable, ContractBroken, OSError) as error:
                 if self._is_permanent(entry, short):
                     self._note("unsaved", entry.key, product=short, reason=str(error))

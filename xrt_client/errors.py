@@ -9,12 +9,15 @@
     ├─ ServiceRejected       the service refused (`operation`, `problems`)
     ├─ ServiceUnreachable    no usable answer (`operation`); if `maybe_done`, the call may have had its effect
     ├─ ContractBroken        the answer breaks the contract: report it (`operation`, `document`)
+    ├─ LocalFailure          the disk is full, for example: make room and try again (`path`)
     ├─ ProductFailed         a product ended with a negative status (`product`, `status_code`)
     └─ WaitTimeout           the job was still running after the given time; it goes on (`job_id`)
 """
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -117,6 +120,33 @@ class ContractBroken(XRTError):
         self.operation = operation
         self.document = document
         self.maybe_done = maybe_done
+
+
+_REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EACCES: "allow writing there or choose another folder",
+    errno.EPERM: "allow writing there or choose another folder",
+    errno.EROFS: "choose another folder",
+    errno.ENOENT: "make the folder again or choose another",
+}
+
+
+class LocalFailure(XRTError):
+    """A file could not be read or written on this machine. The job is not affected: fix the cause, and try again.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    error
+        What the operating system said.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], error: OSError) -> None:
+        remedy = _REMEDIES.get(error.errno or 0, "check the disk")
+        super().__init__(f"{os.fspath(path)}: {error.strerror or error}; {remedy}, then try again")
+        self.path = os.fspath(path)
 
 
 class ProductFailed(XRTError):

@@ -14,6 +14,7 @@ from .errors import ContractBroken, ServiceUnreachable, XRTError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from .shapes import Shape
     from .transport import Service
 
 SUBMIT, CANCEL, STATUS = "run_userobject.php", "canceljob.php", "checkProductStatus.php"
@@ -33,11 +34,11 @@ class Accepted(NamedTuple):
 
 
 def ask(
-    service: Service, operation: str, document: Mapping[str, Any], needed: Iterable[str] = (), *, repeat: bool = True
+    service: Service, operation: str, document: Mapping[str, Any], shape: Shape, *, repeat: bool = True
 ) -> dict[str, Any]:
     """Make one call and return the answer without its envelope; show a deprecation warning once."""
     answer = service.post(operation, {**document, **wire.dialect()}, repeat=repeat)
-    content = wire.read_answer(operation, answer, needed)
+    content = wire.read_answer(operation, answer, shape)
     notice = content.pop("deprecationWarning", None)
     if isinstance(notice, dict) and (kind := str(notice.get("type"))) not in _warned:
         _warned.add(kind)
@@ -48,32 +49,28 @@ def ask(
 
 def count_active(service: Service, user: str) -> int:
     """Return how many jobs the user has queued or running."""
-    number = ask(service, COUNT, {"UserID": user}, ("numJobs",))["numJobs"]
-    try:
-        return int(number)
-    except (TypeError, ValueError) as error:
-        raise ContractBroken(COUNT, f"numJobs is {number!r}", number) from error
+    return int(ask(service, COUNT, {"UserID": user}, wire.ACTIVE)["numJobs"])
 
 
 def list_old(service: Service, user: str) -> list[dict[str, Any]]:
     """Return every job of the user, most recent first, as the service lists them."""
-    jobs = ask(service, LIST, {"UserID": user}, ("jobs",))["jobs"]
-    if not isinstance(jobs, list):
-        raise ContractBroken(LIST, "jobs is not a list", jobs)
+    jobs: list[dict[str, Any]] = ask(service, LIST, {"UserID": user}, wire.JOBS)["jobs"]
     return jobs
 
 
 def old_parameters(service: Service, user: str, job_id: Any) -> Accepted:
     """Return an old job of the user."""
-    answer = ask(service, OLD, {"UserID": user, "oldJob": job_id}, ("jobPars", "URL"))
-    return Accepted(job_id, str(answer["URL"]), answer["jobPars"])
+    shape = wire.about("oldJob", job_id, wire.OLD)
+    answer = ask(service, OLD, {"UserID": user, "oldJob": job_id}, shape)
+    return Accepted(job_id, answer["URL"], answer["jobPars"])
 
 
 def status(service: Service, user: str, job_id: Any, shorts: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the status of some products of a job, by short name."""
     what = ",".join(shorts)
     document = {"UserID": user, "JobID": job_id, "what": what, "whatProg": what}
-    return wire.read_statuses(STATUS, ask(service, STATUS, document), shorts)
+    shape = wire.about("JobID", job_id, wire.statuses_of(shorts))
+    return wire.read_statuses(ask(service, STATUS, document, shape), shorts)
 
 
 def cancel(service: Service, user: str, job_id: Any, shorts: Sequence[str]) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -83,14 +80,14 @@ def cancel(service: Service, user: str, job_id: Any, shorts: Sequence[str]) -> t
     first call has done it. So products whose status is "cancelled" count as cancelled.
     """
     document = {"UserID": user, "JobID": job_id, "what": ",".join(shorts)}
-    needed = ("status", "statusCodes")
+    shape = wire.cancelled(shorts)
     try:
-        outcome = wire.read_cancelled(CANCEL, ask(service, CANCEL, document, needed, repeat=False), shorts)
+        outcome = wire.read_cancelled(ask(service, CANCEL, document, shape, repeat=False), shorts)
     except (ServiceUnreachable, ContractBroken) as error:
         if (wait := retry.pause(service.policy, error, 1, f"{user} {CANCEL} {job_id}")) is None:
             raise
         service.sleep(wait)
-        outcome = wire.read_cancelled(CANCEL, ask(service, CANCEL, document, needed), shorts)
+        outcome = wire.read_cancelled(ask(service, CANCEL, document, shape), shorts)
         for short, now in status(service, user, job_id, shorts).items():
             if error.maybe_done and now["statusCode"] == CANCELLED:
                 outcome[short] = {"code": 0, "text": now["statusText"]}
@@ -149,8 +146,8 @@ def submit(
     failures = 0
     while True:
         try:
-            answer = ask(service, SUBMIT, document, ("URL", "JobID", "jobPars"), repeat=False)
-            return Accepted(answer["JobID"], str(answer["URL"]), answer["jobPars"])
+            answer = ask(service, SUBMIT, document, wire.ACCEPTED, repeat=False)
+            return Accepted(answer["JobID"], answer["URL"], answer["jobPars"])
         except (ServiceUnreachable, ContractBroken) as error:
             failures += 1
             if error.maybe_done and (found := _recover(attempt, error)):

@@ -83,7 +83,7 @@ class ParameterSet:
                 continue
             try:
                 checked.append((parameter, wire.read_value(parameter, value)))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, OverflowError):
                 unread.append(f"{name}={value!r}")
         if triggers:
             self._put(checked, lambda _: None)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import jobs, rebin, retrieve, wire
-from .errors import ContractBroken, ProductFailed, RequestInvalid, ServiceRejected, ServiceUnreachable
+from . import files, jobs, rebin, retrieve, wire
+from .errors import ContractBroken, LocalFailure, ProductFailed, RequestInvalid, ServiceRejected, ServiceUnreachable
 from .parameters import FORMATS, KINDS
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ class Results:
         try:
             self._saved.add(retrieve.download(self._submission.service, url, path, clobber=clobber))
             if extract:
-                retrieve.extract(path, path.parent, clobber=clobber)
-        except (ServiceUnreachable, ContractBroken, RequestInvalid, OSError) as error:
+                files.extract(path, path.parent, _existing(clobber))
+        except (ServiceUnreachable, ContractBroken, RequestInvalid, LocalFailure) as error:
             return f"ERROR: {error}"
         return str(path)
 
@@ -294,14 +294,16 @@ class Results:
         """
         if self.spectra is None:
             raise RequestInvalid("the spectra have to be fetched first: retrieveSpectralFits()")
-        files = retrieve.spectrum_files(
+        found = retrieve.spectrum_files(
             self.spectra, Path(destDir).expanduser(), prefix, spectra, own_folders=specSubDirs
         )
-        wanted = {path: url for kind, path, url in files if (saveData if kind == "data" else saveImages)}
+        wanted = files.unshared(
+            (path, url) for kind, path, url in found if (saveData if kind == "data" else saveImages)
+        )
 
         def unpack(file: Path) -> None:
             if extract and file.name.endswith(".tar.gz"):
-                retrieve.extract(file, file.parent, clobber=clobber)
+                files.extract(file, file.parent, _existing(clobber))
                 if removeTar:
                     file.unlink()
 
@@ -399,13 +401,17 @@ class Results:
         document = rebin.light_curve(*self._rebinning(), *choices)
         self.curve = _analysis().light_curve_tables(document)
         if saveData:
-            files = retrieve.curve_files(self.curve, Path(destDir).expanduser(), prefix)
-            retrieve.save_all(self._submission.service, files, clobber=clobber, skip_errors=skipErrors)
+            wanted = retrieve.curve_files(self.curve, Path(destDir).expanduser(), prefix)
+            retrieve.save_all(self._submission.service, wanted, clobber=clobber, skip_errors=skipErrors)
         return self.curve if returnData else None
 
 
 def _refusal(error: ServiceRejected) -> dict[str, Any]:
     return {"ERROR": True, "Reason": str(error).strip()}
+
+
+def _existing(clobber: bool) -> files.Existing:
+    return files.Existing.REPLACE if clobber else files.Existing.REFUSE
 
 
 def _in_words(shorts: list[str]) -> str:

@@ -6,15 +6,16 @@ It knows addresses, time limits and retries, and keeps one session, so that conn
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from . import retry
+from . import retry, shapes
 from .errors import ContractBroken, ServiceUnreachable, XRTError
 
 if TYPE_CHECKING:
@@ -22,8 +23,27 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "https://www.swift.ac.uk"
 ROOT = "user_objects/"
+_BEGINNING = 200  # bytes of a page that are kept for messages
 _UNAVAILABLE = (408, 425, 429, 500, 502, 503, 504)
 _NEVER_SENT = ("NewConnectionError", "NameResolutionError", "SSLError", "ProxyError")  # exceptions of urllib3
+
+
+class _Session(requests.Session):
+    """Session that follows a redirect on the same host only, and never from https to http."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where an answer redirects to, if it does; ContractBroken if that is another host."""
+        try:
+            target = super().get_redirect_target(resp)
+            if target is None:
+                return None
+            old, new = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
+            allowed = new.hostname == old.hostname and new.scheme in (old.scheme, "https")
+        except ValueError as error:
+            raise ContractBroken(resp.url, f"redirects to an invalid address: {error}", "", maybe_done=False) from error
+        if not allowed:
+            raise ContractBroken(resp.url, f"redirects to {target}, which is another host", "", maybe_done=False)
+        return target
 
 
 class Service:
@@ -55,7 +75,7 @@ class Service:
         self.timeout_s = timeout_s
         self.policy = policy or retry.RetryPolicy()
         self._sleep, self._now, self._ahead = sleep, now, 0.0
-        self.session = requests.Session()
+        self.session = _Session()
         self._environment: dict[tuple[str, ...], dict[str, Any]] = {}
 
     @property
@@ -103,10 +123,7 @@ class Service:
             with translated(operation):
                 response = self._send(request)
             check_status(operation, response)
-            try:
-                return response.json()
-            except ValueError as error:
-                raise ContractBroken(operation, f"not JSON: {response.text[:80]!r}") from error
+            return _decoded(operation, response.content)
 
         return self.repeating(once, key) if repeat else once()
 
@@ -135,7 +152,11 @@ class Service:
 
     @contextlib.contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        """Context manager: the answer to one GET, of which the body has not been read yet."""
+        """Context manager: the answer to one GET, of which the body has not been read yet.
+
+        Raises ContractBroken if the address, which came from the service, is not one of http or https.
+        """
+        shapes.check(url, url, shapes.address)
         with translated(url):
             response = self._send(requests.Request("GET", url, headers=dict(headers)), stream=True)
         with contextlib.closing(response):
@@ -170,19 +191,37 @@ def check_status(operation: str, response: requests.Response) -> None:
     text = f"HTTP {code} {response.reason}"
     if code in _UNAVAILABLE:
         raise ServiceUnreachable(operation, text, maybe_done=code >= 500, retry_after=_retry_after(response))
-    raise ContractBroken(operation, text, response.text[:200], maybe_done=False)
+    with translated(operation):
+        page = next(response.iter_content(_BEGINNING), b"").decode("utf-8", "replace")
+    raise ContractBroken(operation, text, page, maybe_done=False)
+
+
+def _decoded(operation: str, content: bytes) -> Any:
+    """Return the document in an answer; ContractBroken if it is not JSON, or nested so deeply that nothing reads it."""
+    try:
+        document = json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        page = content[:_BEGINNING].decode("utf-8", "replace")
+        raise ContractBroken(operation, f"not JSON ({error}): {page[:80]!r}") from error
+    if (levels := shapes.depth(document)) > shapes.DEEPEST:
+        raise ContractBroken(operation, f"the answer has {levels} levels of lists and objects, but must have few")
+    return document
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a value of JSON")
 
 
 def _retry_after(response: requests.Response) -> float | None:
     """Return `Retry-After` [s]; a date in it is compared with the `Date` of the answer."""
     value = response.headers.get("Retry-After", "")
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         then, sent = (parsedate_to_datetime(text) for text in (value, response.headers["Date"]))
-    except (ValueError, TypeError, KeyError):
+        return max(0.0, (then - sent).total_seconds())
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
-    return max(0.0, (then - sent).total_seconds())
 
 
 _DEFAULT: list[Service] = []

@@ -7,20 +7,25 @@ otherwise.
 from __future__ import annotations
 
 import json
+import math
 import operator
 import re
 from typing import TYPE_CHECKING, Any
 
-from .errors import ContractBroken, RequestInvalid, ServiceRejected
+from . import shapes
+from .errors import RequestInvalid, ServiceRejected
 from .parameters import GLOBALS, KINDS, POSITIONS
+from .shapes import Unlike, unlike, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .parameters import Parameter
+    from .shapes import Shape
 
 API_NAME, API_VERSION = "xrt_prods", "1.12"  # of the interface that is used: the newest form of every answer
 NOT_REPORTED = -10  # documented: the service did not mention the product
+ENDED = frozenset((-4, -3, -2, -1, 4))  # documented: cancelled, failed, not queued, not requested, complete
 _FALSE = frozenset(("", "0", "no", "false", "off", "none"))
 
 
@@ -74,6 +79,8 @@ def read_value(parameter: Parameter, value: Any) -> Any:
     if list in parameter.types:
         return _list_of_names(value)
     if isinstance(value, (int, float)):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(value)
         return given_value(parameter, int(value) if parameter.types[0] is int and value == int(value) else value)
     return parameter.types[0](value)
 
@@ -86,19 +93,29 @@ def write_value(value: Any) -> Any:
 # ---- answers ---------------------------------------------------------------------------------------------------
 
 
-def read_answer(operation: str, document: Any, needed: Iterable[str] = ()) -> dict[str, Any]:
-    """Return an answer without its envelope; raise ServiceRejected if it is a refusal.
+_FLAG = shapes.one_of(0, 1, "0", "1", True, False)
+_COMPLAINTS = shapes.each(shapes.keys(given={"label": shapes.text, "list": shapes.each(shapes.text)}))
+_REFUSED = shapes.keys({"ERROR": shapes.scalar}, {"listErr": shapes.maybe(_COMPLAINTS), "ERRORTEXT": shapes.scalar})
+_ENVELOPE = shapes.keys({"OK": shapes.one_of(0, 1, 2, "0", "1", "2")})
+
+
+def read_answer(operation: str, document: Any, shape: Shape = shapes.anything) -> dict[str, Any]:
+    """Return an answer without its envelope.
 
     An answer without `APIVersion` is accepted: documented examples lack it.
+
+    Raises
+    ------
+    ServiceRejected
+        It is a refusal.
+    ContractBroken
+        It does not have the shape of an answer to this operation.
     """
-    if not isinstance(document, dict) or "OK" not in document:
-        raise ContractBroken(operation, "the answer is not an object with the key OK", document)
+    shapes.check(operation, document, _ENVELOPE)
     if str(document["OK"]) == "0":
-        if "ERROR" not in document:
-            raise ContractBroken(operation, "a refusal without its reason", document)
+        shapes.check(operation, document, _REFUSED)
         raise rejection(operation, document)
-    if lacking := [key for key in needed if key not in document]:
-        raise ContractBroken(operation, f"the answer lacks {', '.join(lacking)}", document)
+    shapes.check(operation, document, shape)
     return {key: value for key, value in document.items() if key != "APIVersion"}
 
 
@@ -106,8 +123,8 @@ def rejection(operation: str, document: Mapping[str, Any]) -> ServiceRejected:
     """Return the exception for a refusal, with all complaints and the python names of parameters."""
     lines, problems = [python_names(str(document["ERROR"]))], []
     for group in document.get("listErr") or ():
-        lines.append(python_names(str(group.get("label", ""))))
-        complaints = [python_names(str(complaint)) for complaint in group.get("list", ())]
+        lines.append(python_names(group.get("label", "")))
+        complaints = [python_names(complaint) for complaint in group.get("list", ())]
         lines += [f"* {complaint}" for complaint in complaints]
         problems += complaints
     return ServiceRejected(operation, "\n".join(lines) + "\n", problems)
@@ -145,26 +162,68 @@ def wants(document: Mapping[str, Any], flag: str) -> bool:
     return str(document.get(flag, "")).lower() not in _FALSE
 
 
-def read_statuses(operation: str, document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, dict[str, Any]]:
+def _parameter(place: str, value: Any) -> None:
+    """Accept the value of a parameter: a single one, or a list of names."""
+    (_NAMES if isinstance(value, list) else shapes.scalar)(place, value)
+
+
+_TABLES = (GLOBALS, POSITIONS, *(kind.table for kind in KINDS.values()))
+_WIRE = {parameter.wire: parameter for table in _TABLES for parameter in table.values()}
+_NAMES = shapes.each(shapes.text)
+_JOB_PARS = shapes.keys(given=dict.fromkeys((*_WIRE, *(kind.flag for kind in KINDS.values())), _parameter))
+JOB_NUMBER = shapes.at_least(1)
+ACTIVE = shapes.keys({"numJobs": shapes.at_least(0)})
+JOBS = shapes.keys({"jobs": shapes.each(shapes.keys({"JobID": JOB_NUMBER}, rest=shapes.scalar))})
+ACCEPTED = shapes.keys({"JobID": JOB_NUMBER, "URL": shapes.address, "jobPars": _JOB_PARS})
+OLD = shapes.keys({"URL": shapes.address, "jobPars": _JOB_PARS})
+
+
+def about(key: str, job_id: Any, other: Shape) -> Shape:
+    """Return a shape of an answer that concerns this job, if it names one."""
+
+    def shape(place: str, value: Any) -> None:
+        other(place, value)
+        if key in value and str(value[key]) != str(job_id):
+            raise unlike(key, value[key], f"{job_id}, the job that was asked about")
+
+    return shape
+
+
+def _progress(place: str, value: Any) -> None:
+    if value:  # some versions of PHP write an object without keys as an empty list
+        steps = {"GotProgress": shapes.scalar, "PreProgress": shapes.text, "TimeRunning": shapes.text}
+        shapes.keys(given={**steps, "ProgressSteps": shapes.each(_step)})(place, value)
+
+
+def _step(place: str, value: Any) -> None:
+    more = {"StepExtra": shapes.text, "SubStep": shapes.each(_step)}
+    shapes.keys({"StepLabel": shapes.text, "StepStatus": shapes.whole}, more)(place, value)
+
+
+_STATUS = shapes.keys({"statusCode": shapes.maybe(shapes.whole), "statusText": shapes.text}, {"progress": _progress})
+
+
+def statuses_of(shorts: Iterable[str]) -> Shape:
+    """Return the shape of the answer about the status of these products, which may lack some of them."""
+    return shapes.keys(given=dict.fromkeys(shorts, shapes.maybe(_STATUS)))
+
+
+def read_statuses(document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the status of each product by short name, with the progress as text added."""
+    unknown: dict[str, Any] = {"statusCode": None, "statusText": "The service did not report this product"}
     statuses = {}
     for short in shorts:
-        status = document.get(short)
-        if status is None:
-            status = {"statusCode": None, "statusText": "The service did not report this product", "progress": {}}
-        elif not isinstance(status, dict) or "statusCode" not in status:
-            raise ContractBroken(operation, f"no status code for {short}", dict(document))
-        code = status["statusCode"]
+        status: dict[str, Any] = document.get(short) or unknown
         progress = status.get("progress") or {}
         text = progress_text(progress) if progress.get("GotProgress") == 1 else "No progress information available"
-        code = NOT_REPORTED if code is None else int(code)
+        code = NOT_REPORTED if status["statusCode"] is None else int(status["statusCode"])
         statuses[short] = {**status, "statusCode": code, "progress": progress, "progressText": text}
     return statuses
 
 
 def ended(status_code: int) -> bool:
-    """Return whether a product with this status will not change any more."""
-    return (status_code < 0 and status_code != NOT_REPORTED) or status_code == 4
+    """Return whether a product with this status will not change any more; a code that is not documented may."""
+    return status_code in ENDED
 
 
 def progress_text(progress: Mapping[str, Any]) -> str:
@@ -180,21 +239,25 @@ def _progress_lines(steps: Iterable[Mapping[str, Any]], depth: int) -> list[str]
     lines = []
     for step in steps:
         label = step["StepLabel"]
-        if step["StepStatus"] == 1:
+        if int(step["StepStatus"]) == 1:
             extra = f" -- {step['StepExtra']}" if "StepExtra" in step else ""
             label = f"** {label} - ACTIVE{extra}**"
-        elif step["StepStatus"] == 2:
+        elif int(step["StepStatus"]) == 2:
             label = f"{label} - DONE"
         lines += ["  " * depth + label, *_progress_lines(step.get("SubStep", ()), depth + 1)]
     return lines
 
 
-def read_cancelled(operation: str, document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, dict[str, Any]]:
+def cancelled(shorts: Iterable[str]) -> Shape:
+    """Return the shape of the answer about the cancellation of these products."""
+    names = list(shorts)
+    texts, codes = dict.fromkeys(names, shapes.text), dict.fromkeys(names, shapes.whole)
+    return shapes.keys({"status": shapes.keys(texts), "statusCodes": shapes.keys(codes)})
+
+
+def read_cancelled(document: Mapping[str, Any], shorts: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return code and text of the cancellation of each product, by short name."""
-    try:
-        return {s: {"code": document["statusCodes"][s], "text": document["status"][s]} for s in shorts}
-    except (KeyError, TypeError) as error:
-        raise ContractBroken(operation, f"no outcome for {error}", dict(document)) from error
+    return {s: {"code": int(document["statusCodes"][s]), "text": document["status"][s]} for s in shorts}
 
 
 # ---- finding a submission whose answer was lost ------------------------------------------------------------------
@@ -223,18 +286,17 @@ def same_request(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> bool:
     """Return whether `jobPars` agree with all that was sent, apart from values that the service works out itself."""
     changed = {name for flag, names in _OVERRIDDEN.items() if wants(sent, flag) for name in names}
     changed.update(_BY_SSS if wants(sent, "sss") else ())
-    known = {p.wire: p for table in (GLOBALS, POSITIONS, *(k.table for k in KINDS.values())) for p in table.values()}
     return all(
-        _same_value(known[name], value, echoed[name])
+        _same_value(_WIRE[name], value, echoed[name])
         for name, value in sent.items()
-        if name in known and name in echoed and name not in changed
+        if name in _WIRE and name in echoed and name not in changed
     )
 
 
 def _same_value(parameter: Parameter, sent: Any, echoed: Any) -> bool:
     try:
         pair = [read_value(parameter, value) for value in (sent, echoed)]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         pair = [str(sent), str(echoed)]
     if isinstance(pair[0], str):
         pair = [_stripped_name(value) for value in pair]
@@ -242,6 +304,17 @@ def _same_value(parameter: Parameter, sent: Any, echoed: Any) -> bool:
 
 
 # ---- results ---------------------------------------------------------------------------------------------------
+
+_PLACED = shapes.keys(
+    dict.fromkeys(("RA", "Dec", "Err90"), shapes.number), {"FromSXPS": shapes.scalar, "WhichSXPS": shapes.scalar}
+)
+
+
+def position(place: str, value: Any) -> None:
+    """Accept a position, or the statement of its absence."""
+    shapes.keys({"GotPos": _FLAG}, {"Reason": shapes.text})(place, value)
+    if wants(value, "GotPos"):
+        _PLACED(place, value)
 
 
 def read_position(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,8 +328,10 @@ def read_position(document: Mapping[str, Any]) -> dict[str, Any]:
     return position
 
 
-_WHOLE = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_BAND = shapes.each(shapes.keys(rest=shapes.scalar))
+SOURCES = shapes.keys(given=dict.fromkeys(("Total", "Soft", "Medium", "Hard"), _BAND))
 
 
 def read_sources(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -276,45 +351,73 @@ def _number_if_possible(value: Any) -> Any:
     return float(value) if _NUMBER.fullmatch(value) else value
 
 
-def check_curves(operation: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Return a light curve answer; raise ContractBroken if one of its datasets is not a table of numbers."""
-    for name in document["Datasets"]:
-        table = document.get(f"{name}Data")
-        if not isinstance(table, dict) or "columns" not in table or "data" not in table:
-            raise ContractBroken(operation, f"the dataset {name} is not a table", document)
-        if any(len(row) != len(table["columns"]) for row in table["data"]):
-            raise ContractBroken(operation, f"a row of {name} does not fit its columns", document)
-        numbers = [index for index, column in enumerate(table["columns"]) if column not in ("ObsID", "URL")]
-        if not all(_is_number(row[index]) for row in table["data"] for index in numbers):
-            raise ContractBroken(operation, f"a cell of {name} is not a number", document)
-    return document
+_CURVE = shapes.keys(given={"Binning": shapes.text, "TimeFormat": shapes.text, "T0": shapes.maybe(shapes.number)})
 
 
-def check_spectra(operation: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Return a spectra answer; raise ContractBroken if it lacks an interval, mode or model that it names."""
-    for interval in _named_tables(operation, document, "rnames"):
-        for mode in _named_tables(operation, interval, "Modes"):
-            _named_tables(operation, mode, "Models")
-    return document
+def curves(place: str, value: Any) -> None:
+    """Accept a light curve, with a table of numbers for each of its datasets, of which there may be none."""
+    _CURVE(place, value)
+    names = value.get("Datasets", [])
+    _NAMES("Datasets", names)
+    shapes.keys(dict.fromkeys((f"{name}Data" for name in names), _table))(place, value)
 
 
-def _named_tables(operation: str, holder: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """Return the tables that a list names, which are in the same table as the list."""
-    names = holder.get(key, [])
-    if not isinstance(names, list):
-        raise ContractBroken(operation, f"{key} is not a list", holder)
-    if missing := [name for name in names if not isinstance(holder.get(str(name)), dict)]:
-        raise ContractBroken(operation, f"{key} names {missing[0]}, which is missing", holder)
-    return [holder[str(name)] for name in names]
+def light_curve(place: str, value: Any) -> None:
+    """Accept a light curve that lists its datasets."""
+    shapes.keys({"Datasets": _NAMES})(place, value)
+    curves(place, value)
 
 
-def _is_number(cell: Any) -> bool:
-    """Return whether a cell of a table can be read as a number; null, ``inf`` and ``nan`` can (client)."""
-    try:
-        float("nan" if cell is None else cell)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _table(place: str, value: Any) -> None:
+    """Accept a table: a list of columns, and rows of the same length; as fast as possible, because it may be long."""
+    shapes.keys({"columns": _NAMES, "data": shapes.each(_row)}, {"URL": shapes.text})(place, value)
+    readers = [_CELLS.get(column, shapes.number) for column in value["columns"]]
+    for index, row in enumerate(value["data"]):
+        if len(row) != len(readers):
+            raise unlike(f"{place}.data[{index}]", row, f"a row of {len(readers)} cells")
+        for cell, column, reader in zip(row, value["columns"], readers, strict=True):
+            if cell is not None or reader is not shapes.number:
+                reader(f"{place}.data[{index}].{column}", cell)
+
+
+def _row(place: str, value: Any) -> None:
+    if not isinstance(value, list):
+        raise unlike(place, value, "a list")
+
+
+def _observation(place: str, value: Any) -> None:
+    """Accept the number of an observation, which may have a prefix such as ``::ObsID=``."""
+    shapes.whole(place, value.rpartition("=")[2] if isinstance(value, str) else value)
+
+
+_CELLS: dict[str, Shape] = {"ObsID": _observation, "URL": shapes.text}
+
+
+def spectra(place: str, value: Any) -> None:
+    """Accept spectra with each interval, mode and model that they name; or the statement that there are none."""
+    if "rnames" not in value and "NoSpectrum" not in value:
+        raise unlike(place, value, "an object with rnames or NoSpectrum")
+    _spectra(place, value)
+
+
+def _named(key: str, *others: Shape) -> Shape:
+    """Return the shape of an object with a list of names, and beside the list an object for each name."""
+
+    def shape(place: str, value: Any) -> None:
+        names = value.get(key, [])
+        _NAMES(within(place, key), names)
+        for name in names:
+            if not isinstance(value.get(name), dict):
+                raise Unlike(f"{within(place, key)} names {within(place, name)}, which must be an object")
+            for other in others:
+                other(within(place, name), value[name])
+
+    return shape
+
+
+_FIT = shapes.keys(given={"Image": shapes.maybe(shapes.text)}, rest=shapes.scalar)
+_INTERVAL = shapes.keys(given={"DataFile": shapes.text})
+_spectra = _named("rnames", _INTERVAL, _named("Modes", _named("Models", _FIT)))
 
 
 def which(name: str, value: str | bool) -> str:
@@ -325,13 +428,13 @@ def which(name: str, value: str | bool) -> str:
     return str(text)
 
 
-def read_shared(operation: str, document: Any, needed: Iterable[str] = ()) -> dict[str, Any]:
+def read_shared(operation: str, document: Any, shape: Shape = shapes.anything) -> dict[str, Any]:
     """Return an answer of the shared interface, where success has the key OK and failure the key ERROR."""
-    if not isinstance(document, dict) or not ("OK" in document or "ERROR" in document):
-        raise ContractBroken(operation, "the answer has neither OK nor ERROR", document)
-    if "ERROR" in document or str(document["OK"]) == "0":
+    shapes.check(operation, document, shapes.keys())
+    if "ERROR" in document or str(document.get("OK")) == "0":
+        shapes.check(operation, document, shapes.keys(given=dict.fromkeys(("ERROR", "ERRORTEXT"), shapes.scalar)))
         words = [str(document[key]) for key in ("ERROR", "ERRORTEXT") if document.get(key)]
         raise ServiceRejected(operation, ": ".join(words) or "refused without a reason")
-    if lacking := [key for key in needed if key not in document]:
-        raise ContractBroken(operation, f"the answer lacks {', '.join(lacking)}", document)
+    shapes.check(operation, document, _ENVELOPE)
+    shapes.check(operation, document, shape)
     return {key: value for key, value in document.items() if key not in ("OK", "APIVersion")}

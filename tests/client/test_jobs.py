@@ -294,7 +294,7 @@ def test_an_old_job_is_copied_to_be_submitted_again(canned, grb):
 
 def test_a_request_can_become_an_old_job(canned, grb):
     canned.will("getOldProduct.php", old_job(868))
-    canned.will("checkProductStatus.php", statuses(lc=4, spec=4))
+    canned.will("checkProductStatus.php", {**statuses(lc=4, spec=4), "JobID": 868})
     grb.copyOldJob(868, becomeThis=True)
     assert (grb.JobID, grb.complete, grb.jobPars["name"]) == (868, True, "GRB 200416A")
     with pytest.raises(RuntimeError, match="submitted"):

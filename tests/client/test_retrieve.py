@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from xrt_client import ContractBroken, RequestInvalid, ServiceUnreachable, retrieve
+from xrt_client import ContractBroken, RequestInvalid, ServiceUnreachable, files, retrieve
 
 from .conftest import accepted, archive, served, statuses
 from .test_jobs import DOWN, SUBMIT
@@ -204,7 +204,7 @@ def packed(request, tmp_path) -> Path:
 
 def test_an_archive_is_unpacked_with_its_folders(packed, tmp_path):
     out = tmp_path / "out"
-    assert sorted(retrieve.extract(packed, out)) == sorted(out / name for name in MEMBERS)
+    assert sorted(files.extract(packed, out)[0]) == sorted(out / name for name in MEMBERS)
     assert {name: (out / name).read_bytes() for name in MEMBERS} == MEMBERS
 
 
@@ -212,9 +212,9 @@ def test_existing_files_are_not_overwritten_by_unpacking_without_clobber(packed,
     (tmp_path / "USERPROD_951").mkdir()
     (tmp_path / "USERPROD_951/lc.log").write_text("mine")
     with pytest.raises(RequestInvalid, match=r"lc\.log exists and clobber is False"):
-        retrieve.extract(packed, tmp_path)
+        files.extract(packed, tmp_path)
     assert names(tmp_path / "USERPROD_951") == ["lc.log"], "nothing was unpacked"
-    retrieve.extract(packed, tmp_path, clobber=True)
+    files.extract(packed, tmp_path, files.Existing.REPLACE)
     assert (tmp_path / "USERPROD_951/lc.log").read_text() == "done"
 
 
@@ -224,13 +224,13 @@ def test_an_archive_with_a_member_that_would_leave_the_folder_is_not_unpacked_at
     file, out = tmp_path / f"lc.{form}", tmp_path / "out"
     file.write_bytes(archive(form, **{"fine.pi": b"abc", member: b"evil"}))
     with pytest.raises(ContractBroken, match="would leave the folder"):
-        retrieve.extract(file, out)
+        files.extract(file, out)
     assert names(tmp_path) == [file.name]
 
 
 def test_folders_in_a_zip_file_are_not_files(tmp_path):
     (tmp_path / "lc.zip").write_bytes(archive("zip", **{"USERPROD_951/": b"", **MEMBERS}))
-    assert sorted(path.name for path in retrieve.extract(tmp_path / "lc.zip", tmp_path)) == ["curve.qdp", "lc.log"]
+    assert sorted(path.name for path in files.extract(tmp_path / "lc.zip", tmp_path)[0]) == ["curve.qdp", "lc.log"]
 
 
 @pytest.mark.parametrize("form", FORMS)

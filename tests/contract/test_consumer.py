@@ -25,6 +25,8 @@ LONG, LONG_FOR_LARGE = (
     {"SourceList": 250, "RebinnedLightCurve": 250, "LightCurve": 500, "SubmissionAccepted": 700},
 )
 """Answers of each kind in a night; the kinds whose every answer is a long table take their share of time with fewer."""
+NIGHTLY_BROKEN = 20_000
+"""Least number of generated answers with one mutation each in a night."""
 PAIRS = pairs()
 NAMES = [f"{name}: {variant}" for name, variant in PAIRS]
 FAILURES: dict[str, Any] = {
@@ -70,6 +72,29 @@ def test_fifty_thousand_documented_answers_are_read_or_refused(capsys):
         print(f"\n{client.report()}")
     assert not client.surprises, client.report()
     assert sum(client.fed.values()) >= NIGHTLY_ANSWERS, client.fed
+
+
+def broken_answers(examples: int, for_large: int) -> fuzzing.Subject:
+    """Return the client after answers of each kind with one mutation each."""
+    client = fuzzing.own_client()
+    for name, variant in PAIRS:
+        fuzzing.fuzz_broken(client, name, variant, for_large if variant in LONG_FOR_LARGE else examples)
+    return client
+
+
+def test_an_answer_with_one_mutation_is_read_or_refused_with_a_documented_exception():
+    client = broken_answers(8, for_large=3)
+    assert not client.surprises, client.report()
+    assert sum(client.fed.values()) >= 200, client.fed
+
+
+@pytest.mark.nightly
+def test_twenty_thousand_answers_with_one_mutation_are_read_or_refused(capsys):
+    client = broken_answers(600, for_large=250)
+    with capsys.disabled():
+        print(f"\n{client.report()}")
+    assert not client.surprises, client.report()
+    assert sum(client.fed.values()) >= NIGHTLY_BROKEN, client.fed
 
 
 @pytest.mark.parametrize("failure", FAILURES)
