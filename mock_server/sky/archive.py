@@ -170,14 +170,14 @@ class Sky:
         key = key_of(name)
         if key in self._named:
             return self._named[key]
-        found = known.find(name)
+        found = known.find_key(key)
         if found is not None:
             return real.source(self.seed, found)
         burst = drawn.burst_from_name(self.seed, key)
         if burst is not None:
             return burst
         galaxy, number = in_galaxy(key)
-        around = known.find(galaxy) if galaxy else None
+        around = known.find_key(galaxy) if galaxy else None
         return None if around is None else real.source_in(self.seed, around, number)
 
     def source(self, targets: tuple[str, ...], position: Position | None, t0: float | None = None) -> Source:
@@ -228,10 +228,14 @@ class Sky:
 
     def resolve(self, name: str, now: float) -> Position | None:
         """Position [deg, J2000] the name resolver gives at `now`, None if it knows no such object (yet)."""
-        dated = [d for d in self.world.positions if key_of(d.name) == key_of(name) and d.since <= now]
+        key = key_of(name)
+        dated = [d for d in self.world.positions if key_of(d.name) == key and d.since <= now]
         if dated:
             latest = max(dated, key=lambda d: d.since)
             return latest.ra, latest.dec
+        found = None if key in self._named else known.find_key(key)
+        if found is not None and (found.cls != "grb" or found.t0 is not None):
+            return (found.ra, found.dec) if (found.t0 or 0.0) <= now else None
         source = self.named(name)
         if source is None:
             return position_in(name)

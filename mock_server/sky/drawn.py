@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 
 from ..core import random
 from ..core.timescales import DAY, EPOCH_UNIX, met_from_service
@@ -33,7 +34,7 @@ def burst_from_name(seed: int, key: str) -> Source | None:
         return None
     if day < _FIRST_DAY or not (match[4] or day.year < 2010):  # later bursts always have a letter
         return None
-    return _named_burst(seed, day, match[4] or "a")
+    return _named_burst(seed, (day - _EPOCH_DAY).days, match[4] or "a")
 
 
 def burst_from_target(seed: int, target: str) -> Source | None:
@@ -42,11 +43,13 @@ def burst_from_target(seed: int, target: str) -> Source | None:
     if not 0 <= code < _BLOCK:
         return None
     days, letter = divmod(code, 26)
-    return _named_burst(seed, _EPOCH_DAY + timedelta(days=days), chr(ord("a") + letter))
+    return _named_burst(seed, days, chr(ord("a") + letter))
 
 
-def _named_burst(seed: int, day: date, letter: str) -> Source:
-    days = (day - _EPOCH_DAY).days
+@lru_cache(maxsize=1024)
+def _named_burst(seed: int, days: int, letter: str) -> Source:
+    """Return the burst of a day [days since 2001-01-01] and a letter."""
+    day = _EPOCH_DAY + timedelta(days=days)
     name = f"GRB {day:%y%m%d}{letter.upper()}"
     time = EPOCH_UNIX + (days + random.uniform(seed, "trigger", name)) * DAY
     target = f"{_BURST_BLOCK + days * 26 + ord(letter) - ord('a'):08d}"
