@@ -53,7 +53,7 @@ def _named_burst(seed: int, days: int, letter: str) -> Source:
     name = f"GRB {day:%y%m%d}{letter.upper()}"
     time = EPOCH_UNIX + (days + random.uniform(seed, "trigger", name)) * DAY
     target = f"{_BURST_BLOCK + days * 26 + ord(letter) - ord('a'):08d}"
-    return burst(seed, name, _anywhere(seed, name), (target,), round(met_from_service(time), 3))
+    return burst(seed, name, anywhere(seed, name), (target,), round(met_from_service(time), 3))
 
 
 def burst(seed: int, name: str, position: tuple[float, float], targets: tuple[str, ...], t0: float) -> Source:
@@ -84,7 +84,7 @@ def anything(seed: int, targets: tuple[str, ...], position: tuple[float, float] 
     """Return a source at an unknown position, or for unknown targets."""
     key = min(targets) if targets else cell_target(position or (0.0, 0.0), seed)
     targets = tuple(sorted(targets)) or (key,)
-    snapped = (round(position[0], 3), round(position[1], 3)) if position else _anywhere(seed, key)
+    snapped = (round(position[0], 3), round(position[1], 3)) if position else anywhere(seed, key)
     angle = random.uniform(seed, "offset angle", key, high=2 * math.pi)
     ra, dec = coordinates.offset(snapped, random.uniform(seed, "offset", key, high=2.0) / 3600.0, angle)
     plan = Plan()
@@ -107,7 +107,8 @@ def _first_mjd(seed: int, key: str) -> float:
     return round(random.uniform(seed, "first", f"target {key}", low=53371.0, high=60371.0), 3)
 
 
-def _anywhere(seed: int, key: str) -> tuple[float, float]:
+def anywhere(seed: int, key: str) -> tuple[float, float]:
+    """Return a position [deg, J2000] drawn for a key, uniformly over the sky."""
     height = random.uniform(seed, "dec", key, low=-1.0, high=1.0)
     return round(random.uniform(seed, "ra", key, high=360.0), 4), round(math.degrees(math.asin(height)), 4)
 
