@@ -36,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "xrt_mock(scenario, clock, seed, settings, users, fail_on): options of the simulator behind the fixtures "
-        "xrt_mock and xrt_mock_server; the ini options are the defaults",
+        "xrt_mock(scenario, clock, seed, sources, settings, users, fail_on): options of the simulator behind the "
+        "fixtures xrt_mock and xrt_mock_server; the ini options are the defaults",
     )
 
 

@@ -20,7 +20,7 @@ from .service.simulation import Simulation
 from .storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -45,6 +45,9 @@ class Simulator:
         that the database holds, else `new_clock`. A virtual clock starts at the start of the scenario.
     seed
         Key of all random values; default: the scenario's.
+    sources
+        Sources to add: texts ``NAME=RA,DEC[,RATE]`` (degrees, count/s), paths of files (CSV, JSON, or a table that
+        astropy reads), or plain data as under ``sky.sources`` in a scenario file.
     settings
         Settings that replace the scenario's, by dotted name: ``{"limits.active_jobs": 10}``.
     db
@@ -75,6 +78,7 @@ class Simulator:
         clock: Clock | str | None = None,
         *,
         seed: int | None = None,
+        sources: Iterable[str | Path | Mapping[str, Any]] = (),
         settings: Mapping[str, Any] | None = None,
         db: str = "sqlite://",
         users: str = "open",
@@ -89,7 +93,7 @@ class Simulator:
             raise ValueError("token is empty or has blanks around it: give a text, or none to require no token")
         self.store = Store(db, keep_calls)
         try:
-            self.scenario = self._prepare_scenario(scenario, seed, settings or {})
+            self.scenario = self._prepare_scenario(scenario, seed, sources, settings or {})
             self.clock = self._open_clock(clock, new_clock)
             in_force = InForce(self.store, self.scenario)
             self.jobs = JobService(self.store, self.clock, in_force, base_url=base_url, open_to_all=users == "open")
@@ -100,7 +104,11 @@ class Simulator:
         self.simulation = Simulation(self.jobs, Contents(self.jobs), self.controls, token)
 
     def _prepare_scenario(
-        self, which: str | Path | Scenario | None, seed: int | None, settings: Mapping[str, Any]
+        self,
+        which: str | Path | Scenario | None,
+        seed: int | None,
+        sources: Iterable[str | Path | Mapping[str, Any]],
+        settings: Mapping[str, Any],
     ) -> Scenario:
         check_settings(settings)
         with self.store.reading() as facts:
@@ -109,6 +117,10 @@ class Simulator:
             scenario = scenario_from_record(json.loads(kept))
         else:
             scenario = which if isinstance(which, Scenario) else load_scenario(which or "calm")
+        if sources:
+            from .scenario.source_lists import read_sources  # noqa: PLC0415 - few simulators have any
+
+            scenario = scenario.with_sources(read_sources(sources))
         values = {**scenario.values, **settings}
         return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
 _EXTRAS = {"matplotlib": "analysis", "locust": "load", "yaml": "contracts", "jsonschema_rs": "contracts"}
 _EXTRAS |= dict.fromkeys(("hypothesis", "schemathesis", "openapi_spec_validator", "contracts"), "contracts")
@@ -64,4 +65,61 @@ scenario_option = click.option(
     help="Name of a scenario, or path of a TOML file.",
 )
 seed_option = click.option("--seed", type=int, help="Key of all random values; default: the scenario's.")
+sky_options = (
+    click.option(
+        "--source",
+        "single_sources",
+        multiple=True,
+        metavar="NAME=RA,DEC[,RATE]",
+        help="Add a source: position in degrees or hh:mm:ss, rate in count/s. Several can be given.",
+    ),
+    click.option(
+        "--sources",
+        "source_files",
+        multiple=True,
+        metavar="FILE",
+        help="Add the sources of a file: CSV, JSON, or a table that astropy reads, with name, ra and dec.",
+    ),
+    click.option(
+        "--unknown-names",
+        type=click.Choice(["refuse", "draw"]),
+        help="Names that no table has: refuse them, or draw a position; default: the scenario's.",
+    ),
+    click.option(
+        "--unknown-observations",
+        type=click.Choice(["believe", "refuse"]),
+        help="Observation IDs that no table has: believe in them, or find no data; default: the scenario's.",
+    ),
+)
+"""Options about what can be observed; :func:`read_sky` reads them."""
+
+
+def with_sky_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator that adds the options about what can be observed."""
+    for option in reversed(sky_options):
+        command = option(command)
+    return command
+
+
+def read_sky(
+    single_sources: Sequence[str],
+    source_files: Sequence[str],
+    unknown_names: str | None,
+    unknown_observations: str | None,
+) -> dict[str, Any]:
+    """Return the arguments of a simulator for the options about what can be observed; none if none was given."""
+    found: dict[str, Any] = {}
+    if single_sources or source_files:
+        from ..scenario.source_lists import read_sources
+
+        wrong = next((text for text in single_sources if "=" not in text), None)
+        if wrong is not None:
+            raise click.UsageError(f"--source {wrong!r} has no `=`: write NAME=RA,DEC[,RATE]")
+        found["sources"] = read_sources([*single_sources, *map(Path, source_files)])
+    settings = {"sky.unknown_names": unknown_names, "archive.unknown_observations": unknown_observations}
+    if given := {name: value for name, value in settings.items() if value is not None}:
+        found["settings"] = given
+    return found
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

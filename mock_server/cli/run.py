@@ -8,14 +8,14 @@ import time
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from .options import require_package, require_writable, scenario_option, seed_option
+from .options import read_sky, require_package, require_writable, scenario_option, seed_option, with_sky_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from contracts.watching import RequestWatcher
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.command(context_settings={"ignore_unknown_options": True})
 @scenario_option
 @seed_option
+@with_sky_options
 @click.option(
     "--copies",
     default=1,
@@ -56,6 +57,7 @@ def run(
     watched: bool,
     allow_net: bool,
     command: tuple[str, ...],
+    **about_the_sky: Any,
 ) -> NoReturn:
     """Run an unmodified program in virtual time.
 
@@ -75,7 +77,8 @@ def run(
     watched = watched or any(limit.quantity == "violations" for limit in limits)
     make_watcher = _load_watcher() if watched else None
     began, played = time.perf_counter(), load_scenario(scenario)
-    code, material = _simulate(played, seed, command, limits, make_watcher, copies=copies, allow_net=allow_net)
+    options = {"seed": seed} | read_sky(**about_the_sky)
+    code, material = _simulate(played, options, command, limits, make_watcher, copies=copies, allow_net=allow_net)
     _write_reports(reports, material)
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
     sys.exit(code or (1 if material.failures else 0))
@@ -99,7 +102,7 @@ def _load_watcher() -> Callable[[SimulatorApp], RequestWatcher]:
 
 def _simulate(
     played: Scenario,
-    seed: int | None,
+    options: Mapping[str, Any],
     command: Sequence[str],
     limits: Sequence[Limit],
     make_watcher: Callable[[SimulatorApp], RequestWatcher] | None,
@@ -119,7 +122,7 @@ def _simulate(
             from ..reports.limits import broken_limits
             from ..simulator import Simulator
 
-            simulator = kept.enter_context(Simulator(played, asked.clock, seed=seed))
+            simulator = kept.enter_context(Simulator(played, asked.clock, **options))
             app = simulator.app
             watcher = make_watcher(app) if make_watcher else None
             asked.set_app(watcher or app)

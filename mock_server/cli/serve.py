@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from .options import PORT, complete_scenario, seed_option
+from .options import PORT, complete_scenario, read_sky, seed_option, with_sky_options
 
 
 def _check_url(_ctx: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
@@ -34,6 +34,7 @@ def _check_url(_ctx: click.Context, _parameter: click.Parameter, url: str | None
     help="Name of a scenario, or path of a TOML file; default: calm. A database keeps its own.",
 )
 @seed_option
+@with_sky_options
 @click.option(
     "--processes",
     default=1,
@@ -64,5 +65,7 @@ def serve(host: str, port: int, url: str | None, **options: Any) -> None:
     """
     from ..serve.processes import serve as listen_and_answer
 
+    names = ("single_sources", "source_files", "unknown_names", "unknown_observations")
+    options |= read_sky(*(options.pop(name) for name in names))
     listen_and_answer(host, port, lambda address: click.echo(f"listening on {address}"), base_url=url, **options)
     click.echo("stopped", err=True)

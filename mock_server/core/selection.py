@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FRAME_S = 2.5073  # length of a PC frame: PC good times are whole frames
 SNAPSHOT_GAP_S = 1000.0  # shorter gaps do not separate snapshots (assumed)
+_OBSIDS = re.compile(r"(?:^|(?<=[,\s]))\d{11}(?=$|[,\s])")
 _ON = ("1", "true", "yes")
 _POSITIONS = (Product.STANDARD_POS, Product.ENHANCED_POS, Product.ASTROM_POS)
 _KEYS = {  # product: keys for the choice of data, for the user's list, for the hours
@@ -97,6 +98,14 @@ def selected(
             return used(UseObs(ranges=((start, stop),)), observations)
         case _:
             return tuple(observations)
+
+
+def asked(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the IDs of all observations that the products of a job name, in order."""
+    lists = [parameters.get(use) for which, use, _ in _KEYS.values() if text(parameters, which) == "user"]
+    if text(parameters, "timeslice") == "user":
+        lists += [parameters.get(f"gti{n}") for n in range(1, 5)]
+    return tuple(sorted({part for value in lists for part in _OBSIDS.findall(str(value or ""))}))
 
 
 def _use_obs(parameters: Mapping[str, Any], value: str) -> UseObs:

@@ -116,7 +116,7 @@ class ProductBuilder:
     def _key(self, order: Order) -> Hashable:
         """Return the key of the contents: the parameters, and the archive as it was when the run began."""
         parameters = {key: value for key, value in order.parameters.items() if key not in _NOT_OF_THE_DATA}
-        held = self._sky.observations(order.targets, order.position, order.built_at, order.t0)
+        held = self._sky.observations(order.targets, order.position, order.built_at, order.t0, order.asked)
         state = tuple((o.obsid, o.version) for o in held)
         text = json.dumps(parameters, sort_keys=True, default=str)
         return hashkey(order.product, text, state, order.url, order.rebin_id)

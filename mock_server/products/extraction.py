@@ -82,7 +82,7 @@ class Scene:
     def of(cls, order: Order, sky: Sky, grades_key: str) -> Scene:
         """Read an order; `grades_key` names its parameter for grades."""
         source = target_source(order, sky)
-        archive = sky.observations(order.targets, order.position, order.built_at, order.t0)
+        archive = sky.observations(order.targets, order.position, order.built_at, order.t0, order.asked)
         chosen = selection.selected(order.product, order.parameters, archive)
         starts = [snapshot.start for observation in chosen for snapshot in observation.snapshots]
         return cls(

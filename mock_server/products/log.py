@@ -21,7 +21,7 @@ _ENDED = {StatusCode.COMPLETE: "complete", StatusCode.CANCELLED: "cancelled"}
 
 def text(order: Order, sky: Sky) -> bytes:
     """Return ``<what>.log``: job, state of the archive, and how each observation was used."""
-    archive = sky.observations(order.targets, order.position, order.built_at, order.t0)
+    archive = sky.observations(order.targets, order.position, order.built_at, order.t0, order.asked)
     used = {o.obsid: o for o in selection.selected(order.product, order.parameters, archive)}
     calibration = max((o.calibration for o in archive), default="none")
     lines = [

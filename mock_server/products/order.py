@@ -37,6 +37,8 @@ class Order:
         Status at the end; a product that is not complete has a log only.
     rebin_id
         The number of the rebinning, if this is a light curve of a finished job binned anew.
+    asked
+        IDs of observations that the job names and that are believed to exist.
     kept_until
         Simulated time at which the job's products expire [s].
     """
@@ -49,6 +51,7 @@ class Order:
     job_id: int
     outcome: StatusCode = StatusCode.COMPLETE
     rebin_id: int | None = None
+    asked: tuple[str, ...] = ()
     kept_until: float = math.inf
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from dataclasses import replace
@@ -30,6 +31,7 @@ _RULES = {
 }
 """Keys of a scenario that are neither groups of settings nor ``start``."""
 
+_OF_THE_SKY = tuple(name.removeprefix("sky.") for name in SETTINGS if name.startswith("sky."))
 _GROUPS = sorted({name.split(".")[0] for name in SETTINGS} | {"defaults"})
 _FOLDER = Path(__file__).with_name("scenarios")
 
@@ -55,15 +57,19 @@ def read_scenario(data: Mapping[str, Any], name: str = "scenario") -> Scenario:
             )
             for entry in data.get("changes", ())
         ]
+        sky = data.get("sky", {})
+        groups: dict[str, Any] = {key: data[key] for key in data if key in _GROUPS}
+        if "sky" in groups:
+            groups["sky"] = {key: sky[key] for key in sky if key in _OF_THE_SKY}
         return Scenario(
             name=name,
             description=data.get("description", ""),
             seed=data.get("seed", 1),
             start=start,
-            values=_settings({key: data[key] for key in data if key in _GROUPS}),
+            values=_settings(groups),
             changes=(*changes, *_outages(data.get("outages", ()), start)),
             users=tuple(data.get("users", ())),
-            world=World.from_mapping(data.get("sky", {})),
+            world=World.from_mapping({key: sky[key] for key in sky if key not in _OF_THE_SKY}),
             faults=tuple(Fault.from_mapping(rule, start) for rule in data.get("faults", ())),
         )
     except ValueError as error:
@@ -145,7 +151,8 @@ def scenario_from_text(text: str, name: str) -> Scenario:
 
 def scenario_record(scenario: Scenario) -> dict[str, Any]:
     """Return what a database keeps of its scenario, JSON-ready."""
-    return {"name": scenario.name, "seed": scenario.seed, "values": dict(scenario.values), "text": scenario.text}
+    record = {"name": scenario.name, "seed": scenario.seed, "values": dict(scenario.values), "text": scenario.text}
+    return record | {"sources": [dict(source) for source in scenario.added]}
 
 
 def scenario_from_record(record: Mapping[str, Any]) -> Scenario:
@@ -159,13 +166,15 @@ def scenario_from_record(record: Mapping[str, Any]) -> Scenario:
     if record["text"] is None:
         raise ScenarioError(f"the database holds the scenario {record['name']!r}, which must be given again")
     found = scenario_from_text(record["text"], record["name"])
-    return replace(found, seed=record["seed"], values=record["values"])
+    found = replace(found, seed=record["seed"], values=record["values"])
+    return found.with_sources(record.get("sources", ()))
 
 
 def check_same_scenario(record: Mapping[str, Any], scenario: Scenario) -> None:
     """Raise :class:`ScenarioError` unless `scenario` is the one that a database keeps; comments do not count."""
     given = scenario_record(scenario)
-    different = [key for key in ("name", "seed", "values", "text") if record[key] != given[key]]
+    keys = ("name", "seed", "values", "text", "sources")
+    different = [key for key in keys if record.get(key) != json.loads(json.dumps(given[key]))]
     if different == ["text"] and record["text"] and given["text"]:
         different = [] if tomllib.loads(record["text"]) == tomllib.loads(given["text"]) else different
     if different:
@@ -174,6 +183,7 @@ def check_same_scenario(record: Mapping[str, Any], scenario: Scenario) -> None:
             "seed": f"the seed {record['seed']}",
             "values": f"other settings of {record['name']!r}",
             "text": f"another text of {record['name']!r}",
+            "sources": "other sources",
         }
         raise ScenarioError(
             f"the database holds {words[different[0]]}: leave --scenario and --seed out to continue with it, change "

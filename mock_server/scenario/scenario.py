@@ -13,7 +13,7 @@ from ..sky.archive import World
 from .settings import SETTINGS, check_settings, defaults_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ..core.faults import Fault
 
@@ -66,6 +66,8 @@ class Scenario:
         Sky and archive.
     faults
         Planned faults.
+    added
+        Sources that were added to those of the file, as plain data.
     text
         Text of the TOML file that it was read from; None if it was made in Python.
     """
@@ -79,6 +81,7 @@ class Scenario:
     users: tuple[str, ...] = ()
     world: World = field(default_factory=World)
     faults: tuple[Fault, ...] = ()
+    added: tuple[Mapping[str, Any], ...] = ()
     text: str | None = field(default=None, compare=False, repr=False)
 
     @cached_property
@@ -104,6 +107,19 @@ class Scenario:
         for change in changes:
             check_settings(change.values)
         return replace(self, changes=(*self.changes, *changes))
+
+    def with_sources(self, added: Iterable[Mapping[str, Any]]) -> Scenario:
+        """Return this scenario with more sources, as a scenario file has them under ``sky.sources``.
+
+        Raises
+        ------
+        ValueError
+            A key is unknown, missing, or of the wrong type.
+        """
+        more = tuple(added)
+        if not more:
+            return self
+        return replace(self, world=self.world.with_sources(more), added=(*self.added, *more))
 
     def slots_at(self, now: float) -> int:
         """Slots that builds of the simulator's users may occupy at `now`: all but those of other users."""

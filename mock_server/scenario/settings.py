@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..core.validation import FLAG, TEXT, Rule, check, check_known, number, whole
+from ..core.validation import FLAG, TEXT, Rule, check, check_known, number, one_of, whole
 from ..submission.read import check_defaults
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ SETTINGS: dict[str, Setting] = {
     "api.mirror_caller": Setting(False, FLAG, "answer with the version that the caller sent"),
     "api.deprecation_type": Setting("", TEXT, "type of the deprecation warning"),
     "api.deprecation_message": Setting("", TEXT, "text of the deprecation warning; empty: no warning"),
+    "sky.unknown_names": Setting(
+        "refuse", one_of("refuse", "draw"), "refuse names that no table has, or draw a position for them"
+    ),
+    "archive.unknown_observations": Setting(
+        "believe",
+        one_of("believe", "refuse"),
+        "observation IDs in useObs that the archive does not have: believe that they exist, or find no data",
+    ),
     "service.available": Setting(True, FLAG, "false: no build starts, and every call gets a page with status 503"),
 }
 """Every setting but ``defaults.NAME``, which overrides the service's default of the parameter with that wire name."""

@@ -145,7 +145,7 @@ class JobService:
             if standing.active >= limit:
                 raise LimitReached(limit)
             number = standing.next_job_id
-            resolved = self._resolve(submission, now) | {"outdir": f"USERPROD_{number}"}
+            resolved = self._resolve(submission, moment) | {"outdir": f"USERPROD_{number}"}
             job = Job(number, submission.user, submission.name, now, submission.job_pars(resolved))
             wishes = _met(facts, self._wishes(job, submission.products, moment), fault)
             queue = Queue(scenario, standing.last_start, facts.slots_held_after(max(standing.last_start, now)))
@@ -153,13 +153,16 @@ class JobService:
             facts.add_job(job)
         return job
 
-    def _resolve(self, submission: Submission, now: float) -> dict[str, Any]:
+    def _resolve(self, submission: Submission, moment: Moment) -> dict[str, Any]:
         """Look up coordinates first, then targets, then T0 (documented order); a failure refuses the submission."""
         sky, values, wants = self.in_force.sky, submission.values, submission.wants
+        now, epoch = moment.now, moment.epoch
         found: dict[str, Any] = {}
         position = (values["RA"], values["Dec"]) if {"RA", "Dec"} <= values.keys() else None
         if "getCoords" in wants:
             position = sky.resolve(submission.name, now)
+            if position is None and epoch["sky.unknown_names"] == "draw":
+                position = sky.drawn_position(submission.name, now)
             if position is None:
                 raise NotResolved("Could not resolve the object name.")
             found["RA"], found["Dec"] = position
@@ -170,7 +173,7 @@ class JobService:
                 raise NotResolved("No observations found.")
             found["targ"] = targets
         if "getT0" in wants or "Tstart" not in values:
-            trigger = sky.trigger(submission.name, targets, position, now)
+            trigger = sky.trigger(submission.name, targets, position, now, believed(values, epoch))
             if trigger is not None:
                 found["Tstart"] = trigger
             elif "getT0" in wants:
@@ -183,7 +186,7 @@ class JobService:
         archive: Sequence[Observation] = ()
         if not sky.world.forces("no_data", str(pars.get("name", ""))):
             targets, position, t0 = selection.targets(pars), selection.position(pars), selection.t0(pars)
-            archive = sky.observations(targets, position, moment.now, t0)
+            archive = sky.observations(targets, position, moment.now, t0, believed(pars, moment.epoch))
         return [_wish(job, product, archive, moment) for product in products]
 
     def cancel(self, user: str, job_id: int, names: Sequence[str]) -> dict[str, CancelCode]:
@@ -302,6 +305,11 @@ class JobService:
         if user_key(job.user) != user_key(user):
             raise JobRefused(f"Job {job_id} is not owned by user {user}")
         return job
+
+
+def believed(parameters: Mapping[str, Any], epoch: Epoch) -> tuple[str, ...]:
+    """Return the IDs of the observations that a job names, if the simulator is to believe that they exist."""
+    return selection.asked(parameters) if epoch["archive.unknown_observations"] == "believe" else ()
 
 
 def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Moment) -> Wish:

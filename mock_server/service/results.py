@@ -14,7 +14,7 @@ from ..core.errors import Expired, NotReady
 from ..core.model import Job, Product, Rebin, StatusCode
 from ..core.queue import status_at
 from ..submission.read import read_submission
-from .jobs import no_such_job
+from .jobs import believed, no_such_job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,6 +126,7 @@ class Contents:
             ended_at=build.left_at,
             url=self._jobs.job_url(job.job_id),
             job_id=job.job_id,
+            asked=believed(job.parameters, moment.scenario.at(job.submitted_at)),
             kept_until=moment.scenario.expires_at(job.ended_at),
         )
 
@@ -187,7 +188,8 @@ class Contents:
     def _rebin_order(self, rebin: Rebin, job: Job, moment: Moment) -> Order:
         build = job.build(Product.LIGHT_CURVE)
         order = self._order(job, build, moment) if build else no_such_job(job.job_id)
-        return replace(order, parameters=rebin.parameters, ended_at=rebin.ends_at, rebin_id=rebin.rebin_id)
+        asked = believed(rebin.parameters, moment.scenario.at(rebin.requested_at))
+        return replace(order, parameters=rebin.parameters, asked=asked, ended_at=rebin.ends_at, rebin_id=rebin.rebin_id)
 
     def _refuse_expired(self, job: Job, moment: Moment) -> None:
         self._in_force.forget_expired(moment.now)

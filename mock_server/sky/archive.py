@@ -96,6 +96,10 @@ class World:
             values["reprocessings"] = tuple(sorted(_instant(date) for date in mapping["reprocessings"]))
         return from_mapping(cls, values, "sky")
 
+    def with_sources(self, added: tuple[Mapping[str, Any], ...]) -> World:
+        """Return this world with more sources; one of a known name changes that source, key by key."""
+        return replace(self, sources=catalogue(added, self.sources))
+
     def forces(self, outcome: str, *names: str) -> bool:
         """Whether the scenario forces an outcome (one of ``OUTCOMES``) on any of these objects."""
         forced = {key_of(name) for name in getattr(self, outcome)}
@@ -154,7 +158,8 @@ class Sky:
     def __init__(self, seed: int, world: World | None = None) -> None:
         self.seed = seed
         self.world = World() if world is None else world
-        self.sources = tuple(_with_later_targets(source, self.world.targets) for source in self.world.sources)
+        complete = (real.completed(seed, source) for source in self.world.sources)
+        self.sources = tuple(_with_later_targets(source, self.world.targets) for source in complete)
         self._processings = Processings(seed, self.world)
         self._archive: dict[Any, tuple[float, float, tuple[Observation, ...]]] = {}
         self._found = lru_cache(maxsize=_KEPT)(self._find)  # asked for several times by each submission
@@ -170,14 +175,14 @@ class Sky:
         key = key_of(name)
         if key in self._named:
             return self._named[key]
-        found = known.find(name)
+        found = known.find_key(key)
         if found is not None:
             return real.source(self.seed, found)
         burst = drawn.burst_from_name(self.seed, key)
         if burst is not None:
             return burst
         galaxy, number = in_galaxy(key)
-        around = known.find(galaxy) if galaxy else None
+        around = known.find_key(galaxy) if galaxy else None
         return None if around is None else real.source_in(self.seed, around, number)
 
     def source(self, targets: tuple[str, ...], position: Position | None, t0: float | None = None) -> Source:
@@ -226,12 +231,22 @@ class Sky:
         found = ((target, self._of_target(target)) for target in targets)
         return tuple(t for t, source in found if source is None or _apart(source, position) <= FIELD_DEG)
 
+    def drawn_position(self, name: str, now: float) -> Position | None:
+        """Return a position [deg, J2000] for a name that the resolver does not know; None if it will, or hides it."""
+        if self.named(name) is not None or self.resolve(name, now) is not None:
+            return None
+        return drawn.anywhere(self.seed, key_of(name))
+
     def resolve(self, name: str, now: float) -> Position | None:
         """Position [deg, J2000] the name resolver gives at `now`, None if it knows no such object (yet)."""
-        dated = [d for d in self.world.positions if key_of(d.name) == key_of(name) and d.since <= now]
+        key = key_of(name)
+        dated = [d for d in self.world.positions if key_of(d.name) == key and d.since <= now]
         if dated:
             latest = max(dated, key=lambda d: d.since)
             return latest.ra, latest.dec
+        found = None if key in self._named else known.find_key(key)
+        if found is not None and (found.cls != "grb" or found.t0 is not None):
+            return (found.ra, found.dec) if (found.t0 or 0.0) <= now else None
         source = self.named(name)
         if source is None:
             return position_in(name)
@@ -254,16 +269,28 @@ class Sky:
             begun = [drawn.cell_target(position, self.seed)]
         return tuple(dict.fromkeys(begun))
 
-    def trigger(self, name: str, targets: tuple[str, ...], position: Position | None, now: float) -> float | None:
+    def trigger(
+        self,
+        name: str,
+        targets: tuple[str, ...],
+        position: Position | None,
+        now: float,
+        asked: tuple[str, ...] = (),
+    ) -> float | None:
         """T0 [s, MET]: the trigger of a burst, or a documented zero of time, else the start of the data there are."""
         source = self.named(name) or self.source(targets, position)
         if source.t0_met is not None and service_from_met(source.t0_met) <= now:
             return source.t0_met
-        available = self.observations(targets, position, now)
+        available = self.observations(targets, position, now, asked=asked)
         return available[0].snapshots[0].start if available else None
 
     def observations(
-        self, targets: tuple[str, ...], position: Position | None, now: float, t0: float | None = None
+        self,
+        targets: tuple[str, ...],
+        position: Position | None,
+        now: float,
+        t0: float | None = None,
+        asked: tuple[str, ...] = (),
     ) -> tuple[Observation, ...]:
         """Return the observations available by `now` [simulated time, s], in the processing then in force.
 
@@ -271,16 +298,20 @@ class Sky:
         ----------
         targets, position, t0
             As in the job: target IDs, position [deg, J2000], zero of time [s, MET].
+        asked
+            IDs of observations that the job names: one that the archive does not have is believed to exist, unless
+            its target is known to look elsewhere.
         """
         source = self.source(targets, position, t0)
-        key = (source, targets, position)
+        key = (source, targets, position, asked, t0 if asked else None)
         since, until, kept = self._archive.get(key, (0.0, 0.0, ()))
         if since <= now < until:
             return kept
-        found = self._observations(source, targets, position, now)
+        found = self._observations(source, targets, position, now, self._asked(source, position, now, t0, asked))
         year = utc_from_service(now).year
         next_year = datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()
-        arrivals = (o.available_at for o in self._planned(source, year) if o.available_at > now)
+        planned = (*self._planned(source, year), *self._asked(source, position, now, t0, asked))
+        arrivals = (o.available_at for o in planned if o.available_at > now)
         until = min(self._processings.unchanged_until(now, next_year), *arrivals, next_year)
         if len(self._archive) >= _KEPT:
             self._archive.clear()
@@ -288,18 +319,39 @@ class Sky:
         return found
 
     def _observations(
-        self, source: Source, targets: tuple[str, ...], position: Position | None, now: float
+        self,
+        source: Source,
+        targets: tuple[str, ...],
+        position: Position | None,
+        now: float,
+        asked: tuple[Observation, ...],
     ) -> tuple[Observation, ...]:
         if self.world.forces("no_data", source.name, *source.aliases):
             return ()
-        if targets and not self._not_elsewhere(targets, position):
-            return ()
+        planned: Sequence[Observation] = ()
+        if not targets or self._not_elsewhere(targets, position):
+            every = self._planned(source, utc_from_service(now).year)
+            planned = [o for o in every if not targets or o.target in targets]
+        if asked:
+            named = {observation.obsid for observation in asked}
+            planned = sorted((*asked, *(o for o in planned if o.obsid not in named)), key=_in_order)
         begun = self._processings.begun(now)
         return tuple(
             self._processings.applied(observation, now, begun)
-            for observation in self._planned(source, utc_from_service(now).year)
-            if observation.available_at <= now and (not targets or observation.target in targets)
+            for observation in planned
+            if observation.available_at <= now
         )
+
+    def _asked(
+        self, source: Source, position: Position | None, now: float, t0: float | None, asked: tuple[str, ...]
+    ) -> tuple[Observation, ...]:
+        """Return the observations that a job names, but for those whose target looks elsewhere."""
+        if not asked:
+            return ()
+        here = set(self._not_elsewhere(tuple({obsid[:8] for obsid in asked}), position))
+        begin = t0 if t0 is not None else schedule.begins_at(source, self.seed, source.targets[0])
+        planned = self._planned(source, utc_from_service(now).year)
+        return real.asked(self.seed, source, tuple(o for o in asked if o[:8] in here), planned, begin)
 
     def _planned(self, source: Source, year: int) -> tuple[Observation, ...]:
         """Return the observations of a source until the end of a year: real ones, and those of its plan."""
@@ -307,13 +359,17 @@ class Sky:
         kept = () if source in self.sources else real.observations(self.seed, source)
         if not kept:
             return planned
-        return tuple(sorted((*kept, *planned), key=lambda o: (o.snapshots[0].start, o.obsid)))
+        return tuple(sorted((*kept, *planned), key=_in_order))
 
     def galactic_column(self, source: Source) -> float:
         """Galactic column towards a source [cm-2]."""
         if source.nh_galactic is not None:
             return source.nh_galactic
         return drawn.galactic_column(self.seed, (source.ra, source.dec))
+
+
+def _in_order(observation: Observation) -> tuple[float, str]:
+    return observation.snapshots[0].start, observation.obsid
 
 
 def _apart(source: Source, position: Position) -> float:

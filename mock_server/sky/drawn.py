@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 
 from ..core import random
 from ..core.timescales import DAY, EPOCH_UNIX, met_from_service
@@ -33,7 +34,7 @@ def burst_from_name(seed: int, key: str) -> Source | None:
         return None
     if day < _FIRST_DAY or not (match[4] or day.year < 2010):  # later bursts always have a letter
         return None
-    return _named_burst(seed, day, match[4] or "a")
+    return _named_burst(seed, (day - _EPOCH_DAY).days, match[4] or "a")
 
 
 def burst_from_target(seed: int, target: str) -> Source | None:
@@ -42,15 +43,17 @@ def burst_from_target(seed: int, target: str) -> Source | None:
     if not 0 <= code < _BLOCK:
         return None
     days, letter = divmod(code, 26)
-    return _named_burst(seed, _EPOCH_DAY + timedelta(days=days), chr(ord("a") + letter))
+    return _named_burst(seed, days, chr(ord("a") + letter))
 
 
-def _named_burst(seed: int, day: date, letter: str) -> Source:
-    days = (day - _EPOCH_DAY).days
+@lru_cache(maxsize=1024)
+def _named_burst(seed: int, days: int, letter: str) -> Source:
+    """Return the burst of a day [days since 2001-01-01] and a letter."""
+    day = _EPOCH_DAY + timedelta(days=days)
     name = f"GRB {day:%y%m%d}{letter.upper()}"
     time = EPOCH_UNIX + (days + random.uniform(seed, "trigger", name)) * DAY
     target = f"{_BURST_BLOCK + days * 26 + ord(letter) - ord('a'):08d}"
-    return burst(seed, name, _anywhere(seed, name), (target,), round(met_from_service(time), 3))
+    return burst(seed, name, anywhere(seed, name), (target,), round(met_from_service(time), 3))
 
 
 def burst(seed: int, name: str, position: tuple[float, float], targets: tuple[str, ...], t0: float) -> Source:
@@ -81,7 +84,7 @@ def anything(seed: int, targets: tuple[str, ...], position: tuple[float, float] 
     """Return a source at an unknown position, or for unknown targets."""
     key = min(targets) if targets else cell_target(position or (0.0, 0.0), seed)
     targets = tuple(sorted(targets)) or (key,)
-    snapped = (round(position[0], 3), round(position[1], 3)) if position else _anywhere(seed, key)
+    snapped = (round(position[0], 3), round(position[1], 3)) if position else anywhere(seed, key)
     angle = random.uniform(seed, "offset angle", key, high=2 * math.pi)
     ra, dec = coordinates.offset(snapped, random.uniform(seed, "offset", key, high=2.0) / 3600.0, angle)
     plan = Plan()
@@ -104,7 +107,8 @@ def _first_mjd(seed: int, key: str) -> float:
     return round(random.uniform(seed, "first", f"target {key}", low=53371.0, high=60371.0), 3)
 
 
-def _anywhere(seed: int, key: str) -> tuple[float, float]:
+def anywhere(seed: int, key: str) -> tuple[float, float]:
+    """Return a position [deg, J2000] drawn for a key, uniformly over the sky."""
     height = random.uniform(seed, "dec", key, low=-1.0, high=1.0)
     return round(random.uniform(seed, "ra", key, high=360.0), 4), round(math.degrees(math.asin(height)), 4)
 

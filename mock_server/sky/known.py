@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-import csv
+import math
 from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from .coordinates import separation
-from .names import burst_keys, key_of, truncations
+from .names import burst_keys, key_of, keys_of, truncations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _EPOCH_UNIX = 978307200  # 2001-01-01 UTC, from which the table of observations counts
 _DAY = 86400
@@ -59,16 +60,18 @@ class Target(NamedTuple):
 
 def find(name: str) -> Known | None:
     """Return the object that goes by a name, None if the tables have no such object."""
-    key = key_of(name)
+    return find_key(key_of(name))
+
+
+def find_key(key: str) -> Known | None:
+    """Return the object whose name has a key, as :func:`~mock_server.sky.names.key_of` returns it."""
     for burst in burst_keys(key):
         if burst in _bursts():
-            return _bursts()[burst]
-    if found := _objects().get(key):
-        return found
-    for shorter in truncations(key):
-        if found := _objects().get(shorter):
-            return found
-    return _completed(key)
+            return _burst(_bursts()[burst])
+    for shorter in (key, *truncations(key)):
+        if shorter in _objects():
+            return _object(_objects()[shorter])
+    return _completed(key) or _observed().get(key)
 
 
 def _completed(key: str) -> Known | None:
@@ -76,64 +79,84 @@ def _completed(key: str) -> Known | None:
     if not key[-1:].isdigit() or key[-3:-2] not in ("+", "-"):
         return None
     keys = _sorted_keys()
-    found = {
-        _objects()[longer].name: _objects()[longer]
-        for longer in keys[bisect_left(keys, key) : bisect_right(keys, f"{key}:")]
-        if longer[:-1] == key and longer[-1].isdigit()
-    }
-    return next(iter(found.values())) if len(found) == 1 else None
+    longer = keys[bisect_left(keys, key) : bisect_right(keys, f"{key}:")]
+    found = {_objects()[k] for k in longer if k[:-1] == key and k[-1].isdigit()}
+    return _object(found.pop()) if len(found) == 1 else None
 
 
 def near(position: tuple[float, float], radius: float) -> list[Known]:
     """Return the objects and bursts within `radius` of a position [deg], nearest first."""
-    declinations, known = _by_declination()
-    low, high = bisect_left(declinations, position[1] - radius), bisect_right(declinations, position[1] + radius)
-    apart = ((separation((k.ra, k.dec), position), k.name, k) for k in known[low:high])
-    return [k for distance, _, k in sorted(a for a in apart if a[0] <= radius)]
+    rows = _by_declination()
+    low, high = bisect_left(rows, (position[1] - radius,)), bisect_left(rows, (position[1] + radius, math.inf))
+    apart = ((separation((ra, dec), position), line, is_burst) for dec, ra, line, is_burst in rows[low:high])
+    inside = sorted(found for found in apart if found[0] <= radius)
+    return [_burst(line) if is_burst else _object(line) for _, line, is_burst in inside]
 
 
 def targets_of(name: str) -> tuple[Target, ...]:
     """Return the targets with known observations of an object, by its main name."""
-    return _by_name().get(name, ())
+    return tuple(found for number in _by_name().get(name, ()) if (found := target(number)))
 
 
+@lru_cache(maxsize=1024)
 def target(number: str) -> Target | None:
-    """Return a target by its number, if any of its observations are known."""
-    return _targets().get(number)
+    """Return a target by its number, if any of its observations are known; some were observed under two names."""
+    rows = [line.split(",") for line in _target_rows().get(number, ())]
+    if not rows:
+        return None
+    visits = {visit for *_, text in rows for visit in _visits(number, text)}
+    pointing = next(((float(ra), float(dec)) for _, _, ra, dec, *_ in rows if ra), None)
+    return Target(number, rows[0][1], pointing, tuple(sorted(visits, key=attrgetter("start", "obsid"))))
+
+
+def numbers() -> Iterable[str]:
+    """Return the numbers of all targets with known observations."""
+    return _target_rows().keys()
 
 
 def burst_of_target(number: str) -> Known | None:
     """Return the burst that a target number belongs to."""
-    return _burst_targets().get(number)
+    line = _burst_targets().get(number)
+    return None if line is None else _burst(line)
 
 
 def everything() -> Iterator[Known]:
     """Yield all objects, then all bursts."""
-    seen = set()
-    for known in _objects().values():
-        if known.name not in seen:
-            seen.add(known.name)
-            yield known
-    yield from _bursts().values()
-
-
-def _rows(name: str) -> Iterator[Sequence[str]]:
-    text = files(__package__).joinpath(f"data/{name}").read_text("utf-8")
-    rows = csv.reader(text.splitlines())
-    next(rows)
-    return rows
+    yield from map(_object, _lines("objects.csv"))
+    yield from map(_burst, _lines("bursts.csv"))
 
 
 @cache
-def _objects() -> Mapping[str, Known]:
-    found: dict[str, Known] = {}
-    for name, aliases, ra, dec, cls, rate, _source in _rows("objects.csv"):
-        others = tuple(aliases.split("|")) if aliases else ()
-        known = Known(name, others, float(ra), float(dec), cls, float(rate) if rate else None)
-        found[key_of(name)] = known
-        for other in others:
-            found.setdefault(key_of(other), known)
-    return MappingProxyType(found)
+def _lines(name: str) -> Sequence[str]:
+    """Return the rows of a table; they are split when one is needed, which keeps the first name cheap."""
+    return tuple(files(__package__).joinpath(f"data/{name}").read_text("utf-8").splitlines()[1:])
+
+
+@lru_cache(maxsize=4096)
+def _object(line: str) -> Known:
+    name, aliases, ra, dec, cls, rate, _source = line.split(",")
+    others = tuple(aliases.split("|")) if aliases else ()
+    return Known(name, others, float(ra), float(dec), cls, float(rate) if rate else None)
+
+
+@lru_cache(maxsize=4096)
+def _burst(line: str) -> Known:
+    name, number, ra, dec, t0_utc, _position_from, _source = line.split(",")
+    t0 = datetime.fromisoformat(t0_utc).replace(tzinfo=UTC).timestamp() if t0_utc else None
+    return Known(f"GRB {name}", (), float(ra), float(dec), "grb", None, (number,) if number else (), t0)
+
+
+@cache
+def _objects() -> Mapping[str, str]:
+    """Return the rows of all objects by the keys of their names."""
+    names: list[str] = []
+    owners: list[str] = []
+    for line in _lines("objects.csv"):
+        name, aliases, _rest = line.split(",", 2)
+        found = [name, *aliases.split("|")] if aliases else [name]
+        names += found
+        owners += [line] * len(found)
+    return MappingProxyType(dict(zip(keys_of(names), owners, strict=True)))
 
 
 @cache
@@ -142,47 +165,55 @@ def _sorted_keys() -> Sequence[str]:
 
 
 @cache
-def _bursts() -> Mapping[str, Known]:
-    found = {}
-    for name, number, ra, dec, t0_utc, _position_from, _source in _rows("bursts.csv"):
-        t0 = datetime.fromisoformat(t0_utc).replace(tzinfo=UTC).timestamp() if t0_utc else None
-        targets = (number,) if number else ()
-        found[f"grb{name.lower()}"] = Known(f"GRB {name}", (), float(ra), float(dec), "grb", None, targets, t0)
+def _bursts() -> Mapping[str, str]:
+    return MappingProxyType({f"grb{line.split(',', 1)[0].lower()}": line for line in _lines("bursts.csv")})
+
+
+@cache
+def _burst_targets() -> Mapping[str, str]:
+    found = {line.split(",", 2)[1]: line for line in _lines("bursts.csv")}
+    return MappingProxyType({number: line for number, line in found.items() if number})
+
+
+@cache
+def _by_declination() -> Sequence[tuple[float, float, str, bool]]:
+    """Return declination, right ascension, row, and whether it is a burst, for all objects and bursts."""
+    found = []
+    for table in ("objects.csv", "bursts.csv"):
+        for line in _lines(table):
+            _name, _other, ra, dec, _rest = line.split(",", 4)
+            found.append((float(dec), float(ra), line, table == "bursts.csv"))
+    return tuple(sorted(found))
+
+
+@cache
+def _observed() -> Mapping[str, Known]:
+    """Return what no table has, but what was pointed at, by the key of its name."""
+    found: dict[str, Known] = {}
+    for key, (name, targets) in zip(keys_of(_by_name()), _by_name().items(), strict=True):
+        if key not in _objects() and not burst_keys(key):
+            one = target(targets[0])
+            if one is not None and one.pointing is not None:
+                found.setdefault(key, Known(name, (), *one.pointing, "xray", None, targets))
     return MappingProxyType(found)
 
 
 @cache
-def _burst_targets() -> Mapping[str, Known]:
-    return MappingProxyType({number: burst for burst in _bursts().values() for number in burst.targets})
-
-
-@cache
-def _by_declination() -> tuple[Sequence[float], Sequence[Known]]:
-    known = sorted(everything(), key=lambda k: k.dec)
-    return tuple(k.dec for k in known), tuple(known)
-
-
-@cache
-def _targets() -> Mapping[str, Target]:
-    found: dict[str, Target] = {}
-    for number, name, ra, dec, _source, visits in _rows("observations.csv"):
-        pointing = (float(ra), float(dec)) if ra else None
-        new = Target(number, name, pointing, tuple(_visits(number, visits)))
-        found[number] = _both(found[number], new) if number in found else new
+def _target_rows() -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for line in _lines("observations.csv"):
+        number = line.partition(",")[0]
+        found[number] = (*found.get(number, ()), line)
     return MappingProxyType(found)
 
 
-def _both(first: Target, second: Target) -> Target:
-    """Return one target for two rows of the table: some were observed under two names."""
-    visits = sorted({*first.visits, *second.visits}, key=lambda visit: (visit.start, visit.obsid))
-    return first._replace(pointing=first.pointing or second.pointing, visits=tuple(visits))
-
-
 @cache
-def _by_name() -> Mapping[str, tuple[Target, ...]]:
-    found: dict[str, tuple[Target, ...]] = {}
-    for known in _targets().values():
-        found[known.name] = (*found.get(known.name, ()), known)
+def _by_name() -> Mapping[str, tuple[str, ...]]:
+    """Return the numbers of the targets that were called after each object."""
+    found: dict[str, tuple[str, ...]] = {}
+    for number, rows in _target_rows().items():
+        name = rows[0].split(",", 2)[1]
+        found[name] = (*found.get(name, ()), number)
     return MappingProxyType(found)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     Position = tuple[float, float]
 
@@ -41,46 +42,33 @@ _SHORT = {
     for words in (entry.lower().split() for entry in _CONSTELLATIONS.split("|"))
     for full in (*words[1:], *(["scorpio"] if words[0] == "sco" else []))
 }
-_TWO_WORDS = {
-    "canes",
-    "canum",
-    "canis",
-    "coma",
-    "comae",
-    "corona",
-    "coronae",
-    "leo",
-    "leonis",
-    "piscis",
-    "ursa",
-    "ursae",
-}
-_TWO_WORDS |= {"triangulum", "trianguli"}
-_FULL = "|".join(sorted(_SHORT, key=len, reverse=True))
-_JOINED = re.compile(rf"^({_FULL})(?=x-?\d|ulx)|(?<=\d)({_FULL})$")
-_LONG_WORD = re.compile("[a-z]{4}")
-_DROPPED = str.maketrans({" ": None, "*": None})
-_BLANKS = str.maketrans("_\t\n\r\xa0", "     ")
+_FULL = re.compile("|".join(sorted(_SHORT, key=len, reverse=True)))
+_LONG_WORD = re.compile("[a-z]{4,}")
+_DROPPED = str.maketrans("", "", " _\t\r\xa0")
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
-_HYPHEN = re.compile(r"(?<=[a-z])-(?=\d)")
+_KINDS = re.compile(r"^(?:name|v\*)+(?=.)|\*", re.MULTILINE)
+_HYPHEN = re.compile(r"(?<=[a-z])(?<!^mcg)-(?=\d)", re.MULTILINE)
 _BURST = re.compile(r"grb-?(\d{6})([a-z]?)")
-_TRANSIENT = re.compile(r"(?:sn|at|tde)-?((?:19|20)\d{2}[a-z]{1,4})")
-_PREFIXES = (
-    (re.compile(r"^(?:markarian|mkn|mrk)(?=\d|-)"), "mrk"),
-    (re.compile(r"^messier(?=\d|-)"), "m"),
-    (re.compile(r"^(?:holmberg|ho)(?=[ivx\d])"), "ho"),
-    (re.compile(r"^[23]u-?(?=\d)"), "4u"),
-    (re.compile(r"^(?:fairall|frl)(?=\d|-)"), "fairall"),
-    (re.compile(r"^(?:abell|aco)(?=\d|-)"), "abell"),
-)
-_PADDED = re.compile(r"^(ngc|ic|ugc|mrk|m|ho|eso|mcg)-?(\d.*|[+-]\d.*)$", re.DOTALL)
+_TRANSIENT = re.compile(r"^(?:sn|at|tde)-?(?=(?:19|20)\d{2}[a-z]{1,4}$)", re.MULTILINE)
+_CATALOGUES = {
+    r"mrk": r"(?:markarian|mkn|mrk)(?=[\d-])",
+    r"m": r"messier(?=[\d-])",
+    r"ho": r"(?:holmberg|ho)(?=[ivx\d])",
+    r"4u": r"[23]u-?(?=\d)",
+    r"1a": r"[123]?a-?(?=\d{4}[+-])",
+    r"4c": r"4c\+?(?=\d)",
+    r"ark": r"(?:arakelian|akn|ark)-?(?=\d)",
+    r"frb": r"frb-?20(?=\d{6})",
+    r"fairall": r"(?:fairall|frl)(?=[\d-])",
+    r"abell": r"(?:abell|aco)(?=[\d-])",
+}
+"""Short forms of the names of catalogues, and their spellings."""
+_CATALOGUE = re.compile("|".join(f"^({spelling})" for spelling in _CATALOGUES.values()), re.MULTILINE)
+_SHORT_FORMS = tuple(_CATALOGUES)
+_PADDED = re.compile(r"^(ngc|ic|ugc|mrk|m|ho|eso|mcg)-?(\d.*|[+-]\d.*)$", re.MULTILINE)
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _ROMAN = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
-_HO_NUMBER = re.compile(r"^ho(\d{1,2})(?!\d)")
-_CATALOGUED = frozenset(
-    ("ma", "mk", "mr", "me", "mc", "ho", "2u", "3u", "fa", "fr", "ab", "ac", "ng", "ic", "ug", "es", "m0")
-)
-"""First two letters of the prefixes above."""
+_HO_NUMBER = re.compile(r"^ho(10|[1-9])(?!\d)", re.MULTILINE)
 
 
 def key_of(name: str) -> str:
@@ -89,53 +77,40 @@ def key_of(name: str) -> str:
     Case, blanks, underscores, kinds of dashes, ``NAME`` and ``V*`` do not count; ``SN``, ``AT`` and ``TDE`` are one;
     ``Markarian``, ``Mkn`` and ``Mrk`` are one, and so on; constellations may be in full, in the genitive, or short.
     """
-    text = name.lower()
+    return _keys(name.replace("\n", ""))
+
+
+def keys_of(names: Iterable[str]) -> list[str]:
+    """Return :func:`key_of` of many names, none of which has a line end: faster together than one by one."""
+    return _keys("\n".join(names)).split("\n")
+
+
+def _keys(lines: str) -> str:
+    text = lines.lower()
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text.translate(_DASHES)).casefold()
         text = "".join(c for c in text if not unicodedata.combining(c)).translate(_DASHES)
-    text = text.translate(_BLANKS).strip()
-    if text.startswith(("name ", "v* ")):
-        text = text.partition(" ")[2]
-    if _LONG_WORD.search(text):
-        text = _without_long_constellations(text)
-    text = text.translate(_DROPPED)
-    if match := _TRANSIENT.fullmatch(text):
-        return f"sn{match[1]}"
-    if text[:2] in _CATALOGUED:
-        text = _catalogued(text)
-        if text.startswith("mcg"):
-            return text  # the sign of its declination is not a hyphen
+    text = _KINDS.sub("", text.translate(_DROPPED))
+    text = _LONG_WORD.sub(lambda found: _with_short_constellation(found[0]), text)
+    text = _TRANSIENT.sub("sn", text)
+    text = _CATALOGUE.sub(lambda found: _SHORT_FORMS[(found.lastindex or 1) - 1], text)
+    text = _HO_NUMBER.sub(lambda found: f"ho{_ROMAN[int(found[1])]}", _PADDED.sub(_without_zeros, text))
     return _HYPHEN.sub("", text)
 
 
-def _without_long_constellations(text: str) -> str:
-    words = text.split()
-    for n, (word, after) in enumerate(zip(words, [*words[1:], ""], strict=True)):
-        if word in _TWO_WORDS and word + after in _SHORT:
-            words[n : n + 2] = [_SHORT[word + after], ""]
-        elif word in _SHORT:
-            words[n] = _SHORT[word]
-    return _JOINED.sub(lambda found: _SHORT[found[0]], " ".join(words))
+@lru_cache(maxsize=4096)
+def _with_short_constellation(word: str) -> str:
+    return _FULL.sub(lambda found: _SHORT[found[0]], word)
 
 
-def _catalogued(text: str) -> str:
-    """Return the name of a catalogue in its short form, and numbers without leading zeros."""
-    for prefix, short in _PREFIXES:
-        text, changed = prefix.subn(short, text)
-        if changed:
-            break
-    if match := _PADDED.match(text):
-        number = match[2].replace("g", "") if match[1] == "eso" else match[2]
-        if match[1] == "mcg":
-            number = number.removeprefix("+")
-            sign = "-" if text[3:].startswith("-") else ""
-            number = sign + number.removeprefix("-")
-        text = match[1] + _ZEROS.sub("", number)
-    if match := _HO_NUMBER.match(text):
-        number = int(match[1])
-        if number < len(_ROMAN):
-            text = f"ho{_ROMAN[number]}{text[match.end() :]}"
-    return text
+def _without_zeros(found: re.Match[str]) -> str:
+    """Return a name of a catalogue with its numbers as short as they are written; the sign of MCG's may be left out."""
+    catalogue, number = found.groups()
+    if catalogue == "eso":
+        number = number.replace("g", "")
+    if catalogue == "mcg":
+        number = ("-" if found[0].startswith("mcg-") else "") + number.lstrip("+-")
+    return catalogue + _ZEROS.sub("", number)
 
 
 def burst_keys(key: str) -> tuple[str, ...]:
@@ -210,9 +185,9 @@ def _arc(digits: str) -> float:
     whole, _, fraction = digits.partition(".")
     whole, fraction = whole[:6], whole[6:] + fraction
     rest = float(f"0.{fraction}") if fraction else 0.0
-    units, minutes = float(whole[:2]), float(whole[2:4])
     if len(whole) < 4:  # dd, or ddd: tenths of a degree
         return float(whole[:2]) + float(f"0.{whole[2:] or 0}")
+    units, minutes = float(whole[:2]), float(whole[2:4])
     if len(whole) == 5:  # ddmmm: tenths of a minute
         return units + (minutes + float(whole[4]) / 10) / 60 if minutes < 60 else math.nan
     if len(whole) == 4:

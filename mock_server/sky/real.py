@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core import random
 from ..core.model import Observation, Snapshot
 from ..core.selection import FRAME_S
-from ..core.timescales import DAY, met_from_service, mjd_from_met, service_from_met
+from ..core.timescales import DAY, met_from_mjd, met_from_service, mjd_from_met, service_from_met
 from . import coordinates, drawn, known
 from .known import Known
 from .sources import Plan, Rate, Source, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .known import Visit
 
@@ -78,6 +79,7 @@ _OUTBURSTS = {  # e-folding time [d] and peak over the quiet level, as ranges of
 }
 _PERIODS_S = {"cv": (3.5, 4.3), "psr": (-1.5, 0.5), "magnetar": (0.4, 1.1), "hmxb": (0.5, 3.0)}
 _SURELY_PERIODIC = {"cv", "psr", "magnetar"}
+_LAUNCH, _PAST = met_from_mjd(53371.0), met_from_mjd(61041.0)  # from 2005 to 2026
 _YEAR = re.compile(r"(?:19|20)\d{2}")
 
 
@@ -100,6 +102,29 @@ def source(seed: int, found: Known) -> Source:
         spectrum=_spectrum(seed, found),
         plan=_plan(seed, found, observed=bool(targets)),
     )
+
+
+def completed(seed: int, given: Source) -> Source:
+    """Return a source of the scenario with what it leaves out: rate, spectrum and plan of its class, and a target.
+
+    A source with a rate of its own keeps what it has; one without any photons stays without a target.
+    """
+    if given.rate == Rate():
+        like = Known(given.name, given.aliases, given.ra, given.dec, given.cls, None)
+        if given.cls == "grb" and given.t0_met is not None:
+            drawn_like = drawn.burst(seed, given.name, (given.ra, given.dec), given.targets, given.t0_met)
+            rate, spectrum, plan = drawn_like.rate, drawn_like.spectrum, drawn_like.plan
+        else:
+            rate, spectrum, plan = _rate(seed, like), _spectrum(seed, like), _plan(seed, like, observed=False)
+        given = replace(
+            given,
+            rate=rate,
+            spectrum=spectrum if given.spectrum == Spectrum() else given.spectrum,
+            plan=plan if given.plan == Plan() else given.plan,
+        )
+    if given.targets or given.rate.kind == "none":
+        return given
+    return replace(given, targets=(drawn.cell_target((given.ra, given.dec), seed),))
 
 
 def source_of_target(seed: int, number: str) -> Source | None:
@@ -202,21 +227,67 @@ def _spectrum(seed: int, found: Known) -> Spectrum:
 @lru_cache(maxsize=256)
 def observations(seed: int, shown: Source) -> tuple[Observation, ...]:
     """Return the known observations of a source in order of time, in their first processing."""
-    visits = [
-        (visit, target.pointing)
-        for number in shown.targets
-        for target in [known.target(number)]
-        if target is not None
-        for visit in target.visits
-    ]
-    made = (_observation(seed, shown, visit, pointing) for visit, pointing in visits)
+    made = (_observation(seed, shown, visit, pointing) for visit, pointing in _visits(shown.targets))
     return tuple(sorted(made, key=lambda observation: (observation.snapshots[0].start, observation.obsid)))
 
 
-def believed(seed: int, shown: Source, obsid: str, start: float) -> Observation:
-    """Return an observation that no table has, on the word of the caller: `start` [s, MET] and length are drawn."""
-    visit = known.Visit(obsid, service_from_met(start), dated=False, exposure_s=None)
-    return _observation(seed, shown, visit, None)
+def asked(
+    seed: int, shown: Source, obsids: tuple[str, ...], planned: Sequence[Observation], begin: float
+) -> tuple[Observation, ...]:
+    """Return observations by their IDs: real ones, planned ones, and others on the word of the caller.
+
+    The caller's are in the past: between those of their target in the order of the segments, else a day apart from
+    `begin` [s, MET] on. Their starts and lengths are drawn, whatever the present time.
+    """
+    visits = {visit.obsid: (visit, pointing) for visit, pointing in _visits({obsid[:8] for obsid in obsids})}
+    listed = {o.obsid: o for o in planned if o.snapshots[0].start < _PAST}
+    listed |= {obsid: _observation(seed, shown, *visits[obsid]) for obsid in obsids if obsid in visits}
+    anchors: dict[str, list[Observation]] = {}
+    for observation in sorted(listed.values(), key=lambda o: o.obsid):
+        anchors.setdefault(observation.target, []).append(observation)
+    taken = [(o.snapshots[0].start, o.snapshots[-1].stop) for o in listed.values()]
+    for obsid in obsids:
+        if obsid not in listed:
+            start, room = _place(seed, obsid, anchors.get(obsid[:8], ()), begin)
+            exposure = min(random.uniform(seed, "exposure", obsid, low=800.0, high=2000.0), room)
+            while clash := [stop for low, stop in taken if low - _ORBIT_S < start < stop + _ORBIT_S / 2]:
+                start = max(clash) + _ORBIT_S / 2
+            visit = known.Visit(obsid, service_from_met(start), dated=False, exposure_s=exposure)
+            listed[obsid] = _observation(seed, shown, visit, None)
+            taken.append((start, listed[obsid].snapshots[-1].stop))
+    return tuple(listed[obsid] for obsid in obsids)
+
+
+def _place(seed: int, obsid: str, anchors: Sequence[Observation], begin: float) -> tuple[float, float]:
+    """Return the start [s, MET] of an observation among others of its target, and the time it may take [s]."""
+    segment = int(obsid[8:])
+    shift = random.uniform(seed, "hour", obsid, high=0.3)
+    before = [o for o in anchors if int(o.obsid[8:]) < segment]
+    after = [o for o in anchors if int(o.obsid[8:]) > segment]
+    if before and after:
+        first = int(before[-1].obsid[8:])
+        low, high = before[-1].snapshots[-1].stop, after[0].snapshots[0].start
+        step = (high - low) / (int(after[0].obsid[8:]) - first)
+        if step > 4 * _ORBIT_S:
+            return low + (segment - first - 0.5 + shift) * step, step / 4
+    if before:
+        start = before[-1].snapshots[-1].stop + (segment - int(before[-1].obsid[8:]) + shift) * DAY
+    elif after:
+        start = after[0].snapshots[0].start - (int(after[0].obsid[8:]) - segment - shift) * DAY
+    else:
+        start = begin + (segment + shift) * DAY
+    if start > _PAST > begin or start < _LAUNCH:  # else it would be in the future, or before there were any
+        low = max(begin, _LAUNCH)
+        start = low + (_PAST - low) * (segment + shift) / 1000
+    return start, DAY / 2
+
+
+def _visits(numbers: Iterable[str]) -> Iterator[tuple[Visit, tuple[float, float] | None]]:
+    """Yield the known visits of targets, with the mean pointing of the target."""
+    for number in numbers:
+        target = known.target(number)
+        if target is not None:
+            yield from ((visit, target.pointing) for visit in target.visits)
 
 
 def _observation(seed: int, shown: Source, visit: Visit, pointing: tuple[float, float] | None) -> Observation:

@@ -256,15 +256,17 @@ def _waves(seed: int, name: str, rms: float, slope: float) -> tuple[tuple[float,
     return tuple((scale * w, 2 * math.pi * f, p) for w, f, p in zip(weights, frequencies, phases, strict=True))
 
 
-def catalogue(overrides: tuple[Mapping[str, Any], ...] = ()) -> tuple[Source, ...]:
-    """Return all named sources: the built-in ones, changed or added to by `overrides` (by name, key by key).
+def catalogue(
+    overrides: tuple[Mapping[str, Any], ...] = (), base: tuple[Source, ...] | None = None
+) -> tuple[Source, ...]:
+    """Return all named sources: `base`, else the built-in ones, with `overrides` laid over them by name, key by key.
 
     Raises
     ------
     ValueError
         A source has no name; a key is unknown, missing, or of the wrong type.
     """
-    sources = dict(_builtin())
+    sources = dict(_builtin()) if base is None else {key_of(source.name): source for source in base}
     for override in overrides:
         name = override.get("name")
         if not isinstance(name, str) or not key_of(name):

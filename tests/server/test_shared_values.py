@@ -51,6 +51,8 @@ def filled() -> None:
     assert sky.observations(observed.targets, (observed.ra, observed.dec), 1.7e9)
     assert known.find("PKS 1510-08") == known.find("PKS 1510-089")
     assert known.find("PKS 0000-99") is None
+    assert known.find("GRB 060729") is not None
+    assert sky.resolve("GRB 250815C", 1.77e9) is not None  # drawn
     assert known.near((148.9627, 69.6793), 0.2)
     assert known.burst_of_target("00221755") is not None
 

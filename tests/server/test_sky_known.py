@@ -2,13 +2,15 @@
 
 import pytest
 
+from mock_server.core.timescales import service_from_met
 from mock_server.sky import known
+from mock_server.sky.archive import Sky
 from mock_server.sky.coordinates import separation
 
 
 def test_every_object_is_found_by_its_name_and_aliases():
     listed = list(known.everything())
-    assert (sum(k.cls != "grb" for k in listed), sum(k.cls == "grb" for k in listed)) == (4570, 1603)
+    assert (sum(k.cls != "grb" for k in listed), sum(k.cls == "grb" for k in listed)) == (4662, 1603)
     for expected in listed:
         for name in (expected.name, *expected.aliases):
             found = known.find(name)
@@ -45,7 +47,7 @@ def test_the_nearest_object_comes_first():
 
 
 def test_every_observation_is_read():
-    targets = known._targets()
+    targets = {number: known.target(number) for number in known.numbers()}
     assert sum(len(t.visits) for t in targets.values()) == 12078
     for number, target in targets.items():
         assert all(visit.obsid[:8] == number and len(visit.obsid) == 11 for visit in target.visits)
@@ -57,3 +59,25 @@ def test_times_and_exposures_are_those_of_the_archive():
     assert target is not None
     visit = next(v for v in target.visits if v.obsid == "00034588107")
     assert (visit.start, visit.exposure_s, visit.dated) == (1509928382.0, 985.0, False)  # 2017-11-06T00:33:02 UTC
+
+
+def test_every_burst_has_the_position_target_and_trigger_of_the_table():
+    sky, now = Sky(1), 1772323200.0
+    bursts = [k for k in known.everything() if k.cls == "grb"]
+    assert len(bursts) == 1603
+    for burst in bursts:
+        position = sky.resolve(burst.name, now)
+        assert position is not None, burst.name
+        assert separation(position, (burst.ra, burst.dec)) < 1 / 3600
+        targets = sky.targets(burst.name, position, now)
+        assert set(burst.targets) <= set(targets), burst.name
+        trigger = sky.trigger(burst.name, targets, position, now)
+        assert trigger is not None
+        assert burst.t0 is None or abs(service_from_met(trigger) - burst.t0) < 0.01, burst.name
+        assert burst.t0 is None or sky.resolve(burst.name, burst.t0 - 1) is None
+
+
+def test_a_name_of_an_observed_field_resolves_to_its_pointing():
+    found = known.find("ASASSN-17HB")
+    assert found is not None
+    assert (found.ra, found.dec) == (18.1496, 0.2878)

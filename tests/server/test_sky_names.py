@@ -3,12 +3,16 @@
 import csv
 from collections import defaultdict
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
+from mock_server.sky.archive import Sky
 from mock_server.sky.coordinates import separation
-from mock_server.sky.names import burst_keys, key_of, position_in, truncations
+from mock_server.sky.names import burst_keys, key_of, keys_of, position_in, truncations
 
+COMMON = Path(__file__).with_name("data") / "common_names.txt"
+NOW = 1772323200.0  # 2026-03-01
 ROWS = list(csv.DictReader(files("mock_server.sky").joinpath("data/objects.csv").read_text("utf-8").splitlines()))
 
 
@@ -116,3 +120,53 @@ def test_coordinates_of_1950_are_precessed():
 def test_the_declination_of_a_name_may_be_cut_off():
     assert list(truncations("pks1510-089")) == ["pks1510-08"]
     assert list(truncations("grb060729")) == []
+
+
+def test_common_names_resolve():
+    names = COMMON.read_text("utf-8").splitlines()
+    sky = Sky(1)
+    unknown = [name for name in names if sky.resolve(name, NOW) is None]
+    assert len(names) > 720
+    assert len(unknown) < len(names) * 10 / 360, unknown
+
+
+def spellings(name):
+    yield name.upper()
+    yield name.lower()
+    yield name.replace(" ", "")
+    yield name.replace(" ", "_")
+    yield f"NAME  {name}".replace("-", "\u2212").replace(" ", "\u00a0")
+
+
+def test_every_name_and_alias_is_known_in_five_spellings():
+    sky = Sky(1)
+    for row in ROWS:
+        owned = {name: sky.named(name) for name in (row["name"], *filter(None, row["aliases"].split("|")))}
+        for name, source in owned.items():
+            assert source is not None, name
+            assert {key_of(other) for other in spellings(name)} == {key_of(name)}
+
+
+def test_keys_of_many_names_are_those_of_each():
+    names = [row["name"] for row in ROWS]
+    assert keys_of(names) == [key_of(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("4C 38.41", "4C +38.41"),
+        ("Akn 564", "Arakelian 564"),
+        ("A0535+26", "1A 0535+26"),
+        ("FRB 20180916B", "FRB 180916B"),
+        ("NAMEVela X-1", "Velorum X-1"),
+        ("Virgo A", "VirgoA"),
+        ("Nova Cygni 1992", "Nova Cyg 1992"),
+    ],
+)
+def test_more_spellings_of_one_object_have_one_key(one, other):
+    assert key_of(one) == key_of(other)
+
+
+def test_a_position_in_a_name_may_have_a_declination_in_whole_degrees():
+    assert position_in("Swift J2058+05") == pytest.approx((314.5, 5.0))
