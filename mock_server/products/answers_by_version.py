@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Version = tuple[int, ...]
 
 _RATES_AND_LIMITS = ("WT", "WTUL", "PC", "PCUL")
+_NEW_COLUMNS = ("SYS_NEG", "SYS_POS", "ObsID")
 _FIT_NAMES = {"NH": "nh", "Gamma": "gamma", "ObsFlux": "obsFlux", "UnabsFlux": "unabsFlux"}
 
 
@@ -33,8 +34,8 @@ def light_curve(answer: Mapping[str, Any], version: Version) -> Mapping[str, Any
 
 
 def _table_of_numbers(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table for old clients: without the observation, and with 0 for infinite numbers."""
-    kept = [k for k, name in enumerate(table["columns"]) if name != "ObsID"]
+    """Return a table for old clients: without newer columns, and with 0 for numbers that are not finite."""
+    kept = [k for k, name in enumerate(table["columns"]) if name not in _NEW_COLUMNS]
     numbers = [[float(row[k]) for k in kept] for row in table["data"]]
     finite = [[cell if math.isfinite(cell) else 0.0 for cell in row] for row in numbers]
     return {"columns": qdp.column_names([table["columns"][k] for k in kept]), "data": finite}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,10 +28,16 @@ RADII = ((0.5, 30.0), (0.1, 25.0), (0.05, 20.0), (0.01, 15.0), (0.005, 12.0), (0
 """Count rate above which a radius [pixels] is used in PC (Evans et al. 2007)."""
 ANNULUS = (60.0, 110.0)
 """Background region in PC [pixels] (Evans et al. 2007)."""
-CENTROID_FAILS = {"PC": 0.01, "WT": 0.05}
-"""Chance that a snapshot's centroid cannot be found; 0.3 for sources planned beside a bad column (assumed)."""
-UNCERTAIN = 0.6
-"""Share of the WT snapshots beside a bad column whose place is uncertain by 0.3 to 1.2 pixels (assumed)."""
+CENTROID_FAILS = {
+    "PC": ((1.0, 0.0), (10**-0.5, 0.014), (0.1, 0.035), (10**-1.5, 0.056), (0.01, 0.40), (0.0, 0.87)),
+    "WT": ((1.0, 0.07), (10**-0.5, 0.13), (0.0, 0.71)),
+}
+"""Chance that the centroid of an observation cannot be found at or above a count rate (field: 38 user objects)."""
+CENTROID_OF_LIMIT_FAILS = {"PC": 0.91, "WT": 0.77}
+"""The same for observations that show no source (field: 38 user objects)."""
+BESIDE_BAD_COLUMN = 0.3
+"""Least such chance of sources that are planned beside a bad column (assumed)."""
+_CELL = {"PC": math.pi * 15**2, "WT": 40.0}  # pixels in which a source must show
 
 
 def target_source(order: Order, sky: Sky) -> Source:
@@ -97,6 +104,43 @@ class Scene:
             grades="0" if order.flag("sss") else order.text(grades_key, "all"),
             t0=order.t0 if order.t0 is not None else min(starts, default=0.0),
         )
+
+    @cached_property
+    def _by_observation(self) -> dict[tuple[str, str], list[Snapshot]]:
+        """Snapshots of each observation and mode."""
+        found: dict[tuple[str, str], list[Snapshot]] = {}
+        for (obsid, _, mode), snapshot in self.whole.items():
+            found.setdefault((obsid, mode), []).append(snapshot)
+        return found
+
+    @cached_property
+    def _decided(self) -> dict[tuple[str, str], bool]:
+        """Observations and modes of which it is known whether they lack a centroid."""
+        return {}
+
+    def lacks_centroid(self, observation: Observation, mode: str) -> bool:
+        """Whether the centroid is wanted and cannot be found in an observation, whatever part of it is used."""
+        if self.centroid_within is None:
+            return False
+        key = observation.obsid, mode
+        if key not in self._decided:
+            self._decided[key] = self._centroid_fails(observation, mode)
+        return self._decided[key]
+
+    def _centroid_fails(self, observation: Observation, mode: str) -> bool:
+        """Decide by the photons of the source, and by how many the background would hide."""
+        snapshots = self._by_observation[observation.obsid, mode]
+        seconds = sum(s.exposure for s in snapshots)
+        counts = sum(len(photons.source_events(self.seed, self.source, observation, s)) for s in snapshots)
+        background = seconds * photons.background_level(self.seed, observation, mode) * _CELL[mode]
+        chance = CENTROID_OF_LIMIT_FAILS[mode]
+        if counts >= 3 + 3 * math.sqrt(background):
+            seen = photons.vignetting(observation, self.source.ra, self.source.dec)
+            seen *= 1 - photons.lost_to_bad_columns(self.seed, self.source, observation)
+            chance = next(share for above, share in CENTROID_FAILS[mode] if counts >= above * seconds * seen)
+        if self.source.plan.near_bad_column:
+            chance = max(chance, BESIDE_BAD_COLUMN)
+        return random.uniform(self.seed, "centroid lost", observation.obsid, mode) < chance
 
     def mean_rate(self, snapshots: Sequence[Snapshot]) -> float:
         """True mean count rate over snapshots [count/s]: stands in for the estimate that the service iterates."""
@@ -193,8 +237,6 @@ class Piece:
         Share of the photons that bad columns spare.
     vignetting
         Share of the area that is left off axis.
-    systematic
-        Relative change of the correction if the place is one standard deviation off, below and above (0, 0 if sure).
     bad
         Whether the centroid was wanted and could not be found.
     source, background
@@ -207,7 +249,6 @@ class Piece:
     share: float
     kept: float
     vignetting: float
-    systematic: tuple[float, float]
     bad: bool
     source: Counts
     background: Counts
@@ -234,10 +275,7 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
     """Take the counts of one snapshot in a region."""
     seed, source = scene.seed, scene.source
     whole = scene.whole[observation.obsid, snapshot.number, snapshot.mode]
-    bad = False
-    if scene.centroid_within is not None:
-        chance = 0.3 if source.plan.near_bad_column else CENTROID_FAILS[whole.mode]
-        bad = random.uniform(seed, "centroid lost", observation.obsid, whole.number, whole.mode) < chance
+    bad = scene.lacks_centroid(observation, whole.mode)
     centre, displaced = _aim(scene, observation, whole, bad)
     lost = photons.lost_to_bad_columns(seed, source, observation)
     events = (
@@ -252,7 +290,6 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
         share=max(chosen.net_share(displaced), 0.02),
         kept=1.0 - lost,
         vignetting=photons.vignetting(observation, source.ra, source.dec),
-        systematic=_systematic(scene, observation, whole, lost),
         bad=bad,
         source=inside,
         background=outside,
@@ -274,18 +311,6 @@ def _aim(scene: Scene, observation: Observation, whole: Snapshot, bad: bool) -> 
     if whole.mode == "WT":
         return (dx, 0.0), (east - dx) / instrument.PIXEL
     return (true[0] + dx, true[1] + dy), math.hypot(dx - east, dy - north) / instrument.PIXEL
-
-
-def _systematic(scene: Scene, observation: Observation, whole: Snapshot, lost: float) -> tuple[float, float]:
-    """Relative changes of the correction if the edge of a dead strip lies one standard deviation to either side."""
-    near = scene.source.plan.near_bad_column
-    key = (scene.seed, "place", observation.obsid, whole.number)
-    if whole.mode != "WT" or not lost or not (near or random.uniform(*key) < UNCERTAIN):
-        return 0.0, 0.0
-    sigma = random.uniform(*key, "sigma", low=0.3, high=1.2)
-    edge = instrument.line_that_cuts(1.0 - lost)
-    more, less = (instrument.share_left_of(edge + shift) for shift in (sigma, -sigma))
-    return (1.0 - lost) / more - 1.0, (1.0 - lost) / less - 1.0
 
 
 def _split(

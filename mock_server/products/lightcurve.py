@@ -1,7 +1,4 @@
-"""Light curves: from counts to bins, files and answers.
-
-File names and columns are documented or seen in real files; digits are those of real files.
-"""
+"""Light curves: from counts to bins, files and answers."""
 
 from __future__ import annotations
 
@@ -12,29 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import timescales
-from . import binning, extraction, instrument, plots, qdp
-from .curves import RATE_COLUMNS, Axis, Curve, Ratio
+from . import binning, curve_files, extraction, instrument, plots, systematics
+from .curve_files import VARIANTS, ModeFiles, Title
+from .curves import Axis, Curve, Ratio, Table
 from .statistics import Rules, measure
 from .timeline import Band, Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from ..sky.archive import Sky
+    from .extraction import Scene
     from .order import Order
     from .timeline import Bins
 
-_SHORT_COLUMNS = (0, 1, 2, 3, 4, 5)  # of RATE_COLUMNS
-_LONGER_COLUMNS = (*_SHORT_COLUMNS, 7, 8, 6)
-_PLAIN_COLUMNS = ("Time", "Err (pos)", "Err(neg)", "Rate", "Error")
-_BAND_COLUMNS = ("Time", "TimePos", "TimeNeg", "Rate", "RateErr", "Exposure")
-_HARDNESS_COLUMNS = ("Time", "TimePos", "TimeNeg", "HR", "HRErr", "Exposure")
+BAND = (0.3, 10.0)
+"""Energies of a light curve unless others are asked for [keV] (documented)."""
 _BINNING_NAMES = {"counts": "Counts", "time": "Time", "snapshot": "Snapshot", "obsid": "Observation"}
-_VARIANTS = tuple((nosys, incbad) for nosys in (False, True) for incbad in (False, True))
-
-
-def _suffix(nosys: bool, incbad: bool) -> str:
-    return "_nosys" * nosys + "_incbad" * incbad
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,97 +38,46 @@ class LightCurve:
         By mode, WT first.
     axis
         Its axis of time.
+    title
+        Facts that stand above its tables.
+    method
+        Method of binning: ``counts``, ``time``, ``snapshot`` or ``obsid``.
     binning
-        Method of binning, as answers spell it.
+        The same as answers spell it.
     url
         Address of its files.
+    log
+        Centroids that were found, observation by observation.
     """
 
     curves: Mapping[str, Curve]
     ratios: Mapping[str, Ratio]
     axis: Axis
+    title: Title
+    method: str
     binning: str
     url: str
+    log: bytes
 
     def has_bad(self, mode: str) -> bool:
         """Whether a mode has bins without a reliable centroid."""
-        return bool(self.curves[mode].sums.bad.any()) or self.ratios[mode].has_bad
+        return bool(self.curves[mode].sums.bad.any() or self.ratios[mode].bad.any())
 
     def files(self) -> dict[str, bytes]:
         """Return all files by name."""
-        found = {"t0.date": self.zero_of_time(), **dict(self.shared_files())}
-        for mode in self.curves:
-            found |= dict(self.files_of_mode(mode))
-        return {name: content for name, content in found.items() if content}
+        by_parts = self.method in ("obsid", "snapshot")
+        modes = {mode: ModeFiles(mode, curve, self.ratios[mode], by_parts) for mode, curve in self.curves.items()}
+        found = {"t0.date": self.zero_of_time(), "lcgen.log": self.log, **curve_files.all_files(modes, self.title)}
+        if modes:
+            found["curve.gif"] = self.picture()
+        if "hardrat.qdp" in found:
+            found["hardrat.gif"] = self.hardness_picture()
+        return found
 
     def zero_of_time(self) -> bytes:
         """Write T0 in four notations: MET, date, MJD, JD (seen in real files)."""
-        t0 = self.axis.t0
-        date, mjd = timescales.utc_from_met(t0), timescales.mjd_from_met(t0)
-        seconds = f"{date:%Y %b %d at %H:%M:%S}.{date.microsecond // 1000:03d} UT"
-        return f"{t0:.3f}\n{seconds}\n{mjd:.8f}\n{mjd + 2400000.5:.8f}\n".encode("ascii")
-
-    def shared_files(self) -> Iterator[tuple[str, bytes]]:
-        """Make the files and pictures that hold both modes."""
-        bad = any(map(self.has_bad, self.curves))
-        for nosys, incbad in _VARIANTS:
-            if incbad and not bad:
-                continue
-            suffix = _suffix(nosys, incbad)
-            yield f"curve{suffix}.qdp", self.rates_file(self.curves, _SHORT_COLUMNS, nosys, incbad, marked=nosys)
-            if not nosys:
-                yield f"curve2{suffix}.qdp", self.rates_file(self.curves, _LONGER_COLUMNS, nosys, incbad, marked=False)
-                yield f"hardrat{suffix}.qdp", self.hardness_file(incbad)
-        if self.curves:
-            yield "curve.gif", self.picture()
-        if any(ratio.table(incbad=True).rows for ratio in self.ratios.values()):
-            yield "hardrat.gif", self.hardness_picture()
-
-    def files_of_mode(self, mode: str) -> Iterator[tuple[str, bytes]]:
-        """Make the files that hold one mode alone."""
-        curve, ratio = self.curves[mode], self.ratios[mode]
-        for nosys, incbad in _VARIANTS:
-            if incbad and not self.has_bad(mode):
-                continue
-            suffix = _suffix(nosys, incbad)
-            for name, title, table in (
-                ("CURVE", "data", curve.table(False, nosys, incbad)),
-                ("UL", "upper limits", curve.table(True, nosys, incbad)),
-                ("HR", "-- hardness ratio", ratio.table(incbad)),
-            ):
-                detailed = table.marked("::ObsID=")
-                columns = [self.time_name, *table.columns[1:]] + ["ObsID"] * (table.obsids is not None)
-                blocks = [(f"{mode} {title}", detailed._replace(columns=columns))]
-                yield f"{mode}{name}{suffix}.qdp", qdp.document(qdp.BOTH_ERRORS, blocks)
-            if curve.obsids is not None and not nosys:
-                yield f"{mode}{suffix}.qdp", self.rates_file([mode], _SHORT_COLUMNS, nosys, incbad, marked=True)
-
-    @property
-    def time_name(self) -> str:
-        """Name of the column of time in files."""
-        return "MJD" if self.axis.mjd else "Time"
-
-    def rates_file(
-        self, modes: Iterable[str], which: Sequence[int], nosys: bool, incbad: bool, *, marked: bool
-    ) -> bytes:
-        """Write some columns of the rates and limits of modes; `marked` adds the observation as a comment."""
-        blocks = []
-        columns = [self.time_name, *(RATE_COLUMNS[k] for k in which[1:])]
-        for mode in modes:
-            for limits, title in ((False, f"{mode} data"), (True, f"{mode} upper limits")):
-                table = self.curves[mode].table(limits, nosys, incbad).pick(which, columns)
-                blocks.append((title, table.marked("!::ObsID=") if marked else table))
-        return qdp.document(qdp.BOTH_ERRORS, blocks)
-
-    def hardness_file(self, incbad: bool) -> bytes:
-        """Write hard rates, soft rates and ratios."""
-        columns = [self.time_name, *_PLAIN_COLUMNS[1:]]
-        blocks = []
-        for mode, ratio in self.ratios.items():
-            for words, at in (("hard data", 3), ("soft data", 6), ("hardness ratio", 9)):
-                table = ratio.table(incbad).pick((0, 1, 2, at, at + 1), columns)
-                blocks.append((f"{mode} -- {words}", table.marked("!::ObsID=")))
-        return qdp.document(qdp.SINGLE_ERROR, blocks)
+        mjd = timescales.mjd_from_met(self.axis.t0)
+        return f"{self.axis.t0:.3f}\n{self.title.zero}\n{mjd:.8f}\n{mjd + 2400000.5:.8f}\n".encode("ascii")
 
     def picture(self) -> bytes:
         """Draw the rates and limits."""
@@ -150,13 +90,12 @@ class LightCurve:
         return plots.light_curve(found, mjd=self.axis.mjd)
 
     def hardness_picture(self) -> bytes:
-        """Draw the hardness ratios as the files have them."""
+        """Draw the hardness ratios."""
         found = []
         for mode, ratio in self.ratios.items():
-            table = ratio.table(incbad=False)
-            cells = np.array(table.cells(), dtype=float).reshape(-1, len(table.columns))
-            time, up, down, *_, value, error, _, _ = cells.T
-            found.append(plots.Points(mode, False, time, up, down, value, error, -error))
+            error = np.abs(ratio.error)
+            columns = *ratio.times, ratio.value, error, -error
+            found.append(plots.Points(mode, False, *(column[ratio.chosen(incbad=False)] for column in columns)))
         return plots.light_curve(found, mjd=self.axis.mjd, label="Hardness ratio")
 
     def answer(self, nosys: str = "no", incbad: str = "no") -> dict[str, Any]:
@@ -169,7 +108,7 @@ class LightCurve:
         """
         tables: dict[str, Any] = {}
         for mode in self.curves:
-            for without, bad in _VARIANTS:
+            for without, bad in VARIANTS:
                 if nosys in ("both", "yes" if without else "no") and incbad in ("both", "yes" if bad else "no"):
                     tables |= dict(self.tables(mode, without, bad))
         if not tables and not any(len(curve.bins.first) for curve in self.curves.values()):
@@ -179,22 +118,18 @@ class LightCurve:
 
     def tables(self, mode: str, nosys: bool, incbad: bool) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the tables of one mode and variant by their keys; empty ones are left out."""
-        curve, hardness = self.curves[mode], self.ratios[mode].table(incbad)
-        suffix, suffix_of_file = _suffix(nosys, incbad), _suffix(nosys, incbad and self.has_bad(mode))
-        for key, file, table in (
-            ("", "CURVE", curve.table(False, nosys, incbad)),
-            ("UL", "UL", curve.table(True, nosys, incbad)),
-            ("Hard", "HR", hardness.pick((0, 1, 2, 3, 4, 11), _BAND_COLUMNS)),
-            ("Soft", "HR", hardness.pick((0, 1, 2, 6, 7, 11), _BAND_COLUMNS)),
-            ("HR", "HR", hardness.pick((0, 1, 2, 9, 10, 11), _HARDNESS_COLUMNS)),
-        ):
+        curve, ratio = self.curves[mode], self.ratios[mode]
+        found: dict[str, tuple[str, Table]] = {
+            "": ("CURVE", curve.table(mode, False, nosys, incbad)),
+            "UL": ("UL", curve.table(mode, True, nosys, incbad)),
+        }
+        found |= {key: ("HR", table) for key, table in ratio.tables(mode, incbad).items()}
+        suffix = "_nosys" * nosys + "_incbad" * incbad
+        suffix_of_file = "NOSYS" * nosys + "_incbad" * (incbad and self.has_bad(mode))
+        for key, (file, table) in found.items():
             if table.rows:
-                columns, cells = [*table.columns], table.cells()
-                if table.obsids is not None:
-                    columns.append("ObsID")
-                    cells = [[*row, obsid] for row, obsid in zip(cells, table.obsids, strict=True)]
                 address = f"{self.url}/{mode}{file}{suffix_of_file}.qdp"
-                yield f"{mode}{key}{suffix}Data", {"columns": columns, "data": cells, "URL": address}
+                yield f"{mode}{key}{suffix}Data", {"columns": table.columns, "data": table.rows, "URL": address}
 
 
 def method_of(order: Order) -> str:
@@ -210,16 +145,17 @@ class ModeOrder:
     order: Order
     mode: str
 
-    def curve(self, axis: Axis, timeline: Timeline) -> Curve:
+    def curve(self, scene: Scene, axis: Axis, timeline: Timeline) -> Curve:
         """Bin the counts of the whole band and turn them into rates."""
-        band = self.band(timeline, "minen", "maxen", (0.3, 10.0))
+        band = self.band(timeline, "minen", "maxen", BAND)
         bins = self.bins(band)
         sums = band.add_up(bins)
         rates = measure(sums.counts, sums.background, sums.variance, 1.0 / sums.exposure, self.rules())
         correction = np.where(rates.limit, sums.by_exposure, sums.by_counts)
         if method_of(self.order) != "counts":  # then Time is the middle of a bin (derived from published tables)
             sums = sums.at(0.5 * (bins.start + bins.stop))
-        return Curve(axis, bins, sums, rates.times(correction), correction, self.obsids(timeline, bins))
+        factors = systematics.factors(scene, timeline, bins) if self.mode == "WT" else None
+        return Curve(axis, bins, sums, rates.times(correction), correction, factors, self.obsids(timeline, bins))
 
     def ratio(self, axis: Axis, timeline: Timeline, curve_bins: Bins) -> Ratio:
         """Bin the counts of the soft and the hard band; bins by time, snapshot or observation may be the curve's."""
@@ -284,8 +220,8 @@ class ModeOrder:
         )
 
     def obsids(self, timeline: Timeline, bins: Bins) -> list[str] | None:
-        """Return the observation of each bin, None where bins are not tied to one."""
-        if method_of(self.order) not in ("obsid", "snapshot"):
+        """Return the observation of each bin; None unless they are observations (field: not for snapshots)."""
+        if method_of(self.order) != "obsid":
             return None
         pieces = np.searchsorted(timeline.first, bins.first, side="right") - 1
         return [timeline.pieces[k].observation.obsid for k in pieces.tolist()]
@@ -297,12 +233,16 @@ def build(order: Order, sky: Sky) -> LightCurve:
     axis = Axis(scene.t0, order.text("lctimetype", "s").startswith("m"))
     curves: dict[str, Curve] = {}
     ratios: dict[str, Ratio] = {}
-    for mode, pieces in extraction.pieces(scene).items():
+    extracted = extraction.pieces(scene)
+    for mode, pieces in extracted.items():
         wanted, timeline = ModeOrder(order, mode), Timeline(pieces)
-        curves[mode] = wanted.curve(axis, timeline)
+        curves[mode] = wanted.curve(scene, axis, timeline)
         ratios[mode] = wanted.ratio(axis, timeline, curves[mode].bins)
-    name = _BINNING_NAMES[method_of(order)]
-    if order.rebin_id is None:
-        return LightCurve(curves, ratios, axis, name, f"{order.url}/lc")
-    name = "ObsID" if name == "Observation" else name
-    return LightCurve(curves, ratios, axis, name, f"{order.url}/lc/rebin_{order.rebin_id}")
+    method = method_of(order)
+    url, name = f"{order.url}/lc", _BINNING_NAMES[method]
+    if order.rebin_id is not None:
+        url, name = f"{url}/rebin_{order.rebin_id}", "ObsID" if method == "obsid" else name
+    low, high = (order.number(key, default) for key, default in zip(("minen", "maxen"), BAND, strict=True))
+    title = Title(min(order.targets, default="00000000"), order.name, scene.t0, (low, high))
+    log = curve_files.centroids(scene, extracted)
+    return LightCurve(curves, ratios, axis, title, method, name, url, log)

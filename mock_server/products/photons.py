@@ -188,6 +188,11 @@ def field_events(seed: int, observation: Observation, snapshot: Snapshot, source
 # Keyed facts of an observation or a snapshot
 
 
+def uniforms(seed: int, observation: Observation, snapshot: Snapshot, count: int) -> Floats:
+    """Return `count` numbers strictly between 0 and 1 for the systematic errors in a snapshot, shape (count,)."""
+    return _Draws(seed, observation, snapshot, "systematic").uniforms(count)
+
+
 def tracker_offset(seed: int, observation: Observation, snapshot: Snapshot) -> tuple[float, float]:
     """Error of the star trackers in a snapshot, east and north [arcsec]; a reprocessing changes it by 0.3"."""
     key = ("tracker", observation.obsid, snapshot.number)

@@ -38,6 +38,12 @@ class Points:
     up: Floats
     down: Floats
 
+    def finite(self) -> Points:
+        """Return the points of which every number is finite."""
+        columns = (self.x, self.right, self.left, self.y, self.up, self.down)
+        which = np.logical_and.reduce([np.isfinite(column) for column in columns])
+        return Points(self.mode, self.limits, *(column[which] for column in columns))
+
 
 class Scale:
     """One axis: from values to pixels, and where its ticks are."""
@@ -119,7 +125,8 @@ class Sheet:
 
 
 def light_curve(sets: Sequence[Points], mjd: bool, label: str = "Count rate (0.3-10 keV) [count/s]") -> bytes:
-    """Draw a light curve: logarithmic where the values span more than a decade."""
+    """Draw a light curve: logarithmic where the values span more than a decade. Only finite points are drawn."""
+    sets = [points.finite() for points in sets]
     ends = np.concatenate([np.concatenate([p.x + p.left, p.x + p.right]) for p in sets])
     values = np.concatenate([np.concatenate([p.y + p.down, p.y + p.up, p.y]) for p in sets])
     if not len(values):

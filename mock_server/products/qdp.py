@@ -1,53 +1,23 @@
-"""Text files of light curves: QDP tables. Columns and words only; nothing is computed here."""
+"""Text files of light curves: layout of QDP tables. Words only; nothing is computed here.
+
+Layout, titles and digits are those of files that users published (field).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BOTH_ERRORS = "READ TERR 1 2\n"
-"""Columns 1 and 2 each carry a plus and a minus error (seen in real files)."""
+"""Columns 1 and 2 each carry a plus and a minus error."""
 SINGLE_ERROR = "READ TERR 1\nREAD SERR 2\n"
+DETAILED = "READ TERR 1 2\nREAD SERR 4\n"
+"""The background rate, column 4, carries its error too."""
+DETAILED_RATIO = "READ TERR 1\nREAD SERR 2 4 6\n"
+_BETWEEN = "NO\tNO\tNO\tNO\tNO\n"
 _COLUMN_NAMES = {"TimePos": "T_+ve", "TimeNeg": "T_-ve", "RatePos": "Ratepos", "RateNeg": "Rateneg"}
-
-
-class Table(NamedTuple):
-    """Rows of text under the names of their columns.
-
-    Parameters
-    ----------
-    columns
-        Names as answers spell them.
-    rows
-        One text each, its cells separated by tabs: lists of cells would take five times the memory.
-    obsids
-        Observation of each row; None where rows are not tied to one.
-    """
-
-    columns: Sequence[str]
-    rows: Sequence[str]
-    obsids: Sequence[str] | None = None
-
-    def cells(self) -> list[list[str]]:
-        """Return the rows as lists of cells."""
-        return [row.split("\t") for row in self.rows]
-
-    def pick(self, which: Sequence[int], columns: Sequence[str] | None = None) -> Table:
-        """Return some of the columns, by their numbers; `columns` gives them other names."""
-        rows = ["\t".join([cells[k] for k in which]) for cells in self.cells()]
-        return Table(columns or [self.columns[k] for k in which], rows, self.obsids)
-
-    def marked(self, mark: str) -> Table:
-        """Return the table with the observation behind each row, if rows are tied to one, as real files have it.
-
-        `mark` stands before the observation: ``::ObsID=``, or ``!::ObsID=`` where it is a comment.
-        """
-        if self.obsids is None:
-            return self
-        rows = [f"{row}\t{mark}{obsid}" for row, obsid in zip(self.rows, self.obsids, strict=True)]
-        return self._replace(rows=rows)
 
 
 def column_names(columns: Sequence[str]) -> list[str]:
@@ -55,16 +25,20 @@ def column_names(columns: Sequence[str]) -> list[str]:
     return [_COLUMN_NAMES.get(name, name) for name in columns]
 
 
-def document(head: str, blocks: Iterable[tuple[str, Table]]) -> bytes:
-    """Write titled tables: a line with the title, one with the columns, rows; a line of `NO` between tables.
+def name_line(columns: Sequence[str]) -> str:
+    """Return the line with the names of columns: padded to eight characters, tabs between."""
+    return "!" + "\t".join(f"{name:8}" for name in column_names(columns)).rstrip() + "\n"
 
-    Parsers of real files look for these lines. Empty tables are left out; if all are empty, the result is empty.
+
+def document(head: str, blocks: Iterable[tuple[str, Sequence[str]]]) -> bytes:
+    """Write blocks with a line of `NO` between them; empty ones are left out.
+
+    Parameters
+    ----------
+    head
+        Lines above the first block.
+    blocks
+        Lines above the rows of each block, and its rows; if all are without rows, the result is empty.
     """
-    filled = [(title, table) for title, table in blocks if table.rows]
-    texts = [head]
-    for k, (title, table) in enumerate(filled):
-        if k:
-            texts.append(" ".join(["NO"] * len(filled[k - 1][1].columns)) + "\n")
-        names = "\t".join(column_names(table.columns))
-        texts.append(f"! {title}\n!{names}\n" + "".join(f"{row}\n" for row in table.rows))
-    return "".join(texts).encode("ascii") if filled else b""
+    texts = [above + "\n".join(rows) + "\n" for above, rows in blocks if rows]
+    return (head + _BETWEEN.join(texts)).encode("ascii", "replace") if texts else b""

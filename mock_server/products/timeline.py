@@ -173,13 +173,11 @@ class Band:
         self.frames, self._back_frames = source.frame, back.frame
         alpha = np.array([piece.region.alpha for piece in timeline.pieces])
         corrections = np.array([piece.correction for piece in timeline.pieces])
-        systematic = np.array([piece.systematic for piece in timeline.pieces])
         self._background = _running(alpha[back.piece])
         self._variance = _running(alpha[back.piece] ** 2)
         self._by_counts = _running(corrections[source.piece])
         self._arrivals = _running(source.met - timeline.start[0])
         self._corrections = corrections
-        self._down, self._up = systematic.T
         self._bad = np.array([float(piece.bad) for piece in timeline.pieces])
 
     def before(self, frame: Ints) -> Floats:
@@ -212,7 +210,6 @@ class Band:
             by_counts=by_counts,
             by_exposure=by_exposure,
             arrival=np.where(counts > 0, arrival, 0.5 * (bins.start + bins.stop)),
-            systematic=(mean(self._down), mean(self._up)),
             bad=mean(self._bad) > 1e-9,
         )
 
@@ -233,8 +230,6 @@ class Sums:
         Mean correction factor, weighted by counts (by exposure if there are none) and by exposure.
     arrival
         Mean arrival [s, MET]; the middle of the bin if there are no counts.
-    systematic
-        Mean relative changes of the correction, down and up.
     bad
         Whether a snapshot without a centroid contributes.
     """
@@ -246,7 +241,6 @@ class Sums:
     by_counts: Floats
     by_exposure: Floats
     arrival: Floats
-    systematic: tuple[Floats, Floats]
     bad: NDArray[np.bool_]
 
     def at(self, instants: Floats) -> Sums:

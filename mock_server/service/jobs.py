@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from ..clocks.stored import StoredScaledClock, StoredVirtualClock
 from ..core import selection
 from ..core.durations import duration
-from ..core.errors import JobRefused, LimitReached, NotResolved, Refusal, UserRefused
+from ..core.errors import JobRefused, LimitReached, NotResolved, ParametersRefused, Refusal, UserRefused
 from ..core.model import CancelCode, Job, Product, StatusCode, User
 from ..core.progress import progress_at
 from ..core.queue import (
@@ -34,6 +34,7 @@ from ..core.queue import (
 from ..core.random import bits, normal, uniform
 from ..storage.rows import user_key
 from ..submission.read import read_submission
+from ..submission.sizes import oversized
 from ..submission.values import is_missing
 
 if TYPE_CHECKING:
@@ -182,12 +183,24 @@ class JobService:
 
     def _wishes(self, job: Job, products: Sequence[Product], moment: Moment) -> list[Wish]:
         """Work out each product of a submission: length, outcome and contents, by chance and by the archive."""
-        sky, pars = self.in_force.sky, job.parameters
         archive: Sequence[Observation] = ()
-        if not sky.world.forces("no_data", str(pars.get("name", ""))):
-            targets, position, t0 = selection.targets(pars), selection.position(pars), selection.t0(pars)
-            archive = sky.observations(targets, position, moment.now, t0, believed(pars, moment.epoch))
+        if not self.in_force.sky.world.forces("no_data", str(job.parameters.get("name", ""))):
+            archive = self.archive_for(job.parameters, moment.now, moment.epoch)
+        if Product.LIGHT_CURVE in products:
+            self.refuse_oversized(job.parameters, archive)
         return [_wish(job, product, archive, moment) for product in products]
+
+    def archive_for(self, pars: Mapping[str, Any], now: float, epoch: Epoch) -> Sequence[Observation]:
+        """Return the observations that a job with these parameters sees at `now` [s]; `epoch` rules what is believed."""
+        where = selection.targets(pars), selection.position(pars)
+        return self.in_force.sky.observations(*where, now, selection.t0(pars), believed(pars, epoch))
+
+    def refuse_oversized(self, pars: Mapping[str, Any], archive: Sequence[Observation]) -> None:
+        """Refuse a light curve with too many bins (assumed)."""
+        where = selection.targets(pars), selection.position(pars)
+        source = self.in_force.sky.source(*where, selection.t0(pars))
+        if problems := [*oversized(pars, archive, source.mean_rate_at)]:
+            raise ParametersRefused([], problems)
 
     def cancel(self, user: str, job_id: int, names: Sequence[str]) -> dict[str, CancelCode]:
         """Cancel products of a job by their short names; unknown names get a code of their own."""

@@ -23,7 +23,8 @@ WORKED_OUT = ("getCoords", "getTargs", "getT0")
 """Flags that ask the service to determine a value, in the order in which it does so (documented)."""
 
 _SPELLINGS = {spelling: parameter for parameter in TABLE for spelling in (parameter.name, *parameter.also)}
-_TIMES = frozenset(p.name for p in TABLE if p.kind in (Kind.DATA, Kind.RANGES))
+_OVERRIDDEN_BY = {"RA": "getCoords", "Dec": "getCoords", "targ": "getTargs", "Tstart": "getT0"}
+_READ_LATE = {p.name: (p.name in _OVERRIDDEN_BY) + 2 * (p.kind in (Kind.DATA, Kind.RANGES)) for p in TABLE}
 _SERVER_ONLY = frozenset(p.name for p in TABLE if p.server_only)
 _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is documented, the values are assumed
 _NEEDED = tuple(p.name for p in TABLE if p.name in NEEDED)
@@ -134,8 +135,10 @@ def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Subm
     products = tuple(product for product in Product if values.get(product.flag))
     if not products and not unread:
         raise Refusal("No products were requested.")
-    values = _completed(values, defaults)
-    situation = Situation(values, frozenset(products))
+    in_force = _in_force(values, defaults)
+    chosen = {name for name, value in values.items() if value != in_force.get(name)}
+    values = _completed(values, in_force)
+    situation = Situation(values, frozenset(products), chosen)
     unknown = NEEDED.keys() - given.keys() - values.keys()
     missing = sorted((name for name in unknown if NEEDED[name](situation)), key=_NEEDED.index)
     invalid = [*unread.values(), *broken_relations(situation, unread)]
@@ -145,11 +148,14 @@ def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Subm
 
 
 def _read_given(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values, and for each invalid one a sentence, by wire name. Times come last: they depend on T0."""
+    """Return the values, and for each invalid one a sentence, by wire name. Times come last: they depend on T0.
+
+    A value that the service determines instead is not read (documented: it overrides given ones).
+    """
     values: dict[str, Any] = {}
     unread: dict[str, str] = {}
-    for name in sorted(given, key=_TIMES.__contains__):
-        if name in _SERVER_ONLY:
+    for name in sorted(given, key=_READ_LATE.__getitem__):
+        if name in _SERVER_ONLY or values.get(_OVERRIDDEN_BY.get(name, "")):
             continue
         value, relative, t0 = given[name], values.get("sinceT0", False), values.get("Tstart")
         if t0 is None and values.get("getT0"):
@@ -161,16 +167,19 @@ def _read_given(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
     return values, unread
 
 
-def _completed(values: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values with the defaults in force, and with the values that the switches set."""
+def _in_force(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults in force for a request with these values."""
     in_force = dict(_BUILT_IN)
     if values.get("binMeth") == "time":
         in_force["hrbin"] = True  # documented answers without time binning hold 0, the reference page says 1
-    in_force |= {name: read_value(BY_NAME[name], default) for name, default in defaults.items()}
-    if values.get("sss"):
-        in_force |= _SUPER_SOFT
-        values |= {"grades": "0", "specgrades": "0"}
-    return in_force | values
+    return in_force | {name: read_value(BY_NAME[name], default) for name, default in defaults.items()}
+
+
+def _completed(values: Mapping[str, Any], in_force: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with the defaults in force, and with the values that the switches set."""
+    if not values.get("sss"):
+        return {**in_force, **values}
+    return {**in_force, **_SUPER_SOFT, **values, "grades": "0", "specgrades": "0"}
 
 
 def parameters_for_caller(job_pars: Mapping[str, Any], api_name: str | None) -> dict[str, Any]:

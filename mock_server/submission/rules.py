@@ -18,10 +18,11 @@ _INTERVALS = (1, 2, 3, 4)
 
 
 class Situation(NamedTuple):
-    """Input of a rule: values given or defaulted, and the requested products."""
+    """Input of a rule: values given or defaulted, the requested products, and the names of values not the default."""
 
     values: Mapping[str, Any]
     products: frozenset[Product]
+    chosen: Collection[str] = ()
 
 
 def _always(_: Situation) -> bool:
@@ -67,24 +68,30 @@ NEEDED: dict[str, Callable[[Situation], bool]] = {
 }
 """Conditions under which a parameter must be given (documented; that later intervals need both parts: assumed)."""
 
-_ENERGIES: tuple[tuple[str, Callable[[float, float], bool], str, str], ...] = (
-    ("soft1", operator.ge, "at least", "minen"),  # documented, as are the next three
+_WITHIN: tuple[tuple[str, Callable[[float, float], bool], str, str], ...] = (
+    ("soft1", operator.ge, "at least", "minen"),
     ("hard1", operator.ge, "at least", "minen"),
     ("soft2", operator.le, "at most", "maxen"),
     ("hard2", operator.le, "at most", "maxen"),
-    ("minen", operator.lt, "below", "maxen"),  # assumed, as are the next two
-    ("soft1", operator.lt, "below", "soft2"),
-    ("hard1", operator.lt, "below", "hard2"),
 )
+"""Bands of the hardness ratio lie within that of the curve (documented).
+
+This binds the ends of bands that the caller chose: others have their default (field: a job of 2026).
+"""
+_ORDERED = (("minen", "maxen"), ("soft1", "soft2"), ("hard1", "hard2"))
+"""Low and high ends (assumed)."""
 
 
 def broken_relations(situation: Situation, unread: Collection[str]) -> Iterator[str]:
     """Yield a sentence for each pair of values that do not fit together; values in `unread` are skipped."""
-    values, products = situation
+    values, products, chosen = situation
     if Product.LIGHT_CURVE in products:
-        for name, holds, words, other in _ENERGIES:
-            if {name, other}.isdisjoint(unread) and not holds(values[name], values[other]):
+        for name, holds, words, other in _WITHIN:
+            if name in chosen and {name, other}.isdisjoint(unread) and not holds(values[name], values[other]):
                 yield f"{name} is {values[name]:g}, but must be {words} {other} ({values[other]:g})"
+        for low, high in _ORDERED:
+            if {low, high}.isdisjoint(unread) and not values[low] < values[high]:
+                yield f"{low} is {values[low]:g}, but must be below {high} ({values[high]:g})"
     if Product.SPECTRUM in products:
         seen = {""}
         for name in (f"rname{n}" for n in _INTERVALS if f"rname{n}" in values):

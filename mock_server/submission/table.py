@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 HUGE = 1e9
 """Largest number that the service accepts, except for times."""
+LONGEST_STEM = 64
+"""Most characters of the name of a spectrum: longer names of files do not fit into archives (assumed)."""
 
 
 class Kind(Enum):
@@ -83,6 +85,8 @@ class Parameter:
         Other words and internal numbers with the same meaning, in lower case; accepted, never echoed.
     also
         Other spellings of the name; accepted, never echoed.
+    longest
+        Most characters of a text; 0: what its kind allows.
     server_only
         Whether only the service sets it; a value in a request has no effect.
     """
@@ -99,6 +103,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     codes: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    longest: int = 0
     server_only: bool = False
 
 
@@ -164,8 +169,8 @@ TABLE: tuple[Parameter, ...] = (
     _server("do3col", Group.ALWAYS, 0),
     _server("enh", Group.ALWAYS, 0),
     _server("outdir", Group.ASKED, None),
-    _positive("wtpuprate", Group.ALWAYS, 150, "count/s"),
-    _positive("pcpuprate", Group.ALWAYS, 0.6, "count/s"),
+    _number("wtpuprate", Group.ALWAYS, 150, 1e-6, HUGE, unit="count/s"),
+    _number("pcpuprate", Group.ALWAYS, 0.6, 1e-6, HUGE, unit="count/s"),
     _choice("centMeth", Group.ALWAYS, "simple", "simple iterative", codes={"2": "simple", "3": "iterative"}),
     _positive("maxCentTries", Group.ALWAYS, 10, "observations", kind=Kind.WHOLE, as_text=True),
     # light curve
@@ -186,10 +191,10 @@ TABLE: tuple[Parameter, ...] = (
     _positive("bayesCounts", _LC, 15, "counts"),
     _number("bayesSNR", _LC, 2.4, 0.0, HUGE),
     _choice("lctimetype", _LC, "s", "s m sec mjd", codes={"0": "s"}),
-    _positive("pcbin", _LC, 2.51, "s", as_text=True, also=("pcbintime",)),
-    _positive("wtbin", _LC, 0.5, "s", as_text=True, also=("wtbintime",)),
-    _positive("pchrbin", _LC, 2.51, "s", as_text=True),
-    _positive("wthrbin", _LC, 0.5, "s", as_text=True),
+    _number("pcbin", _LC, 2.51, 0.1, HUGE, unit="s", as_text=True, also=("pcbintime",)),
+    _number("wtbin", _LC, 0.5, 0.1, HUGE, unit="s", as_text=True, also=("wtbintime",)),
+    _number("pchrbin", _LC, 2.51, 0.1, HUGE, unit="s", as_text=True),
+    _number("wthrbin", _LC, 0.5, 0.1, HUGE, unit="s", as_text=True),
     _positive("ratefact", _LC, 10, "", as_text=True),
     _positive("binfact", _LC, 1.5, "", as_text=True),
     _positive("mincmin", _LC, 15, "counts", kind=Kind.WHOLE, as_text=True),
@@ -214,14 +219,17 @@ TABLE: tuple[Parameter, ...] = (
     Parameter("usespecobs", Kind.DATA, _SPEC),
     _positive("specobstime", _SPEC, 12, "hours"),
     _choice("specgrades", _SPEC, "all", "all 0 4"),
-    Parameter("specstem", Kind.TEXT, _SPEC),
+    Parameter("specstem", Kind.TEXT, _SPEC, longest=LONGEST_STEM),
     *(
         parameter
         for n in (1, 2, 3, 4)
-        for parameter in (Parameter(f"rname{n}", Kind.TEXT, _SPEC), Parameter(f"gti{n}", Kind.RANGES, _SPEC))
+        for parameter in (
+            Parameter(f"rname{n}", Kind.TEXT, _SPEC, longest=LONGEST_STEM),
+            Parameter(f"gti{n}", Kind.RANGES, _SPEC),
+        )
     ),
     # positions, all three alike
-    _positive("posRadius", _POS, 20, "arcsec", as_text=True),
+    _positive("posRadius", _POS, 20, "arcsec", high=600.0, as_text=True),
     _choice("posobs", _POS, "hours", _WHICH, codes=_WHICH_CODES),
     Parameter("useposobs", Kind.DATA, _POS),
     _positive("posobstime", _POS, 12, "hours"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHELL = frozenset("&;|<>`$\\")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_TARGET = re.compile(r"\d{8}", re.ASCII)
+_TARGET = re.compile(r"(\d{8})(\d{3})?", re.ASCII)
 _BAND = re.compile(r"(\d*\.?\d+)-(\d*\.?\d+)", re.ASCII)
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 _LONGEST = {Kind.DATA: 10_000, Kind.RANGES: 10_000, Kind.TARGETS: 10_000}
@@ -94,7 +94,7 @@ def _read_text(parameter: Parameter, value: Any) -> str:
         return f"{value:08d}"
     plain = value if parameter.kind is Kind.VERSION else _without_point(value)
     text = clean(plain) if isinstance(plain, str) else shown(plain)
-    longest = _LONGEST.get(parameter.kind, _LONGEST_TEXT)
+    longest = parameter.longest or _LONGEST.get(parameter.kind, _LONGEST_TEXT)
     if len(text) > longest:
         raise ValueError(f"must have at most {longest} characters")
     return text
@@ -126,10 +126,9 @@ def _read_number(parameter: Parameter, value: Any) -> float | int:
 
 
 def _read_models(parameter: Parameter, value: Any) -> tuple[str, ...]:
-    words = value.split(",") if isinstance(value, str) else value
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"must be {parameter.kind.value}")
-    models = tuple(dict.fromkeys(clean(word).casefold() for word in words))
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise ValueError(f"must be a list with some of: {', '.join(parameter.choices)}")
+    models = tuple(dict.fromkeys(clean(word).casefold() for word in value))
     if not set(models) <= set(parameter.choices):
         raise ValueError(f"must be one of: {', '.join(parameter.choices)}")
     return models
@@ -148,10 +147,10 @@ def _read_choice(parameter: Parameter, text: str, *_: object) -> str:
 
 def _read_targets(_parameter: Parameter, text: str, *_: object) -> tuple[str, ...]:
     inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
-    targets = [target.strip() for target in inner.split(",")]
-    if not all(_TARGET.fullmatch(target) for target in targets):
+    targets = [_TARGET.fullmatch(target.strip()) for target in inner.split(",")]
+    if not all(targets):
         raise ValueError("must be target IDs of eight digits, separated by commas")
-    return tuple(dict.fromkeys(targets))
+    return tuple(dict.fromkeys(target[1] for target in targets if target))  # of an observation, its target (field)
 
 
 def _read_energies(parameter: Parameter, text: str, *_: object) -> tuple[tuple[float, float], ...]:

@@ -278,3 +278,23 @@ def test_labels_colours_and_canvas_can_be_given(curve):
 def test_active_jobs_are_drawn(tmp_path):
     analysis.plot_active([(0.0, 1), (60.0, 2), (7200.0, 0)], tmp_path / "active.png")
     assert (tmp_path / "active.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("counts", "background"), [(0, 740), (3, 800), (100_000, 200_000), (5, 1e7)])
+def test_a_limit_under_a_background_that_hides_everything_is_a_number(counts, background):
+    """The posterior falls as exp(-s (1 - N/B)) there: both of its tails would underflow."""
+    low, high, best = bayesRate(counts, background, 0.9973)
+    assert (low, best) == (0, 0)
+    assert high == pytest.approx(-math.log(0.0027) / (1 - counts / background), rel=2e-2)
+
+
+def test_both_ways_to_the_limit_meet():
+    below, above = (bayesRate(0, background, 0.9)[1] for background in (460.0, 461.0))  # either side of 1e-200
+    assert below == pytest.approx(above, rel=1e-4)
+
+
+def test_merging_faint_limits_gives_a_number(limits):
+    limits["BGInSrc"] = [300.0, 300.0, 300.0]
+    is_limit, _, new = mergeLightCurveBins(limits)
+    assert is_limit
+    assert 0 < new["UpperLimit"] < 1

@@ -30,7 +30,6 @@ def piece(
         share=0.8,
         kept=1.0,
         vignetting=1.0,
-        systematic=(0.0, 0.0),
         bad=False,
         source=Counts(met, np.full(len(met), 100, np.int16)),
         background=Counts(np.empty(0), np.empty(0, np.int16)),

@@ -140,7 +140,7 @@ def test_answers_and_files_of_a_light_curve_agree(builder, sky):
     rows = len(tables["PCData"]["data"]) + len(tables.get("PCULData", {"data": []})["data"])
     rows += len(tables["WTData"]["data"]) if "WT" in tables["Datasets"] else 0
     lines = builder.files(order)["curve.qdp"].decode().splitlines()
-    assert rows == sum(line[0].isdigit() or line[0] == "-" for line in lines)
+    assert rows == sum(line[:1].isdigit() or line[:1] == "-" for line in lines)
 
 
 def test_spectra_name_files_that_exist(builder, sky):

@@ -33,8 +33,11 @@ files = cache(LightCurve.files)
 
 
 def with_limits(**parameters: Any) -> LightCurve:
-    """A burst whose late bins may not span the days between observations, so that some are limits."""
-    return built(pcmaxgap=20000, **parameters)
+    """A burst whose late bins may not span the days between observations, so that some are limits.
+
+    Without a centroid: else nearly all limits would lack one.
+    """
+    return built(pcmaxgap=20000, cent=0, **parameters)
 
 
 def windowed(**parameters: Any) -> LightCurve:
@@ -50,15 +53,14 @@ def rows(answer: dict[str, Any], name: str) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def blocks(data: bytes) -> dict[str, list[list[str]]]:
-    """Rows of a QDP file by the title of their block."""
+    """Rows of a QDP file by the title of their block; that of a file with one table is empty."""
     found: dict[str, list[list[str]]] = {}
     title = ""
     for line in data.decode().splitlines():
         if line.startswith("! "):
             title = line[2:]
-            found[title] = []
-        elif line[0] not in "!RN":
-            found[title].append(line.split("\t"))
+        elif line[:1].isdigit() or line[:1] == "-":
+            found.setdefault(title, []).append(line.split("\t"))
     return found
 
 
@@ -121,9 +123,14 @@ def test_rates_follow_from_their_own_columns():
 
 def test_files_and_answer_agree_to_the_printed_digits():
     product = with_limits()
-    for mode, kind, title, stem in (("PC", "", "PC data", "CURVE"), ("PC", "UL", "PC upper limits", "UL")):
+    for mode, kind, stem, digits in (("WT", "", "CURVE", 6), ("PC", "", "CURVE", 6), ("PC", "UL", "UL", 4)):
         table = product.answer()[f"{mode}{kind}Data"]
-        assert blocks(files(product)[f"{mode}{stem}.qdp"])[title] == table["data"]
+        cells, shown = (
+            np.array([row[:15] for row in found], dtype=float)
+            for found in (blocks(files(product)[f"{mode}{stem}.qdp"])[""], table["data"])
+        )
+        assert cells[:, :3] == pytest.approx(shown[:, :3], abs=0.0006)
+        assert cells[:, 3:] == pytest.approx(shown[:, 3:], rel=10.0**-digits, abs=0.6 * 10.0**-digits)
         assert table["URL"].endswith(f"/USERPROD_7/lc/{mode}{stem}.qdp")
 
 
@@ -134,7 +141,7 @@ def test_the_curve_has_all_rows_of_the_tables():
     assert list(found) == [t for t in ("WT data", "WT upper limits", "PC data", "PC upper limits") if t in found]
     assert len(found["PC data"]) == len(answer["PCData"]["data"])
     assert len(found["PC upper limits"]) == len(answer["PCULData"]["data"])
-    assert all(row[4:] == ["0", "0"] for row in found["PC upper limits"])
+    assert all(row[4:] == ["0.0000e+00", "0.0000e+00"] for row in found["PC upper limits"])
 
 
 def test_a_rebinning_has_the_counts_of_its_parent():
@@ -157,7 +164,7 @@ def test_the_zero_of_time_stands_in_four_notations():
 def test_times_may_be_modified_julian_days():
     product = built(lctimetype="m")
     assert product.answer()["TimeFormat"] == "MJD"
-    assert b"!MJD\tT_+ve" in files(product)["curve.qdp"]
+    assert b"!MJD     \tT_+ve   \t" in files(product)["curve.qdp"]
     seconds = rows(built().answer(), "PC")
     days = rows(product.answer(), "PC")
     assert days["Time"] == pytest.approx(58955.29533568 + seconds["Time"] / 86400, abs=2e-6)
@@ -175,20 +182,23 @@ def test_without_a_zero_of_time_the_first_good_second_is_one():
 
 
 def test_systematic_errors_widen_windowed_rates_and_nothing_else():
-    answer = windowed(binMeth="snapshot").answer("both", "no")
+    answer = windowed(binMeth="obsid").answer("both", "no")
     with_it, without = answer["WTData"], answer["WT_nosysData"]
     assert with_it["columns"][15:] == ["SYS_NEG", "SYS_POS", "ObsID"]
     assert without["columns"][15:] == ["ObsID"]
     a, b = (np.array([[float(c) for c in row[3:6]] for row in table["data"]]) for table in (with_it, without))
+    down, up = np.array([[float(c) for c in row[15:17]] for row in with_it["data"]]).T
     assert a[:, 0].tolist() == b[:, 0].tolist()
-    assert (a[:, 1] > b[:, 1]).all()
-    assert (a[:, 2] < b[:, 2]).all()
+    assert a[:, 1] == pytest.approx(np.hypot(b[:, 1], a[:, 0] * (up - 1)), rel=1e-4)
+    assert a[:, 2] == pytest.approx(-np.hypot(b[:, 2], a[:, 0] * (1 - down)), rel=1e-4)
+    snr = [float(row[14]) for row in with_it["data"]]
+    assert snr == pytest.approx(a[:, 0] / -a[:, 2], rel=1e-5)
 
 
 def test_systematic_errors_never_touch_photon_counting():
     answer = built().answer("both", "no")
     assert answer["PCData"]["data"] == answer["PC_nosysData"]["data"]
-    assert answer["PC_nosysData"]["URL"].endswith("PCCURVE_nosys.qdp")
+    assert answer["PC_nosysData"]["URL"].endswith("PCCURVENOSYS.qdp")
 
 
 def test_bad_bins_appear_only_where_they_are_asked_for():
@@ -231,7 +241,7 @@ def test_all_files_of_a_curve_are_there():
     names = set(files(with_limits()))
     assert {
         *("curve.qdp", "curve2.qdp", "curve_nosys.qdp", "hardrat.qdp", "WTCURVE.qdp", "PCCURVE.qdp", "PCUL.qdp"),
-        *("PCHR.qdp", "WTCURVE_nosys.qdp", "t0.date", "curve.gif", "hardrat.gif"),
+        *("PCHR.qdp", "WTCURVENOSYS.qdp", "t0.date", "curve.gif", "hardrat.gif", "lcgen.log", "wt_sys_plot.qdp"),
     } <= names
     assert not names & {"WT.qdp", "PC.qdp"}  # short tables are for observations and snapshots
 
@@ -259,7 +269,7 @@ def test_answers_name_the_binning():
 def test_without_data_there_is_no_light_curve():
     product = built("SIM-UNOBSERVED", targ="00099006")
     assert product.answer() == {"NOLC": 1, "Datasets": []}
-    assert set(files(product)) == {"t0.date"}
+    assert set(files(product)) == {"t0.date", "lcgen.log"}
 
 
 def test_the_same_order_gives_the_same_bytes():
@@ -414,7 +424,7 @@ def test_every_qdp_file_is_read_by_astropy(binning, tmp_path):
     assert "curve.qdp" not in marked, "the main file is readable whatever the binning"
     for name, text in texts.items():
         if "UL" in name or name in marked:
-            rows = [line for line in text.splitlines() if line[:1] in "-0123456789"]
+            rows = [line for line in text.splitlines() if line and line[0] in "-0123456789"]
             assert len(Table.read(rows, format="ascii.no_header", delimiter="\t")) == len(rows) > 0, name
         if "UL" not in name:  # and by the QDP reader, where the marks are taken away
             path = tmp_path / name

@@ -74,3 +74,18 @@ def test_without_background_the_significance_is_written_as_1000():
 def test_where_bayesian_bins_are_not_allowed_few_counts_have_symmetric_errors():
     result = measure(4, 0.1, 0.001, 1.0, Rules(bayes=False))
     assert result.above[0] == -result.below[0] == pytest.approx(np.sqrt(4.001))
+
+
+@pytest.mark.parametrize(("counts", "background"), [(0, 740), (3, 800), (100_000, 200_000), (5, 1e7)])
+def test_a_limit_under_a_background_that_hides_everything_is_a_number(counts, background):
+    """The posterior falls as exp(-s (1 - N/B)) there: both of its tails would underflow."""
+    lower, upper = interval(counts, background, 0.9973)
+    assert lower[0] == 0
+    assert upper[0] == pytest.approx(-np.log(0.0027) / (1 - counts / background), rel=2e-2)
+    assert significance(counts, background)[0] == 0
+    assert np.isfinite(measure(counts, background, background / 10, 1.0).rate).all()
+
+
+def test_both_ways_to_the_limit_meet():
+    below, above = (interval(0, background, 0.9)[1][0] for background in (460.0, 461.0))  # either side of 1e-200
+    assert below == pytest.approx(above, rel=1e-4)

@@ -90,7 +90,7 @@ GOOD: dict[Kind, list[tuple[Any, Any]]] = {
     Kind.TEXT: [("abc", "abc"), ("a&b;c\n", "abc"), ("7", "7")],
     Kind.VERSION: [("1.12", "1.12"), (1.5, "1.5"), (1.0, "1.0")],
     Kind.CHOICE: [],
-    Kind.MODELS: [(["APEC", "powerlaw"], ["apec", "powerlaw"]), ("Blackbody", ["blackbody"])],
+    Kind.MODELS: [(["APEC", "powerlaw"], ["apec", "powerlaw"]), (["Blackbody"], ["blackbody"])],
     Kind.TARGETS: [
         ("00081445", "00081445"),
         (81445, "00081445"),
@@ -424,6 +424,63 @@ def test_bands_lie_inside_the_whole_range(given, sentence):
     assert refused(EVERYTHING | given).invalid == (sentence,)
 
 
+@pytest.mark.parametrize("given", [{"minen": 0.5}, {"maxen": 8}, {"minen": 0.5, "maxen": 8}, {"minen": 2}])
+def test_energies_of_the_curve_do_not_bind_default_bands(given):
+    """The service took such a job (319830, September 2026)."""
+    first = echo(**given)
+    assert (first["soft1"], first["hard2"]) == ("0.3", "10")
+    assert read_submission(first, {}).values["soft1"] == 0.3, "what is echoed can be sent back"
+
+
+@pytest.mark.parametrize(
+    ("flag", "given"),
+    [
+        ("getT0", {"Tstart": 1}),
+        ("getT0", {"Tstart": "nonsense"}),
+        ("getCoords", {"RA": 999, "Dec": "north"}),
+        ("getTargs", {"targ": "none"}),
+    ],
+)
+def test_a_value_that_the_service_determines_is_not_judged(flag, given):
+    submission = read_submission({**EVERYTHING, **given, flag: 1}, {})
+    assert submission.values.keys().isdisjoint(given)
+    assert len(refused({**EVERYTHING, **given, flag: 0}).invalid) == len(given)
+
+
+@pytest.mark.parametrize("targ", ["00032503001", "00032503001,00032503", "{00032503002, 00032503001}"])
+def test_the_target_of_an_observation_is_its_first_eight_digits(targ):
+    assert echo(targ=targ)["targ"] == "00032503"
+
+
+@pytest.mark.parametrize("targ", ["0003250300", "000325030012", "00032503-001"])
+def test_other_numbers_of_digits_are_no_target(targ):
+    assert "eight digits" in refused(EVERYTHING | {"targ": targ}).invalid[0]
+
+
+@pytest.mark.parametrize("models", ["powerlaw", "powerlaw,apec"])
+def test_models_as_a_text_are_refused_with_what_to_send(models):
+    sentence = f"models is {models}, but must be a list with some of: powerlaw, apec, blackbody"
+    assert refused(EVERYTHING | {"models": models}).invalid == (sentence,)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"specstem": "A" * 65}, "at most 64 characters"),
+        ({"specstem": "A" * 100}, "at most 64 characters"),
+        ({"timeslice": "user", "rname1": "A" * 65, "gti1": "2e8-3e8"}, "at most 64 characters"),
+        ({"wtpuprate": 5e-324}, "between 1e-06 and 1000000000"),
+        ({"pcpuprate": 1e-7}, "between 1e-06 and 1000000000"),
+        ({"posRadius": 10000}, "above 0 and at most 600"),
+        ({"posRadius": 1e8}, "above 0 and at most 600"),
+        ({"pcbin": 0.001}, "between 0.1 and 1000000000"),
+        ({"wthrbin": "0.09"}, "between 0.1 and 1000000000"),
+    ],
+)
+def test_values_that_would_take_minutes_or_gigabytes_are_refused_with_the_range(given, words):
+    assert words in refused(EVERYTHING | given).invalid[0]
+
+
 def test_bands_may_touch_the_ends_of_the_whole_range():
     assert echo(minen=0.5, maxen=8, soft1=0.5, soft2=8, hard1=0.5, hard2=8)["minen"] == "0.5"
 
@@ -503,6 +560,6 @@ def test_an_echo_that_is_sent_back_has_the_same_echo(given_values):
         )
     except Refusal:
         return
-    again = read_submission(first, {}).job_pars({"outdir": "USERPROD_2"})
+    again = read_submission(first, {}).job_pars({"RA": 1.0, "outdir": "USERPROD_2"})
     assert again | {"RA": None, "outdir": None} == first | {"RA": None, "outdir": None}
     assert float(again["RA"]) == float(first["RA"])

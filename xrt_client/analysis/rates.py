@@ -11,11 +11,12 @@ import math
 from typing import NamedTuple
 
 from scipy.optimize import brentq
-from scipy.special import gammaincc, gammainccinv
+from scipy.special import gammaincc, gammainccinv, gammaln
 
 from ..errors import RequestInvalid
 
 ONE_SIGMA = 0.683
+_TINY = 1e-200  # below, a probability is computed by its logarithm
 
 
 def bayesRate(N: float, B: float, conf: float) -> tuple[float, float, float]:
@@ -45,6 +46,8 @@ def bayesRate(N: float, B: float, conf: float) -> tuple[float, float, float]:
         raise RequestInvalid(f"counts cannot be negative: N={N}, B={B}")
     mode = max(0.0, float(N - B))
     total = gammaincc(N + 1, B)
+    if total < _TINY:  # the background exceeds the counts by far
+        return (0.0, _far_above(N + 1, B, math.log1p(-conf)) - B, mode)
 
     def above(s: float) -> float:
         """Content of the posterior above s."""
@@ -68,6 +71,36 @@ def bayesRate(N: float, B: float, conf: float) -> tuple[float, float, float]:
     last = min(mode, float(gammainccinv(N + 1, total * min(1.0, conf * (1 + 1e-9)))) - B)
     low = float(brentq(excess, lowest, max(last, lowest), xtol=1e-9))
     return (low, upper(low), mode)
+
+
+def _far_above(a: float, x: float, log_share: float) -> float:
+    """Return where the upper tail of a gamma distribution is a share of that at `x`, in logarithms.
+
+    For `x` far above the mean `a`, where both tails would underflow. The logarithm of the tail is concave, so that
+    Newton's steps close in from above.
+    """
+    wanted = _log_tail(a, x)[0] + log_share
+    for _ in range(50):
+        log_tail, scale = _log_tail(a, x)
+        x += (log_tail - wanted) * scale
+    return x
+
+
+def _log_tail(a: float, x: float) -> tuple[float, float]:
+    """Return the logarithm of the upper tail of a gamma distribution, and the length over which it falls by e.
+
+    By Legendre's continued fraction (Lentz's method), which converges for `x` above `a` + 1.
+    """
+    b = x + 1 - a
+    c, d = math.inf, 1 / b
+    value = d
+    for k in range(1, 500):
+        step, b = -k * (k - a), b + 2
+        d, c = 1 / (step * d + b), b + step / c
+        value *= c * d
+        if abs(c * d - 1) < 1e-13:
+            break
+    return a * math.log(x) - x - float(gammaln(a)) + math.log(value), x * value
 
 
 def fraction(name: str, value: float) -> float:
