@@ -15,10 +15,11 @@ from . import documents
 EVIDENCE = {
     "documented": "published documentation of the service or client",
     "client": "what the official client sends or needs",
-    "field": "seen in public third-party code",
+    "field": "seen in files and answers of the service, or in programs, that others published",
     "assumed": "not published; the project chose",
 }
 _TITLES = {
+    "field": "Known from published files, answers and programs",
     "choice": "Not published: what the project chose",
     "contradiction": "Where published sources disagree",
     "client": "Where the official client differs from its documentation",
@@ -34,7 +35,7 @@ class Entry:
     id
         Short and stable: U for a choice, C for a contradiction, J for the official client.
     kind
-        ``choice``, ``contradiction`` or ``client``.
+        ``field``, ``choice``, ``contradiction`` or ``client``.
     subject, rule
         What the rule is about, and what contract and simulator do.
     evidence
