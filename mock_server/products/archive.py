@@ -4,59 +4,175 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import tarfile
 import zipfile
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..core.timescales import utc_from_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
 
 _OLDEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
+_LEVEL = 6
+_GZIP_HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # without a name and a date, which would make equal contents differ
+_COMPRESSED = (".gz", ".gif")
+_TAR_RECORD = 10240
+_CRC = 0xEDB88320
 
 
 def gzipped(data: bytes) -> bytes:
     """Compress without a name and a date, which would make equal contents differ."""
     buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=buffer, mtime=0) as stream:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=buffer, mtime=0) as stream:
         stream.write(data)
     return buffer.getvalue()
 
 
+@dataclass(frozen=True)
+class Deflated:
+    """Content that stands in many archives, compressed once.
+
+    Parameters
+    ----------
+    length, crc
+        Length and check sum of the content.
+    blocks
+        The content as blocks of a deflate stream that neither look back beyond their start nor end the stream.
+    shift
+        Changes of a check sum by `length` zero bytes, for each of its bits.
+    """
+
+    length: int
+    crc: int
+    blocks: bytes
+    shift: tuple[int, ...]
+
+    @classmethod
+    def of(cls, content: bytes, level: int) -> Deflated:
+        """Compress at a level of zlib."""
+        deflate = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
+        blocks = deflate.compress(content) + deflate.flush(zlib.Z_FULL_FLUSH)
+        return cls(len(content), zlib.crc32(content), blocks, _zeros(8 * len(content)))
+
+    def crc_after(self, crc: int) -> int:
+        """Check sum of something with the sum `crc` and this content behind it."""
+        return _times(self.shift, crc) ^ self.crc
+
+
+def _times(matrix: tuple[int, ...], vector: int) -> int:
+    """Multiply a matrix of bits by a vector; the matrix is a tuple of columns."""
+    total = 0
+    for bit, column in enumerate(matrix):
+        total ^= column if vector >> bit & 1 else 0
+    return total
+
+
+def _zeros(bits: int) -> tuple[int, ...]:
+    """Return the matrix that changes a check sum by this number of zero bits."""
+    result = tuple(1 << k for k in range(32))
+    power = (_CRC, *(1 << k for k in range(31)))
+    while bits:
+        if bits & 1:
+            result = tuple(_times(power, column) for column in result)
+        power = tuple(_times(power, column) for column in power)
+        bits >>= 1
+    return result
+
+
+class _GzipStream:
+    """A gzip file of one member, made of parts: readers of streams stop behind the first member."""
+
+    def __init__(self) -> None:
+        self._parts, self._crc, self._length = [_GZIP_HEADER], 0, 0
+        self._deflate = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
+
+    def add(self, data: bytes) -> None:
+        """Add data."""
+        self._parts.append(self._deflate.compress(data))
+        self._crc, self._length = zlib.crc32(data, self._crc), self._length + len(data)
+
+    def add_deflated(self, content: Deflated) -> None:
+        """Add content that is compressed already: its blocks as they are."""
+        self._parts += [self._deflate.flush(zlib.Z_FULL_FLUSH), content.blocks]
+        self._crc, self._length = content.crc_after(self._crc), self._length + content.length
+
+    def add_stored(self, data: bytes) -> None:
+        """Add data that cannot become smaller."""
+        stored = zlib.compressobj(0, wbits=-zlib.MAX_WBITS)
+        self._parts += [self._deflate.flush(zlib.Z_FULL_FLUSH), stored.compress(data), stored.flush(zlib.Z_FULL_FLUSH)]
+        self._crc, self._length = zlib.crc32(data, self._crc), self._length + len(data)
+
+    def end(self) -> bytes:
+        """Return the file."""
+        return b"".join([*self._parts, self._deflate.flush(), struct.pack("<II", self._crc, self._length % 2**32)])
+
+
+def _entries(files: Mapping[str, bytes | Deflated], mtime: float) -> Iterator[tuple[str, bytes, bytes | Deflated]]:
+    """Files as they follow one another in a tar archive: path, header, content; the end has no path.
+
+    Headers begin with the zeros that fill up the content before. Owner: as in archives of 2025 (field).
+    """
+    total = padding = 0
+    for path, content in files.items():
+        entry = tarfile.TarInfo(path)
+        entry.size = content.length if isinstance(content, Deflated) else len(content)
+        entry.mtime, entry.mode, entry.uname, entry.gname = max(int(mtime), 0), 0o644, "autoproc", "www"
+        header = bytes(padding) + entry.tobuf(tarfile.USTAR_FORMAT)
+        padding = -entry.size % 512
+        total += len(header) + entry.size
+        yield path, header, content
+    end = padding + 1024
+    yield "", bytes(end + -(total + end) % _TAR_RECORD), b""
+
+
 def tarred(files: Mapping[str, bytes], mtime: float) -> bytes:
-    """Pack files, sorted by path, all of one owner and one date [simulated time, s]."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for path in sorted(files):
-            entry = tarfile.TarInfo(path)
-            entry.size, entry.mtime, entry.mode = len(files[path]), max(int(mtime), 0), 0o644
-            entry.uname = entry.gname = "swift"
-            archive.addfile(entry, io.BytesIO(files[path]))
-    return buffer.getvalue()
+    """Pack files in their order, all of one owner and one date [simulated time, s]."""
+    return b"".join(part for _, *parts in _entries(files, mtime) for part in parts if isinstance(part, bytes))
+
+
+def tarred_and_gzipped(files: Mapping[str, bytes | Deflated], mtime: float) -> bytes:
+    """Pack files in their order, all of one owner and one date [simulated time, s], and compress them."""
+    stream = _GzipStream()
+    for path, header, content in _entries(files, mtime):
+        stream.add(header)
+        if isinstance(content, Deflated):
+            stream.add_deflated(content)
+        elif path.endswith(_COMPRESSED):
+            stream.add_stored(content)
+        else:
+            stream.add(content)
+    return stream.end()
 
 
 def zipped(files: Mapping[str, bytes], mtime: float) -> bytes:
-    """Pack files, sorted by path, all of one date [simulated time, s]."""
+    """Pack files in their order, all of one date [simulated time, s], which a zip has in local time (field)."""
     buffer = io.BytesIO()
-    date = max(utc_from_service(mtime).timetuple()[:6], _OLDEST_IN_ZIP)
+    date = max(_british_time(utc_from_service(mtime)).timetuple()[:6], _OLDEST_IN_ZIP)
     with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted(files):
+        for path, content in files.items():
             entry = zipfile.ZipInfo(path, date_time=date)
-            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
-            archive.writestr(entry, files[path], compresslevel=6)
+            entry.compress_type = zipfile.ZIP_STORED if path.endswith(_COMPRESSED) else zipfile.ZIP_DEFLATED
+            entry.external_attr, entry.create_system = 0o644 << 16, 3
+            archive.writestr(entry, content, compresslevel=_LEVEL)
     return buffer.getvalue()
 
 
-_FORMS: Mapping[str, Callable[[Mapping[str, bytes], float], bytes]] = {
-    "tar": tarred,
-    "tar.gz": lambda files, mtime: gzipped(tarred(files, mtime)),
-    "zip": zipped,
-}
+def _british_time(utc: datetime) -> datetime:
+    """Return local time in Leicester: an hour more between the last Sundays of March and October, 1:00 UTC."""
+    start, stop = (
+        datetime(utc.year, month, 31, 1, tzinfo=UTC) - timedelta(days=datetime(utc.year, month, 31).isoweekday() % 7)
+        for month in (3, 10)
+    )
+    return utc + timedelta(hours=start <= utc < stop)
 
 
 def packed(top: str, files: Mapping[str, bytes], form: str, mtime: float) -> bytes:
-    """Return an archive of `files` below one folder.
+    """Return an archive of `files` below one folder, sorted by path.
 
     Parameters
     ----------
@@ -69,4 +185,5 @@ def packed(top: str, files: Mapping[str, bytes], form: str, mtime: float) -> byt
     mtime
         Date of all files [simulated time, s].
     """
-    return _FORMS[form]({f"{top}/{path}": data for path, data in files.items()}, mtime)
+    forms = {"tar": tarred, "tar.gz": tarred_and_gzipped, "zip": zipped}
+    return forms[form]({f"{top}/{path}": files[path] for path in sorted(files)}, mtime)

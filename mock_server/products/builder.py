@@ -73,11 +73,13 @@ class ProductBuilder:
     def files(self, order: Order) -> Mapping[str, bytes]:
         """Return the files of a product by their paths below its folder.
 
-        A product that did not complete has its log and its status only.
+        A product that did not complete has its log and its status only; spectra without a fit have neither (field).
         """
         made: Mapping[str, bytes] = {}
         if order.outcome is StatusCode.COMPLETE:
             made = self.files_kept.get(self._key(order), lambda: self._product(order).files(), order.kept_until)
+            if order.product is Product.SPECTRUM and order.flag("doNotFit"):
+                return made
         return {**made, f"{order.product.value}.log": log.text(order, self._sky), "progress.json": log.status(order)}
 
     def archive(self, orders: Iterable[Order], form: str) -> bytes:

@@ -63,19 +63,22 @@ def arriving(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: 
     return shape(spectrum.model, parameter) * instrument.transmission(galactic) * passed
 
 
-def counted(photons: Floats, area: Floats | None = None) -> Floats:
-    """Fold photons per keV with area and response: counts/s in each channel, shape (1024,)."""
-    area = instrument.effective_area() if area is None else area
-    return np.asarray((photons * area * _STEP) @ instrument.response())
+def counted(photons: Floats, mode: str) -> Floats:
+    """Fold photons per keV with the area and the response of a mode: counts/s in each channel, shape (1024,)."""
+    return np.asarray((photons * instrument.area(mode) * _STEP) @ instrument.response(mode))
 
 
-def channel_shares(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False) -> Floats:
+def channel_shares(
+    mode: str, spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False
+) -> Floats:
     """Counts in each channel for each count in 0.3-10 keV, shape (1024,)."""
-    channels = counted(arriving(spectrum, galactic, redshift, early))
+    channels = counted(arriving(spectrum, galactic, redshift, early), mode)
     return np.asarray(channels / channels[slice(*instrument.BAND)].sum())
 
 
 @lru_cache(maxsize=256)
-def cumulative_shares(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False) -> Floats:
+def cumulative_shares(
+    mode: str, spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: bool = False
+) -> Floats:
     """Return the running sum of :func:`channel_shares`, shape (1024,), read-only."""
-    return instrument.read_only(np.cumsum(channel_shares(spectrum, galactic, redshift, early)))
+    return instrument.read_only(np.cumsum(channel_shares(mode, spectrum, galactic, redshift, early)))

@@ -24,10 +24,15 @@ if TYPE_CHECKING:
     from .instrument import Floats
     from .order import Order
 
+WT_HEIGHT = 5
+"""Rows of pixels that a region of windowed timing counts as (field)."""
 RADII = ((0.5, 30.0), (0.1, 25.0), (0.05, 20.0), (0.01, 15.0), (0.005, 12.0), (0.001, 9.0), (0.0005, 7.0), (-1.0, 5.0))
 """Count rate above which a radius [pixels] is used in PC (Evans et al. 2007)."""
-ANNULUS = (60.0, 110.0)
-"""Background region in PC [pixels] (Evans et al. 2007)."""
+ANNULUS, WIDE_ANNULUS = (60.0, 110.0), (40.0, 165.0)
+"""Background region in PC [pixels] (Evans et al. 2007), and that of a piled-up source: its area is field, its radii are
+assumed."""
+PILE_UP_INNER = 1.0
+"""Inner radius at the rate above which pile-up counts [pixels]; each doubling adds 2 (field: 5.5 at 2.8 count/s)."""
 CENTROID_FAILS = {
     "PC": ((1.0, 0.0), (10**-0.5, 0.014), (0.1, 0.035), (10**-1.5, 0.056), (0.01, 0.40), (0.0, 0.87)),
     "WT": ((1.0, 0.07), (10**-0.5, 0.13), (0.0, 0.71)),
@@ -165,14 +170,20 @@ class Region:
         """Size of the source region [pixels]."""
         if self.mode == "PC":
             return math.pi * (self.outer**2 - self.inner**2)
-        return 2 * (self.outer - self.inner)
+        return 2 * (self.outer - self.inner) * WT_HEIGHT
+
+    @property
+    def background(self) -> tuple[float, float]:
+        """Between these radii, or distances to either side, lies the background region [pixels]."""
+        if self.mode == "WT":
+            return photons.WT_BACKGROUND_FROM, photons.WT_WIDTH / 2
+        return WIDE_ANNULUS if self.inner else ANNULUS
 
     @property
     def background_area(self) -> float:
         """Size of the background region [pixels]."""
-        if self.mode == "PC":
-            return math.pi * (ANNULUS[1] ** 2 - ANNULUS[0] ** 2)
-        return photons.WT_WIDTH - photons.WT_SOURCE_WIDTH
+        near, far = self.background
+        return math.pi * (far**2 - near**2) if self.mode == "PC" else 2 * (far - near) * WT_HEIGHT
 
     @property
     def alpha(self) -> float:
@@ -185,40 +196,42 @@ class Region:
         `displaced` [pixels] is the distance of the source from the middle. It shrinks a circle by d^2/2r. A circle that
         misses the source is corrected as if it did not, as the service cannot know (assumed).
         """
+        near, far = self.background
         if self.mode == "WT":
             off = 0.0 if abs(displaced) > self.outer else displaced
             low, high = (
                 instrument.share_left_of(edge - off) - instrument.share_left_of(-edge - off)
                 for edge in (self.inner, self.outer)
             )
-            half = photons.WT_SOURCE_WIDTH / 2
-            lost = instrument.within_strip(photons.WT_WIDTH / 2) - instrument.within_strip(half)
+            lost = instrument.within_strip(far) - instrument.within_strip(near)
         else:
             shrunk = self.outer - displaced**2 / (2 * self.outer)
             low = instrument.enclosed(self.inner)
             high = instrument.enclosed(shrunk if shrunk > max(self.inner, self.outer / 2) else self.outer)
-            lost = instrument.enclosed(ANNULUS[1]) - instrument.enclosed(ANNULUS[0])
+            lost = instrument.enclosed(far) - instrument.enclosed(near)
         return high - low - self.alpha * lost
 
 
 def region(mode: str, rate: float, threshold: float, radius_limit: float) -> Region:
     """Choose the region for a count rate; above `threshold` the piled-up core is left out."""
-    excess = round(2 * math.log2(rate / threshold)) if threshold > 0 and rate > threshold else None
+    excess = 2 * math.log2(rate / threshold) if threshold > 0 and rate > threshold else None
     if mode == "WT":
         outer = min(photons.WT_SOURCE_WIDTH / 2, radius_limit)
-        inner = 0.0 if excess is None else min((1 + excess) / 2, 6.0, max(outer - 2, 0.0))
+        inner = 0.0 if excess is None else min((1 + round(excess)) / 2, 6.0, max(outer - 2, 0.0))
     else:
         outer = min(next(radius for above, radius in RADII if rate > above), radius_limit)
-        inner = 0.0 if excess is None else min(3.0 + excess, 12.0, max(outer - 10, 0.0))
+        inner = 0.0 if excess is None else min(round(2 * (PILE_UP_INNER + excess)) / 2, 12.0, max(outer - 10, 0.0))
     return Region(mode, inner, outer)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Events of one region: arrival [s, MET] and channel."""
+    """Events of one region: arrival [s, MET], channel, and offset from its middle, east and north [pixels]."""
 
     met: Floats
     channel: NDArray[np.int16]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -239,6 +252,8 @@ class Piece:
         Share of the area that is left off axis.
     bad
         Whether the centroid was wanted and could not be found.
+    centre
+        Middle of the region: offset from the pointing, east and north [arcsec].
     source, background
         Counts.
     """
@@ -250,6 +265,7 @@ class Piece:
     kept: float
     vignetting: float
     bad: bool
+    centre: tuple[float, float]
     source: Counts
     background: Counts
 
@@ -291,6 +307,7 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
         kept=1.0 - lost,
         vignetting=photons.vignetting(observation, source.ra, source.dec),
         bad=bad,
+        centre=centre,
         source=inside,
         background=outside,
     )
@@ -317,13 +334,15 @@ def _split(
     lists: Sequence[photons.Events], chosen: Region, centre: tuple[float, float], grades: str, snapshot: Snapshot
 ) -> tuple[Counts, Counts]:
     """Sort events into the source and the background region; those of one list come after those of the other."""
-    near, far = ANNULUS if chosen.mode == "PC" else (photons.WT_SOURCE_WIDTH / 2, photons.WT_WIDTH)
+    near, far = chosen.background
     x, y, met = (np.concatenate([getattr(events, name) for events in lists]) for name in ("x", "y", "met"))
-    distance = np.hypot(x - centre[0], y - centre[1]) / instrument.PIXEL
+    x, y = (x - centre[0]) / instrument.PIXEL, (y - centre[1]) / instrument.PIXEL
+    distance = np.hypot(x, y)
     wanted = (met >= snapshot.start) & (met < snapshot.stop)
     if grades in ("0", "4"):
         wanted &= np.concatenate([events.grade for events in lists]) == int(grades)
     channel = np.concatenate([events.channel for events in lists])
     inside = wanted & (distance >= chosen.inner) & (distance < chosen.outer)
     outside = wanted & (distance >= near) & (distance < far)
-    return Counts(met[inside], channel[inside]), Counts(met[outside], channel[outside])
+    within, around = (Counts(met[which], channel[which], x[which], y[which]) for which in (inside, outside))
+    return within, around

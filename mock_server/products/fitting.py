@@ -43,29 +43,33 @@ class Groups:
         Counts in the two regions.
     alpha
         Source area over background area.
+    beyond
+        First channel behind the last group.
     """
 
     first: NDArray[np.int64]
     source: Floats
     background: Floats
     alpha: float
+    beyond: int
 
     @classmethod
     def of(cls, source: NDArray[np.int64], background: NDArray[np.int64], alpha: float) -> Groups:
-        """Group channels of the nominal band to at least one count in the source region; the last may have none.
+        """Group channels of the nominal band to at least one count in the source region.
 
-        Both counts are by channel, shape (1024,).
+        What is left behind the last count is no group: its quality is 2 (field). Both counts are by channel, shape
+        (1024,).
         """
-        low, beyond = instrument.BAND
-        starts = np.concatenate([[low], low + np.flatnonzero(source[low:beyond]) + 1])
-        first = np.asarray(starts[starts < beyond], dtype=np.int64)
+        low = instrument.BAND[0]
+        edges = np.concatenate([[low], low + np.flatnonzero(source[slice(*instrument.BAND)]) + 1])
+        first, beyond = np.asarray(edges[:-1], dtype=np.int64), int(edges[-1])
         inside, outside = (np.add.reduceat(counts[:beyond], first).astype(float) for counts in (source, background))
-        return cls(first, inside, outside, alpha)
+        return cls(first, inside, outside, alpha, beyond)
 
     @property
     def edges(self) -> Floats:
         """Edges of the groups [keV], shape (n_groups + 1,)."""
-        return np.append(self.first, instrument.BAND[1]) / 100
+        return np.append(self.first, self.beyond) / 100
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,14 @@ class Fit:
 
 
 def fit(
-    groups: Groups, area: Floats, exposure: float, model: str, galactic: float | None, redshift: float, delta: float
+    groups: Groups,
+    mode: str,
+    area: Floats,
+    exposure: float,
+    model: str,
+    galactic: float | None,
+    redshift: float,
+    delta: float,
 ) -> Fit | None:
     """Fit an absorbed model to a spectrum.
 
@@ -124,6 +135,8 @@ def fit(
     ----------
     groups
         The counts.
+    mode
+        ``PC`` or ``WT``.
     area
         Effective area [cm2], shape (590,).
     exposure
@@ -142,7 +155,7 @@ def fit(
     """
     if groups.source.sum() < LEAST_COUNTS:
         return None
-    response = np.add.reduceat(instrument.response_by_channel()[: instrument.BAND[1]], groups.first, axis=0)
+    response = np.add.reduceat(instrument.response_by_channel(mode)[: groups.beyond], groups.first, axis=0)
     fold = (response * (area * exposure * np.diff(instrument.ENERGIES))).T
     with _LIBRARIES.limit(limits=1, user_api="blas"):  # small matrices: more threads make them tens of times slower
         return _Problem(groups, fold, model, galactic, redshift).solve(delta)

@@ -38,6 +38,14 @@ MIDDLES = read_only(0.5 * (ENERGIES[1:] + ENERGIES[:-1]))
 GRADE_SHARES = {"PC": (0.80, 0.01), "WT": (0.75, 0.01)}
 """Shares of the events with grade 0 and with grade 4; the rest has others (assumed)."""
 
+ROWS = read_only(np.linspace(0.0, 12.0, 2401, dtype=np.float32))
+"""Edges of the 2400 rows of response files [keV]: the first one is exactly 0 (field)."""
+
+_COLUMNS = {"PC": 1, "WT": 6}  # of the table of the response: share, peak, width, tail, area
+_SCALES = {"PC": 0.975, "WT": 1.0}  # so that published counts-to-flux factors come out, too
+_DEAF = 0.15  # below, nothing is counted [keV] (assumed)
+_FIRST_OF_TAIL = 25  # the lowest channel that a tail reaches (assumed)
+_LEAST_CHANCE = 3e-5  # smaller elements are zero: files pack as well as real ones
 _CORE, _BETA = 5.8, 1.55  # King profile: core radius [arcsec] and slope (documented)
 _FREEDOM = 2 * (_BETA - 0.5) - 1  # a King profile seen edge-on is Student's t with this many degrees of freedom
 _SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
@@ -51,11 +59,13 @@ def _table(name: str) -> Floats:
     return read_only(np.array([[float(cell) for cell in row.split(",")] for row in rows[1:]]))
 
 
-def effective_area() -> Floats:
-    """Effective area of the folding bins [cm2], shape (590,): on axis, whole PSF, all grades."""
-    table = _table("xrt_area.csv")
-    area: Floats = np.interp(MIDDLES, table[:, 0], table[:, 1])
-    return area
+def area(mode: str, energies: Floats = MIDDLES) -> Floats:
+    """Effective area of a mode [cm2], shape of `energies` [keV]: on axis, whole PSF, all grades.
+
+    That of mirror and filter: the efficiency of the detector belongs to :func:`redistribution` (field).
+    """
+    table = _table("xrt_response.csv")
+    return _SCALES[mode] * np.interp(energies, table[:, 0], table[:, _COLUMNS[mode] + 4])
 
 
 def optical_depth(redshift: float = 0.0) -> Floats:
@@ -76,28 +86,44 @@ def transmission(column: float, redshift: float = 0.0) -> Floats:
     return np.exp(-column * optical_depth(redshift))
 
 
-@cache
-def response() -> Floats:
-    """Chance that a photon of a folding bin lands in a channel, shape (590, 1024); FWHM^2 = 0.0049 + 0.0025 E keV^2.
+def redistribution(mode: str, energies: Floats) -> Floats:
+    """Chance that a photon of each energy [keV] lands in each channel, shape (n_energies, 1024).
 
-    Rows sum to the share that lands within the 1024 channels at all.
+    Rows sum to the share of the photons that are counted at all (field). A row is a Gaussian peak, and a tail towards
+    lower channels with the share of real rows; its exponential form is assumed.
     """
-    width = np.sqrt(0.0049 + 0.0025 * MIDDLES)[:, None] / _SIGMA
-    first = np.floor(MIDDLES * 100).astype(int)[:, None] - 50  # beyond 50 channels, six widths, nothing arrives
-    channels = first + np.arange(102)
-    shares = np.diff(ndtr((channels / 100.0 - MIDDLES[:, None]) / width), axis=1)
-    shares[shares < 1e-5] = 0.0  # the threshold that the response file announces
-    shares /= shares.sum(axis=1, keepdims=True)
-    rows, columns = np.nonzero((channels[:, :-1] >= 0) & (channels[:, :-1] < CHANNELS))
-    matrix = np.zeros((len(MIDDLES), CHANNELS))
-    matrix[rows, channels[rows, columns]] = shares[rows, columns]
-    return read_only(matrix)
+    table, column = _table("xrt_response.csv"), _COLUMNS[mode]
+    share, peak, width, tail = (np.interp(energies, table[:, 0], table[:, column + k]) for k in range(4))
+    share *= np.clip((energies - _DEAF) / (table[0, 0] - _DEAF), 0.0, 1.0)
+    edges = np.arange(CHANNELS + 1)
+    sigma = width / _SIGMA
+    inside = ndtr(
+        (CHANNELS - peak - 0.5) / sigma
+    )  # of the peak; beyond 10 keV it leaves the channels, and counts with it
+    at_ten = np.interp(10.0, energies, inside)
+    share *= np.minimum(inside / at_ten, 1.0)
+    edges = np.arange(CHANNELS + 1)
+    matrix = (1.0 - tail)[:, None] * np.diff(ndtr((edges - peak[:, None] - 0.5) / sigma[:, None]), axis=1)
+    top = peak - 1.5 * width
+    below = edges[None, :-1] - top[:, None]
+    length = 0.35 * np.maximum(top, 1.0)[:, None]
+    shelf = np.where((below < 0) & (edges[:-1] >= _FIRST_OF_TAIL), np.exp(below / length), 0.0)
+    matrix += shelf * (tail * inside / np.maximum(shelf.sum(axis=1), 1e-30))[:, None]
+    matrix[matrix < _LEAST_CHANCE] = 0.0
+    matrix *= (share / np.maximum(matrix.sum(axis=1), 1e-30))[:, None]
+    return matrix
 
 
 @cache
-def response_by_channel() -> Floats:
+def response(mode: str) -> Floats:
+    """Chance that a photon of a folding bin lands in a channel, shape (590, 1024), read-only."""
+    return read_only(redistribution(mode, MIDDLES))
+
+
+@cache
+def response_by_channel(mode: str) -> Floats:
     """Return :func:`response` with a row for each channel, contiguous in memory, shape (1024, 590)."""
-    return read_only(np.ascontiguousarray(response().T))
+    return read_only(np.ascontiguousarray(response(mode).T))
 
 
 def energy_to_channel(energy: float) -> int:

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 PC_BACKGROUND = 2.5e-7
 """Background [count/s/pixel], 0.3-10 keV, before the observation's own factor of 0.6 to 1.4 (documented order)."""
-WT_BACKGROUND = (0.03, 0.2)
-"""Background within the source window of windowed timing [count/s]: from, to."""
-WT_SOURCE_WIDTH, WT_WIDTH = 40.0, 200.0
-"""Widths in windowed timing [pixels]: the source window, and that with the background on either side."""
+WT_BACKGROUND = (0.00075, 0.005)
+"""Background of windowed timing for each pixel along the window [count/s/pixel]: from, to."""
+WT_SOURCE_WIDTH, WT_BACKGROUND_FROM, WT_WIDTH = 60.0, 55.0, 200.0
+"""Windowed timing [pixels]: width of the source region (field), distance from its middle at which the background begins
+on either side (assumed: 1.3 to 1.7 times the area of the source region is field), width of the window."""
 TRACKER_SIGMA = 3.5 / math.sqrt(2 * math.log(10))
 """Scatter of the star trackers on each axis [arcsec]: 90 % of the snapshots within 3.5" (documented)."""
 REPLACED = 0.005
@@ -126,9 +127,9 @@ def source_events(seed: int, source: Source, observation: Observation, snapshot:
     draws = _Draws(seed, observation, snapshot, "photons", source.name)
     met, early = _arrivals(draws, source)
     energy, dither, radius, angle, grade, column = draws.uniforms(6 * len(met)).reshape(6, len(met))
-    channel = _channels(_cumulative(source), energy)
+    channel = _channels(_cumulative(snapshot.mode, source), energy)
     if early is not None:
-        channel = np.where(early, _channels(_cumulative(source, early=True), energy), channel)
+        channel = np.where(early, _channels(_cumulative(snapshot.mode, source, early=True), energy), channel)
     if observation.version > 1:
         gain = random.uniform(seed, "gain", observation.obsid, observation.version, low=0.998, high=1.002)
         channel = np.clip((channel + dither) * gain, 0, instrument.CHANNELS - 1)
@@ -171,7 +172,7 @@ def field_events(seed: int, observation: Observation, snapshot: Snapshot, source
     """
     draws = _Draws(seed, observation, snapshot, "field")
     places, rates = _in_field(observation.ra, observation.dec, sources)
-    cumulative = emission.cumulative_shares(FIELD_SPECTRUM, FIELD_COLUMN)
+    cumulative = emission.cumulative_shares("PC", FIELD_SPECTRUM, FIELD_COLUMN)
     before = np.cumsum(rates) * cumulative[-1]
     total = max(float(before[-1]), 1e-12) if len(sources) else 1e-12
     met = snapshot.start + draws.arrivals(total * snapshot.exposure) / total
@@ -229,6 +230,15 @@ def projected(ra0: float, dec0: float, ra: float, dec: float) -> tuple[float, fl
     return math.degrees(x) * 3600, math.degrees(y) * 3600
 
 
+def unprojected(centre: tuple[float, float], x: float, y: float) -> tuple[float, float]:
+    """Position [deg] of a place [arcsec] on the plane that touches the sky at `centre`."""
+    xi, eta, tilt = (math.radians(angle) for angle in (x / 3600, y / 3600, centre[1]))
+    depth = math.cos(tilt) - eta * math.sin(tilt)
+    ra = centre[0] + math.degrees(math.atan2(xi, depth))
+    dec = math.degrees(math.atan2(math.sin(tilt) + eta * math.cos(tilt), math.hypot(depth, xi)))
+    return ra % 360.0, dec
+
+
 def vignetting(observation: Observation, ra: float, dec: float) -> float:
     """Share of the area that is left at a position [deg]."""
     return float(instrument.vignetting(math.hypot(*offset_from_pointing(observation, ra, dec)) / 60))
@@ -248,7 +258,7 @@ def background_level(seed: int, observation: Observation, mode: str) -> float:
     if mode == "PC":
         return PC_BACKGROUND * (0.6 + 0.8 * u)
     low, high = WT_BACKGROUND
-    return low * float((high / low) ** u) / WT_SOURCE_WIDTH
+    return low * float((high / low) ** u)
 
 
 def area_factor(seed: int, observation: Observation) -> float:
@@ -290,9 +300,10 @@ def _in_field(ra: float, dec: float, sources: tuple[FieldSource, ...]) -> tuple[
     return places, rates
 
 
-def _cumulative(source: Source, early: bool = False) -> Floats:
+def _cumulative(mode: str, source: Source, early: bool = False) -> Floats:
     """Cumulative counts by channel for each count in 0.3-10 keV, shape (1024,)."""
-    return emission.cumulative_shares(source.spectrum, source.nh_galactic or 0.0, source.redshift or 0.0, early)
+    galactic, redshift = source.nh_galactic or 0.0, source.redshift or 0.0
+    return emission.cumulative_shares(mode, source.spectrum, galactic, redshift, early)
 
 
 def _channels(cumulative: Floats, u: Floats) -> Floats:
@@ -306,9 +317,9 @@ def _arrivals(draws: _Draws, source: Source) -> tuple[Floats, NDArray[np.bool_] 
     times, rates = _rates(draws.seed, source, snapshot.start, snapshot.stop)
     change = (source.t0_met or 0.0) + source.spectrum.early_until_s
     changes = source.spectrum.early_gamma is not None and snapshot.start < change
-    per_count: Any = _cumulative(source)[-1]
+    per_count: Any = _cumulative(snapshot.mode, source)[-1]
     if changes:
-        per_count = np.where(times >= change, per_count, _cumulative(source, early=True)[-1])
+        per_count = np.where(times >= change, per_count, _cumulative(snapshot.mode, source, early=True)[-1])
     rates = rates * (per_count * vignetting(draws.observation, source.ra, source.dec))
     expected = np.zeros(len(times))
     np.cumsum(0.5 * (rates[1:] + rates[:-1]) * np.diff(times), out=expected[1:])

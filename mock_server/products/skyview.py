@@ -14,7 +14,7 @@ import numpy as np
 
 from ..sky import field
 from . import instrument, photons
-from .photons import projected
+from .photons import projected, unprojected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -174,15 +174,6 @@ def in_full(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
 def pixel(place: tuple[float, float]) -> tuple[float, float]:
     """Image coordinates of a place on the plane [pixels, from 1]."""
     return MIDDLE - place[0] / PIXEL, MIDDLE + place[1] / PIXEL
-
-
-def unprojected(centre: Position, x: float, y: float) -> Position:
-    """Position [deg] of a place [arcsec] on the plane that touches the sky at `centre`."""
-    xi, eta, tilt = (math.radians(angle) for angle in (x / 3600, y / 3600, centre[1]))
-    depth = math.cos(tilt) - eta * math.sin(tilt)
-    ra = centre[0] + math.degrees(math.atan2(xi, depth))
-    dec = math.degrees(math.atan2(math.sin(tilt) + eta * math.cos(tilt), math.hypot(depth, xi)))
-    return ra % 360.0, dec
 
 
 def area_of(radius: float) -> Floats:

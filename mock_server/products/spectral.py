@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import fitting, instrument, ogip, photons, plots
+from . import extraction, fitting, instrument, ogip, photons, plots
+from .archive import Deflated
 from .statistics import Rules, measure
 
 if TYPE_CHECKING:
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 
     from .extraction import Piece, Scene
     from .fitting import Estimate, Fit
+    from .instrument import Floats
 
 SHORT = {"powerlaw": "pow", "apec": "apec", "blackbody": "bb"}
 NAMES = {"powerlaw": "PowerLaw", "apec": "APEC", "blackbody": "Blackbody"}
 _PARAMETERS = {"powerlaw": "Gamma", "apec": "kT", "blackbody": "kT"}
+_KEYS = _PARAMETERS | {"apec": "KT"}  # in answers (field: two printed answers)
 _IN_XSPEC = {"powerlaw": "powerlaw", "apec": "apec", "blackbody": "bbody"}
 _LEAST_SIGMA = 3.0  # less is no source, and no spectrum (assumed)
 
@@ -70,40 +74,29 @@ class ModeSpectrum:
         Counts in the two regions by channel, each of shape (1024,).
     detected
         Whether there is a source at all; else nothing is fitted.
-    seconds
-        Good time [s].
     mean_time
         Mean arrival [s since T0]; nan without counts.
     correction
         Factor from counts in the region to those of a source on axis.
-    area
-        Effective area [cm2], weighted by exposure, shape (590,).
+    caught
+        Share of the effective area that the source region catches, weighted by exposure.
     exposure
         Facts about the data for the files.
     groups, fits
         Counts of the groups that are fitted, and the fits by model; None where one failed.
     """
 
-    def __init__(self, scene: Scene, pieces: Sequence[Piece], model: Model) -> None:
+    def __init__(self, scene: Scene, pieces: Sequence[Piece], model: Model, made_at: float) -> None:
         first = pieces[0]
-        self.mode, self.region, self.model = first.snapshot.mode, first.region, model
+        self.mode, self.region, self.model, self.pieces = first.snapshot.mode, first.region, model, pieces
         alpha = self.region.alpha
         self.source = _by_channel([piece.source.channel for piece in pieces])
         self.background = _by_channel([piece.background.channel for piece in pieces])
         inside, outside = (counts[slice(*instrument.BAND)].sum() for counts in (self.source, self.background))
         rules = Rules(min_sigma=_LEAST_SIGMA)
         self.detected = not measure(inside, outside * alpha, outside * alpha**2, 1.0, rules).limit[0]
-        self._net = float(inside - alpha * outside)
         met = np.concatenate([piece.source.met for piece in pieces])
         self.mean_time = float(np.mean(met - scene.t0)) if len(met) else math.nan
-        self.seconds = sum(piece.snapshot.exposure for piece in pieces)
-        self.correction = self.seconds / sum(piece.snapshot.exposure / piece.correction for piece in pieces)
-        caught = sum(
-            photons.area_factor(scene.seed, piece.observation) * piece.snapshot.exposure / piece.correction
-            for piece in pieces
-        )
-        graded = instrument.graded_share(self.mode, scene.grades)
-        self.area = instrument.effective_area() * (caught / self.seconds * graded)
         self.exposure = ogip.Exposure(
             mode=self.mode,
             intervals=tuple((piece.snapshot.start, piece.snapshot.stop) for piece in pieces),
@@ -111,26 +104,51 @@ class ModeSpectrum:
             obsid=first.observation.obsid,
             pointing=(first.observation.ra, first.observation.dec),
             roll=photons.roll(scene.seed, first.observation.target, first.snapshot.start),
+            version=first.observation.version,
             calibration=first.observation.calibration,
+            trigger=scene.source.t0_met if scene.source.is_burst else None,
+            made_at=made_at,
         )
+        on_time = self.exposure.on_time
+        self.correction = on_time / sum(piece.snapshot.exposure / piece.correction for piece in pieces)
+        caught = sum(
+            photons.area_factor(scene.seed, piece.observation) * piece.snapshot.exposure / piece.correction
+            for piece in pieces
+        )
+        self.caught = caught / on_time * instrument.graded_share(self.mode, scene.grades)
         self.groups = fitting.Groups.of(self.source, self.background, alpha)
         self.fits: dict[str, Fit | None] = dict.fromkeys(model.models)
         if self.detected and not model.forced_failure:
             absorbers = (model.galactic if model.fixed else None, model.redshift or 0.0)
             for name in model.models:
-                self.fits[name] = fitting.fit(self.groups, self.area, self.seconds, name, *absorbers, model.delta)
+                self.fits[name] = fitting.fit(
+                    self.groups, self.mode, self.area(), self.exposure.seconds, name, *absorbers, model.delta
+                )
 
-    def files(self, name: str) -> dict[str, bytes]:
+    def area(self, energies: Floats = instrument.MIDDLES) -> Floats:
+        """Effective area at each energy [cm2], shape of `energies` [keV]."""
+        return instrument.area(self.mode, energies) * self.caught
+
+    @property
+    def file_rate(self) -> float:
+        """Count rate in the text of a fit [count/s]: net, not corrected, from 0.3 keV to the last count (field)."""
+        band = slice(instrument.BAND[0], 1 + int(np.flatnonzero(self.source)[-1]))
+        net = self.source[band].sum() - self.region.alpha * self.background[band].sum()
+        return float(net / self.exposure.seconds)
+
+    def files(self, name: str) -> dict[str, bytes | Deflated]:
         """Return the files of this mode, as they lie in the archive of the slice called `name`."""
         stem = f"{name}{self.mode.lower()}"
         links = (f"{stem}back.pi", f"{stem}.rmf", f"{stem}.arf")
-        exposure, (inside, outside) = self.exposure, (self.region.source_area, self.region.background_area)
-        found = {
-            f"{stem}source.pi": ogip.spectrum(exposure, self.source, inside, links=links),
-            f"{stem}back.pi": ogip.spectrum(exposure, self.background, outside, total=False),
-            f"{stem}.pi": ogip.spectrum(exposure, self.source, inside, links=links, grouped=True),
-            f"{stem}.arf": ogip.area_file(exposure, self.area),
-            f"{stem}.rmf": ogip.response_file(),
+        exposure = self.exposure
+        source, background = (self._region(which) for which in ("source", "background"))
+        rows = instrument.ROWS.astype(np.float64)
+        found: dict[str, bytes | Deflated] = {
+            f"{stem}source.pi": ogip.spectrum(exposure, source),
+            f"{stem}back.pi": ogip.spectrum(exposure, background),
+            f"{stem}.pi": ogip.spectrum(exposure, source, links),
+            f"{stem}.arf": ogip.area_file(exposure, self.area(0.5 * (rows[1:] + rows[:-1]))),
+            f"{stem}.rmf": _packed_response(self.mode),
         }
         if not self.model.models:
             found[f"{stem}_nofit_fit.fit"] = self._fit_text(None)
@@ -150,13 +168,33 @@ class ModeSpectrum:
             lines.append(f"Obs flux {_bounds(result.observed, 1.0, '.3e')}")
             lines.append(f"Unabs flux {_bounds(result.unabsorbed, 1.0, '.3e')}")
             lines.append(f"C-stat {result.statistic:.1f} (dof {result.dof})")
-        lines += [
-            f"Corrected count rate: {self._net * self.correction / self.seconds:.4g}",
-            f"Correction factor: {self.correction:.3f}",
-            f"Exposure: {self.seconds:.1f}",
+        chi = [] if result is None else [f"Chi-squared of best fit {result.chi:.1f}"]
+        rates = [
+            f"File count rate: {self.file_rate:.10g}",
+            f"Corr factor:\t{self.correction:.15g}",
+            f"Ontime:\t{self.exposure.on_time:.15g}",
         ]
-        lines += [] if result is None else [f"Chi-squared of best fit: {result.chi:.1f}"]
+        lines += rates + chi if self.model.redshift is None else chi + rates
         return ("\n".join(lines) + "\n").encode("ascii")
+
+    def _region(self, which: str) -> ogip.RegionCounts:
+        """Return counts, area and picture of the source or of the background region."""
+        wide = self.mode == "WT"
+        source = which == "source"
+        half = math.ceil(self.region.outer if source else self.region.background[1])
+        height = extraction.WT_HEIGHT if wide else 2 * half
+        lists = [piece.source if source else piece.background for piece in self.pieces]
+        column = np.floor(half - np.concatenate([counts.x for counts in lists])).astype(np.int64)
+        row = np.floor(height / 2 + np.concatenate([counts.y for counts in lists])).astype(np.int64)
+        pixel = np.clip(row, 0, height - 1) * 2 * half + np.clip(column, 0, 2 * half - 1)
+        image = np.bincount(pixel, minlength=height * 2 * half)
+        east, north = self.pieces[0].centre
+        return ogip.RegionCounts(
+            channels=self.source if source else self.background,
+            area=(self.region.source_area if source else self.region.background_area) / 1e6,
+            image=image.reshape(height, 2 * half).astype(np.float32),
+            corner=(round(501 - east / instrument.PIXEL) - half, round(501 + north / instrument.PIXEL) - height // 2),
+        )
 
     def xspec_commands(self, stem: str, result: Fit) -> bytes:
         """Commands that load the data with the best model; the norm is that of our own shapes."""
@@ -177,13 +215,13 @@ class ModeSpectrum:
         stem = f"{name}{self.mode.lower()}"
         titles = {f"{stem}_{SHORT[model]}": result for model, result in self.fits.items() if result is not None}
         return {
-            f"{title}_plot.gif": plots.spectrum(title, self.mode, self.groups, result.expected, self.seconds)
+            f"{title}_plot.gif": plots.spectrum(title, self.mode, self.groups, result.expected, self.exposure.seconds)
             for title, result in titles.items()
         }
 
     def answer(self, name: str, url: str) -> dict[str, Any]:
         """Return the part of the answer about this mode of the slice called `name`; its plots lie at `url`."""
-        found: dict[str, Any] = {"MeanTime": rounded(self.mean_time), "Exposure": rounded(self.seconds)}
+        found: dict[str, Any] = {"MeanTime": rounded(self.mean_time), "Exposure": rounded(self.exposure.seconds)}
         if not self.model.models:
             return found | {"NOFIT": 1}
         found["Models"] = [NAMES[model] for model in self.fits]
@@ -195,11 +233,16 @@ class ModeSpectrum:
             fitted |= _with_errors("NH", result.column)
             if self.model.redshift is not None:
                 fitted["Redshift_abs"] = self.model.redshift
-            fitted |= _with_errors(_PARAMETERS[model], result.parameter)
+            fitted |= _with_errors(_KEYS[model], result.parameter)
             fitted |= _with_errors("ObsFlux", result.observed) | _with_errors("UnabsFlux", result.unabsorbed)
             fitted |= {"Cstat": rounded(result.statistic), "Dof": result.dof, "FitChi": rounded(result.chi)}
             found[NAMES[model]] = fitted | {"Image": f"{url}/{name}{self.mode.lower()}_{SHORT[model]}_plot.gif"}
         return found
+
+
+@cache
+def _packed_response(mode: str) -> Deflated:
+    return Deflated.of(ogip.response_file(mode), level=4)  # a level that makes archives as large as real ones
 
 
 def _by_channel(lists: Sequence[NDArray[np.int16]]) -> NDArray[np.int64]:

@@ -5,12 +5,13 @@ Names of files and keys are documented or seen in real archives; the wording ins
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core import selection
-from . import archive, extraction, photons
+from . import archive, extraction, instrument, photons
 from .spectral import NAMES, Model, ModeSpectrum, rounded
 
 if TYPE_CHECKING:
@@ -18,27 +19,53 @@ if TYPE_CHECKING:
 
     from ..core.selection import Slice
     from ..sky.archive import Sky
-    from ..sky.sources import Source
-    from .extraction import Scene
+    from .archive import Deflated
+    from .extraction import Piece, Scene
     from .order import Order
 
 _SCRIPTS = {
-    "scripts/init.xcm": b"abund wilm\nxsect vern\nstatistic cstat\nquery yes\ncosmo 70 0 0.73\n",
-    "scripts/plot.xcm": b"setplot energy\nsetplot rebin 3 20\nplot ldata ratio\n",
+    "scripts/init.xcm": b"ignore bad\nignore **-0.3,10.0-**\nsetplot energy\n",
+    "scripts/plot.xcm": b"cpd /xs\nplot ldata\n",
 }
+
+SKY_PIXEL = 2.35731204
+"""Side of a pixel of the sky image [arcsec]: inner radii are printed in it, outer ones in detector pixels (field)."""
+_README = """\
+This archive holds the spectra of one slice of time. Files whose names contain
+wt are from windowed timing, those with pc from photon counting; a mode without
+data has no files.
+
+{stem}wtsource.pi   counts in the source region, WT
+{stem}wtback.pi     counts in the background region, WT
+{stem}wt.pi         source counts, grouped to at least one count, WT
+{stem}wt.arf        effective area, WT
+{stem}wt.rmf        response, WT
+{stem}pcsource.pi   counts in the source region, PC
+{stem}pcback.pi     counts in the background region, PC
+{stem}pc.pi         source counts, grouped to at least one count, PC
+{stem}pc.arf        effective area, PC
+{stem}pc.rmf        response, PC
+{stem}.areas        regions of each snapshot
+GRB_info.txt   position, zero of time
+*_fit.fit      count rate, its correction, and the results of a fit
+models/        fitted models, for XSPEC
+
+Rates in the fit files are not corrected: multiply them by the factor there.
+"""
 
 
 @dataclass(frozen=True)
 class TimeSlice:
-    """One slice of time: its name, bounds [s since T0], and spectra by mode, WT first."""
+    """One slice of time: its name, bounds [s since T0], spectra by mode, WT first, and their scene."""
 
     name: str
     start: float
     stop: float
     modes: Mapping[str, ModeSpectrum]
+    scene: Scene
 
     @classmethod
-    def of(cls, scene: Scene, part: Slice, model: Model) -> TimeSlice:
+    def of(cls, scene: Scene, part: Slice, model: Model, made_at: float) -> TimeSlice:
         """Make the spectra of one slice: a mode without a source has none."""
         modes: dict[str, ModeSpectrum] = {}
         for mode in ("WT", "PC"):
@@ -48,10 +75,15 @@ class TimeSlice:
             rate = scene.mean_rate([snapshot for _, snapshot in taken])
             region = extraction.region(mode, rate, scene.pile_up[mode], scene.radius_limit)
             pieces = [extraction.extract(scene, observation, snapshot, region) for observation, snapshot in taken]
-            found = ModeSpectrum(scene, pieces, model)
+            found = ModeSpectrum(scene, pieces, model, made_at)
             if found.detected:
                 modes[mode] = found
-        return cls(part.name, part.start - scene.t0, part.stop - scene.t0, modes)
+        return cls(part.name, part.start - scene.t0, part.stop - scene.t0, modes, scene)
+
+    def mean_times(self) -> str:
+        """Return the mean arrival in WT and in PC [s since T0]; 0 without a spectrum of the mode."""
+        times = (self.modes[mode].mean_time if mode in self.modes else 0.0 for mode in ("WT", "PC"))
+        return " ".join(f"{time:.3f}" for time in times)
 
     def answer(self, url: str) -> dict[str, Any]:
         """Return the part of the answer about this slice; its files lie at `url`."""
@@ -62,30 +94,69 @@ class TimeSlice:
         found["Modes"] = list(self.modes)
         return found | {mode: one.answer(self.name, url) for mode, one in self.modes.items()}
 
+    def files(self, models: Sequence[str]) -> dict[str, bytes | Deflated]:
+        """Return the files of this slice in the order of real archives (field); `models` were fitted."""
+        made: dict[str, bytes | Deflated] = {}
+        for mode in self.modes.values():
+            made |= mode.files(self.name)
+        first, last = ("source.pi", "back.pi"), ("_fit.fit",)
+        texts = {f"{self.name}.areas": self.areas(), "GRB_info.txt": self.burst_info()}
+        return {
+            "README.txt": self.readme(models),
+            **{path: data for path, data in made.items() if path.endswith(first)},
+            **{path: data for path, data in made.items() if not path.endswith((*first, *last, ".xcm"))},
+            **texts,
+            **{path: data for path, data in made.items() if path.endswith(".xcm")},
+            **{path: data for path, data in made.items() if path.endswith(last)},
+        }
+
     def readme(self, models: Sequence[str]) -> bytes:
         """Describe the files of this slice; `models` were fitted."""
-        rows = []
-        for stem in (f"{self.name}{mode.lower()}" for mode in self.modes):
-            rows.append((f"{stem}source.pi, {stem}back.pi", "counts in the source and in the background region"))
-            rows.append((f"{stem}.pi", "source counts, grouped to at least one count"))
-            rows.append((f"{stem}.arf, {stem}.rmf", "effective area, response"))
-        rows += [(f"{self.name}.areas", "regions"), ("*_fit.fit, models/", "results of fits")]
-        width = max(len(name) for name, _ in rows) + 2
-        lines = [f"Simulated spectra of the time slice {self.name}: {', '.join(self.modes)}.", ""]
-        lines += [f"{name:{width}}{words}" for name, words in rows]
+        lines = ["", f"Simulated Swift-XRT spectra: {self.name}", "", _README.format(stem=self.name)]
         if "apec" in models:
-            lines += ["", "The thermal model is only apec-like: a continuum with a few lines, not plasma physics."]
-        return ("\n".join(lines) + "\n").encode("ascii")
+            lines += ["The thermal model is only apec-like: a continuum with a few lines, not plasma physics."]
+        return "\n".join(lines).encode("ascii")
 
     def areas(self) -> bytes:
-        """List the extraction regions: mode, source radii, background radii [pixels], areas [pixels]."""
-        lines = ["# mode  inner  outer  background_inner  background_outer  source_area  background_area"]
+        """List the regions, in the layout of real archives (field): a block for each snapshot."""
+        lines = []
         for mode, one in self.modes.items():
-            near, far = extraction.ANNULUS if mode == "PC" else (photons.WT_SOURCE_WIDTH / 2, photons.WT_WIDTH / 2)
-            region = one.region
-            numbers = (region.inner, region.outer, near, far, region.source_area, region.background_area)
-            lines.append(mode + "".join(f" {number:.3f}" for number in numbers))
+            piled_up = one.region.inner > 0
+            for n, piece in enumerate(one.pieces, start=1):
+                name = f"{mode.lower()}{'pup' if piled_up else 'allnonpup'}{n}.evt"
+                start, stop = (math.trunc(met - self.scene.t0) for met in (piece.snapshot.start, piece.snapshot.stop))
+                lines += [f"{piece.observation.obsid}/{name}, {start} -- {stop}"]
+                lines += [f"  {self._shape(piece)}", f"  Counts: {len(piece.source.met)}"]
+                lines += [f"  BACKSCAL {piece.region.source_area / 1e6:.15g}", ""]
         return ("\n".join(lines) + "\n").encode("ascii")
+
+    def _shape(self, piece: Piece) -> str:
+        """Return a source region as regions are written for image viewers."""
+        region, pixel = piece.region, instrument.PIXEL
+        if region.mode == "WT":
+            ra, dec = self.scene.position
+            angle = photons.roll(self.scene.seed, piece.observation.target, piece.snapshot.start)
+            height, width = (pixel * side for side in (extraction.WT_HEIGHT, 2 * region.outer))
+            return f'box({ra:.5f},{dec:.5f},{height:.9g}",{width:.9g}",{angle:.15g})'
+        ra, dec = middle_of(piece)
+        if region.inner:
+            return f'annulus({ra:.10f},{dec:.10f},{region.inner * SKY_PIXEL:.9g}",{region.outer * pixel:.9g}")'
+        return f'circle({ra:.10f},{dec:.10f},{region.outer * pixel:.9g}")'
+
+    def burst_info(self) -> bytes:
+        """Return ``GRB_info.txt``, which every slice has (field): RA and Dec [deg], T0 [s, MET], and 30, one a line.
+
+        With a centroid, RA and Dec are those of the region, with ten decimals.
+        """
+        (ra, dec), digits = self.scene.position, 4
+        if self.scene.centroid_within is not None and "PC" in self.modes:
+            (ra, dec), digits = middle_of(self.modes["PC"].pieces[0]), 10
+        return f"{ra:.{digits}f}\n{dec:.{digits}f}\n{self.scene.t0:.6f}\n30\n".encode("ascii")
+
+
+def middle_of(piece: Piece) -> tuple[float, float]:
+    """Return where the middle of the regions lies on the sky [deg]."""
+    return photons.unprojected((piece.observation.ra, piece.observation.dec), *piece.centre)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +165,8 @@ class Spectra:
 
     Parameters
     ----------
-    source, t0, model
-        Source, zero of time [s, MET], and fitted model.
+    t0, model
+        Zero of time [s, MET], and fitted model.
     slices
         The slices, in order.
     ended_at
@@ -104,7 +175,6 @@ class Spectra:
         Address of the files.
     """
 
-    source: Source
     t0: float
     model: Model
     slices: Sequence[TimeSlice]
@@ -113,27 +183,16 @@ class Spectra:
 
     def files(self) -> dict[str, bytes]:
         """Return all files by path."""
-        found = dict(_SCRIPTS)
+        found: dict[str, bytes] = {}
         filled = [one for one in self.slices if one.modes]
-        rows = [f"{one.name} {one.start:.3f} {one.stop:.3f}\n" for one in filled]
-        found["donereg.txt"] = "".join(rows).encode("ascii")
         for one in filled:
-            inside = {"README.txt": one.readme(self.model.models), f"{one.name}.areas": one.areas()}
-            if self.source.is_burst:
-                inside["GRB_info.txt"] = self.burst_text()
+            found[f"{one.name}.tar.gz"] = archive.tarred_and_gzipped(one.files(self.model.models), self.ended_at)
             for mode in one.modes.values():
-                inside |= mode.files(one.name)
                 found |= mode.plots(one.name)
-            found[f"{one.name}.tar.gz"] = archive.gzipped(archive.tarred(inside, self.ended_at))
-        return found
-
-    def burst_text(self) -> bytes:
-        """Return ``GRB_info.txt``."""
-        source = self.source
-        redshift = "unknown" if source.redshift is None else f"{source.redshift:g}"
-        lines = [f"name {source.name}", f"T0 {self.t0:.3f}", f"trigger {int(source.targets[0])}"]
-        lines += [f"redshift {redshift}", f"GalNH {self.model.galactic:.6g}"]
-        return ("\n".join(lines) + "\n").encode("ascii")
+        if self.model.models:
+            rows = [f"{one.name} {one.start:.3f} {one.stop:.3f} {one.mean_times()}\n" for one in filled]
+            found["donereg.txt"] = "".join(rows).encode("ascii")
+        return found | _SCRIPTS
 
     def answer(self) -> dict[str, Any]:
         """Return spectra and fits as `getSpecData.php` does in its newest form, without OK and APIVersion."""
@@ -160,8 +219,9 @@ def build(order: Order, sky: Sky) -> Spectra:
         delta=order.number("dchi", 2.706),
         forced_failure=sky.world.forces("fit_fails", order.name, source.name, *source.aliases),
     )
-    slices = [TimeSlice.of(scene, part, model) for part in selection.slices(order.parameters, scene.observations)]
-    return Spectra(source, scene.t0, model, slices, order.ended_at, f"{order.url}/spec")
+    parts = selection.slices(order.parameters, scene.observations)
+    slices = [TimeSlice.of(scene, part, model, order.ended_at) for part in parts]
+    return Spectra(scene.t0, model, slices, order.ended_at, f"{order.url}/spec")
 
 
 def emission_models(value: object) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def test_the_hardness_is_that_of_the_folded_spectrum():
     sky = Sky(5)
     chosen = first(sky, "SIM-CONSTANT", 15)
     source = extraction.target_source(order_of(sky, Product.LIGHT_CURVE, "SIM-CONSTANT"), sky)
-    shares = emission.channel_shares(source.spectrum, source.nh_galactic or 0.0)
+    shares = emission.channel_shares("PC", source.spectrum, source.nh_galactic or 0.0)
     expected = shares[150:1000].sum() / shares[30:150].sum()
     product = lightcurve.build(order_of(sky, Product.LIGHT_CURVE, "SIM-CONSTANT", binMeth="obsid", **chosen), sky)
     ratio, sigma = (np.array([float(row[k]) for row in product.answer()["PCHRData"]["data"]]) for k in (3, 4))
@@ -202,13 +202,13 @@ def test_a_monitored_source_keeps_its_old_bins_as_it_gains_new_ones():
 
 SEEN = emission.shape("powerlaw", 2.0) * instrument.transmission(2e21) * instrument.transmission(3e20)
 """A power law of index 2 behind 2e21 and 3e20 cm-2."""
-AREA = instrument.effective_area()
+AREA = instrument.area("PC")
 
 
 def simulated(seed: int, counts: int) -> fitting.Groups:
     """Counts of that power law, with some background."""
     draws = np.random.default_rng(seed)
-    expected = emission.counted(SEEN)
+    expected = emission.counted(SEEN, "PC")
     expected *= counts / expected[slice(*instrument.BAND)].sum()
     level = photons.BACKGROUND_SHARES * 40
     return fitting.Groups.of(draws.poisson(expected) + draws.poisson(0.1 * level), draws.poisson(level), 0.1)
@@ -216,7 +216,7 @@ def simulated(seed: int, counts: int) -> fitting.Groups:
 
 @cache
 def refitted(seed: int, counts: int) -> fitting.Fit:
-    found = fitting.fit(simulated(seed, counts), AREA, 5000.0, "powerlaw", 3e20, 0.0, 2.706)
+    found = fitting.fit(simulated(seed, counts), "PC", AREA, 5000.0, "powerlaw", 3e20, 0.0, 2.706)
     assert found is not None, "every one of these fits should converge"
     return found
 
@@ -256,7 +256,7 @@ def test_sparse_spectra_have_the_statistic_they_should():
 def test_fluxes_follow_the_published_factor():
     inside = (instrument.MIDDLES > 0.3) & (instrument.MIDDLES < 10)
     energy = (SEEN * instrument.MIDDLES * 0.02)[inside].sum() * 1.602177e-9
-    factor = energy / emission.counted(SEEN)[slice(*instrument.BAND)].sum()
+    factor = energy / emission.counted(SEEN, "PC")[slice(*instrument.BAND)].sum()
     ratio = []
     for seed in range(6):
         data = simulated(seed, 5000)
@@ -267,9 +267,9 @@ def test_fluxes_follow_the_published_factor():
 
 
 def test_a_column_that_is_not_there_has_itself_as_lower_error():
-    bare = emission.counted(emission.shape("powerlaw", 2.0))
+    bare = emission.counted(emission.shape("powerlaw", 2.0), "PC")
     counts = np.random.default_rng(4).poisson(bare * 200 / bare.sum())
-    result = fitting.fit(fitting.Groups.of(counts, 0 * counts, 0.1), AREA, 5000.0, "powerlaw", None, 0.0, 2.706)
+    result = fitting.fit(fitting.Groups.of(counts, 0 * counts, 0.1), "PC", AREA, 5000.0, "powerlaw", None, 0.0, 2.706)
     assert result is not None
     assert result.column.below >= -result.column.value - 1e-6
     assert result.column.value + result.column.above < 5e21
