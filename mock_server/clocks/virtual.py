@@ -6,12 +6,12 @@ import _thread
 import contextlib
 import itertools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .base import ScaledClock, check_forward
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .base import Clock, ParticipantId
 
@@ -32,13 +32,16 @@ class VirtualClock:
     Attributes
     ----------
     steps
-        Grows whenever a participant does something on the clock; a watchdog compares it.
+        Grows whenever a participant goes on or time moves; a watchdog compares it.
+    on_move
+        Called with the new time whenever it moves; None: there is nothing to call.
     """
 
     def __init__(self, start: float) -> None:
         self.origin = self._now = float(start)
         self._lock = _thread.allocate_lock()  # the real one: threading.Lock may be replaced by one that waits on us
         self.steps = 0
+        self.on_move: Callable[[float], object] | None = None
         self._participants: dict[ParticipantId, _Participant] = {}
         self._by_thread: dict[int, _Participant] = {}  # replaced, never changed: it is read without the lock
 
@@ -57,7 +60,7 @@ class VirtualClock:
         """Move time on by `seconds`, wake the participants that are due, and return the new time [s]."""
         check_forward(seconds)
         with self._lock:
-            self._now += seconds
+            self._move(self._now + seconds)
             self._run_next()
             return self._now
 
@@ -158,9 +161,14 @@ class VirtualClock:
             return sorted(one.id for one in self._participants.values() if one.until is None and not one.blocked)
 
     def has_waiting(self) -> bool:
-        """Whether a participant waits for time to move or for its turn."""
+        """Whether a participant waits for its turn, for another participant, or until an instant."""
         with self._lock:
-            return any(participant.blocked for participant in self._participants.values())
+            return any(one.blocked or one.has_end for one in self._participants.values())
+
+    def waits(self) -> dict[ParticipantId, Wait]:
+        """Return what each participant does, in the order of their ids."""
+        with self._lock:
+            return {one.id: Wait(one.until, one.blocked, one.token) for _, one in sorted(self._participants.items())}
 
     def assume_waiting(self, participant: ParticipantId) -> None:
         """Let time move on without a running participant until it next uses the clock."""
@@ -186,17 +194,35 @@ class VirtualClock:
             with self._lock:
                 participant.until = None
 
+    def _move(self, now: float) -> None:
+        self.steps += 1
+        self._now = now
+        if self.on_move is not None:
+            self.on_move(now)
+
     def _run_next(self) -> None:
         """Let the first running participant have its turn; if all wait, move time on and wake the next one alone."""
-        self.steps += 1
         running = [participant for participant in self._participants.values() if participant.until is None]
         if running:
-            min(running, key=lambda participant: participant.id).unblock()
+            first = min(running, key=lambda participant: participant.id)
+            if first.blocked:
+                self.steps += 1
+                first.unblock()
             return
         due = min(self._participants.values(), key=_Participant.wakes_at, default=None)
         if due is not None and due.until is not None and due.until < math.inf:
-            self._now = max(self._now, due.until)
+            self._move(max(self._now, due.until))
             due.resume()
+
+
+class Wait(NamedTuple):
+    """What a participant does: it runs if `until` is None, or waits until an instant [s]."""
+
+    until: float | None
+    blocked: bool
+    """Whether its thread is held by the clock; otherwise it waits for something else."""
+    token: object
+    """What ends its wait before `until`; None: nothing does."""
 
 
 class _Participant:
@@ -216,9 +242,16 @@ class _Participant:
     def blocked(self) -> bool:
         return self._lock is not None
 
-    def wakes_at(self) -> tuple[float, int, ParticipantId]:
-        """Sort key of those who wait: the first is woken first."""
-        return (math.inf if self.until is None else self.until, self.empty_sleeps, self.id)
+    @property
+    def has_end(self) -> bool:
+        return self.until is not None and self.until < math.inf
+
+    def wakes_at(self) -> tuple[float, int, tuple[float, ...]]:
+        """Sort key of those who wait: the first is woken first.
+
+        At the same instant a child comes before its parent, which may look whether the child has ended.
+        """
+        return (math.inf if self.until is None else self.until, self.empty_sleeps, (*self.id, math.inf))
 
     def block(self) -> _thread.LockType:
         """Return a lock whose next `acquire` blocks until `unblock` is called."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..clocks.base import ScaledClock
 from .affinity import Staying
 from .channel import Channel
+from .page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,8 @@ class Welcome:
         Whether programs may reach other hosts.
     processor
         Processor on which both ends of a call run; None: the machine chooses.
+    page
+        File of the :class:`~mock_server.run.page.Page` of a virtual clock.
     """
 
     origin: float
@@ -54,6 +57,7 @@ class Welcome:
     hosts: tuple[str, ...]
     open_net: bool
     processor: int | None
+    page: str | None
 
 
 class Link:
@@ -70,15 +74,13 @@ class Link:
     def __init__(self, address: Any, key: bytes, participant: ParticipantId) -> None:
         self._address, self._key = address, key
         self._of_thread = threading.local()
-        self.now = 0.0
         self.welcome: Welcome = self._connect(participant, first=True)
 
     def _connect(self, participant: ParticipantId | None, *, first: bool = False) -> Welcome:
         channel = Channel(Client(self._address, authkey=self._key))
         channel.send(("hello", (participant, os.getpid(), threading.get_native_id(), first)))
-        welcome: Welcome = channel.receive()[1]
+        welcome: Welcome = channel.receive()
         self._of_thread.channel, self._of_thread.participant = channel, welcome.participant
-        self.now = max(self.now, welcome.now)
         return welcome
 
     def current(self) -> ParticipantId | None:
@@ -115,7 +117,7 @@ class Link:
         try:
             with Staying(self.welcome.processor):
                 channel.send((operation, arguments))
-                now, result = channel.receive()
+                result = channel.receive()
         except (EOFError, OSError) as error:
             self._disconnect()
             raise SystemExit("xrt-mock: the run has ended") from error
@@ -124,7 +126,6 @@ class Link:
             self._connect(self.current())  # before the old connection is closed, which would end the participant
             channel.close()
             raise
-        self.now = max(self.now, now)
         if isinstance(result, Exception):
             raise result
         return result
@@ -141,15 +142,16 @@ class LinkedClock:
     def __init__(self, link: Link) -> None:
         self._link = link
         self.origin = link.welcome.origin
+        self.page = Page(link.welcome.page)
         self.current, self.attach = link.current, link.attach
 
     def now(self) -> float:
         """Return simulated time [s]; it stands still while a thread of this program runs."""
-        return self._link.now
+        return self.page.now
 
     def sleep(self, seconds: float) -> None:
         """Return once `seconds` of simulated time have passed."""
-        self._link.call("wait", self._link.now + max(0.0, seconds), None)
+        self._link.call("wait", self.now() + max(0.0, seconds), None)
 
     def advance(self, seconds: float) -> float:
         """Raise NotImplementedError: a program moves its clock by sleeping."""

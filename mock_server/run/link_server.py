@@ -20,7 +20,9 @@ from ..transport.wsgi_call import COPY, Answer, Request, ask
 from . import copies
 from .affinity import Staying
 from .channel import Channel
+from .kernel import wait_for_end
 from .link import Welcome
+from .page import Page
 from .watchdog import Watchdog, warn
 
 if TYPE_CHECKING:
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from ..clocks.base import Clock, ParticipantId
-    from .watchdog import NativeThread
+    from .kernel import NativeThread
 
 _MANY_CALLS = 5000
+_LOOK_S = 0.2  # real time between two looks whether the run has ended
 _LAST_SESSIONS_S = 2.0  # real time that the sessions of programs that have ended may take
 
 
@@ -73,8 +76,13 @@ class LinkServer:
         self.threads: dict[ParticipantId, NativeThread] = {}
         self.asking: set[ParticipantId | None] = set()
         self.unannounced: Counter[ParticipantId] = Counter()
-        self._watchdog = Watchdog(clock, self._thread_of, warn) if isinstance(clock, VirtualClock) else None
-        self._closed = False
+        self.page: Page | None = None
+        self._watchdog: Watchdog | None = None
+        if isinstance(clock, VirtualClock):
+            self.page = Page()
+            self.page.now, clock.on_move = clock.now(), self._note_time
+            self._watchdog = Watchdog(clock, self._thread_of, warn, child_of=self._child_of)
+        self.closed = False
         self._calls_at = (0.0, 0)
         threading.Thread(target=self._accept, daemon=True, name="xrt-mock link").start()
         if self._watchdog is not None:
@@ -99,6 +107,14 @@ class LinkServer:
     def _thread_of(self, participant: ParticipantId) -> NativeThread | None:
         return None if participant in self.asking else self.threads.get(participant)  # asking: it waits for us
 
+    def _note_time(self, now: float) -> None:
+        if self.page is not None:
+            self.page.now = now
+
+    def _child_of(self, participant: ParticipantId) -> int | None:
+        owner = self.owners.get(participant)
+        return owner.awaited_child if owner else None
+
     def note_call(self, request: Request) -> None:
         """Warn, once, of a program that calls again and again without sleeping."""
         now = self.clock.now()
@@ -116,9 +132,12 @@ class LinkServer:
 
     def close(self) -> None:
         """Accept no more connections, and wait until the sessions have left the clock: another run may use it next."""
-        self._closed = True
+        self.closed = True
         if self._watchdog is not None:
             self._watchdog.close()
+        if isinstance(self.clock, VirtualClock) and self.page is not None:
+            self.clock.on_move = None
+            self.page.close()
         with contextlib.suppress(OSError):
             Client(self.address).close()  # so that accept() returns; without the key nothing is waited for
         self._listener.close()
@@ -126,7 +145,7 @@ class LinkServer:
             self._session_ended.wait_for(lambda: not self.sessions, _LAST_SESSIONS_S)
 
     def _accept(self) -> None:
-        while not self._closed:
+        while not self.closed:
             try:
                 connection = self._listener.accept()
             except (OSError, EOFError, AuthenticationError):  # closed, disconnected again, or without the key
@@ -146,7 +165,7 @@ class LinkServer:
                         text = traceback.format_exc()
                         sys.stderr.write(text)
                         result = RuntimeError(f"xrt-mock itself failed:\n{text}")
-                    channel.send((self.clock.now(), result))
+                    channel.send(result)
         except (OSError, EOFError):
             pass  # the program has ended, or has closed this connection
         finally:
@@ -164,7 +183,7 @@ class _Session:
         self._copy = 0
         self._extra: dict[str, Any] = {}
         self._first = False
-        self._awaited_child: int | None = None
+        self.awaited_child: int | None = None
         self._absence: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
     def hello(self, participant: ParticipantId | None, pid: int, thread: int, first: bool) -> Welcome:
@@ -189,16 +208,22 @@ class _Session:
             hosts=server.hosts,
             open_net=server.open_net,
             processor=server.processor,
+            page=server.page.path if server.page else None,
         )
 
     def _take_over(self, participant: ParticipantId) -> ParticipantId:
         """Become the session of an announced participant, or of a new one for a program that was not announced."""
         server = self._server
         with server.lock:
-            if self._first and participant not in server.announced:
+            owner = server.owners.get(participant)
+            replaced = owner is not None and server.sessions.get(owner) == server.sessions[self]  # by exec
+            if self._first and participant not in server.announced and not replaced:
                 server.unannounced[participant] += 1
                 participant = (*participant, 1_000_000 + server.unannounced[participant])  # after the announced ones
                 self._clock.join(participant)
+            elif replaced:
+                with contextlib.suppress(ValueError):  # it has not left the clock
+                    self._clock.join(participant)
             server.announced.discard(participant)
             if participant in server.owners:  # its thread gave up an earlier connection in the middle of a wait
                 self._clock.interrupt(participant)
@@ -242,22 +267,29 @@ class _Session:
         self._clock.wake(participant, token)
 
     def away(self, until: float, child: int | None) -> None:
-        self._awaited_child = child
+        self.awaited_child = child
         self._absence = self._clock.away(until)
         self._absence.__enter__()
 
     def back(self) -> None:
-        self._awaited_child = None
+        self.awaited_child = None
         self._absence.__exit__(None, None, None)
 
     def end(self) -> None:
-        """End with the connection; the participant leaves the clock, unless a newer session acts for it."""
+        """End with the connection; the participant leaves the clock, unless a newer session acts for it.
+
+        A program keeps its place on the clock until its process is gone: a parent that looks whether it has ended
+        must see it before time goes on.
+        """
         server, participant = self._server, self._participant
+        pid = server.sessions.get(self)
+        if self._first and participant is not None and pid is not None:
+            while server.owners.get(participant) is self and not server.closed and not wait_for_end(pid, _LOOK_S):
+                pass
         with server.lock:
-            pid = server.sessions.get(self)
             if self._first:  # a program ends: a parent that waits for it goes on now, before time does
                 for other in server.sessions:
-                    if other._awaited_child == pid and other._participant is not None:
+                    if other.awaited_child == pid and other._participant is not None:
                         self._clock.interrupt(other._participant)
             owned = participant is not None and server.owners.get(participant) is self
             if participant is not None and owned:

@@ -1,48 +1,30 @@
 """Notices that simulated time stands still, and why.
 
 A thread may wait for something that is not the clock: a socket, a pipe, the keyboard. To the clock it runs, and time
-waits for it. If it uses no processor time for a while, it is taken for waiting, and time moves on without it. If it
-does compute, time rightly stands still; after a while that is printed.
+waits for it. If it uses no processor time for a while, it is taken for waiting, and time moves on without it. If time
+stands still for long, whatever the reason, a sentence says what each participant waits for.
 """
 
 from __future__ import annotations
 
 import _thread
 import contextlib
+import math
 import sys
-from pathlib import Path
 from time import monotonic, sleep  # the real ones: those of the module may be replaced
 from typing import TYPE_CHECKING
+
+from .kernel import awaited, processor_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..clocks.base import ParticipantId
-    from ..clocks.virtual import VirtualClock
-
-NativeThread = tuple[int, int]
-"""A thread as the operating system names it: its process [pid] and its native thread id."""
+    from ..clocks.virtual import VirtualClock, Wait
+    from .kernel import NativeThread
 
 LOOK_EVERY_S, IDLE_S, STILL_S = 0.1, 1.0, 30.0
-"""Real time between two looks, until an idle thread is taken for waiting, and until a busy one is reported."""
-
-
-def processor_time(thread: NativeThread) -> int | None:
-    """Return the processor time that a sleeping thread has used [ticks]; None if it is awake or there is no /proc.
-
-    Raises
-    ------
-    ProcessLookupError
-        If there is no such thread.
-    """
-    try:
-        words = Path(f"/proc/{thread[0]}/task/{thread[1]}/stat").read_text().rpartition(")")[2].split()
-    except OSError as error:
-        if Path("/proc/self/stat").exists():
-            raise ProcessLookupError(f"thread {thread[1]} of process {thread[0]} has ended") from error
-        return None
-    state, *_, user, system = words[:13]  # the third to fifteenth field of proc(5)
-    return int(user) + int(system) if state in "SZ" else None
+"""Real time between two looks, until an idle thread is taken for waiting, and until a standstill is reported."""
 
 
 class Watchdog:
@@ -57,7 +39,9 @@ class Watchdog:
     warn
         Called with a sentence when time is found to stand still.
     processor_time
-        See :func:`processor_time`.
+        See :func:`~mock_server.run.kernel.processor_time`.
+    child_of
+        Returns the child process [pid] that a participant waits for, or None.
     """
 
     def __init__(
@@ -66,9 +50,11 @@ class Watchdog:
         thread_of: Callable[[ParticipantId], NativeThread | None],
         warn: Callable[[str], object],
         processor_time: Callable[[NativeThread], int | None] = processor_time,
+        child_of: Callable[[ParticipantId], int | None] = lambda _participant: None,
     ) -> None:
         self._clock, self._thread_of, self._warn, self._processor_time = clock, thread_of, warn, processor_time
-        self._steps, self._since, self._reported = -1, 0.0, False
+        self._child_of = child_of
+        self._steps, self._now, self._since, self._reported = -1, -math.inf, 0.0, False
         self._used: dict[ParticipantId, tuple[int | None, float]] = {}
         self._named: set[ParticipantId] = set()
         self._closed = False
@@ -89,18 +75,45 @@ class Watchdog:
 
     def look(self, real: float) -> None:
         """Look once, at `real` time [s]."""
+        self._look_for_standstill(real)
         running = self._clock.running()
-        if self._clock.steps != self._steps or not running:
-            self._steps, self._since, self._reported = self._clock.steps, real, False
+        if self._clock.steps != self._steps:
+            self._steps = self._clock.steps
             self._used.clear()
             return
+        self._used = {participant: used for participant, used in self._used.items() if participant in running}
         if self._clock.has_waiting():
             for participant in running:
                 self._check(participant, real)
-        if real - self._since >= STILL_S and not self._reported:
+
+    def _look_for_standstill(self, real: float) -> None:
+        now = self._clock.now()
+        if now != self._now:
+            self._now, self._since, self._reported = now, real, False
+        if self._reported or real - self._since < STILL_S:
+            return
+        waits = self._clock.waits()
+        if waits:
             self._reported = True
-            names = ", ".join(map(name_of, running))
-            self._warn(f"simulated time has stood still for {STILL_S:g} s while {names} worked without sleeping")
+            reasons = "; ".join(f"{name_of(one)} {self._reason(one, wait)}" for one, wait in waits.items())
+            self._warn(f"simulated time has stood still for {STILL_S:g} s: {reasons}")
+
+    def _reason(self, participant: ParticipantId, wait: Wait) -> str:
+        """Return what a participant does while time stands still."""
+        child = self._child_of(participant)
+        if child is not None:
+            return f"waits for the end of process {child}"
+        if wait.blocked:
+            if wait.until is None:
+                return "waits for its turn"
+            if wait.until < math.inf:
+                return f"sleeps for another {wait.until - self._now:g} s"
+            return "waits for a lock, a queue or an event of its program"
+        thread = self._thread_of(participant)
+        what = awaited(thread) if thread else None
+        if what is not None:
+            return f"waits for {what}"
+        return "works without sleeping" if wait.until is None else "waits for something other than simulated time"
 
     def _check(self, participant: ParticipantId, real: float) -> None:
         """Take a running participant for waiting if it has been idle for a while."""
@@ -117,9 +130,10 @@ class Watchdog:
             del self._used[participant]
             if participant not in self._named:  # said before time goes on: the program may end with it
                 self._named.add(participant)
+                what = (awaited(thread) if thread else None) or "something other than simulated time"
                 self._warn(
-                    f"{name_of(participant)} waits for something other than simulated time (a socket, a pipe, input); "
-                    "time goes on without it, and the order of events may differ from run to run"
+                    f"{name_of(participant)} waits for {what}; time goes on without it, and the order of events may "
+                    "differ from run to run"
                 )
             self._clock.assume_waiting(participant)
 

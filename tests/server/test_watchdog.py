@@ -1,5 +1,6 @@
 """A participant that holds time up is taken for waiting, or named."""
 
+import math
 import os
 import sys
 import threading
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.run.watchdog import Watchdog, processor_time, warn
+from mock_server.run.kernel import processor_time
+from mock_server.run.watchdog import Watchdog, warn
 from tests.tools.asserting import no_exception
 
 START = 1000.0
@@ -63,7 +65,9 @@ def test_one_that_computes_for_long_is_named_once(scene):
     for tick in range(100):
         scene.used = tick
         scene.watchdog.look(float(tick))
-    assert scene.warnings == ["simulated time has stood still for 30 s while program 0 worked without sleeping"]
+    assert scene.warnings == [
+        "simulated time has stood still for 30 s: program 0 works without sleeping; program 1 sleeps for another 60 s"
+    ]
 
 
 def test_time_waits_for_one_of_which_nothing_is_known(scene):
@@ -92,6 +96,57 @@ def test_one_that_nothing_waits_for_is_left_alone():
         watchdog.look(tick / 10)
     assert clock.running() == [(0,)]
     assert warnings == []
+
+
+def test_one_that_is_away_until_an_instant_counts_as_waiting(scene):
+    clock, warnings = VirtualClock(START), scene.warnings
+    for participant in ((0,), (1,)):
+        clock.join(participant)
+    clock.attach((1,))
+    watchdog = Watchdog(clock, lambda _participant: (1, 1), warnings.append, lambda _thread: 7)
+    with clock.away(START + 60):  # as an event loop does, in slices
+        for tick in range(13):
+            watchdog.look(tick / 10)
+    assert clock.now() == START + 60
+    assert warnings[0].startswith("program 0 waits for something other than simulated time")
+
+
+def test_slices_in_which_time_does_not_move_are_no_steps():
+    clock = VirtualClock(START)
+    for participant in ((0,), (1,)):
+        clock.join(participant)
+    clock.attach((1,))
+    before = clock.steps
+    for _ in range(5):
+        with clock.away(START + 60):
+            pass
+    assert clock.steps == before
+
+
+def test_a_standstill_in_which_all_wait_for_one_another_is_named():
+    clock = VirtualClock(START)
+    warnings: list[str] = []
+
+    def wait(n: int) -> None:
+        clock.attach((n,))
+        clock.wait(math.inf, n)
+
+    threads = [threading.Thread(target=wait, args=(n,), daemon=True) for n in range(2)]
+    for n, thread in enumerate(threads):
+        clock.join((n,))
+        thread.start()
+    while not all(wait.blocked for wait in clock.waits().values()):
+        pass
+    watchdog = Watchdog(clock, lambda _participant: (1, 1), warnings.append, lambda _thread: 7)
+    for real in (0.0, 29.0, 31.0, 62.0):
+        watchdog.look(real)
+    assert warnings == [
+        "simulated time has stood still for 30 s: program 0 waits for a lock, a queue or an event of its program; "
+        "program 1 waits for a lock, a queue or an event of its program"
+    ]
+    for n, thread in enumerate(threads):
+        clock.wake((n,), n)
+        thread.join(30)
 
 
 def test_one_that_was_taken_for_waiting_counts_again_once_it_uses_the_clock(scene):

@@ -7,7 +7,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from .current import real_seconds, shared_clock, simulated_time
+from .current import real_seconds, shared_clock, simulated_time, stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,16 @@ def patch_asyncio(replace: Callable[[Any, str, Any], None], selector_events: Mod
     replace(loop_class, "_write_to_self", _write_to_self)
 
 
+def wait_outside(clock: SharedClock, until: float, look: Callable[[float], Any]) -> Any:
+    """Return what `look` finds; it takes real seconds to look for, and is called until simulated time `until` [s]."""
+    with clock.away():
+        found = look(_GRACE_S)
+    while not found and clock.now() < until:
+        with clock.away(until):
+            found = look(_SLICE_S)
+    return found
+
+
 class ClockSelector:
     """A selector whose `select` waits on the clock; everything else is left to the original.
 
@@ -65,16 +75,14 @@ class ClockSelector:
         clock = shared_clock()
         if clock is None:
             return self._selector.select(None if timeout is None else real_seconds(timeout))
-        now = clock.now()
-        # a timeout too small to be added still ends
-        until = math.inf if timeout is None else max(now + timeout, math.nextafter(now, math.inf))
+        readings = stack[-1].readings
+        until, shown = readings.after(math.inf if timeout is None else timeout)
         if len(self._selector.get_map()) <= 1:  # the loop's own pipe alone: nothing comes from outside
-            return self._wait(clock, until)
-        with clock.away():
-            events = self._selector.select(_GRACE_S)
-        while not events and clock.now() < until:
-            with clock.away(until):
-                events = self._selector.select(_SLICE_S)
+            events = self._wait(clock, until)
+        else:
+            events = wait_outside(clock, until, self._selector.select)
+        if not events:
+            readings.reached(shown)
         return events
 
     def _wait(self, clock: SharedClock, until: float) -> Any:

@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .current import real_seconds, shared_clock, simulated_time
+from .current import real_seconds, shared_clock, simulated_time, stack
 from .processes import counted_as_waiting
 
 if TYPE_CHECKING:
@@ -69,8 +69,12 @@ class _Waiter:
         """Return when woken, or after `timeout` [s]; never if that is -1."""
         if self.clock is None:
             self.released.acquire(True, timeout if timeout == -1 else real_seconds(timeout))
-        else:
-            self.clock.wait(math.inf if timeout == -1 else self.clock.now() + timeout, self.token)
+            return
+        readings = stack[-1].readings
+        until, shown = readings.after(math.inf if timeout == -1 else timeout)
+        self.clock.wait(until, self.token)
+        if not self.granted:
+            readings.reached(shown)
 
     def wake(self) -> None:
         if self.clock is None:

@@ -36,13 +36,14 @@ from .asyncio import patch_asyncio
 from .current import simulated_time, stack
 from .imports import forget, when_imported
 from .processes import patch_multiprocessing, patch_os, patch_subprocess
+from .readings import NS, Readings
 from .threads import patch_queue, patch_threads
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from ...clocks.base import Clock, ParticipantId
-    from ..watchdog import NativeThread
+    from ..kernel import NativeThread
 
 _sleep, _monotonic, _monotonic_ns, _ctime, _asctime = (
     time.sleep,
@@ -51,10 +52,7 @@ _sleep, _monotonic, _monotonic_ns, _ctime, _asctime = (
     time.ctime,
     time.asctime,
 )
-_readings = threading.local()  # when the thread last read its monotonic clock, and how often at that instant
-_MANY_READINGS = 1000
-_RESOLUTION = 1_000_000_000
-_UPTIME_S = 100_000.0  # programs rely on a monotonic clock that does not start at 0
+_UPTIME_NS = 100_000 * NS  # programs rely on a monotonic clock that does not start at 0
 _LEFT_ALONE = {"_pytest", "pytest", "pluggy", "xdist", "execnet", "time_machine", "mock_server"}
 _LEFT_ALONE |= sys.stdlib_module_names - {"time", "threading", "queue", "sched"}  # these keep clock functions by name
 _PATCHES = {
@@ -84,6 +82,7 @@ class SimulatedTime(contextlib.ContextDecorator):
         self.clock: Any = clock
         self.threads = threads
         self.shared = hasattr(clock, "join")
+        self.readings = Readings(clock)
         self._children: Counter[ParticipantId] = Counter()
         self._native: dict[ParticipantId, NativeThread] = {}
         self._undo = contextlib.ExitStack()
@@ -100,7 +99,7 @@ class SimulatedTime(contextlib.ContextDecorator):
                 self._undo.callback(watchdog.close)
         traveller = self._undo.enter_context(time_machine.travel(self.clock.now(), tick=False))
         # computed at every reading of a clock, so that time moved by another thread is seen at once
-        traveller.time_ns = lambda: round(self.clock.now() * _RESOLUTION)  # type: ignore[method-assign]
+        traveller.time_ns = self.read  # type: ignore[method-assign]
         if not stack:
             _patch(self._undo, waits=self.threads)
         stack.append(self)
@@ -111,6 +110,19 @@ class SimulatedTime(contextlib.ContextDecorator):
     ) -> None:
         stack.remove(self)
         self._undo.close()
+
+    def read(self) -> int:
+        """Return the time that a clock shows [ns since 1970-01-01 UTC]."""
+        return self.readings.read() if self.shared else round(self.clock.now() * NS)
+
+    def sleep(self, seconds: float) -> None:
+        """Return once clocks show that `seconds` have passed."""
+        if not self.shared:
+            self.clock.sleep(seconds)
+            return
+        until, shown = self.readings.after(seconds)
+        self.clock.wait(until)
+        self.readings.reached(shown)
 
     def next_child(self) -> ParticipantId:
         """Return the id of the next thread or process that the calling thread starts."""
@@ -161,25 +173,15 @@ def sleep(seconds: float) -> None:
         return
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
-    current.clock.sleep(seconds)
+    current.sleep(seconds)
 
 
 def monotonic() -> float:
-    """Return simulated time, as `time.monotonic` would [s].
-
-    Some code waits until a deadline is not only reached but passed. So that this happens, the clock creeps on by a
-    microsecond a reading once it has been read many times at one instant.
-    """
-    current = simulated_time()
-    if current is None:
-        return _monotonic()
-    now: float = current.clock.now()
-    readings = _readings.__dict__
-    count = readings["count"] = readings.get("count", 0) + 1 if readings.get("now") == now else 0
-    readings["now"] = now
-    return now - float(current.clock.origin) + _UPTIME_S + max(0, count - _MANY_READINGS) * 1e-6
+    """Return simulated time, as `time.monotonic` would [s]."""
+    return monotonic_ns() / NS if simulated_time() else _monotonic()
 
 
 def monotonic_ns() -> int:
     """Return simulated time, as `time.monotonic_ns` would [ns]."""
-    return round(monotonic() * _RESOLUTION) if simulated_time() else _monotonic_ns()
+    current = simulated_time()
+    return _monotonic_ns() if current is None else current.read() - round(current.clock.origin * NS) + _UPTIME_NS

@@ -1,0 +1,72 @@
+"""What the operating system knows of a thread and of a process: its processor time, what it waits for, its end."""
+
+from __future__ import annotations
+
+import os
+import select
+from pathlib import Path
+
+NativeThread = tuple[int, int]
+"""A thread as the operating system names it: its process [pid] and its native thread id."""
+
+_WAITS = {  # parts of the names of kernel functions, and what a thread waits for in them
+    "pipe": "a pipe",
+    "futex": "a lock that simulated time does not know",
+    "wait_for_more_packets": "a socket",
+    "stream_read": "a socket",
+    "sk_wait": "a socket",
+    "accept": "a connection to its socket",
+    "connect": "a connection",
+    "recv": "a socket",
+    "skb": "a socket",
+    "poll": "a file or socket, in select or poll",
+    "select": "a file or socket, in select or poll",
+    "ep_": "a file or socket, in select or poll",
+    "do_wait": "the end of a child process",
+    "sig": "a signal",
+    "pause": "a signal",
+    "nanosleep": "real time to pass",
+    "tty": "input",
+    "lock": "the lock of a file",
+}
+
+
+def processor_time(thread: NativeThread) -> int | None:
+    """Return the processor time that a sleeping thread has used [ticks]; None if it is awake or there is no /proc.
+
+    Raises
+    ------
+    ProcessLookupError
+        If there is no such thread.
+    """
+    try:
+        words = Path(f"/proc/{thread[0]}/task/{thread[1]}/stat").read_text().rpartition(")")[2].split()
+    except OSError as error:
+        if Path("/proc/self/stat").exists():
+            raise ProcessLookupError(f"thread {thread[1]} of process {thread[0]} has ended") from error
+        return None
+    state, *_, user, system = words[:13]  # the third to fifteenth field of proc(5)
+    return int(user) + int(system) if state in "SZ" else None
+
+
+def awaited(thread: NativeThread) -> str | None:
+    """Return what a thread waits for, such as ``a pipe``; None if it works or the kernel does not tell."""
+    try:
+        function = Path(f"/proc/{thread[0]}/task/{thread[1]}/wchan").read_text()
+    except OSError:
+        return None
+    return next((what for part, what in _WAITS.items() if part in function), None)
+
+
+def wait_for_end(pid: int, seconds: float) -> bool:
+    """Return whether a process is gone, after waiting at most `seconds` of real time; True where nothing tells."""
+    try:
+        descriptor = os.pidfd_open(pid)  # Linux; readable once the process has ended
+    except (AttributeError, OSError):
+        return True
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(descriptor)
