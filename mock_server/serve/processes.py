@@ -52,7 +52,9 @@ def serve(
             "or listen on 127.0.0.1"
         )
     if token is not None and not (token and token == token.strip()):
-        raise ServeError("--token is empty or has blanks around it: give a text, or leave it out to require no token on 127.0.0.1")
+        raise ServeError(
+            "--token is empty or has blanks around it: give a text, or leave it out to require no token on 127.0.0.1"
+        )
     if processes > 1 and options.get("db", _IN_MEMORY[0]) in _IN_MEMORY:
         raise ServeError("several processes need a database they share, such as --db sqlite:///jobs.sqlite")
     try:

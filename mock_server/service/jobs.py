@@ -191,7 +191,7 @@ class JobService:
         return [_wish(job, product, archive, moment) for product in products]
 
     def archive_for(self, pars: Mapping[str, Any], now: float, epoch: Epoch) -> Sequence[Observation]:
-        """Return the observations that a job with these parameters sees at `now` [s]; `epoch` rules what is believed."""
+        """Return the observations that a job with these parameters sees at `now` [s], in the settings of `epoch`."""
         where = selection.targets(pars), selection.position(pars)
         return self.in_force.sky.observations(*where, now, selection.t0(pars), believed(pars, epoch))
 
