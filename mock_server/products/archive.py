@@ -1,4 +1,7 @@
-"""Files of finished products packed into archives: the same files always give the same bytes."""
+"""Files of finished products packed into archives: the same files always give the same bytes.
+
+Contents may be tuples of chunks, so that what is the same in many archives, such as a response, is kept once.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,29 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..core.timescales import utc_from_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+Content: TypeAlias = bytes | tuple[bytes, ...]
+"""Content of a file: bytes, or chunks that follow one another."""
+_SMALL = 2**20  # smaller chunks are put together
 _OLDEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 6
 _GZIP_HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # without a name and a date, which would make equal contents differ
 _COMPRESSED = (".gz", ".gif")
 _TAR_RECORD = 10240
 _CRC = 0xEDB88320
+
+
+def chunks(content: Content) -> tuple[bytes, ...]:
+    """Return the chunks of a content."""
+    return content if isinstance(content, tuple) else (content,)
 
 
 def gzipped(data: bytes) -> bytes:
@@ -42,7 +55,7 @@ class Deflated:
     length, crc
         Length and check sum of the content.
     blocks
-        The content as blocks of a deflate stream that neither look back beyond their start nor end the stream.
+        See :func:`_deflated`.
     shift
         Changes of a check sum by `length` zero bytes, for each of its bits.
     """
@@ -54,14 +67,18 @@ class Deflated:
 
     @classmethod
     def of(cls, content: bytes, level: int) -> Deflated:
-        """Compress at a level of zlib."""
-        deflate = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
-        blocks = deflate.compress(content) + deflate.flush(zlib.Z_FULL_FLUSH)
-        return cls(len(content), zlib.crc32(content), blocks, _zeros(8 * len(content)))
+        """Compress at a level of zlib; 0 stores."""
+        return cls(len(content), zlib.crc32(content), _deflated(content, level), _zeros(8 * len(content)))
 
     def crc_after(self, crc: int) -> int:
         """Check sum of something with the sum `crc` and this content behind it."""
         return _times(self.shift, crc) ^ self.crc
+
+
+def _deflated(content: bytes, level: int) -> bytes:
+    """Return blocks of a deflate stream that neither look back beyond their start nor end the stream."""
+    deflate = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
+    return deflate.compress(content) + deflate.flush(zlib.Z_FULL_FLUSH)
 
 
 def _times(matrix: tuple[int, ...], vector: int) -> int:
@@ -101,18 +118,34 @@ class _GzipStream:
         self._parts += [self._deflate.flush(zlib.Z_FULL_FLUSH), content.blocks]
         self._crc, self._length = content.crc_after(self._crc), self._length + content.length
 
-    def add_stored(self, data: bytes) -> None:
-        """Add data that cannot become smaller."""
-        stored = zlib.compressobj(0, wbits=-zlib.MAX_WBITS)
-        self._parts += [self._deflate.flush(zlib.Z_FULL_FLUSH), stored.compress(data), stored.flush(zlib.Z_FULL_FLUSH)]
-        self._crc, self._length = zlib.crc32(data, self._crc), self._length + len(data)
+    def add_stored(self, content: Content) -> None:
+        """Add something that cannot become smaller."""
+        self._parts.append(self._deflate.flush(zlib.Z_FULL_FLUSH))
+        for chunk in chunks(content):
+            if len(chunk) >= _SMALL:
+                self.add_deflated(_stored(chunk))
+            else:
+                self._parts.append(_deflated(chunk, 0))
+                self._crc, self._length = zlib.crc32(chunk, self._crc), self._length + len(chunk)
 
-    def end(self) -> bytes:
+    def end(self) -> tuple[bytes, ...]:
         """Return the file."""
-        return b"".join([*self._parts, self._deflate.flush(), struct.pack("<II", self._crc, self._length % 2**32)])
+        end = struct.pack("<II", self._crc, self._length % 2**32)
+        return _put_together([*self._parts, self._deflate.flush(), end])
 
 
-def _entries(files: Mapping[str, bytes | Deflated], mtime: float) -> Iterator[tuple[str, bytes, bytes | Deflated]]:
+@lru_cache(maxsize=8)
+def _stored(chunk: bytes) -> Deflated:
+    return Deflated.of(chunk, 0)
+
+
+def _put_together(parts: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Join small parts that follow one another; large ones stay the same objects."""
+    grouped = groupby(parts, key=lambda part: len(part) < _SMALL)
+    return tuple(chain.from_iterable([b"".join(group)] if small else group for small, group in grouped))
+
+
+def _entries(files: Mapping[str, Content | Deflated], mtime: float) -> Iterator[tuple[str, bytes, Content | Deflated]]:
     """Files as they follow one another in a tar archive: path, header, content; the end has no path.
 
     Headers begin with the zeros that fill up the content before. Owner: as in archives of 2025 (field).
@@ -120,7 +153,7 @@ def _entries(files: Mapping[str, bytes | Deflated], mtime: float) -> Iterator[tu
     total = padding = 0
     for path, content in files.items():
         entry = tarfile.TarInfo(path)
-        entry.size = content.length if isinstance(content, Deflated) else len(content)
+        entry.size = content.length if isinstance(content, Deflated) else sum(map(len, chunks(content)))
         entry.mtime, entry.mode, entry.uname, entry.gname = max(int(mtime), 0), 0o644, "autoproc", "www"
         header = bytes(padding) + entry.tobuf(tarfile.USTAR_FORMAT)
         padding = -entry.size % 512
@@ -130,12 +163,15 @@ def _entries(files: Mapping[str, bytes | Deflated], mtime: float) -> Iterator[tu
     yield "", bytes(end + -(total + end) % _TAR_RECORD), b""
 
 
-def tarred(files: Mapping[str, bytes], mtime: float) -> bytes:
+def tarred(files: Mapping[str, Content], mtime: float) -> tuple[bytes, ...]:
     """Pack files in their order, all of one owner and one date [simulated time, s]."""
-    return b"".join(part for _, *parts in _entries(files, mtime) for part in parts if isinstance(part, bytes))
+    parts: list[bytes] = []
+    for _, header, content in _entries(files, mtime):
+        parts += [header, *(() if isinstance(content, Deflated) else chunks(content))]
+    return _put_together(parts)
 
 
-def tarred_and_gzipped(files: Mapping[str, bytes | Deflated], mtime: float) -> bytes:
+def tarred_and_gzipped(files: Mapping[str, Content | Deflated], mtime: float) -> tuple[bytes, ...]:
     """Pack files in their order, all of one owner and one date [simulated time, s], and compress them."""
     stream = _GzipStream()
     for path, header, content in _entries(files, mtime):
@@ -145,11 +181,11 @@ def tarred_and_gzipped(files: Mapping[str, bytes | Deflated], mtime: float) -> b
         elif path.endswith(_COMPRESSED):
             stream.add_stored(content)
         else:
-            stream.add(content)
+            stream.add(b"".join(chunks(content)))
     return stream.end()
 
 
-def zipped(files: Mapping[str, bytes], mtime: float) -> bytes:
+def zipped(files: Mapping[str, Content], mtime: float) -> tuple[bytes, ...]:
     """Pack files in their order, all of one date [simulated time, s], which a zip has in local time (field)."""
     buffer = io.BytesIO()
     date = max(_british_time(utc_from_service(mtime)).timetuple()[:6], _OLDEST_IN_ZIP)
@@ -158,8 +194,8 @@ def zipped(files: Mapping[str, bytes], mtime: float) -> bytes:
             entry = zipfile.ZipInfo(path, date_time=date)
             entry.compress_type = zipfile.ZIP_STORED if path.endswith(_COMPRESSED) else zipfile.ZIP_DEFLATED
             entry.external_attr, entry.create_system = 0o644 << 16, 3
-            archive.writestr(entry, content, compresslevel=_LEVEL)
-    return buffer.getvalue()
+            archive.writestr(entry, b"".join(chunks(content)), compresslevel=_LEVEL)
+    return (buffer.getvalue(),)
 
 
 def _british_time(utc: datetime) -> datetime:
@@ -171,7 +207,7 @@ def _british_time(utc: datetime) -> datetime:
     return utc + timedelta(hours=start <= utc < stop)
 
 
-def packed(top: str, files: Mapping[str, bytes], form: str, mtime: float) -> bytes:
+def packed(top: str, files: Mapping[str, Content], form: str, mtime: float) -> tuple[bytes, ...]:
     """Return an archive of `files` below one folder, sorted by path.
 
     Parameters
@@ -185,5 +221,6 @@ def packed(top: str, files: Mapping[str, bytes], form: str, mtime: float) -> byt
     mtime
         Date of all files [simulated time, s].
     """
+    forms: Mapping[str, Callable[[Mapping[str, Content], float], tuple[bytes, ...]]]
     forms = {"tar": tarred, "tar.gz": tarred_and_gzipped, "zip": zipped}
     return forms[form]({f"{top}/{path}": files[path] for path in sorted(files)}, mtime)

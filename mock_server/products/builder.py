@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
     from ..sky.archive import Sky
+    from .archive import Content
     from .order import Order
 
 MODULES = {
@@ -70,20 +71,20 @@ class ProductBuilder:
         self.files_kept.expire(now)
         self.products_kept.expire(now)
 
-    def files(self, order: Order) -> Mapping[str, bytes]:
+    def files(self, order: Order) -> Mapping[str, Content]:
         """Return the files of a product by their paths below its folder.
 
         A product that did not complete has its log and its status only; spectra without a fit have neither (field).
         """
-        made: Mapping[str, bytes] = {}
+        made: Mapping[str, Content] = {}
         if order.outcome is StatusCode.COMPLETE:
             made = self.files_kept.get(self._key(order), lambda: self._product(order).files(), order.kept_until)
             if order.product is Product.SPECTRUM and order.flag("doNotFit"):
                 return made
         return {**made, f"{order.product.value}.log": log.text(order, self._sky), "progress.json": log.status(order)}
 
-    def archive(self, orders: Iterable[Order], form: str) -> bytes:
-        """Pack products of one job: a folder each, below one named like the job's directory.
+    def archive(self, orders: Iterable[Order], form: str) -> tuple[bytes, ...]:
+        """Pack products of one job: a folder each, below one named like the job's directory; return it in chunks.
 
         Parameters
         ----------
@@ -95,7 +96,7 @@ class ProductBuilder:
         orders = list(orders)
         top = f"USERPROD_{orders[0].job_id}"
 
-        def pack() -> bytes:
+        def pack() -> tuple[bytes, ...]:
             files = {f"{o.product.value}/{path}": data for o in orders for path, data in self.files(o).items()}
             return archive.packed(top, files, form, max(o.ended_at for o in orders))
 

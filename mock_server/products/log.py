@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..core import selection
-from ..core.model import StatusCode
+from ..core.model import Product, StatusCode
 from ..core.timescales import utc_from_service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..core.model import Observation
     from ..sky.archive import Sky
@@ -22,7 +23,7 @@ _ENDED = {StatusCode.COMPLETE: "complete", StatusCode.CANCELLED: "cancelled"}
 def text(order: Order, sky: Sky) -> bytes:
     """Return ``<what>.log``: job, state of the archive, and how each observation was used."""
     archive = sky.observations(order.targets, order.position, order.built_at, order.t0, order.asked)
-    used = {o.obsid: o for o in selection.selected(order.product, order.parameters, archive)}
+    used = _used(order, selection.selected(order.product, order.parameters, archive))
     calibration = max((o.calibration for o in archive), default="none")
     lines = [
         f"# product {order.product.value}  job {order.job_id}  built {_utc(order.ended_at)}",
@@ -37,6 +38,18 @@ def text(order: Order, sky: Sky) -> bytes:
                 use = _use(one, mode, seconds, used)
                 lines.append(f"{one.obsid}    {mode}  {count:10d}  {seconds:10.3f}  {one.version:7d}  {use}")
     return ("\n".join(lines) + "\n").encode()
+
+
+def _used(order: Order, selected: Sequence[Observation]) -> Mapping[str, Observation]:
+    """Return the observations of which a product used something; those of spectra lie in a slice."""
+    if order.product is not Product.SPECTRUM:
+        return {o.obsid: o for o in selected}
+    found: dict[str, Observation] = {}
+    for part in selection.slices(order.parameters, selected):
+        for one in part.observations:
+            already = found[one.obsid].snapshots if one.obsid in found else ()
+            found[one.obsid] = replace(one, snapshots=tuple(dict.fromkeys((*already, *one.snapshots))))
+    return found
 
 
 def status(order: Order) -> bytes:

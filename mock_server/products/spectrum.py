@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..core.selection import Slice
     from ..sky.archive import Sky
-    from .archive import Deflated
+    from .archive import Content, Deflated
     from .extraction import Piece, Scene
     from .order import Order
 
@@ -181,18 +181,19 @@ class Spectra:
     ended_at: float
     url: str
 
-    def files(self) -> dict[str, bytes]:
+    def files(self) -> dict[str, Content]:
         """Return all files by path."""
-        found: dict[str, bytes] = {}
+        found: dict[str, Content] = {}
         filled = [one for one in self.slices if one.modes]
         for one in filled:
             found[f"{one.name}.tar.gz"] = archive.tarred_and_gzipped(one.files(self.model.models), self.ended_at)
             for mode in one.modes.values():
-                found |= mode.plots(one.name)
+                found.update(mode.plots(one.name))
         if self.model.models:
             rows = [f"{one.name} {one.start:.3f} {one.stop:.3f} {one.mean_times()}\n" for one in filled]
             found["donereg.txt"] = "".join(rows).encode("ascii")
-        return found | _SCRIPTS
+        found.update(_SCRIPTS)
+        return found
 
     def answer(self) -> dict[str, Any]:
         """Return spectra and fits as `getSpecData.php` does in its newest form, without OK and APIVersion."""

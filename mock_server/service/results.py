@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..core.model import Build
+    from ..products.archive import Content
     from ..products.order import Order
     from ..scenario.in_force import Moment
     from .jobs import JobService
@@ -57,8 +58,8 @@ class Contents:
         order = self.order(user, job_id, product, moment)  # first: a refusal must not load the builder
         return self._in_force.builder.answer(order, *options)
 
-    def archive(self, job_id: int, stem: str, form: str, moment: Moment | None = None) -> bytes:
-        """Return the archive of one product, or of all, of a job whose address is known.
+    def archive(self, job_id: int, stem: str, form: str, moment: Moment | None = None) -> tuple[bytes, ...]:
+        """Return the archive of one product, or of all, of a job whose address is known, in chunks.
 
         The archive of a product that ended without contents holds its log alone (assumed; that there is an archive at
         all is documented).
@@ -77,7 +78,7 @@ class Contents:
             raise NotReady(f"there is no {stem} of job {job_id} (yet)")
         return self._in_force.builder.archive(orders, form)
 
-    def file(self, job_id: int, path: str, moment: Moment | None = None) -> bytes:
+    def file(self, job_id: int, path: str, moment: Moment | None = None) -> Content:
         """Return one file of a job by its path below the job's address, such as ``lc/curve.qdp``."""
         moment = moment or self._jobs.begin()
         stem, _, inner = path.partition("/")

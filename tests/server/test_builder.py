@@ -34,7 +34,7 @@ def names(packed: bytes) -> list[str]:
 
 @pytest.mark.parametrize("product", ALL)
 def test_every_product_lies_in_its_own_folder_below_the_jobs(builder, sky, product):
-    members = names(builder.archive([order_of(sky, product, BURST)], "tar.gz"))
+    members = names(b"".join(builder.archive([order_of(sky, product, BURST)], "tar.gz")))
     assert all(name.startswith(f"USERPROD_7/{product.value}/") for name in members)
     assert f"USERPROD_7/{product.value}/{product.value}.log" in members
     assert f"USERPROD_7/{product.value}/progress.json" in members
@@ -43,7 +43,7 @@ def test_every_product_lies_in_its_own_folder_below_the_jobs(builder, sky, produ
 
 def test_all_products_share_one_archive(builder, sky):
     orders = [order_of(sky, product, BURST) for product in ALL]
-    with zipfile.ZipFile(io.BytesIO(builder.archive(orders, "zip"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(b"".join(builder.archive(orders, "zip")))) as archive:
         folders = {name.split("/")[1] for name in archive.namelist()}
     assert folders == {product.value for product in ALL}
 

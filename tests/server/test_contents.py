@@ -189,10 +189,10 @@ def test_a_cancelled_product_has_an_archive_with_little_in_it(sim, contents, sec
     with pytest.raises(NotReady):
         contents.archive(job_id, "spec", "tar")
     sim.jobs.cancel(ME, job_id, ["spec"])
-    found = members(contents.archive(job_id, "spec", "tar"), "tar")
+    found = members(b"".join(contents.archive(job_id, "spec", "tar")), "tar")
     assert f"USERPROD_{job_id}/spec/spec.log" in found
     assert len(found) <= 2
-    assert {name.split("/")[1] for name in members(contents.archive(job_id, "all", "tar"), "tar")} == {"spec"}
+    assert {name.split("/")[1] for name in members(b"".join(contents.archive(job_id, "all", "tar")), "tar")} == {"spec"}
 
 
 def test_there_is_no_archive_of_what_is_running_absent_or_expired(sim, contents):

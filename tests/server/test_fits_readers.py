@@ -28,7 +28,7 @@ def fits_files(product: Product) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for name, data in ProductBuilder(sky).files(order_of(sky, product, "GRB 200416A")).items():
         if name.endswith(".tar.gz"):
-            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            with tarfile.open(fileobj=io.BytesIO(b"".join(data))) as archive:
                 inner = {m.name: archive.extractfile(m) for m in archive.getmembers() if m.isfile()}
                 found |= {f"{name}/{path}": file.read() for path, file in inner.items() if file is not None}
         else:

@@ -83,7 +83,7 @@ def job(mode: str, seed: int = SEED, **parameters: Any) -> tuple[ProductBuilder,
 @cache
 def archive(mode: str) -> zipfile.ZipFile:
     builder, order = job(mode)
-    return zipfile.ZipFile(io.BytesIO(builder.archive([order], "zip")))
+    return zipfile.ZipFile(io.BytesIO(b"".join(builder.archive([order], "zip"))))
 
 
 @cache
@@ -255,7 +255,7 @@ def test_every_archive_says_where_and_from_when():
 
 def test_a_full_circle_is_taken_where_pile_up_does_not_count():
     builder, order = job("PC", pcpuprate=1000)
-    found = builder.files(order)["Obs_00032646039.tar.gz"]
+    found = b"".join(builder.files(order)["Obs_00032646039.tar.gz"])
     with tarfile.open(fileobj=io.BytesIO(found)) as opened:
         areas = opened.extractfile("Obs_00032646039.areas").read().decode()  # type: ignore[union-attr]
     assert "circle(" in areas

@@ -14,6 +14,7 @@ from astropy.io import fits
 
 from mock_server.core.model import Product
 from mock_server.products import answers_by_version, extraction, fitting, instrument, spectrum
+from mock_server.products.builder import ProductBuilder
 from mock_server.products.spectrum import Spectra
 from mock_server.sky.archive import Sky, World
 from tests.server.ordering import order_of, single
@@ -32,7 +33,7 @@ files = cache(Spectra.files)
 
 
 def members(product: Spectra, name: str = "interval0") -> dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(files(product)[f"{name}.tar.gz"])) as archive:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(files(product)[f"{name}.tar.gz"]))) as archive:
         return {m.name: archive.extractfile(m).read() for m in archive.getmembers()}  # type: ignore[union-attr]
 
 
@@ -279,6 +280,17 @@ def test_a_slice_without_data_says_so():
     name, start, stop, in_wt, in_pc = row.split()
     assert (name, float(start), float(stop)) == ("early", 0.0, 2000.0)
     assert 0 < float(in_wt) < float(in_pc) < 2000  # mean times
+
+
+def test_the_log_says_no_for_what_lies_in_no_slice():
+    order = order_of(
+        SKY, Product.SPECTRUM, BURST, timeslice="user", rname1="early", gti1="0-2000", sinceT0=1, specobs="all"
+    )
+    rows = ProductBuilder(SKY).files(order)["spec.log"].decode().splitlines()[4:]
+    use = {(cells[0], cells[1]): cells[5] for cells in (row.split(maxsplit=5) for row in rows)}
+    assert use.pop(("00966554000", "WT")) == "yes"
+    assert re.fullmatch(r"yes  \d+\.\d{3} s of it", use.pop(("00966554000", "PC")))
+    assert set(use.values()) == {"no   outside requested range"}
 
 
 def test_slices_are_named_after_observations_and_snapshots():
