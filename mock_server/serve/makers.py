@@ -21,6 +21,7 @@ from ..products.worker import Made, Task, first_message, pickled
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..products.archive import Content
     from ..products.order import Order
     from ..sky.archive import Sky
 
@@ -92,14 +93,14 @@ class Makers:
         """Forget the contents of jobs whose products have expired by `now` [s], before the next are made."""
         self._now = now
 
-    def files(self, order: Order) -> Mapping[str, bytes]:
+    def files(self, order: Order) -> Mapping[str, Content]:
         """Return the files of a product by their paths below its folder."""
-        files: Mapping[str, bytes] = self._ask("files", order)
+        files: Mapping[str, Content] = self._ask("files", order)
         return files
 
-    def archive(self, orders: Iterable[Order], form: str) -> bytes:
+    def archive(self, orders: Iterable[Order], form: str) -> tuple[bytes, ...]:
         """Pack products of one job."""
-        packed: bytes = self._ask("archive", list(orders), form)
+        packed: tuple[bytes, ...] = self._ask("archive", list(orders), form)
         return packed
 
     def answer(self, order: Order, *options: str) -> Any:
