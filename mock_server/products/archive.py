@@ -38,6 +38,11 @@ def chunks(content: Content) -> tuple[bytes, ...]:
     return content if isinstance(content, tuple) else (content,)
 
 
+def whole(content: Content) -> bytes:
+    """Return a content in one piece."""
+    return b"".join(chunks(content))
+
+
 def gzipped(data: bytes) -> bytes:
     """Compress without a name and a date, which would make equal contents differ."""
     buffer = io.BytesIO()
@@ -181,7 +186,7 @@ def tarred_and_gzipped(files: Mapping[str, Content | Deflated], mtime: float) ->
         elif path.endswith(_COMPRESSED):
             stream.add_stored(content)
         else:
-            stream.add(b"".join(chunks(content)))
+            stream.add(whole(content))
     return stream.end()
 
 
@@ -194,7 +199,7 @@ def zipped(files: Mapping[str, Content], mtime: float) -> tuple[bytes, ...]:
             entry = zipfile.ZipInfo(path, date_time=date)
             entry.compress_type = zipfile.ZIP_STORED if path.endswith(_COMPRESSED) else zipfile.ZIP_DEFLATED
             entry.external_attr, entry.create_system = 0o644 << 16, 3
-            archive.writestr(entry, b"".join(chunks(content)), compresslevel=_LEVEL)
+            archive.writestr(entry, whole(content), compresslevel=_LEVEL)
     return (buffer.getvalue(),)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -230,8 +230,8 @@ class Counts:
 
     met: Floats
     channel: NDArray[np.int16]
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
+    x: NDArray[np.floating[Any]]
+    y: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

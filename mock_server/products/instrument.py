@@ -103,7 +103,7 @@ def redistribution(mode: str, energies: Floats) -> Floats:
     at_ten = np.interp(10.0, energies, inside)
     share *= np.minimum(inside / at_ten, 1.0)
     edges = np.arange(CHANNELS + 1)
-    matrix = (1.0 - tail)[:, None] * np.diff(ndtr((edges - peak[:, None] - 0.5) / sigma[:, None]), axis=1)
+    matrix: Floats = (1.0 - tail)[:, None] * np.diff(ndtr((edges - peak[:, None] - 0.5) / sigma[:, None]), axis=1)
     top = peak - 1.5 * width
     below = edges[None, :-1] - top[:, None]
     length = 0.35 * np.maximum(top, 1.0)[:, None]

@@ -13,6 +13,7 @@ import pytest
 from astropy.io import fits
 
 from mock_server.core.model import Product
+from mock_server.products.archive import whole
 from mock_server.products.builder import ProductBuilder
 from mock_server.sky.archive import Sky
 from tests.server.ordering import order_of
@@ -26,9 +27,10 @@ def fits_files(product: Product) -> dict[str, bytes]:
     """All FITS files of a product of GRB 200416A, those inside the archives of single spectra included."""
     sky = Sky(1)
     found: dict[str, bytes] = {}
-    for name, data in ProductBuilder(sky).files(order_of(sky, product, "GRB 200416A")).items():
+    for name, content in ProductBuilder(sky).files(order_of(sky, product, "GRB 200416A")).items():
+        data = whole(content)
         if name.endswith(".tar.gz"):
-            with tarfile.open(fileobj=io.BytesIO(b"".join(data))) as archive:
+            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
                 inner = {m.name: archive.extractfile(m) for m in archive.getmembers() if m.isfile()}
                 found |= {f"{name}/{path}": file.read() for path, file in inner.items() if file is not None}
         else:

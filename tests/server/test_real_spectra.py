@@ -16,6 +16,7 @@ from astropy.io import fits
 from mock_server.core import timescales
 from mock_server.core.model import Observation, Product, Snapshot
 from mock_server.products import instrument, ogip
+from mock_server.products.archive import whole
 from mock_server.products.builder import ProductBuilder
 from mock_server.products.extraction import region
 from mock_server.products.order import Order
@@ -255,7 +256,7 @@ def test_every_archive_says_where_and_from_when():
 
 def test_a_full_circle_is_taken_where_pile_up_does_not_count():
     builder, order = job("PC", pcpuprate=1000)
-    found = b"".join(builder.files(order)["Obs_00032646039.tar.gz"])
+    found = whole(builder.files(order)["Obs_00032646039.tar.gz"])
     with tarfile.open(fileobj=io.BytesIO(found)) as opened:
         areas = opened.extractfile("Obs_00032646039.areas").read().decode()  # type: ignore[union-attr]
     assert "circle(" in areas

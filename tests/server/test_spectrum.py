@@ -6,7 +6,7 @@ import io
 import re
 import tarfile
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,10 +14,13 @@ from astropy.io import fits
 
 from mock_server.core.model import Product
 from mock_server.products import answers_by_version, extraction, fitting, instrument, spectrum
+from mock_server.products.archive import whole
 from mock_server.products.builder import ProductBuilder
-from mock_server.products.spectrum import Spectra
 from mock_server.sky.archive import Sky, World
 from tests.server.ordering import order_of, single
+
+if TYPE_CHECKING:
+    from mock_server.products.spectrum import Spectra
 
 SKY = Sky(3)
 BURST = "GRB 200416A"
@@ -29,11 +32,13 @@ def built(name: str = BURST, models: tuple[str, ...] = ("powerlaw",), **paramete
     return spectrum.build(order, SKY)
 
 
-files = cache(Spectra.files)
+@cache
+def files(product: Spectra) -> dict[str, bytes]:
+    return {path: whole(content) for path, content in product.files().items()}
 
 
 def members(product: Spectra, name: str = "interval0") -> dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(b"".join(files(product)[f"{name}.tar.gz"]))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(files(product)[f"{name}.tar.gz"])) as archive:
         return {m.name: archive.extractfile(m).read() for m in archive.getmembers()}  # type: ignore[union-attr]
 
 
@@ -286,7 +291,7 @@ def test_the_log_says_no_for_what_lies_in_no_slice():
     order = order_of(
         SKY, Product.SPECTRUM, BURST, timeslice="user", rname1="early", gti1="0-2000", sinceT0=1, specobs="all"
     )
-    rows = ProductBuilder(SKY).files(order)["spec.log"].decode().splitlines()[4:]
+    rows = whole(ProductBuilder(SKY).files(order)["spec.log"]).decode().splitlines()[4:]
     use = {(cells[0], cells[1]): cells[5] for cells in (row.split(maxsplit=5) for row in rows)}
     assert use.pop(("00966554000", "WT")) == "yes"
     assert re.fullmatch(r"yes  \d+\.\d{3} s of it", use.pop(("00966554000", "PC")))

@@ -17,6 +17,7 @@ import pytest
 from astropy.io import fits
 
 from mock_server.core.model import Product
+from mock_server.products.archive import whole
 from mock_server.products.builder import ProductBuilder
 from mock_server.sky.archive import Sky
 from tests.server.ordering import order_of, single
@@ -51,7 +52,7 @@ def fits_files(which: str) -> Mapping[str, bytes]:
     found: dict[str, bytes] = {}
     for name, content in ProductBuilder(SKY).files(order).items():
         if name.endswith(".tar.gz"):
-            with tarfile.open(fileobj=io.BytesIO(b"".join(content))) as archive:  # type: ignore[arg-type]
+            with tarfile.open(fileobj=io.BytesIO(whole(content))) as archive:
                 members = [m for m in archive.getmembers() if m.name.endswith((".pi", ".arf", ".rmf"))]
                 found |= {m.name: archive.extractfile(m).read() for m in members}  # type: ignore[union-attr]
     responses = {data: name for name, data in found.items() if name.endswith(".rmf")}
@@ -142,7 +143,7 @@ def test_sherpa_recovers_the_index_of_a_power_law(tmp_path):
         spectrum = replace(sky.only.spectrum, gamma=true, nh=0.0)
         only = replace(sky.only, spectrum=spectrum, nh_galactic=0.0)
         made = ProductBuilder(OneObservation(seed, only, sky.held)).files(order)["Obs_00032646039.tar.gz"]
-        with tarfile.open(fileobj=io.BytesIO(b"".join(made))) as archive:  # type: ignore[arg-type]
+        with tarfile.open(fileobj=io.BytesIO(whole(made))) as archive:
             wanted = [m for m in archive.getmembers() if not (last and m.name.endswith(".rmf"))]
             archive.extractall(tmp_path, wanted, filter="data")
         last = "Obs_00032646039pc.pi"
