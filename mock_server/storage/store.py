@@ -229,13 +229,17 @@ class Store:
             return facts.shared()
 
     def begin_clock(self, kind: str, factor: float, start: float) -> StoredClock:
-        """Return the stored clock; a database without one gets a clock from `start` [s], or from the last call, on."""
+        """Return the stored clock; a database without one gets a clock from `start` [s] on.
+
+        Its time is never before the last thing that happened, also if the machine's clock was set back meanwhile.
+        """
         with self.transaction() as facts:
-            clock = facts.clock()
-            if clock is None:
-                base = max(start, facts.last_call_at() or start)
-                clock = StoredClock(kind, factor, start, base, time.time())
+            found, latest, real = facts.clock(), facts.latest(), time.time()
+            clock = found or StoredClock(kind, factor, start, max(start, latest or start), real)
+            if found is None:
                 facts.add_clock(clock)
+            else:
+                facts.move_clock(max(clock.base, latest or clock.base), real)
         return clock
 
     def advance_clock(self, seconds: float) -> None:
