@@ -226,6 +226,13 @@ class Controls:
         with self._store.transaction() as facts:  # no other process writes meanwhile
             return {"now": self._jobs.begin(facts).now, "tables": facts.dump()}
 
+    def backup(self) -> bytes:
+        """Return the whole database as a SQLite file, with what no saved state holds: its clock."""
+        try:
+            return self._store.backup()
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+
     def load(self, state: Mapping[str, Any]) -> None:
         """Replace everything by a saved state; time moves forward to it if it is later."""
         tables, now = state.get("tables"), state.get("now")

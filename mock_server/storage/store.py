@@ -6,10 +6,12 @@ the limit are always judged by what is committed. A call is committed before it 
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections import deque
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -220,6 +222,20 @@ class Store:
         self.flush()
         with self.reading() as facts:
             return facts.entries(newest)
+
+    def backup(self) -> bytes:
+        """Return the whole database as a SQLite file, as it is committed now.
+
+        Raises
+        ------
+        ValueError
+            If the database has tools of its own for this.
+        """
+        self.flush()
+        with tempfile.TemporaryDirectory(prefix="xrt-mock-") as folder, self.reading() as facts:
+            file = Path(folder) / "copy.sqlite"
+            facts.connection.copy_to(str(file))
+            return file.read_bytes()
 
     # what several processes share ----------------------------------------------------------------------------
 
