@@ -76,11 +76,13 @@ class Store:
             self._connect, self._kind = database(url)
         except ValueError as error:
             raise StoreError(f"--db {url}: {error}") from error
+        self._not_written: tuple[type[Exception], ...] = (*self._kind.errors, Unavailable)
+        not_opened: tuple[type[Exception], ...] = (*self._not_written, ValueError)
         try:
             self._idle.append(self._take())
             with self.transaction() as facts:
                 make_or_check(facts.connection)
-        except (*self._kind.errors, ValueError, Unavailable) as error:
+        except not_opened as error:
             self.close()
             raise StoreError(f"--db {url}: {error}") from error
 
@@ -197,7 +199,7 @@ class Store:
         """Write the journal without waiting; if it cannot be written, keep the entries and try again later."""
         try:
             self.flush(patience_s=0)
-        except (*self._kind.errors, Unavailable):
+        except self._not_written:
             self._retry_at = time.monotonic() + _LONGEST_WAIT_S
             if self.shared and self._flusher is None and not self._closed:
                 self._flush_in(_LONGEST_WAIT_S)

@@ -106,10 +106,10 @@ ARRAY = np.zeros(1000)
 @pytest.mark.parametrize(
     ("value", "size"),
     [
-        (ROW, SIZE),
+        (ROW, sys.getsizeof(ROW)),
         (LONG, TEXTS + sys.getsizeof(LONG)),
         ([LONG, LONG], TEXTS + sys.getsizeof(LONG) + sys.getsizeof([LONG, LONG])),
-        ({"a key": ROW}, sys.getsizeof({"a key": ROW}) + sys.getsizeof("a key") + SIZE),
+        ({"a key": ROW}, sys.getsizeof({"a key": ROW}) + sys.getsizeof("a key") + sys.getsizeof(ROW)),
         (ARRAY, sys.getsizeof(ARRAY)),
         ([ARRAY[:10]], sys.getsizeof([0]) + sys.getsizeof(ARRAY[:10]) + sys.getsizeof(ARRAY)),
         (Slotted(ARRAY), sys.getsizeof(Slotted(0)) + sys.getsizeof(ARRAY)),
