@@ -44,7 +44,7 @@ class Task(NamedTuple):
 
 
 class Made(NamedTuple):
-    """The result of a task; `failure` says in words why there is none, `too_large` that memory was short."""
+    """The result of a task; `failure` says in words why it failed, `too_large` that memory was short."""
 
     result: Any = None
     failure: str = ""
