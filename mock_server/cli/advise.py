@@ -7,6 +7,7 @@ does: it submits jobs until the throttle is reached, then waits.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from ..simulator import Simulator
+
 THROTTLES = (1, 2, 3, 5, 8, 12, 20, 50)
 """Active jobs that the campaigns allow themselves."""
 COURTEOUS = 5
 """Active jobs that the service asks its users not to exceed (documented: about 5)."""
 
 _WAIT_S = 120.0
+_STUCK = (
+    "the campaign never ends: after {submitted} jobs the scenario leaves no slots (queue.slots), or no room below "
+    "limits.active_jobs; choose another --scenario"
+)
 _USER = "advice@example.org"
 _NEEDED: dict[Product, dict[str, Any]] = {
     Product.LIGHT_CURVE: {"binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1},
@@ -110,9 +117,19 @@ def _run_campaign(
             except LimitReached:
                 refused += 1
             peak = max(peak, jobs.count(_USER))
+            if submitted < sources and _is_stuck(simulator):
+                raise click.UsageError(_STUCK.format(submitted=submitted))
             clock.sleep(_WAIT_S)
         ended_at = max(job.ended_at for job in simulator.controls.jobs())
+        if ended_at == math.inf:
+            raise click.UsageError(_STUCK.format(submitted=submitted))
         return Trial(throttle, ended_at - began, peak, refused)
+
+
+def _is_stuck(simulator: Simulator) -> bool:
+    """Return whether no status, and no setting, changes any more."""
+    now, scenario, *_ = simulator.jobs.begin()
+    return simulator.controls.next_change() is None and scenario.epochs[-1].start <= now
 
 
 def _submission(number: int, products: Sequence[Product]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,14 @@ class Remote:
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Return the decoded answer of one call; an error of the simulator ends the command."""
+        return self._answer(method, path, body, **query).json()
+
+    def fetch(self, path: str) -> bytes:
+        """Return the bytes of one answer; an error of the simulator ends the command."""
+        content: bytes = self._answer("GET", path).content
+        return content
+
+    def _answer(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         import requests
 
         try:
@@ -34,12 +43,12 @@ class Remote:
             raise click.ClickException(
                 f"there is no answer from {self._url}; start a simulator with: xrt-mock serve"
             ) from error
-        found = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
         if answer.status_code != requests.codes.ok:
+            found = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
             raise click.ClickException(
                 found.get("error", f"{self._url}/{path} answered {answer.status_code}: {_NO_SIMULATOR}")
             )
-        return found
+        return answer
 
     def show(self, method: str, path: str, body: Any = None, **query: Any) -> None:
         """Print the answer of one call."""
@@ -210,6 +219,28 @@ def save(remote: Remote, file: TextIO) -> None:
     """
     json.dump(remote.ask("GET", "state"), file, indent=1)
     file.write("\n")
+
+
+@ctl.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def backup(remote: Remote, file: Path) -> None:
+    """Write a copy of the running simulator's database to FILE.
+
+    \b
+    A server can start from it: xrt-mock serve --db sqlite:///FILE.
+    PostgreSQL is backed up by its own program, pg_dump.
+
+    \b
+    Example:
+      xrt-mock ctl backup monday.sqlite
+    """
+    copy, part = remote.fetch("backup"), file.with_name(f".{file.name}.part")
+    try:
+        part.write_bytes(copy)
+        part.replace(file)  # an earlier copy stays until this one is whole
+    except OSError as error:
+        raise click.ClickException(f"cannot write {file}: {error.strerror}; choose another FILE") from error
 
 
 @ctl.command()

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+_OF_AN_ENTRY = 700
+"""What the cache itself needs for an entry [bytes]."""
+
+
 class _Entry(NamedTuple):
-    """A value, the simulated time at which it expires [s], and its size [bytes]."""
+    """A value, the simulated time at which it expires [s], and its size with its key [bytes]."""
 
     value: Any
     until: float
@@ -62,7 +66,7 @@ class Cache:
                 entry = self._entries[key] = entry._replace(until=until)
         if entry is None:
             value = make()
-            entry = _Entry(value, until, size_of(value))
+            entry = _Entry(value, until, size_of((key, value)) + _OF_AN_ENTRY)  # a key may be the larger part
             with self._lock:
                 if entry.size <= self._entries.maxsize:
                     self._entries[key] = entry

@@ -15,7 +15,7 @@ import threading
 import traceback
 from dataclasses import fields, is_dataclass
 from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..sky.archive import Sky
 
@@ -44,7 +44,7 @@ class Task(NamedTuple):
 
 
 class Made(NamedTuple):
-    """The result of a task; `failure` says in words why there is none, `too_large` that memory was short."""
+    """The result of a task; `failure` says in words why it failed, `too_large` that memory was short."""
 
     result: Any = None
     failure: str = ""
@@ -101,7 +101,7 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
 
 
-def _receive(stream: BinaryIO, tasks: queue.SimpleQueue[Any]) -> None:
+def _receive(stream: Any, tasks: queue.SimpleQueue[Any]) -> None:
     """Take over tasks; end the process when the server is gone, also while it makes something."""
     try:
         while True:
@@ -110,7 +110,7 @@ def _receive(stream: BinaryIO, tasks: queue.SimpleQueue[Any]) -> None:
         os._exit(0)
 
 
-def _work(sky: Sky, stream: BinaryIO, tasks: queue.SimpleQueue[Any]) -> None:
+def _work(sky: Sky, stream: Any, tasks: queue.SimpleQueue[Any]) -> None:
     from .builder import ProductBuilder  # noqa: PLC0415 - needs numpy, scipy, astropy and Pillow
 
     builder = ProductBuilder(sky)

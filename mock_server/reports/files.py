@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "html", "junit")
 _MOST_BARS = 200
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MINUTE = 60.0
 
 
@@ -57,10 +59,15 @@ def render_report(form: str, material: Material) -> str:
         case "json":
             return json.dumps(material.report, indent=2) + "\n"
         case "junit":
-            return _junit(material)
+            return _printable(_junit(material))
         case "html":
-            return _html(material)
-    return "\n".join([report_text(material.report), *material.failures]) + "\n"
+            return _printable(_html(material))
+    return _printable("\n".join([report_text(material.report), *material.failures]) + "\n")
+
+
+def _printable(text: str) -> str:
+    """Return a text without what XML and UTF-8 cannot hold: callers may ask for any path."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _junit(material: Material) -> str:

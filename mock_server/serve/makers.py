@@ -120,7 +120,7 @@ class Makers:
         return maker
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        """Have contents made; whoever asks for the same meanwhile gets the same."""
+        """Have contents made; those who ask for the same meanwhile share the result."""
         key = pickled((method, arguments))
         pending = self._pending.get(key)
         if pending is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..clocks.base import ScaledClock
@@ -18,6 +17,7 @@ from ..core.validation import shown
 from ..reports.courtesy import courtesy_report, iso_text
 from ..scenario.files import check_same_scenario, scenario_record
 from ..scenario.settings import ScenarioError, check_settings
+from .state import END_OF_TIME, check_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from ..scenario.in_force import Moment
     from ..storage.facts import Facts
     from .jobs import JobService
-
-
-END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
-"""Simulated time ends here [s]: the observing schedule of the sky is made year by year."""
 
 
 class ControlError(ValueError):
@@ -230,6 +226,13 @@ class Controls:
         with self._store.transaction() as facts:  # no other process writes meanwhile
             return {"now": self._jobs.begin(facts).now, "tables": facts.dump()}
 
+    def backup(self) -> bytes:
+        """Return the whole database as a SQLite file, with what no saved state holds: its clock."""
+        try:
+            return self._store.backup()
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+
     def load(self, state: Mapping[str, Any]) -> None:
         """Replace everything by a saved state; time moves forward to it if it is later."""
         tables, now = state.get("tables"), state.get("now")
@@ -240,6 +243,7 @@ class Controls:
         try:
             with self._changing() as facts:
                 facts.restore(tables)
+                check_state(facts, tables)
                 facts.set_meta("scenario", json.dumps(scenario_record(self._in_force.given)))
                 facts.move_clock(now, time.time())  # in this transaction: a kill leaves no state without its time
         except ValueError as error:

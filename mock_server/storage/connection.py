@@ -63,6 +63,15 @@ class Connection(Protocol):
 
     def close(self) -> None: ...
 
+    def copy_to(self, path: str) -> None:
+        """Write a copy of the database, as it is committed now, to a new SQLite file.
+
+        Raises
+        ------
+        ValueError
+            If the database has tools of its own for this.
+        """
+
     def table_names(self) -> set[str]: ...
 
     def restart_serials(self, serials: Mapping[str, str]) -> None:

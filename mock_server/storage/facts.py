@@ -208,7 +208,7 @@ class Facts:
     def entries(self, newest: int | None = None) -> Journal:
         """Return the journal, or its `newest` entries, in the order of the calls."""
         found = self.connection.execute(sql.ENTRIES, (_ALL if newest is None else newest,)).fetchall()
-        entries = (Entry(*row[1:], seq=row[0]) for row in reversed(found))
+        entries = (Entry(*row[1:], row[0]) for row in reversed(found))
         return Journal(entries, forgotten=found[-1][0] - 1 if found else 0)
 
     # what is true of the database as a whole -------------------------------------------------------------
@@ -248,9 +248,9 @@ class Facts:
         """Move the clock forward, so that at the real time `real` [s] it is `now` [s]; a later clock stays as it is."""
         self.connection.execute(sql.MOVE_CLOCK, (now, real, real, now))
 
-    def last_call_at(self) -> float | None:
-        """Return the simulated time of the last call in the journal [s], or None."""
-        (at,) = self.connection.execute(sql.LAST_CALL_AT).fetchone()
+    def latest(self) -> float | None:
+        """Return the simulated time of the last thing that happened [s], or None; it reads whole tables."""
+        (at,) = self.connection.execute(sql.LATEST).fetchone()
         return at if at is None else float(at)
 
     def dump(self) -> dict[str, list[dict[str, Any]]]:
@@ -278,6 +278,8 @@ class Facts:
             raise ValueError(str(error).splitlines()[0]) from error
         except LookupError as error:
             raise ValueError(f"no product or status code is {error}") from error
+        except TypeError as error:
+            raise ValueError("parameters must be a JSON object, and items a JSON list") from error
         self.connection.restart_serials(SERIALS)
         self.connection.execute(sql.NEXT_GENERATION)
 

@@ -91,6 +91,9 @@ class PostgreSQL:
     def close(self) -> None:
         self._connection.close()
 
+    def copy_to(self, path: str) -> None:  # noqa: ARG002 - refused
+        raise ValueError("a PostgreSQL database is backed up by its own program: pg_dump")
+
     def table_names(self) -> set[str]:
         return {name for (name,) in self.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")}
 

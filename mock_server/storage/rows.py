@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..core.model import Build, Job, Product, StatusCode
+from ..core.validation import shown
 from .schema import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ DUMPED = [table for table in TABLES if table != "clock"]
 OF_THE_DATABASE = ("schema", "generation", "era")
 """Names in `meta` that describe the database itself: a reset keeps them, and a saved state does not replace them."""
 NEVER = float("inf")
+_LARGE = 1e15
 
 _PRODUCTS = {product.value: product for product in Product}
 _OUTCOMES = {code.value: code for code in StatusCode}
@@ -150,9 +152,9 @@ def _restored(table: str, column: str, value: Any) -> Any:
         return None
     if kind.startswith("DOUBLE"):
         value = NEVER if value == "never" else value
-        valid = isinstance(value, int | float)
+        valid = isinstance(value, int | float) and (value == NEVER or abs(value) < _LARGE)  # NaN is not less
     else:
         valid = isinstance(value, str if kind.startswith("TEXT") else int)
     if not valid or isinstance(value, bool):
-        raise ValueError(f"{table}.{column} cannot be {value!r}")
+        raise ValueError(f"{table}.{column} cannot be {shown(value)}")
     return value

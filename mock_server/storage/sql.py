@@ -68,7 +68,14 @@ CALL_NUMBER = "SELECT number FROM calls WHERE operation = ?"
 ADD_ENTRY = _insert("journal", skipped="seq")
 ENTRIES = f"SELECT {_columns('journal')} FROM journal ORDER BY seq DESC LIMIT ?"
 FORGET_ENTRIES = "DELETE FROM journal WHERE seq <= (SELECT max(seq) FROM journal) - ?"
-LAST_CALL_AT = "SELECT max(at) FROM journal"
+LATEST = """
+    SELECT max(moments.at) FROM (
+        SELECT max(at) AS at FROM journal UNION ALL SELECT max(at) FROM changes
+        UNION ALL SELECT max(submitted_at) FROM jobs UNION ALL SELECT max(cancelled_at) FROM builds
+        UNION ALL SELECT max(requested_at) FROM rebins UNION ALL SELECT max(cancelled_at) FROM rebins
+        UNION ALL SELECT max(confirmed_at) FROM users
+    ) AS moments
+"""
 
 META = "SELECT value FROM meta WHERE name = ?"
 SET_META = f"{INSERT['meta']} ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -81,7 +88,7 @@ NEXT_GENERATION, NEXT_ERA = (
 CLOCK = "SELECT kind, factor, origin, base, real_at FROM clock"
 ADVANCE_CLOCK = "UPDATE clock SET base = base + ?"
 _RUN = "CASE kind WHEN 'virtual' THEN 0 ELSE (? - real_at) * factor END"
-MOVE_CLOCK = f"UPDATE clock SET base = ? - {_RUN} WHERE base + {_RUN} < ?"
+MOVE_CLOCK = f"UPDATE clock SET base = ?, real_at = ? WHERE base + {_RUN} < ?"
 SHARED = """
     SELECT (SELECT value FROM meta WHERE name = 'generation'),
         coalesce((SELECT base FROM clock), 0), coalesce((SELECT real_at FROM clock), 0)

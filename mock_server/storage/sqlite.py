@@ -58,6 +58,9 @@ class SQLite(sqlite3.Connection):
     def begin(self) -> None:
         self.execute("BEGIN IMMEDIATE")
 
+    def copy_to(self, path: str) -> None:
+        self.execute("VACUUM INTO ?", (path,))
+
     def table_names(self) -> set[str]:
         return {name for (name,) in self.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 

@@ -6,10 +6,12 @@ the limit are always judged by what is committed. A call is committed before it 
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections import deque
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -74,11 +76,13 @@ class Store:
             self._connect, self._kind = database(url)
         except ValueError as error:
             raise StoreError(f"--db {url}: {error}") from error
+        self._not_written: tuple[type[Exception], ...] = (*self._kind.errors, Unavailable)
+        not_opened: tuple[type[Exception], ...] = (*self._not_written, ValueError)
         try:
             self._idle.append(self._take())
             with self.transaction() as facts:
                 make_or_check(facts.connection)
-        except (*self._kind.errors, ValueError, Unavailable) as error:
+        except not_opened as error:
             self.close()
             raise StoreError(f"--db {url}: {error}") from error
 
@@ -195,7 +199,7 @@ class Store:
         """Write the journal without waiting; if it cannot be written, keep the entries and try again later."""
         try:
             self.flush(patience_s=0)
-        except (*self._kind.errors, Unavailable):
+        except self._not_written:
             self._retry_at = time.monotonic() + _LONGEST_WAIT_S
             if self.shared and self._flusher is None and not self._closed:
                 self._flush_in(_LONGEST_WAIT_S)
@@ -221,6 +225,20 @@ class Store:
         with self.reading() as facts:
             return facts.entries(newest)
 
+    def backup(self) -> bytes:
+        """Return the whole database as a SQLite file, as it is committed now.
+
+        Raises
+        ------
+        ValueError
+            If the database has tools of its own for this.
+        """
+        self.flush()
+        with tempfile.TemporaryDirectory(prefix="xrt-mock-") as folder, self.reading() as facts:
+            file = Path(folder) / "copy.sqlite"
+            facts.connection.copy_to(str(file))
+            return file.read_bytes()
+
     # what several processes share ----------------------------------------------------------------------------
 
     def shared_state(self) -> Shared:
@@ -229,13 +247,17 @@ class Store:
             return facts.shared()
 
     def begin_clock(self, kind: str, factor: float, start: float) -> StoredClock:
-        """Return the stored clock; a database without one gets a clock from `start` [s], or from the last call, on."""
+        """Return the stored clock; a database without one gets a clock from `start` [s] on.
+
+        Its time is never before the last thing that happened, also if the machine's clock was set back meanwhile.
+        """
         with self.transaction() as facts:
-            clock = facts.clock()
-            if clock is None:
-                base = max(start, facts.last_call_at() or start)
-                clock = StoredClock(kind, factor, start, base, time.time())
+            found, latest, real = facts.clock(), facts.latest(), time.time()
+            clock = found or StoredClock(kind, factor, start, max(start, latest or start), real)
+            if found is None:
                 facts.add_clock(clock)
+            else:
+                facts.move_clock(max(clock.base, latest or clock.base), real)
         return clock
 
     def advance_clock(self, seconds: float) -> None:

@@ -181,6 +181,11 @@ def save_state() -> Response:
     return jsonify(controls().save())
 
 
+@control.get("/backup")
+def backup() -> Response:
+    return Response(controls().backup(), content_type="application/vnd.sqlite3")
+
+
 @control.put("/state")
 def load_state() -> Response:
     """Restore a saved state, and return the clock."""

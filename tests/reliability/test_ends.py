@@ -38,7 +38,7 @@ def test_a_connection_on_which_nothing_happens_is_closed(monkeypatch):
             assert caller.getresponse().status == 200
 
 
-def test_more_idle_connections_than_descriptors_lock_nobody_out():
+def test_more_idle_connections_than_descriptors_lock_no_other_out():
     with Served("--clock", "virtual") as server, ExitStack() as stack:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (120, 120))
         idle = [stack.enter_context(closing(connected(server.url))) for _ in range(400)]

@@ -1,6 +1,8 @@
 """A store that grows does not slow down: what calls ask is found by indexes, and a long life keeps its pace."""
 
 import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,8 @@ from mock_server import Simulator
 from mock_server.storage import sql
 from mock_server.storage.store import Store
 
-from .serving import SUBMISSION
+from .serving import SUBMISSION, Caller, Served
+from .test_makers import children, got
 
 ME = "me@example.org"
 ASKED = ("STANDING", "JOB", "UNFINISHED", "COUNT", "LIST", "SLOTS_HELD", "USER", "USER_OF_TOKEN", "META", "SHARED")
@@ -44,3 +47,34 @@ def test_a_simulated_year_of_a_hundred_thousand_jobs_keeps_its_pace():
         assert sim.jobs.count(ME) == 0
     print(f"ms a job, by tenth of the year: {', '.join(f'{1e3 * each:.2f}' for each in pace)}")
     assert pace[-1] < 1.3 * pace[1]
+
+
+def resident(pid: int) -> float:
+    """Return the resident memory of a process and of those that it has started [MiB]."""
+    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in (pid, *children(pid)))
+    return pages * 4096 / 2**20
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+def test_fifty_thousand_jobs_with_polls_and_downloads_keep_their_memory(tmp_path):
+    """A job every 100 s, each polled, every tenth downloaded; contents are kept for seven days of simulated time."""
+    jobs, most, after = 50_000, 0.0, 0.0
+    db = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    with (
+        Served("--db", db, "--clock", "virtual", "--keep-calls", "1000") as server,
+        closing(Caller(server.url)) as caller,
+    ):
+        for number in range(1, jobs + 1):
+            body = SUBMISSION | {"UserID": ME, "name": f"N {number}", "targ": f"{30000 + number % 500:08d}"}
+            job_id = int(caller("run_userobject", body)["JobID"])
+            caller("checkProductStatus", {"UserID": ME, "JobID": job_id, "what": "image"})
+            caller.control("POST", "clock/advance", {"seconds": 100})
+            if number % 10 == 0:
+                got(server.url, f"/user_objects/tprods/USERPROD_{max(1, job_id - 30)}/image.tar.gz")
+            if number % 1000 == 0:
+                most = max(most, resident(server.pid))
+                print(f"{number} jobs: {resident(server.pid):.0f} MiB", flush=True)
+            if number == jobs // 5:
+                after = most
+    assert most <= 1.1 * after, f"{after:.0f} MiB after {jobs // 5} jobs, {most:.0f} MiB at most"

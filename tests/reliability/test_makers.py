@@ -1,4 +1,4 @@
-"""Contents are made in other processes: the same bytes, and nobody else waits."""
+"""Contents are made in other processes: the same bytes, and no other caller waits."""
 
 import http.client
 import os
@@ -18,7 +18,7 @@ from mock_server.serve import makers
 from mock_server.serve.makers import Makers
 from mock_server.sky.archive import Sky
 
-from .serving import SUBMISSION, Caller, Served
+from .serving import SUBMISSION, Caller, Served, at_once
 
 ME = "me@example.org"
 ALL = SUBMISSION | {
@@ -26,6 +26,10 @@ ALL = SUBMISSION | {
     "sourceDet": 1, "detobs": "all",
     "binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1, "specz": 0, "cent": 1, "poserr": 1,
     "centMeth": "simple", "doPSF": 1,
+}  # fmt: skip
+BRIGHT = {
+    "UserID": ME, "name": "Crab", "getCoords": 1, "getTargs": 1, "getT0": 1, "cent": 1, "poserr": 1, "lc": 1,
+    "binMeth": "time",
 }  # fmt: skip
 ANSWERS = ("getLCData", "getSpecData", "getPSFPos", "getEnhPos", "getXastromPos", "getSourceDetResults")
 LONG = SUBMISSION | {
@@ -181,3 +185,50 @@ def test_those_who_ask_for_the_same_are_answered_by_one_build(order):
     assert all(files is first for files in others)
     assert len(shared._started) == 1
     shared.end()
+
+
+CALLS = 400
+
+
+def latencies(url: str) -> list[float]:
+    """Let eight connections count side by side; return how long each call took [s], sorted."""
+    found: list[float] = []
+
+    def count() -> None:
+        with closing(Caller(url)) as caller:
+            for _ in range(CALLS):
+                began = time.perf_counter()
+                caller("getNumJobs", {"UserID": ME})
+                found.append(time.perf_counter() - began)
+
+    at_once([count] * 8)
+    return sorted(found)
+
+
+@pytest.mark.nightly
+def test_counts_hardly_wait_for_long_builds():
+    """Long light curves of a bright source are made all the time: p99 of eight counting connections is at most x3."""
+    with Served("--clock", "virtual") as server, closing(Caller(server.url)) as caller:
+        answers = [caller("run_userobject", BRIGHT | {"pcbin": 6 + n, "wtbin": 6 + n}) for n in range(40)]
+        numbers = [int(answer["JobID"]) for answer in answers]
+        caller.control("POST", "clock/advance", {"seconds": 86400 * 2})
+        alone, over, made = latencies(server.url), threading.Event(), []
+
+        def build() -> None:
+            for number in numbers:
+                if not over.is_set():
+                    made.append(got(server.url, f"/user_objects/tprods/USERPROD_{number}/lc.tar.gz")[:2])
+
+        building = threading.Thread(target=build)
+        building.start()
+        while not children(server.pid):
+            caller("getNumJobs", {"UserID": ME})
+        beside = latencies(server.url)
+        assert building.is_alive(), "the builds were over too early"
+        over.set()
+        building.join()
+    assert set(made) == {b"\x1f\x8b"}
+    p99, p99_beside = (each[len(each) * 99 // 100] for each in (alone, beside))
+    print(f"p99 of counts: {1e3 * p99:.1f} ms alone, {1e3 * p99_beside:.1f} ms beside {len(made)} builds")
+    print(f"rate: x{sum(alone) / sum(beside):.2f}")
+    assert p99_beside <= 3 * p99

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
 from mock_server.cli import advise
@@ -42,3 +43,18 @@ def test_progress_is_reported_for_each_job():
     reported: list[int] = []
     advise.try_throttles(2, [Product.IMAGE], progress=reported.append)
     assert sum(reported) == 2 * len(advise.THROTTLES)
+
+
+@pytest.mark.parametrize("setting", ["[queue]\nslots = 0", "[limits]\nactive_jobs = 0"])
+def test_a_scenario_in_which_a_campaign_never_ends_is_refused(tmp_path, setting):
+    file = tmp_path / "closed.toml"
+    file.write_text(setting)
+    with pytest.raises(click.UsageError, match="the campaign never ends"):
+        advise.try_throttles(3, [Product.IMAGE], file)
+
+
+def test_a_scenario_that_opens_later_is_waited_for(tmp_path):
+    file = tmp_path / "later.toml"
+    file.write_text("[limits]\nactive_jobs = 0\n[[changes]]\nafter_days = 1\n[changes.limits]\nactive_jobs = 5\n")
+    trials = advise.try_throttles(2, [Product.IMAGE], file)
+    assert all(trial.seconds > 86400 for trial in trials)

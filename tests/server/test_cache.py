@@ -11,16 +11,24 @@ import pytest
 from mock_server.products.cache import Cache, size_of
 
 ROW = b"x" * 1000
-SIZE = sys.getsizeof(ROW)
 
 
 def row() -> bytes:
     return bytes(bytearray(ROW))  # a new object each time
 
 
+def size_with_key() -> int:
+    cache = Cache(10**6)
+    cache.get("a", row)
+    return cache.used
+
+
+SIZE = size_with_key()
+
+
 def test_values_stay_within_the_room():
     cache = Cache(3 * SIZE)
-    for key in range(100):
+    for key in "abcdefghijklmnopqrstuvwxyz":
         assert cache.get(key, row) == ROW
         assert cache.used <= 3 * SIZE
     assert (len(cache), cache.used) == (3, 3 * SIZE)
@@ -98,10 +106,10 @@ ARRAY = np.zeros(1000)
 @pytest.mark.parametrize(
     ("value", "size"),
     [
-        (ROW, SIZE),
+        (ROW, sys.getsizeof(ROW)),
         (LONG, TEXTS + sys.getsizeof(LONG)),
         ([LONG, LONG], TEXTS + sys.getsizeof(LONG) + sys.getsizeof([LONG, LONG])),
-        ({"a key": ROW}, sys.getsizeof({"a key": ROW}) + sys.getsizeof("a key") + SIZE),
+        ({"a key": ROW}, sys.getsizeof({"a key": ROW}) + sys.getsizeof("a key") + sys.getsizeof(ROW)),
         (ARRAY, sys.getsizeof(ARRAY)),
         ([ARRAY[:10]], sys.getsizeof([0]) + sys.getsizeof(ARRAY[:10]) + sys.getsizeof(ARRAY)),
         (Slotted(ARRAY), sys.getsizeof(Slotted(0)) + sys.getsizeof(ARRAY)),
@@ -114,3 +122,14 @@ def test_the_size_of_a_value_is_what_it_takes_in_memory(value, size):
 
 def test_the_size_of_an_object_has_that_of_its_attributes():
     assert size_of(Plain(ARRAY)) > sys.getsizeof(Plain(0)) + sys.getsizeof(ARRAY)
+
+
+def test_a_key_and_the_entry_itself_take_room_too():
+    cache = Cache(100_000)
+    for number in range(1000):
+        cache.get(f"{number:05d}" * 1000, lambda: 0)
+    assert 10 < len(cache) < 20
+    cache = Cache(100_000)
+    for number in range(1000):
+        cache.get(number, lambda: 0)
+    assert len(cache) < 150

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mock_server.core.journal import Entry
 from mock_server.reports.files import FORMATS, Material, render_report
 from mock_server.reports.limits import broken_limits, parse_limits
 
@@ -51,3 +52,18 @@ def test_the_page_is_self_contained_escapes_input_and_is_the_same_for_the_same_m
 
 def test_text_ends_with_the_broken_limits(material):
     assert render_report("text", material).endswith("submissions refused: 2 (fails if refused>0)\n")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_any_path_that_was_asked_for_can_be_in_a_report(sim, form):
+    for path in ("a%00b%01c", "%EF%BF%BF%F0%9F%98%80", "%FF%ED%A0%80", "<x>&amp;%1B[31m"):
+        sim.app.test_client().get(f"/nowhere/{path}")
+    where = "a\x01.py\ud800:3"
+    sim.store.note(Entry(sim.clock.now(), "getNumJobs", where="a\x01.py:3"))
+    report = sim.report() | {"duplicated_submissions": [{"name": where, "jobs": [1, 2], "where": where}]}
+    material = Material(report, ["\x02 (fails if \x02)"], ["\x02"], [], sim.journal)
+    text = render_report(form, material)
+    text.encode()
+    if form == "junit":
+        ElementTree.fromstring(text)
+    assert form == "json" or not set(text) & {"\0", "\x01", "\x02", "\ud800"}

@@ -13,6 +13,10 @@ from mock_server.scenario.files import load_scenario
 from mock_server.scenario.settings import ScenarioError
 
 CALM = load_scenario("calm")
+SUBMISSION = {
+    "UserID": "me@example.org", "name": "GK Per", "RA": 83.6, "Dec": 22.0, "targ": "00030001", "image": 1,
+    "imen": "0.3-10", "cent": 0, "getT0": 0,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -219,3 +223,15 @@ def test_numbers_of_jobs_go_on(db):
         with Simulator(db=db) as sim:
             raw = {"UserID": "a@b.org", "name": "GK Per", "getCoords": 1, "getTargs": 1, "image": 1, "imen": "0.3-10"}
             assert sim.jobs.submit(raw | {"cent": 0}).job_id == next(numbers)
+
+
+@pytest.mark.parametrize("clock", ["system", "x60"])
+def test_a_machine_set_back_does_not_take_service_time_back_over_a_restart(db, clock, machine_time):
+    with Simulator(db=db, clock=clock) as sim:
+        machine_time.now += 1000
+        before = sim.jobs.submit(SUBMISSION).submitted_at
+    machine_time.now -= 5000
+    with Simulator(db=db) as sim:
+        assert sim.clock.now() == before
+        machine_time.now += 10
+        assert sim.clock.now() > before
