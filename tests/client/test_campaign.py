@@ -293,7 +293,7 @@ def test_two_runs_cannot_share_a_ledger(tmp_path):
     Ledger(tmp_path / "a.jsonl", ME).close()
 
 
-@pytest.mark.parametrize("content", ['{"campaign": 1, "user": "you@example.org"}\n', "time,flux\n1,2\n", "[]\n"])
+@pytest.mark.parametrize("content", ['{"campaign": 2, "user": "you@example.org"}\n', "time,flux\n1,2\n", "[]\n"])
 def test_a_file_that_is_something_else_is_left_alone(tmp_path, content):
     (tmp_path / "a.jsonl").write_text(content)
     with pytest.raises(RequestInvalid, match=r"belongs to|not the ledger"):
@@ -342,11 +342,11 @@ def test_every_event_is_on_the_disk_before_the_caller_sees_it(sim, tmp_path, syn
 
     campaign = Campaign(ME, sources(1), out=tmp_path, on_event=look, service=service_of(sim))
     campaign.run()
-    assert [event.kind for event in seen] == ["planned", "submitting", "accepted", "ended", "saved", "done"]
+    assert [event.kind for event in seen] == ["planned", "submitting", "accepted", "ended", "fetched", "saved", "done"]
     assert seen == campaign.ledger.events
-    assert forced == [2, 3, 4, 5, 6, 7], "once for the first line, and once for each event"
+    assert forced == [2, 3, 4, 5, 6, 7, 8], "once for the first line, and once for each event"
     first = (tmp_path / "campaign.jsonl").read_text().splitlines()[0]
-    assert json.loads(first) == {"campaign": 1, "user": ME}
+    assert json.loads(first) == {"campaign": 2, "user": ME}
 
 
 def test_active_jobs_are_counted_over_time():
