@@ -194,7 +194,7 @@ class Lives(RuleBasedStateMachine):
             self.sim.controls.plan_fault({"kind": "lost", "operation": "run_userobject", "times": 1})
         MISHAP.plan(kind, after)
         LIVES[kind] += 1
-        ends = {"crash": Killed, "crash on disk": Killed, **dict.fromkeys(ERRNOS, LocalFailure)}
+        ends: dict[str, Any] = {"crash": Killed, "crash on disk": Killed, **dict.fromkeys(ERRNOS, LocalFailure)}
         try:
             with contextlib.suppress(ends.get(kind, ())):
                 campaign = self.run(who, place, budget)
