@@ -171,7 +171,8 @@ def _text_of(file: Path) -> str:
         place = error.start
     except OSError as error:
         raise RequestInvalid(f"{file}: {error.strerror}; see xrt-client campaign --help") from error
-    raise RequestInvalid(
+    advice = "save it as UTF-8, in Excel as `CSV UTF-8`"
+    raise RequestInvalid(f"{file} is neither UTF-8 nor UTF-16 (byte {place}); {advice}")
         f"{file} is neither UTF-8 nor UTF-16 (byte {place}); save it as UTF-8, in Excel as `CSV UTF-8`"
     )
 
