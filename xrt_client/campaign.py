@@ -343,20 +343,23 @@ class Campaign:
         for short, code in entry.codes.items():
             if code != COMPLETE or short in entry.saved or short in entry.unsaved:
                 continue
+            target = self.out / entry.key / f"{short}.{self.form}"
+            part = target.with_name(f"{target.name}.{files.safe_name(str(entry.job_id))}.part")
             try:
-                self._save_product(entry, short)
+                self._save_product(entry, short, target, part)
             except (ServiceUnreachable, ContractBroken) as error:
                 passing = self.pace.patience_s if isinstance(error, ServiceUnreachable) else 0.0
                 if self._is_permanent(entry, short, passing):
                     self._note("unsaved", entry.key, product=short, reason=str(error))
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
 
-    def _save_product(self, entry: Entry, short: str) -> None:
+    def _save_product(self, entry: Entry, short: str, target: Path, part: Path) -> None:
         """Save one product. Its SHA-256 is noted before the file has its name, so that it is known after a crash."""
-        target = self.out / entry.key / f"{short}.{self.form}"
         noted = entry.fetched.get(short)
         with files.local(target):
             path = self._find(target, noted.digest) if noted and noted.job_id == entry.job_id else None
-        part = target.with_name(f"{target.name}.{files.safe_name(str(entry.job_id))}.part")
         if path is None:
             retrieve.fetch(self._service, f"{entry.url}/{target.name}", part, target.name)
             with files.local(part):
@@ -364,8 +367,6 @@ class Campaign:
             self._note("fetched", entry.key, product=short, job_id=entry.job_id, digest=digest)
             self._name(entry, short, part, target)
             path = target
-        with files.local(part):
-            part.unlink(missing_ok=True)
         if self.extract:
             for kept in files.extract(path, path.parent, files.Existing.KEEP)[1]:
                 self._note("kept", entry.key, product=short, path=str(kept))

@@ -173,8 +173,6 @@ def _text_of(file: Path) -> str:
         raise RequestInvalid(f"{file}: {error.strerror}; see xrt-client campaign --help") from error
     advice = "save it as UTF-8, in Excel as `CSV UTF-8`"
     raise RequestInvalid(f"{file} is neither UTF-8 nor UTF-16 (byte {place}); {advice}")
-        f"{file} is neither UTF-8 nor UTF-16 (byte {place}); save it as UTF-8, in Excel as `CSV UTF-8`"
-    )
 
 
 def _rows_of(file: Path, text: str) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clocks.base import ScaledClock
 from ..clocks.virtual import VirtualClock
-from ..core.errors import Refusal
+from ..core.errors import InputInvalid, Refusal
 from ..core.faults import ANY, Fault, find_fault, never_fired
 from ..core.model import User
 from ..core.queue import next_change
@@ -33,7 +33,7 @@ END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 """Simulated time ends here [s]: the observing schedule of the sky is made year by year."""
 
 
-class ControlError(ValueError):
+class ControlError(InputInvalid):
     """A request of the operator that is refused; the text says why. Nothing was changed."""
 
 
