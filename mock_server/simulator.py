@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .clocks.virtual import parse_clock
+from .core.errors import InputInvalid
 from .scenario.files import load_scenario, scenario_from_record
 from .scenario.in_force import InForce
 from .scenario.scenario import Scenario
@@ -88,9 +89,9 @@ class Simulator:
         keep_calls: int | None = None,
     ) -> None:
         if users not in ("open", "registered"):
-            raise ValueError(f"users is {users!r}, but must be open or registered")
+            raise InputInvalid(f"users is {users!r}, but must be open or registered")
         if token is not None and not (token.isprintable() and token.strip() == token != ""):
-            raise ValueError("token is empty or has blanks around it: give a text, or none to require no token")
+            raise InputInvalid("token is empty or has blanks around it: give a text, or none to require no token")
         self.store = Store(db, keep_calls)
         try:
             self.scenario = self._prepare_scenario(scenario, seed, sources, settings or {})

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from mock_server.cli.commands import main
+from mock_server.reports import files
 from mock_server.scenario.files import scenario_names
 from tests.test_docs import page
 from xrt_client import campaign_cli
@@ -195,6 +196,86 @@ def test_a_missing_package_is_named_with_what_installs_it(module, monkeypatch):
     finally:
         del main.commands["needy"]
     assert (done.exit_code, 'pip install "xrt-mock[' in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "bug", [ValueError("a bug"), ModuleNotFoundError("a bug", name="nampy"), KeyError("a bug"), OSError(5, "a bug")]
+)
+def test_a_bug_shows_where_it_is_and_has_a_code_of_its_own(bug):
+    @main.command("needy")
+    def needy():
+        raise bug
+
+    try:
+        done = asked("needy")
+    finally:
+        del main.commands["needy"]
+    assert done.exit_code == 70
+    assert "Traceback" in done.output
+    assert "in needy" in done.output
+    assert "please report it" in done.output
+    assert "| 70 |" in page("reference/command-line.md")
+
+
+@pytest.mark.parametrize(
+    "broken", ["mock_server.reports.limits.broken_limits", "mock_server.run.start.Programs.wait", ""], ids=str
+)
+def test_a_bug_in_a_run_does_not_take_its_report_away(broken, tmp_path, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise ValueError("a bug")
+
+    def fail_for_html(form, material):
+        return render(form, material) if form != "html" else fail()
+
+    render = files.render_report
+    monkeypatch.setattr(files, "render_report", fail_for_html)
+    if broken:
+        monkeypatch.setattr(broken, fail)
+    wanted = [words for form in ("text", "html", "json") for words in ("--report", form, tmp_path / form)]
+    done = asked("run", *wanted, "--", "true")
+    assert (done.exit_code, "a bug" in done.output) == (70, True), done.output
+    assert json.loads((tmp_path / "json").read_text("utf-8"))["jobs"]["submitted"] == 0
+    assert (tmp_path / "text").exists()
+
+
+# load ------------------------------------------------------------------------------------------------------------
+
+REAL_ADDRESSES = ["https://www.swift.ac.uk", "http://SWIFT.AC.UK:80/x", "www.swift.ac.uk.", "swift.ac.uk", "http://[x"]
+
+
+@pytest.mark.parametrize("address", REAL_ADDRESSES)
+def test_the_real_service_is_not_put_under_load(address):
+    done = asked("load", address, "--headless")
+    assert (done.exit_code, "must not be put under load" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "option", [("--host", "https://www.swift.ac.uk"), ("-H", "http://other"), ("--host=http://other",)]
+)
+def test_load_has_no_second_address(option):
+    done = asked("load", "http://127.0.0.1:8000", *option)
+    assert (done.exit_code, "without --host" in done.output) == (2, True)
+
+
+USER = """
+import locust
+from locust.env import Environment
+from mock_server.cli.load.users import Throttled
+Throttled.host = {0!r}
+Throttled(Environment(user_classes=[Throttled]))
+print("may call", {0!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("https://www.swift.ac.uk", "must not be put under load"), ("http://127.0.0.1:8000", "may call http://127.0.0.1")],
+)
+def test_a_user_looks_at_the_address_that_it_will_call_wherever_that_came_from(address, said):
+    program = [sys.executable, "-W", "ignore", "-c", USER.format(address)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert said in done.stdout + done.stderr
+    assert (done.returncode == 0) == ("may call" in said)
 
 
 @pytest.mark.parametrize(("ends", "code"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137), ("pass", 0)])

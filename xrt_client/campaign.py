@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import files, jobs, retrieve, wire
-from .errors import ContractBroken, RequestInvalid, ServiceRejected, ServiceUnreachable
+from .errors import ContractBroken, RequestInvalid, ServiceRejected, ServiceUnreachable, XRTError
 from .ledger import DONE, GIVEN_UP, RUNNING, SUBMITTING, WAITING, Entry, Event, Ledger, active_jobs
 from .parameters import FORMATS, KINDS
 from .request import XRTProductRequest
 from .transport import Service, default_service
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Mapping
 
 COMPLETE, CANCELLED, STUCK = 4, -4, -11  # the last is not a code of the service: the product never ended
@@ -53,7 +54,8 @@ class Campaign:
     """Make products of many sources, a few at a time.
 
     Every event is written to a ledger first. A run that ended early is continued by running the same campaign again:
-    no source is submitted twice, and no saved product is fetched again.
+    no source is submitted twice, and no saved product is fetched again. A file that stands where a product is to be
+    saved is never taken for it, and never overwritten: it is moved aside, as ``lc.old-1.tar.gz``.
 
     Parameters
     ----------
@@ -86,6 +88,8 @@ class Campaign:
     ------
     RequestInvalid
         A request is not ready, an argument is not valid, or the ledger belongs to another campaign or is in use.
+    LocalFailure
+        The ledger cannot be read or written.
     """
 
     def __init__(
@@ -114,19 +118,22 @@ class Campaign:
         self._on_event = on_event or (lambda _: None)
         self._service = service or default_service()
         self._next_poll: dict[str, tuple[float, float]] = {}  # by source: time, and the pause before it
-        self._failures: dict[tuple[str, str], int] = {}
+        self._failures: dict[tuple[str, str], tuple[float, int]] = {}  # by source and call: first time, and number
         self._refusals = 0
         self._newest: int | None = None  # the most recent JobID: asked for once, then taken from the answers
         self._count_at = self._query_at = 0.0
         self._answered_at = self._service.now()
         planned = _planned(requests or ())
         self.ledger = Ledger(state or self.out / "campaign.jsonl", user)
-        for key, document in planned.items():
-            if key not in self.ledger.entries:
-                self._note("planned", key, document=document)
-            elif self.ledger.entries[key].planned != json.loads(json.dumps(document)):
-                self.ledger.close()
-                raise RequestInvalid(f"{self.ledger.path} has another request for {key}: use another state file")
+        try:
+            for key, document in planned.items():
+                if key not in self.ledger.entries:
+                    self._note("planned", key, document=document)
+                elif self.ledger.entries[key].planned != json.loads(json.dumps(document)):
+                    raise RequestInvalid(f"{self.ledger.path} has another request for {key}: use another state file")
+        except BaseException:
+            self.ledger.close()
+            raise
 
     def _note(self, kind: str, key: str, **detail: Any) -> None:
         event = Event(self._service.now(), kind, key, detail)
@@ -142,11 +149,16 @@ class Campaign:
         ------
         ServiceRejected
             The service does not know this user.
-        ServiceUnreachable
+        ServiceUnreachable, ContractBroken
             There was no usable answer for `Pace.patience_s`. Run again later to continue.
+        LocalFailure
+            A file could not be written here: the disk is full, for example. All sources stay open: fix the cause, and
+            run again to continue.
         """
-        began = self._service.now()
+        self.ledger.open()
+        began = self._answered_at = self._service.now()
         try:
+            self._check_saved()
             while any(self.ledger.at_stage(WAITING, SUBMITTING, RUNNING)):
                 if self.budget_s is not None and self._service.now() - began >= self.budget_s:
                     break
@@ -160,17 +172,49 @@ class Campaign:
 
     def _turn(self) -> None:
         """Submit as many sources as allowed, then ask about the jobs that are due."""
-        try:
-            self._submit_some()
-            for entry in self.ledger.at_stage(RUNNING):
-                if self._due(entry) <= self._service.now():
-                    self._follow(entry)
+        failed = False
+        for step in (self._submit_some, self._follow_due):
+            try:
+                step()
+            except (ServiceUnreachable, ContractBroken, ServiceRejected) as error:
+                failed = True
+                self._refusals += isinstance(error, ServiceRejected)
+                if self._refusals >= _TRIES:
+                    raise
+                self._tolerate(error)
+                self._count_at = self._service.now() + self.pace.longest_poll_s
+                if not isinstance(error, ContractBroken):  # else the answers about other jobs may be usable
+                    self._query_at = self._count_at
+        if not failed:
             self._answered_at, self._refusals = self._service.now(), 0
-        except (ServiceUnreachable, ContractBroken, ServiceRejected) as error:
-            self._refusals += isinstance(error, ServiceRejected)
-            if self._refusals >= _TRIES or self._service.now() - self._answered_at > self.pace.patience_s:
-                raise
-            self._count_at = self._query_at = self._service.now() + self.pace.longest_poll_s
+
+    def _tolerate(self, error: XRTError) -> None:
+        """Raise an error if there has been no usable answer for too long."""
+        if self._service.now() - self._answered_at > self.pace.patience_s:
+            raise error
+
+    def _check_saved(self) -> None:
+        """Note where products are that another campaign has moved aside, and which ones another program has replaced.
+
+        A file that is missing was taken away by its owner: it counts as saved.
+        """
+        for entry in list(self.ledger.entries.values()):
+            for short, saved in list(entry.saved.items()):
+                path = Path(saved.path)
+                with files.local(path):
+                    if not path.is_file() or files.digest(path) == saved.digest:
+                        continue
+                    found = self._find(path, saved.digest)
+                if found:
+                    self._note("saved", entry.key, product=short, **{**saved._asdict(), "path": str(found)})
+                else:
+                    reason = f"{path} is not the product of job {saved.job_id} any more: another program replaced it"
+                    self._note("displaced", entry.key, product=short, reason=reason)
+
+    def _find(self, path: Path, digest: str) -> Path | None:
+        """Return the file with this SHA-256, under a name or moved aside; None if there is no such file."""
+        candidates = (path, *sorted(path.parent.glob(f"{path.name.partition('.')[0]}.old-*")))
+        return next((file for file in candidates if file.is_file() and files.digest(file) == digest), None)
 
     def _until_next(self) -> float:
         """Return the time until something has to be done [s]."""
@@ -192,6 +236,7 @@ class Campaign:
         self._count_at = self._service.now() + self.pace.count_s
         own = sum(1 for _ in self.ledger.at_stage(RUNNING))
         active = jobs.count_active(self._service, self.user)
+        self._answered_at = self._service.now()
         room = self.max_active - max(active, own)
         held: list[tuple[Entry, ServiceRejected]] = []
         for entry in queue:
@@ -247,53 +292,98 @@ class Campaign:
         )
         return max(when, self._query_at)
 
+    def _follow_due(self) -> None:
+        """Ask about the jobs whose time has come."""
+        for entry in self.ledger.at_stage(RUNNING):
+            if self._due(entry) <= self._service.now():
+                self._follow(entry)
+
     def _follow(self, entry: Entry) -> None:
         """Ask about one job, save what is complete, and close the job if nothing is left to do."""
         now = self._service.now()
         self._query_at = now + self.pace.spacing_s
         pause = min(self.pace.longest_poll_s, self._next_poll[entry.key][1] * self.pace.growth)
         self._next_poll[entry.key] = (now + pause, pause)
-        asked = [short for short in _products(entry.document) if short not in entry.codes]
         try:
-            statuses = jobs.status(self._service, self.user, entry.job_id, asked) if asked else {}
+            self._ask(entry, now)
         except ServiceRejected as error:
-            if self._is_permanent(entry, "status"):
+            if self._is_permanent(entry, "status", self.pace.patience_s):
                 self._note("given up", entry.key, reason=str(error).strip())
             return
-        for short, status in statuses.items():
-            if wire.ended(status["statusCode"]):
-                self._note("ended", entry.key, product=short, code=status["statusCode"], text=status["statusText"])
-        stuck = [short for short in _products(entry.document) if short not in entry.codes]
-        if (
-            stuck and now - entry.submitted_at > self.pace.stuck_after_s
-        ):  # so that the job does not stay active for ever
-            jobs.cancel(self._service, self.user, entry.job_id, stuck)
-            for short in stuck:
-                self._note("ended", entry.key, product=short, code=STUCK, text="cancelled, because it did not end")
         self._save(entry)
         self._close(entry)
 
-    def _is_permanent(self, entry: Entry, what: str) -> bool:
-        """Count a failure; return whether it has happened so often that it counts as permanent."""
-        self._failures[entry.key, what] = self._failures.get((entry.key, what), 0) + 1
-        return self._failures[entry.key, what] >= _TRIES
+    def _ask(self, entry: Entry, now: float) -> None:
+        """Note which products have ended; cancel those that should have ended long ago."""
+        asked = [short for short in _products(entry.document) if short not in entry.codes]
+        try:
+            statuses = jobs.status(self._service, self.user, entry.job_id, asked) if asked else {}
+            self._answered_at = self._service.now()
+        except ContractBroken as error:  # of this job: the others are followed all the same
+            self._tolerate(error)
+            statuses = {}
+        for short, status in statuses.items():
+            if wire.ended(status["statusCode"]):
+                self._note("ended", entry.key, product=short, code=status["statusCode"], text=status["statusText"])
+        stuck = [short for short in asked if short not in entry.codes]
+        if stuck and now - entry.submitted_at > self.pace.stuck_after_s:  # else the job would stay active for ever
+            jobs.cancel(self._service, self.user, entry.job_id, stuck)
+            for short in stuck:
+                self._note("ended", entry.key, product=short, code=STUCK, text="cancelled, because it did not end")
+
+    def _is_permanent(self, entry: Entry, what: str, after_s: float = 0.0) -> bool:
+        """Count a failure; return whether it is permanent: it has happened often enough, and for long enough [s]."""
+        now = self._service.now()
+        first, number = self._failures.get((entry.key, what), (now, 0))
+        self._failures[entry.key, what] = (first, number + 1)
+        return number + 1 >= _TRIES and now - first >= after_s
 
     def _save(self, entry: Entry) -> None:
         """Save the products of a job that are complete and not saved yet."""
         for short, code in entry.codes.items():
             if code != COMPLETE or short in entry.saved or short in entry.unsaved:
                 continue
-            path = self.out / entry.key / f"{short}.{self.form}"
+            target = self.out / entry.key / f"{short}.{self.form}"
+            part = target.with_name(f"{target.name}.{files.safe_name(str(entry.job_id))}.part")
             try:
-                if not path.exists():  # it exists, and is complete, if a run was killed before it wrote the event
-                    retrieve.download(self._service, f"{entry.url}/{short}.{self.form}", path)
-                if self.extract:
-                    files.extract(path, path.parent, files.Existing.KEEP)
-            except (ServiceUnreachable, ContractBroken, OSError) as error:
-                if self._is_permanent(entry, short):
+                self._save_product(entry, short, target, part)
+            except (ServiceUnreachable, ContractBroken) as error:
+                passing = self.pace.patience_s if isinstance(error, ServiceUnreachable) else 0.0
+                if self._is_permanent(entry, short, passing):
                     self._note("unsaved", entry.key, product=short, reason=str(error))
-                continue
-            self._note("saved", entry.key, product=short, path=str(path))
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
+
+    def _save_product(self, entry: Entry, short: str, target: Path, part: Path) -> None:
+        """Save one product. Its SHA-256 is noted before the file has its name, so that it is known after a crash."""
+        noted = entry.fetched.get(short)
+        with files.local(target):
+            path = self._find(target, noted.digest) if noted and noted.job_id == entry.job_id else None
+        if path is None:
+            retrieve.fetch(self._service, f"{entry.url}/{target.name}", part, target.name)
+            with files.local(part):
+                digest = files.digest(part)
+            self._note("fetched", entry.key, product=short, job_id=entry.job_id, digest=digest)
+            self._name(entry, short, part, target)
+            path = target
+        if self.extract:
+            for kept in files.extract(path, path.parent, files.Existing.KEEP)[1]:
+                self._note("kept", entry.key, product=short, path=str(kept))
+        fetched = entry.fetched[short]
+        self._note("saved", entry.key, product=short, **{**fetched._asdict(), "path": str(path)})
+
+    def _name(self, entry: Entry, short: str, part: Path, target: Path) -> None:
+        """Give a product its final name; a file of another job that has this name is moved aside, and that is noted."""
+        while True:
+            if os.path.lexists(target):
+                aside = files.beside(target)
+                self._note("kept", entry.key, product=short, path=str(aside))
+                with files.local(target):
+                    files.put(target, aside, files.Existing.REFUSE)
+            with files.local(target), contextlib.suppress(RequestInvalid):  # another program has just taken the name
+                files.put(part, target, files.Existing.REFUSE)
+                return
 
     def _close(self, entry: Entry) -> None:
         """Close a job if all products have ended and are saved; failed products are requested again."""
@@ -334,7 +424,8 @@ def _planned(requests: Iterable[XRTProductRequest | Mapping[str, Any]]) -> dict[
             document = request.getJSONDict()
         else:
             document = dict(request)
-        name = re.sub(r"[^\w.+-]+", "_", str(document.get("name", ""))).strip("._") or f"source_{number}"
+        name = files.safe_name(re.sub(r"[^\w.+-]+", "_", str(document.get("name", "")))).strip("_")
+        name = name or f"source_{number}"
         key, copies = name, 1
         while key in planned:
             copies += 1
@@ -362,6 +453,8 @@ class Summary(NamedTuple):
         (time [s], number of active jobs) after each change.
     reasons
         For each source that was given up: why.
+    kept
+        Files that stood where products were to be saved, under the names that they have now.
     """
 
     sources: int
@@ -372,6 +465,7 @@ class Summary(NamedTuple):
     peak_active: int
     active: list[tuple[float, int]]
     reasons: dict[str, str]
+    kept: list[str]
 
     @classmethod
     def of(cls, ledger: Ledger) -> Summary:
@@ -387,6 +481,7 @@ class Summary(NamedTuple):
             peak_active=max((number for _, number in active), default=0),
             active=active,
             reasons={entry.key: entry.reason for entry in entries if entry.stage == GIVEN_UP},
+            kept=sorted({event.detail["path"] for event in ledger.events if event.kind == "kept"}),
         )
 
     def __str__(self) -> str:
@@ -395,7 +490,8 @@ class Summary(NamedTuple):
             f"{self.sources} sources: {self.done} done, {open_} open, {self.given_up} given up",
             f"{self.jobs} jobs, {self.products} products saved, at most {self.peak_active} active at a time",
         ]
-        return "\n".join(lines + [f"  {key}: {reason}" for key, reason in self.reasons.items()])
+        lines += [f"  {key}: {reason}" for key, reason in self.reasons.items()]
+        return "\n".join(lines + [f"  {path} stood where a product is saved: it was moved aside" for path in self.kept])
 
     def as_json(self) -> str:
         """Return the summary as JSON text."""

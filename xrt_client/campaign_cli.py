@@ -18,20 +18,23 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
+import re
 import sys
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import wire
+from . import files, wire
 from .campaign import Campaign
 from .errors import RequestInvalid, XRTError
 from .parameters import FORMATS, GLOBALS, KINDS, POSITIONS, SHORT
 from .request import XRTProductRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .ledger import Event
     from .parameters import Parameter
@@ -41,27 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 all done, 1 not all done, 2 invalid input, 130 interrupted."""
     options = _parser().parse_args(arguments)
     try:
-        _check_outputs(options)
-        requests = [request_of(source, options.user) for source in read_sources(Path(options.sources), options.set)]
-        with _Progress(len(requests)) as progress:
-            campaign = Campaign(
-                options.user,
-                requests,
-                out=options.out,
-                state=options.state,
-                max_active=options.max_active,
-                form=options.format,
-                extract=options.extract,
-                retries=options.retries,
-                budget_s=None if options.hours is None else options.hours * 3600,
-                on_event=progress,
-            )
-            summary = campaign.run()
-    except OSError as error:
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"xrt-client: {reason}; see xrt-client campaign --help", file=sys.stderr)
-        return 2
-    except (RequestInvalid, ValueError) as error:
+        return _run(options)
+    except RequestInvalid as error:
         print(f"xrt-client: {error}", file=sys.stderr)
         return 2
     except XRTError as error:
@@ -70,14 +54,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted; run the same command again to continue.", file=sys.stderr)
         return 130
-    if options.json == "-":
-        print(summary.as_json())
-    else:
-        print(summary)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the campaign and write its summary; return the exit code."""
+    _check_outputs(options)
+    requests = [request_of(source, options.user) for source in read_sources(Path(options.sources), options.set)]
+    with _Progress(len(requests)) as progress:
+        campaign = Campaign(
+            options.user,
+            requests,
+            out=options.out,
+            state=options.state,
+            max_active=options.max_active,
+            form=options.format,
+            extract=options.extract,
+            retries=options.retries,
+            budget_s=None if options.hours is None else options.hours * 3600,
+            on_event=progress,
+        )
+        summary = campaign.run()
+    print(summary.as_json() if options.json == "-" else summary)
     if options.json not in (None, "-"):
-        Path(options.json).write_text(summary.as_json() + "\n", encoding="utf-8")
+        with files.local(Path(options.json)):
+            Path(options.json).write_text(summary.as_json() + "\n", encoding="utf-8")
     if options.plot:
-        summary.plot(options.plot)
+        with files.local(Path(options.plot)):
+            summary.plot(options.plot)
     return 0 if summary.done == summary.sources else 1
 
 
@@ -85,9 +88,9 @@ def _check_outputs(options: argparse.Namespace) -> None:
     """Fail before anything is sent if the summary or the plot cannot be written at the end."""
     for file in (options.json, options.plot):
         if file and not Path(file).parent.is_dir():
-            raise ValueError(f"{file} cannot be written: there is no folder {Path(file).parent}; make it first")
+            raise RequestInvalid(f"{file} cannot be written: there is no folder {Path(file).parent}; make it first")
     if options.plot and find_spec("matplotlib") is None:
-        raise ValueError("--plot needs matplotlib; install it with: pip install 'xrt-mock[analysis]'")
+        raise RequestInvalid("--plot needs matplotlib; install it with: pip install 'xrt-mock[analysis]'")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,16 +144,80 @@ def read_sources(file: Path, settings: Iterable[str] = ()) -> list[dict[str, Any
         if not equals:
             raise RequestInvalid(f"--set {setting}: write NAME=VALUE")
         common[name] = value
+    text = _text_of(file)
     if file.suffix == ".toml":
-        table = tomllib.loads(file.read_text())
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RequestInvalid(f"{file} is not TOML: {error}") from error
         common |= _flat(table.get("defaults", {}))
         rows = [_flat(row) for row in table.get("source", ())]
     else:
-        with file.open(newline="") as lines:
-            rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(lines)]
+        rows = list(_rows_of(file, text))
     if not rows:
         raise RequestInvalid(f"{file} has no sources: write one line or one [[source]] for each")
     return [{**common, **row} for row in rows]
+
+
+def _text_of(file: Path) -> str:
+    """Return the text of a file in UTF-8 or UTF-16, without a byte order mark."""
+    try:
+        content = file.read_bytes()
+        text = content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
+        if "\0" not in text:
+            return text
+        place = text.index("\0")
+    except UnicodeDecodeError as error:
+        place = error.start
+    except OSError as error:
+        raise RequestInvalid(f"{file}: {error.strerror}; see xrt-client campaign --help") from error
+    advice = "save it as UTF-8, in Excel as `CSV UTF-8`"
+    raise RequestInvalid(f"{file} is neither UTF-8 nor UTF-16 (byte {place}); {advice}")
+
+
+def _rows_of(file: Path, text: str) -> Iterator[dict[str, Any]]:
+    """Yield the cells of each line of CSV that are not empty, by column.
+
+    Columns may be separated by commas, semicolons or tabs; a first line such as ``sep=;`` (Excel) says by which.
+    Where they are not separated by commas, numbers may have a decimal comma.
+    """
+    first, _, rest = text.partition("\n")
+    if said := re.fullmatch(r"sep=(.)\r?", first):
+        separator, text, line = said[1], rest, 2
+    else:
+        separator, line = max(",;\t", key=first.count), 1
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        columns = [name.strip() for name in next(lines, [])]
+        if twice := [name for name in columns if name and columns.count(name) > 1]:
+            raise RequestInvalid(f"{file} has two columns {twice[0]}: remove one")
+        for cells in lines:
+            if any(cell.strip() for cell in cells[len(columns) :]):
+                where = f"{file}, line {lines.line_num + line - 1}"
+                raise RequestInvalid(f"{where} has {len(cells)} cells, but there are {len(columns)} columns")
+            row = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if cell.strip()}
+            if row:
+                yield {name: _with_point(name, cell, separator) for name, cell in row.items()}
+    except csv.Error as error:
+        raise RequestInvalid(f"{file}, line {lines.line_num + line - 1} is not CSV: {error}") from error
+
+
+def _with_point(name: str, cell: str, separator: str) -> str:
+    """Return a cell with a decimal point, if its column has numbers and commas do not separate columns."""
+    parameter = _parameter_of(name)
+    decimal = separator != "," and parameter is not None and float in parameter.types
+    return cell.replace(",", ".") if decimal and cell.count(",") == 1 and "." not in cell else cell
+
+
+def _parameter_of(name: str) -> Parameter | None:
+    """Return the parameter of a column, such as ``RA`` or ``LightCurve.binMeth``; None if there is no such one."""
+    product, dot, inner = name.rpartition(".")
+    if not dot:
+        return GLOBALS.find(name) or POSITIONS.on_wire(name)
+    if product not in SHORT:
+        return None
+    kind = KINDS[SHORT[product]]
+    return kind.table.find(inner) or (POSITIONS.find(inner) if kind.positional else None)
 
 
 def _flat(section: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,16 +241,14 @@ def request_of(source: Mapping[str, Any], user: str) -> XRTProductRequest:
         if dot:
             products.setdefault(product, {}).update({inner: value} if inner else {})
         else:
-            request.setGlobalPars(**_typed_keyword(GLOBALS.find(name) or POSITIONS.on_wire(name), name, value))
+            request.setGlobalPars(**_typed_keyword(name, value))
     for product, pars in products.items():
         if product not in SHORT:
             known = ", ".join(kind.long for kind in KINDS.values())
             raise RequestInvalid(f"{source.get('name')}: there is no product {product}; there are {known}")
-        kind = KINDS[SHORT[product]]
         request.addProduct(product)
         for name, value in pars.items():
-            found = kind.table.find(name) or (POSITIONS.find(name) if kind.positional else None)
-            request.setProductPars(product, **_typed_keyword(found, f"{product}.{name}", value))
+            request.setProductPars(product, **_typed_keyword(f"{product}.{name}", value))
     held = request.globalPars
     if "RA" not in held or "Dec" not in held:
         request.setGlobalPars(getCoords=True)
@@ -193,9 +258,9 @@ def request_of(source: Mapping[str, Any], user: str) -> XRTProductRequest:
     return request
 
 
-def _typed_keyword(parameter: Parameter | None, name: str, value: Any) -> dict[str, Any]:
+def _typed_keyword(name: str, value: Any) -> dict[str, Any]:
     """Return a keyword argument, with the value converted to the type of the parameter if it is text."""
-    if parameter is None:
+    if (parameter := _parameter_of(name)) is None:
         raise RequestInvalid(f"there is no parameter {name}")
     keyword = name.rpartition(".")[2]
     if not isinstance(value, str):
@@ -204,6 +269,8 @@ def _typed_keyword(parameter: Parameter | None, name: str, value: Any) -> dict[s
         return {keyword: wire.read_value(parameter, value.strip())}
     except ValueError as error:
         expected = f"one of {', '.join(parameter.allowed)}" if parameter.allowed else parameter.types[0].__name__
+        if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", value.strip()):
+            expected += " with a decimal point, or a table whose columns are separated by semicolons"
         raise RequestInvalid(f"{name} is {value!r}, but must be {expected} ({parameter.about})") from error
 
 

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
 
 class XRTError(RuntimeError):
-    """Base class of all exceptions that this package raises on purpose."""
+    """Base class of all exceptions that this package raises on purpose.
+
+    `job_id` is the number of the job that was waited for, if one was; else None.
+    """
+
+    job_id: Any = None
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if self.job_id is None else f"job {self.job_id}: {text}"
 
 
 class RequestInvalid(XRTError, ValueError):
@@ -180,6 +189,6 @@ class WaitTimeout(XRTError):
     """
 
     def __init__(self, job_id: Any, waited_s: float) -> None:
-        super().__init__(f"job {job_id} is still running after {waited_s:.0f} s; it can be waited for again")
+        super().__init__(f"still running after {waited_s:.0f} s; it can be waited for again")
         self.job_id = job_id
         self.waited_s = waited_s

@@ -73,6 +73,11 @@ def numbered(path: Path, word: str) -> Iterator[Path]:
     return (path.with_name(f"{stem}.{word}-{number}{dot}{ending}") for number in itertools.count(1))
 
 
+def beside(path: Path) -> Path:
+    """Return the path to which a file is moved whose name is wanted for another."""
+    return next(found for found in numbered(path, "old") if not os.path.lexists(found))
+
+
 def unshared(wanted: Iterable[tuple[Path, str]]) -> dict[Path, str]:
     """Return path and address of each file; a path that several addresses lead to gets numbers."""
     found: dict[Path, str] = {}
@@ -115,7 +120,7 @@ def put(source: Path, target: Path, existing: Existing) -> Path | None:
             if target.is_file() and digest(target) == digest(source):
                 source.unlink()
                 return kept
-            kept = next(path for path in numbered(target, "old") if not os.path.lexists(path))
+            kept = beside(target)
             _rename(target, kept)
         else:
             return kept

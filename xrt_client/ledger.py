@@ -1,15 +1,20 @@
 """Ledger of a campaign: a file with one line for each event, and the state of each source that follows from them.
 
-Lines are only added, and an incomplete last line is ignored. So the ledger is also right after a run was killed.
+Lines are only added, and an incomplete last line is ignored. So the ledger is also right after a run was killed, or
+after the disk was full.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from errno import ENOENT
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import files
 from .errors import RequestInvalid
 
 try:
@@ -21,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 WAITING, SUBMITTING, RUNNING, DONE, GIVEN_UP = "waiting", "submitting", "running", "done", "given up"
-FORMAT = 1
+FORMAT = 2
+_HEADER = b'{"campaign": '
 
 
 class Event(NamedTuple):
@@ -32,8 +38,8 @@ class Event(NamedTuple):
     at
         Time [s], by the clock of the service object.
     kind
-        ``planned``, ``submitting``, ``accepted``, ``postponed``, ``refused``, ``ended``, ``saved``, ``unsaved``,
-        ``retry``, ``done`` or ``given up``.
+        ``planned``, ``submitting``, ``accepted``, ``postponed``, ``refused``, ``ended``, ``fetched``, ``kept``,
+        ``saved``, ``unsaved``, ``displaced``, ``retry``, ``done`` or ``given up``.
     key
         Key of the source.
     detail
@@ -44,6 +50,14 @@ class Event(NamedTuple):
     kind: str
     key: str
     detail: dict[str, Any]
+
+
+class Saved(NamedTuple):
+    """A file of a product: the job that made it, the SHA-256 of the file, and its path once it has its final name."""
+
+    job_id: Any
+    digest: str
+    path: str = ""
 
 
 class Entry:
@@ -66,7 +80,8 @@ class Entry:
         self.url = ""
         self.submitted_at = 0.0
         self.codes: dict[str, int] = {}
-        self.saved: dict[str, str] = {}
+        self.fetched: dict[str, Saved] = {}
+        self.saved: dict[str, Saved] = {}
         self.unsaved: dict[str, str] = {}
         self.reason = ""
         self.retries = 0
@@ -86,8 +101,15 @@ class Entry:
                 self.stage, self.after = WAITING, None
             case "ended":
                 self.codes[detail["product"]] = detail["code"]
+            case "fetched":
+                self.fetched[detail["product"]] = Saved(detail["job_id"], detail["digest"])
             case "saved":
-                self.saved[detail["product"]] = detail["path"]
+                self.saved[detail["product"]] = Saved(detail["job_id"], detail["digest"], detail["path"])
+            case "displaced":
+                del self.saved[detail["product"]]
+                self.unsaved[detail["product"]] = detail["reason"]
+                if self.stage == DONE:
+                    self.stage, self.reason = GIVEN_UP, detail["reason"]
             case "unsaved":
                 self.unsaved[detail["product"]] = detail["reason"]
             case "retry":
@@ -112,40 +134,51 @@ class Ledger:
     ------
     RequestInvalid
         The file belongs to another user, is not the ledger of a campaign, or is in use by another run.
+    LocalFailure
+        The file cannot be read or written.
     """
 
     def __init__(self, path: str | os.PathLike[str], user: str) -> None:
-        self.path = Path(path)
+        self.path, self._user = Path(path).expanduser(), user
         self.entries: dict[str, Entry] = {}
         self.events: list[Event] = []
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a+b")
-        try:
-            self._lock()
-            self._read(user)
-        except BaseException:
-            self._file.close()
-            raise
+        self._file: FileIO | None = None
+        self._length = 0
+        self.open()
 
-    def _lock(self) -> None:
+    def open(self) -> None:
+        """Read the file and keep it for this run; nothing happens if it is open."""
+        if self._file is not None:
+            return
+        with files.local(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = FileIO(self.path, "a+")
+            try:
+                self._lock(self._file)
+                self._read(self._file)
+            except BaseException:
+                self.close()
+                raise
+
+    def _lock(self, file: FileIO) -> None:
         if fcntl is not None:
             try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
                 raise RequestInvalid(f"{self.path} is in use by another run: wait for it, or stop it") from error
 
-    def _read(self, user: str) -> None:
-        self._file.seek(0)
-        content = self._file.read()
+    def _read(self, file: FileIO) -> None:
+        self.entries, self.events = {}, []
+        file.seek(0)
+        content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
-        self._file.truncate(len(whole))
+        self._length = len(whole)
         lines = whole.splitlines()
-        if not lines:
-            self._write({"campaign": FORMAT, "user": user})
-            return
+        if not lines and content and not _HEADER.startswith(content[: len(_HEADER)]):
+            raise RequestInvalid(f"{self.path} is not the ledger of a campaign: it has no line")
         try:
-            header, *events = (json.loads(line) for line in lines)
-            if header["campaign"] != FORMAT or header["user"] != user:
+            header, *events = (json.loads(line) for line in lines or [json.dumps(self._header())])
+            if header != self._header():
                 raise RequestInvalid(f"{self.path} belongs to {header['user']} (format {header['campaign']})")
             for at, kind, key, detail in events:
                 self._apply(Event(at, kind, key, detail))
@@ -153,11 +186,29 @@ class Ledger:
             if isinstance(error, RequestInvalid):
                 raise
             raise RequestInvalid(f"{self.path} is not the ledger of a campaign: {error}") from error
+        file.truncate(self._length)
+        if not lines:
+            self._write(self._header())
+
+    def _header(self) -> dict[str, Any]:
+        return {"campaign": FORMAT, "user": self._user}
 
     def _write(self, line: Any) -> None:
-        self._file.write(json.dumps(line).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Add a line; if that fails, as little of it stays as possible."""
+        data = json.dumps(line).encode() + b"\n"
+        with files.local(self.path):
+            if self._file is None or not os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno())):
+                raise FileNotFoundError(ENOENT, "the ledger is closed, or another file has its name", str(self.path))
+            try:
+                left = memoryview(data)
+                while left:
+                    left = left[self._file.write(left) :]
+                os.fsync(self._file.fileno())
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(self._length)
+                raise
+        self._length += len(data)
 
     def _apply(self, event: Event) -> None:
         if event.kind == "planned":
@@ -179,7 +230,9 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file, so that another run can use it."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def active_jobs(events: Iterable[Event]) -> list[tuple[float, int]]:

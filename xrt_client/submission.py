@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +55,11 @@ class Submission:
 
     @property
     def job(self) -> jobs.Accepted:
-        """The job, as the service accepted it. RequestInvalid if nothing has been submitted."""
+        """The job, as the service accepted it. RequestInvalid without one, with the cause if `submit` failed."""
         if self._accepted is None:
-            raise RequestInvalid("this request has not been submitted")
+            if self.failure is None:
+                raise RequestInvalid("this request has not been submitted")
+            raise RequestInvalid(f"the submission of this request failed: {self.failure}") from self.failure
         return self._accepted
 
     # ---- submitting --------------------------------------------------------------------------------------------
@@ -133,10 +136,13 @@ class Submission:
             For each product, by long name, a dict of `statusCode`, `statusText`, `progress` and `progressText`
             (documented). Code -10: the service did not mention the product.
         """
-        job, chosen = self.job, self._draft.requested(what)
+        return self._statuses(self.service, self._draft.requested(what))
+
+    def _statuses(self, service: Service, chosen: list[str]) -> dict[str, dict[str, Any]]:
+        job = self.job
         if not chosen:
             raise RequestInvalid("there are no products to ask about")
-        statuses = jobs.status(self.service, self._draft.user, job.job_id, chosen)
+        statuses = jobs.status(service, self._draft.user, job.job_id, chosen)
         for short, status in statuses.items():
             self._draft.products[short].complete = wire.ended(status["statusCode"])
         if all(product.complete for product in self._draft.products.values()):
@@ -150,40 +156,66 @@ class Submission:
         growth: float = 1.2,
         longest: float = 600.0,
         check: bool = False,
+        patience: float = 86_400.0,
     ) -> dict[str, dict[str, Any]]:
         """Wait until all products have ended; return their statuses.
 
-        The first question is asked after `poll` seconds, and the pauses grow: jobs take minutes to hours.
+        The first question is asked after `poll` seconds, and the pauses grow: jobs take minutes to hours. An outage of
+        the service is waited for. A status code that is not documented counts as "not ended".
 
         Parameters
         ----------
         timeout
-            Longest time to wait [s]; None: no limit.
+            Longest time to wait [s], with the time that answers and retries take; None: no limit. The last question,
+            asked at its end, has one second more.
         poll, growth, longest
             First pause [s], factor from each pause to the next, and longest pause [s].
         check
             Whether to raise an exception for a product that ended without a result.
+        patience
+            Longest time without a usable answer [s].
 
         Raises
         ------
+        RequestInvalid
+            There is no job; the cause is the error of `submit`, if that failed.
         ProductFailed
             A product ended without a result, and `check` is True.
         WaitTimeout
-            The time is over. The job goes on and can be waited for again.
+            The time is over. The job goes on and can be waited for again. The cause is the last error, if there was
+            no usable answer in the end.
+        ServiceRejected
+            The service refused to give the status.
+        ServiceUnreachable, ContractBroken
+            There was no usable answer for the length of `patience`.
+
+        Every one of them but the first has the number of the job as `job_id`.
         """
-        job = self.job
-        waited, pause = 0.0, poll
+        job_id = self.job.job_id
+        try:
+            statuses = self._wait(_Waiting(self.service, timeout, patience), poll, growth, longest)
+            if check:
+                _raise_first_failure(statuses)
+        except XRTError as error:
+            error.job_id = job_id
+            raise
+        return statuses
+
+    def _wait(self, waiting: _Waiting, pause: float, growth: float, longest: float) -> dict[str, dict[str, Any]]:
+        """Ask again and again until all products have ended."""
+        chosen = self._draft.requested("all")
+        asked_for = 0.0  # Retry-After
         while True:
-            step = pause if timeout is None else min(pause, timeout - waited)
-            self.service.sleep(max(0.0, step))
-            waited += step
-            statuses = self.checkProductStatus()
-            if self.status == ENDED:
-                if check:
-                    _raise_first_failure(statuses)
-                return statuses
-            if timeout is not None and waited >= timeout:
-                raise WaitTimeout(job.job_id, waited)
+            waiting.sleep(max(pause, asked_for))
+            asked_for = 0.0
+            try:
+                statuses = self._statuses(waiting.service, chosen)
+                if self.status == ENDED:
+                    return statuses
+                waiting.answered(self.job.job_id)
+            except (ServiceUnreachable, ContractBroken) as error:
+                waiting.failed(self.job.job_id, error)
+                asked_for = getattr(error, "retry_after", None) or 0.0
             pause = min(longest, pause * growth)
 
     def cancelProducts(self, what: str | Iterable[str] = "all") -> tuple[int, dict[str, Any]]:
@@ -215,6 +247,39 @@ class Submission:
     def listOldJobs(self) -> list[dict[str, Any]]:
         """Return every job of this user, most recent first: see :func:`listOldJobs`."""
         return jobs.list_old(self.service, self._draft.user)
+
+
+class _Waiting:
+    """Clock of one wait: it ends at the timeout, or after `patience` [s] without a usable answer."""
+
+    def __init__(self, service: Service, timeout: float | None, patience: float) -> None:
+        self._began = self._answered_at = service.now()
+        self._deadline = math.inf if timeout is None else self._began + timeout
+        self._patience = patience
+        self.service = service.until(self._deadline)
+
+    def sleep(self, pause: float) -> None:
+        """Wait until the next question, which is asked at the deadline at the latest."""
+        self.service.sleep(max(0.0, min(pause, self._deadline - self.service.now())))
+
+    def answered(self, job_id: Any) -> None:
+        """Note that the job goes on; WaitTimeout if the time is over."""
+        self._answered_at = self.service.now()
+        self._check(job_id)
+
+    def failed(self, job_id: Any, error: XRTError) -> None:
+        """Raise an error if there has been no usable answer for too long; WaitTimeout if the time is over."""
+        try:
+            self._check(job_id)
+        except WaitTimeout as over:
+            raise over from error
+        if self.service.now() - self._answered_at > self._patience:
+            raise error
+
+    def _check(self, job_id: Any) -> None:
+        now = self.service.now()
+        if now >= self._deadline:
+            raise WaitTimeout(job_id, now - self._began)
 
 
 def _raise_first_failure(statuses: Mapping[str, Mapping[str, Any]]) -> None:

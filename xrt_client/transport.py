@@ -6,7 +6,9 @@ It knows addresses, time limits and retries, and keeps one session, so that conn
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
+import math
 import os
 import time
 from email.utils import parsedate_to_datetime
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "https://www.swift.ac.uk"
 ROOT = "user_objects/"
+LEAST_S = 1.0  # time that a call has at least, whatever its deadline [s]
 _BEGINNING = 200  # bytes of a page that are kept for messages
 _UNAVAILABLE = (408, 425, 429, 500, 502, 503, 504)
 _NEVER_SENT = ("NewConnectionError", "NameResolutionError", "SSLError", "ProxyError")  # exceptions of urllib3
@@ -75,6 +78,7 @@ class Service:
         self.timeout_s = timeout_s
         self.policy = policy or retry.RetryPolicy()
         self._sleep, self._now, self._ahead = sleep, now, 0.0
+        self._deadline = math.inf
         self.session = _Session()
         self._environment: dict[tuple[str, ...], dict[str, Any]] = {}
 
@@ -95,6 +99,15 @@ class Service:
         Time that was slept has passed, even if a test has replaced `time.sleep` by a function that returns at once.
         """
         return (self._now or time.time)() + self._ahead
+
+    def until(self, deadline: float) -> Service:
+        """Return this service with a time at which calls end, retries and their pauses included [s, as of `now`].
+
+        A call that begins at the deadline, or just before it, has `LEAST_S` all the same.
+        """
+        service = copy.copy(self)
+        service._deadline = deadline
+        return service
 
     def post(self, operation: str, document: Mapping[str, Any], *, repeat: bool = True, root: str = ROOT) -> Any:
         """Send a document and return the answer, also if it is a refusal.
@@ -135,7 +148,9 @@ class Service:
             self._environment[host] = dict(found)
         options = {**self._environment[host], "stream": stream}
         prepared = self.session.prepare_request(request)
-        return self.session.send(prepared, timeout=self.timeout_s, allow_redirects=True, **options)
+        left = max(LEAST_S, self._deadline - self.now())
+        limits = (min(self.timeout_s[0], left), min(self.timeout_s[1], left))
+        return self.session.send(prepared, timeout=limits, allow_redirects=True, **options)
 
     def repeating(self, call: Callable[[], Any], key: str) -> Any:
         """Return what `call` returns; retry as the policy says."""
@@ -146,7 +161,7 @@ class Service:
             except XRTError as error:
                 failures += 1
                 wait = retry.pause(self.policy, error, failures, key)
-                if wait is None:
+                if wait is None or self.now() + wait >= self._deadline:
                     raise
             self.sleep(wait)
 

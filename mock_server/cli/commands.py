@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import traceback
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-from .options import NothingDone, not_installed
+from ..core.errors import InputInvalid
+from .options import BUG, NothingDone, is_ours_to_install, not_installed
 
 _MODULES = {
     "advise": "mock_server.cli.advise",
@@ -35,6 +37,8 @@ class LazyGroup(click.Group):
         try:
             found: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
         except ModuleNotFoundError as error:
+            if not is_ours_to_install(error):
+                raise
             return _unavailable(cmd_name, not_installed(error))
         return found
 
@@ -49,12 +53,19 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand. An exception that it does not know is a bug: it is shown whole, with a code of its own."""
         try:
             return super().invoke(ctx)
-        except ModuleNotFoundError as error:
-            raise NothingDone(not_installed(error)) from error
-        except ValueError as error:
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except InputInvalid as error:
             raise click.UsageError(str(error)) from error
+        except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and is_ours_to_install(error):
+                raise NothingDone(not_installed(error)) from error
+            traceback.print_exception(error)
+            click.echo("xrt-mock: this is a bug of xrt-mock; please report it with the lines above", err=True)
+            raise SystemExit(BUG) from error
 
 
 def _unavailable(name: str, words: str) -> click.Command:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 _EXTRAS = {"matplotlib": "analysis", "locust": "load", "yaml": "contracts", "jsonschema_rs": "contracts"}
 _EXTRAS |= dict.fromkeys(("hypothesis", "schemathesis", "openapi_spec_validator", "contracts"), "contracts")
-"""Extra that installs a package; ``server`` installs the others."""
+_EXTRAS |= dict.fromkeys(("cachetools", "flask", "werkzeug", "click", "time_machine", "numpy", "scipy"), "server")
+_EXTRAS |= dict.fromkeys(("astropy", "PIL", "threadpoolctl", "gevent", "trustme"), "server")
+_EXTRAS |= {"psycopg": "postgres", "pandas": "analysis", "pytest": "contracts"}
+"""Extra that installs a package."""
+
+BUG = 70
+"""Exit code after a bug of this program (EX_SOFTWARE)."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PORT = click.IntRange(0, 65535)
@@ -27,10 +33,15 @@ class NothingDone(click.ClickException):
     exit_code = 2
 
 
+def is_ours_to_install(error: ModuleNotFoundError) -> bool:
+    """Whether a package is missing that an extra installs; else it is a wrong import, which is a bug."""
+    return str(error.name).partition(".")[0] in _EXTRAS
+
+
 def not_installed(error: ModuleNotFoundError) -> str:
     """Return a sentence that names the missing package and the command that installs it."""
     package = str(error.name).partition(".")[0]
-    extra = _EXTRAS.get(package, "server")
+    extra = _EXTRAS[package]
     return f'{package} is not installed, but this command needs it; install it with: pip install "xrt-mock[{extra}]"'
 
 

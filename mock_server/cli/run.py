@@ -80,6 +80,8 @@ def run(
     options = {"seed": seed} | read_sky(**about_the_sky)
     code, material = _simulate(played, options, command, limits, make_watcher, copies=copies, allow_net=allow_net)
     _write_reports(reports, material)
+    if isinstance(code, Exception):
+        raise code
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
     sys.exit(code or (1 if material.failures else 0))
 
@@ -109,8 +111,8 @@ def _simulate(
     *,
     copies: int,
     allow_net: bool,
-) -> tuple[int, Material]:
-    """Run the program; return its exit code, and what its reports are made of."""
+) -> tuple[int | Exception, Material]:
+    """Run the program; return its exit code, or the bug that kept it from ending, and what its reports are made of."""
     from ..clocks.virtual import VirtualClock
     from ..run.start import PendingSimulator, running
 
@@ -126,11 +128,19 @@ def _simulate(
             app = simulator.app
             watcher = make_watcher(app) if make_watcher else None
             asked.set_app(watcher or app)
-            code = programs.wait()
+            code: int | Exception
+            try:
+                code = programs.wait()
+            except Exception as bug:
+                code = bug
         report, controls = simulator.report(), simulator.controls
-        if watcher is not None:
-            report["contract_violations"] = watcher.report()
-        failed = broken_limits(limits, report)
+        failed: list[str] = []
+        try:
+            if watcher is not None:
+                report["contract_violations"] = watcher.report()
+            failed = broken_limits(limits, report)
+        except Exception as bug:
+            code = bug
         return code, Material(report, failed, [str(limit) for limit in limits], controls.jobs(), controls.journal())
 
 
@@ -139,12 +149,16 @@ def _write_reports(reports: Sequence[tuple[str, Path]], material: Material) -> N
     from ..reports.courtesy import report_text
     from ..reports.files import render_report
 
-    for form, file in reports:
+    def write(form: str, file: Path) -> None:
         text = render_report(form, material)
         if str(file) == "-":
             click.echo(text, nl=False)
         else:
             file.write_text(text, encoding="utf-8")
-    click.echo(report_text(material.report), err=True)
-    for words in material.failures:
-        click.secho(words, fg="red", err=True)
+
+    with contextlib.ExitStack() as last:  # what fails does not keep the others from being written
+        for words in reversed(material.failures):
+            last.callback(click.secho, words, fg="red", err=True)
+        last.callback(click.echo, report_text(material.report), err=True)
+        for form, file in reversed(reports):
+            last.callback(write, form, file)

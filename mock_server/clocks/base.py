@@ -11,6 +11,8 @@ import time
 from time import monotonic, sleep  # the real ones: `run.patches.time` replaces those of the module
 from typing import TYPE_CHECKING, Protocol
 
+from ..core.errors import InputInvalid
+
 if TYPE_CHECKING:
     import contextlib
 
@@ -100,7 +102,7 @@ class ScaledClock:
 
     def __init__(self, factor: float = 1.0, start: float | None = None) -> None:
         if not 0 < factor < math.inf:
-            raise ValueError(f"a clock's factor must be positive, not {factor}")
+            raise InputInvalid(f"a clock's factor must be positive, not {factor}")
         self.factor = factor
         self.origin = time.time() if start is None else start
         self._base = self.origin

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from ..core.errors import InputInvalid
 from .base import ScaledClock, check_forward
 from .virtual import VirtualClock, parse_clock
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..storage.store import Store
 
 
-class ClockError(ValueError):
+class ClockError(InputInvalid):
     """The database keeps another clock than the one asked for."""
 
 

@@ -8,6 +8,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..core.errors import InputInvalid
 from .base import ScaledClock, check_forward
 
 if TYPE_CHECKING:
@@ -281,4 +282,4 @@ def parse_clock(text: str, start: float) -> Clock:
             return ScaledClock(float(text[1:]))
     except ValueError:
         pass
-    raise ValueError(f"--clock is {text!r}, but must be system, virtual, or a factor such as x60")
+    raise InputInvalid(f"--clock is {text!r}, but must be system, virtual, or a factor such as x60")

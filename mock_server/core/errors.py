@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+class InputInvalid(ValueError):  # noqa: N818 - named by what is wrong
+    """What the user of the program gave cannot be used: an option, a file, a setting. The text says what to change.
+
+    The command line reports it in one line. Any other exception is a bug, and is shown as one.
+    """
+
+
 class Refusal(Exception):  # noqa: N818 - an answer of the service, not a failure of the program
     """The service understood and declined. The text goes to the caller."""
 

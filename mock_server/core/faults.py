@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .errors import InputInvalid
 from .model import Product
 from .random import uniform
 from .validation import TEXT, Rule, check, check_known, number, one_of, read_date, shown, whole
@@ -187,7 +188,7 @@ class Fault:
             If it is not a fault; the text says what to write.
         """
         if not isinstance(data, dict):
-            raise ValueError(f"a fault is {shown(data)}, but must be a table with a kind, such as kind = 'reset'")
+            raise InputInvalid(f"a fault is {shown(data)}, but must be a table with a kind, such as kind = 'reset'")
         kind = data.get("kind", "")
         check("kind", kind, _RULES["kind"])
         known = ("kind", *_CONDITIONS, *_MOMENTS, *KINDS[kind].arguments)
@@ -196,14 +197,14 @@ class Fault:
             check_known(name, known, f"a fault of kind {kind!r} has no")
             field = str(_MOMENTS.get(name, name))
             if value is not None and field in values:
-                raise ValueError(f"a fault has {field!r} in two forms; leave {name!r} out")
+                raise InputInvalid(f"a fault has {field!r} in two forms; leave {name!r} out")
             if value is not None:
                 values[field] = _moment(name, value, start) if name in _MOMENTS else value
                 check(field, values[field], _RULES[field])
         if kind in _OF_THE_PLAN and values.setdefault("operation", SUBMIT) != SUBMIT:
-            raise ValueError(f"a fault of kind {kind!r} is decided at submission: operation must be {SUBMIT!r}")
+            raise InputInvalid(f"a fault of kind {kind!r} is decided at submission: operation must be {SUBMIT!r}")
         if values.get("from_at", 0) >= values.get("until_at", float("inf")):
-            raise ValueError("a fault ends before it begins: `until` must be later than `from`")
+            raise InputInvalid("a fault ends before it begins: `until` must be later than `from`")
         return cls(**values)
 
     def fits(self, operation: str, call_number: int, now: float) -> bool:
@@ -221,7 +222,9 @@ def _moment(name: str, value: Any, start: float | None) -> float:
     if not name.endswith("_day"):
         return float(value) if _SIMULATED.accepts(value) else read_date(name, value)
     if start is None:
-        raise ValueError(f"{name!r} counts days from the start of a scenario: write a date after {name[:-4]!r} instead")
+        raise InputInvalid(
+            f"{name!r} counts days from the start of a scenario: write a date after {name[:-4]!r} instead"
+        )
     check(name, value, _DAYS)
     return start + float(value) * DAY
 

@@ -10,6 +10,8 @@ import math
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .errors import InputInvalid
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -77,14 +79,14 @@ FLAG = instance_of(bool, "true or false")
 def check(name: str, value: Any, rule: Rule) -> None:
     """Raise ValueError unless `value`, which the user knows as `name`, follows a rule."""
     if not rule.accepts(value):
-        raise ValueError(f"{name} is {shown(value)}, but must be {rule.must_be}{did_you_mean(value, rule.names)}")
+        raise InputInvalid(f"{name} is {shown(value)}, but must be {rule.must_be}{did_you_mean(value, rule.names)}")
 
 
 def check_known(name: str, known: Iterable[str], problem: str) -> None:
     """Raise ValueError unless `name` is `known`; `problem` starts the message, such as "there is no setting"."""
     names = list(known)
     if name not in names:
-        raise ValueError(f"{problem} {name!r}" + (did_you_mean(name, names) or f"; known: {', '.join(names)}"))
+        raise InputInvalid(f"{problem} {name!r}" + (did_you_mean(name, names) or f"; known: {', '.join(names)}"))
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -114,7 +116,7 @@ def read_date(name: str, value: Any) -> float:
             return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         pass  # not in the calendar
-    raise ValueError(f"{name} is {shown(value)}, but must be a date such as 2026-05-01 or 2026-05-01T12:00:00Z")
+    raise InputInvalid(f"{name} is {shown(value)}, but must be a date such as 2026-05-01 or 2026-05-01T12:00:00Z")
 
 
 def shown(value: object, longest: int = 60) -> str:

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..core.errors import InputInvalid
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -22,7 +24,7 @@ class _Quantity(NamedTuple):
 def _violations(report: Report) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] | None = report["contract_violations"]
     if found is None:  # without a watcher the limit could never be broken
-        raise ValueError("a limit on violations needs `xrt-mock run`; in pytest use --xrt-contract instead")
+        raise InputInvalid("a limit on violations needs `xrt-mock run`; in pytest use --xrt-contract instead")
     return found
 
 
@@ -81,7 +83,7 @@ def parse_limits(text: str) -> list[Limit]:
     for part in filter(str.strip, re.split(r"[,\n]", text)):
         found = _FORM.fullmatch(part)
         if found is None or found[1] not in QUANTITIES:
-            raise ValueError(
+            raise InputInvalid(
                 f"{part.strip()!r} is not a limit: write one of {', '.join(QUANTITIES)}, then > or <, then a number"
             )
         limits.append(Limit(found[1], found[2], float(found[3])))

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.errors import InputInvalid
 from ..core.faults import Fault
 from ..core.validation import TEXT, check, check_known, instance_of, list_of, number, read_date, whole
 from ..sky.archive import World
@@ -93,7 +94,7 @@ def _outages(entries: Iterable[Mapping[str, Any]], start: float) -> Iterable[Cha
             check_known(key, ("from", "from_day", "until", "until_day"), "an outage has no")
         begin, end = _moment(entry, "from", "from_day", start), _moment(entry, "until", "until_day", start)
         if begin >= end:
-            raise ValueError("an outage ends before it begins: `until` must be later than `from`")
+            raise InputInvalid("an outage ends before it begins: `until` must be later than `from`")
         spans.append((begin, end))
     spans.sort()
     over_at = -math.inf
@@ -110,7 +111,7 @@ def _moment(entry: Mapping[str, Any], dated: str, counted: str, start: float) ->
     if dated in entry:
         return read_date(dated, entry[dated])
     if counted not in entry:
-        raise ValueError(f"a dated entry needs `{dated}` (a date) or `{counted}` (days since the start)")
+        raise InputInvalid(f"a dated entry needs `{dated}` (a date) or `{counted}` (days since the start)")
     check(counted, entry[counted], number(0, what="a number of days"))
     return start + float(entry[counted]) * DAY
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..core.errors import InputInvalid
 from ..core.validation import FLAG, TEXT, Rule, check, check_known, number, one_of, whole
 from ..submission.read import check_defaults
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class ScenarioError(ValueError):
+class ScenarioError(InputInvalid):
     """A scenario that cannot be used; the text says where and what to do."""
 
 

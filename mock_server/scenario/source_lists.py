@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.errors import InputInvalid
 from ..sky.names import position_in
 from ..sky.sources import catalogue
 
@@ -58,7 +59,7 @@ def source_from_text(text: str) -> Mapping[str, Any]:
     name, _, values = text.rpartition("=")
     parts = [part.strip() for part in values.split(",")]
     if not name.strip() or len(parts) not in (2, 3):
-        raise ValueError(f"{text!r} is not a source: write {FORM}, such as 'My Source=83.63,22.01,0.5'")
+        raise InputInvalid(f"{text!r} is not a source: write {FORM}, such as 'My Source=83.63,22.01,0.5'")
     return _checked(_source(dict(zip(("name", "ra", "dec", "rate"), (name.strip(), *parts), strict=False))), repr(text))
 
 
@@ -67,16 +68,16 @@ def sources_in_file(path: Path) -> list[Mapping[str, Any]]:
     try:
         rows = list(_rows(path))
     except OSError as error:
-        raise ValueError(f"cannot read the sources in {path}: {error.strerror or error}") from error
+        raise InputInvalid(f"cannot read the sources in {path}: {error.strerror or error}") from error
     if not rows:
-        raise ValueError(f"{path} holds no sources: give each a line with name, ra and dec")
+        raise InputInvalid(f"{path} holds no sources: give each a line with name, ra and dec")
     found = []
     for where, row in rows:
         place = f"{path.name}, {where}"
         try:
             source = _source(row)
         except ValueError as error:
-            raise ValueError(f"{place}: {error}") from error
+            raise InputInvalid(f"{place}: {error}") from error
         found.append(_checked(source, place))
     return found
 
@@ -104,11 +105,11 @@ def _entries(path: Path) -> list[Mapping[str, Any]]:
     try:
         data = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+        raise InputInvalid(f"{path} is not JSON: {error}") from error
     if isinstance(data, dict):
         data = data.get("sources", [{"name": name} | value for name, value in data.items() if isinstance(value, dict)])
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise ValueError(f"{path} must hold a list of objects with name, ra and dec")
+        raise InputInvalid(f"{path} must hold a list of objects with name, ra and dec")
     return data
 
 
@@ -122,10 +123,10 @@ def _source(row: Mapping[str, Any]) -> dict[str, Any]:
             found[key] = value.strip() if isinstance(value, str) else value
     missing = [key for key in ("name", "ra", "dec") if key not in found]
     if missing:
-        raise ValueError(f"{' and '.join(missing)} missing; every source needs name, ra and dec")
+        raise InputInvalid(f"{' and '.join(missing)} missing; every source needs name, ra and dec")
     position = position_in(f"{found['ra']} {found['dec']}")
     if position is None:
-        raise ValueError(
+        raise InputInvalid(
             f"ra {found['ra']} and dec {found['dec']} are no position: write degrees, or 05:34:31.9 and +22:00:52"
         )
     found["name"], (found["ra"], found["dec"]) = str(found["name"]), position
@@ -139,7 +140,7 @@ def _source(row: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(found.get("rate"), float):
         found["rate"] = {"mean_rate": found["rate"]}
     if found.get("cls") == "grb" and "t0_met" not in found:
-        raise ValueError("t0_met missing; a source of class grb needs its trigger time [s, MET]")
+        raise InputInvalid("t0_met missing; a source of class grb needs its trigger time [s, MET]")
     return found
 
 
@@ -147,9 +148,9 @@ def _number(key: str, value: object) -> float:
     try:
         number = float(str(value))
     except ValueError:
-        raise ValueError(f"{key} is {value!r}, but must be a number") from None
+        raise InputInvalid(f"{key} is {value!r}, but must be a number") from None
     if not 0 <= number < 1e9:
-        raise ValueError(f"{key} is {value}, but must be a number from 0 to 1e9")
+        raise InputInvalid(f"{key} is {value}, but must be a number from 0 to 1e9")
     return number
 
 
@@ -158,5 +159,5 @@ def _checked(source: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     try:
         catalogue((source,))
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from error
+        raise InputInvalid(f"{place}: {error}") from error
     return source

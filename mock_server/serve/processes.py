@@ -7,6 +7,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..core.errors import InputInvalid
 from ..simulator import Simulator
 from ..web.app import flask_app
 from .server import answer_until_stopped, listen
@@ -19,7 +20,7 @@ _IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
 
 
-class ServeError(ValueError):
+class ServeError(InputInvalid):
     """Options that do not go together; the text says what to do."""
 
 

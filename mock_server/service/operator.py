@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clocks.base import ScaledClock
 from ..clocks.virtual import VirtualClock
-from ..core.errors import Refusal
+from ..core.errors import InputInvalid, Refusal
 from ..core.faults import ANY, Fault, find_fault, never_fired
 from ..core.model import User
 from ..core.queue import next_change
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .jobs import JobService
 
 
-class ControlError(ValueError):
+class ControlError(InputInvalid):
     """A request of the operator that is refused; the text says why. Nothing was changed."""
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core import random
+from ..core.errors import InputInvalid
 from ..core.timescales import met_from_mjd
 from ..core.validation import check_known, shown
 from .names import key_of
@@ -76,9 +77,9 @@ class Rate:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"rate.kind is {self.kind!r}, but must be one of {', '.join(KINDS)}")
+            raise InputInvalid(f"rate.kind is {self.kind!r}, but must be one of {', '.join(KINDS)}")
         if len(self.slopes) != len(self.breaks_s) + 1:
-            raise ValueError(f"rate.slopes needs one entry more than breaks_s, not {len(self.slopes)}")
+            raise InputInvalid(f"rate.slopes needs one entry more than breaks_s, not {len(self.slopes)}")
 
     def level(self, met: Any, lib: Any) -> Any:
         """Level of a source with outbursts at `met` [s]: linear rise in 3 d, exponential decay [count/s]."""
@@ -123,7 +124,7 @@ class Spectrum:
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
-            raise ValueError(f"spectrum.model is {self.model!r}, but must be one of {', '.join(MODELS)}")
+            raise InputInvalid(f"spectrum.model is {self.model!r}, but must be one of {', '.join(MODELS)}")
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.modes not in (None, "PC", "WT"):
-            raise ValueError(f"plan.modes is {self.modes!r}, but must be PC or WT")
+            raise InputInvalid(f"plan.modes is {self.modes!r}, but must be PC or WT")
         if not self.every_days > 0:
-            raise ValueError(f"plan.every_days is {self.every_days}, but must be positive")
+            raise InputInvalid(f"plan.every_days is {self.every_days}, but must be positive")
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,7 @@ def catalogue(
     for override in overrides:
         name = override.get("name")
         if not isinstance(name, str) or not key_of(name):
-            raise ValueError("every source needs a name")
+            raise InputInvalid("every source needs a name")
         key = next((k for k, s in sources.items() if key_of(name) in map(key_of, (s.name, *s.aliases))), key_of(name))
         old = asdict(sources[key]) if key in sources else {"name": name}
         sources[key] = from_mapping(Source, _merged(old, override) | {"name": old["name"]}, f"source {old['name']}")
@@ -307,11 +308,11 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
     values = {key: _coerced(kinds[key], value, f"{where}: {key}") for key, value in mapping.items()}
     needed = [f.name for f in fields(typing.cast(Any, cls)) if f.default is MISSING and f.default_factory is MISSING]
     if missing := [name for name in needed if name not in values]:
-        raise ValueError(f"{where}: {', '.join(missing)} must be given")
+        raise InputInvalid(f"{where}: {', '.join(missing)} must be given")
     try:
         return cls(**values)
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise InputInvalid(f"{where}: {error}") from error
 
 
 @cache
@@ -333,11 +334,11 @@ def _coerced(kind: Any, value: Any, name: str) -> Any:
         values = list(value.items()) if isinstance(value, dict) else value
         kinds = [inner[0]] * len(values) if inner[-1] is Ellipsis else inner
         if len(kinds) != len(values):
-            raise ValueError(f"{name} has {len(values)} values, but must have {len(kinds)}")
+            raise InputInvalid(f"{name} has {len(values)} values, but must have {len(kinds)}")
         return tuple(_coerced(one, part, name) for one, part in zip(kinds, values, strict=True))
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     if isinstance(kind, type) and isinstance(value, kind) and isinstance(value, bool) is (kind is bool):
         return value
     must_be = "a list" if origin is tuple else _MUST_BE.get(kind, "a table")
-    raise ValueError(f"{name} is {shown(value)}, but must be {must_be}")
+    raise InputInvalid(f"{name} is {shown(value)}, but must be {must_be}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
+from ..core.errors import InputInvalid
 from .sqlite import SQLite
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def database(url: str) -> Database:
         try:
             from .postgresql import PostgreSQL  # noqa: PLC0415 - the driver is an extra, and slow to import
         except ImportError as error:
-            raise ValueError(f"{error}: install the driver by `pip install 'xrt-mock[postgres]'`") from error
+            raise InputInvalid(f"{error}: install the driver by `pip install 'xrt-mock[postgres]'`") from error
         address = url.replace("+psycopg", "", 1)
         return Database(lambda: PostgreSQL(address), PostgreSQL)
-    raise ValueError("use sqlite:// (in memory), sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+    raise InputInvalid("use sqlite:// (in memory), sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..core.errors import InputInvalid
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -97,7 +99,7 @@ _INDEXES = {
 }
 
 
-class SchemaError(ValueError):
+class SchemaError(InputInvalid):
     """A database that this version cannot read; the text says what to do."""
 
 

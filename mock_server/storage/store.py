@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from ..core.errors import Unavailable
+from ..core.errors import InputInvalid, Unavailable
 from .connection import MEMORY, database
 from .facts import Facts, Shared, StoredClock
 from .schema import make_or_check
@@ -34,7 +34,7 @@ _BATCH = 256
 _LONGEST_WAIT_S = 2.0  # of real time, until an entry is written where other processes see it
 
 
-class StoreError(ValueError):
+class StoreError(InputInvalid):
     """The database cannot be used; the text says why and what to do."""
 
 

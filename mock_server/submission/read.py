@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ParametersRefused, Refusal
+from ..core.errors import InputInvalid, ParametersRefused, Refusal
 from ..core.model import Product
 from ..core.validation import did_you_mean
 from .rules import NEEDED, Situation, broken_relations
@@ -196,8 +196,8 @@ def check_defaults(defaults: Mapping[str, Any]) -> None:
     """Raise ValueError unless each entry is a valid default of a known parameter."""
     for name, value in defaults.items():
         if name not in BY_NAME:
-            raise ValueError(f"defaults: the service has no parameter {name!r}{did_you_mean(name, _SPELLINGS)}")
+            raise InputInvalid(f"defaults: the service has no parameter {name!r}{did_you_mean(name, _SPELLINGS)}")
         try:
             read_value(BY_NAME[name], value)
         except ValueError as problem:
-            raise ValueError(f"defaults: {name} is {shown(value)}, but {problem}") from problem
+            raise InputInvalid(f"defaults: {name} is {shown(value)}, but {problem}") from problem

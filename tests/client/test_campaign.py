@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import signal
 import sys
 from pathlib import Path
@@ -293,7 +294,7 @@ def test_two_runs_cannot_share_a_ledger(tmp_path):
     Ledger(tmp_path / "a.jsonl", ME).close()
 
 
-@pytest.mark.parametrize("content", ['{"campaign": 1, "user": "you@example.org"}\n', "time,flux\n1,2\n", "[]\n"])
+@pytest.mark.parametrize("content", ['{"campaign": 2, "user": "you@example.org"}\n', "time,flux\n1,2\n", "[]\n"])
 def test_a_file_that_is_something_else_is_left_alone(tmp_path, content):
     (tmp_path / "a.jsonl").write_text(content)
     with pytest.raises(RequestInvalid, match=r"belongs to|not the ledger"):
@@ -342,11 +343,11 @@ def test_every_event_is_on_the_disk_before_the_caller_sees_it(sim, tmp_path, syn
 
     campaign = Campaign(ME, sources(1), out=tmp_path, on_event=look, service=service_of(sim))
     campaign.run()
-    assert [event.kind for event in seen] == ["planned", "submitting", "accepted", "ended", "saved", "done"]
+    assert [event.kind for event in seen] == ["planned", "submitting", "accepted", "ended", "fetched", "saved", "done"]
     assert seen == campaign.ledger.events
-    assert forced == [2, 3, 4, 5, 6, 7], "once for the first line, and once for each event"
+    assert forced == [2, 3, 4, 5, 6, 7, 8], "once for the first line, and once for each event"
     first = (tmp_path / "campaign.jsonl").read_text().splitlines()[0]
-    assert json.loads(first) == {"campaign": 1, "user": ME}
+    assert json.loads(first) == {"campaign": 2, "user": ME}
 
 
 def test_active_jobs_are_counted_over_time():
@@ -423,6 +424,65 @@ def test_settings_hold_for_all_sources_that_do_not_say_otherwise(tmp_path):
     gk_per, fo_aqr = requests_of(tmp_path / "a.csv", "StandardPos.whichData=all", "posRadius=10")
     assert gk_per.getStandardPosPars() == {"posRadius": 30, "whichData": "all"}
     assert fo_aqr.getStandardPosPars() == {"posRadius": 10, "whichData": "all"}
+
+
+SPREADSHEET = "name;RA;Dec;targ;LightCurve.pcCounts\r\nGK Per;52,8;43,9;00010873,00010874;20\r\n;;;;\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SPREADSHEET.encode(),
+        b"\xef\xbb\xbf" + SPREADSHEET.encode(),
+        SPREADSHEET.encode("utf-16"),
+        b"\xfe\xff" + SPREADSHEET.encode("utf-16-be"),
+        b"sep=;\r\n" + SPREADSHEET.encode(),
+        SPREADSHEET.replace(";", "\t").encode(),
+        b'name,RA,Dec,targ,LightCurve.pcCounts\nGK Per, 52.8,43.9,"00010873,00010874",20\n',
+    ],
+)
+def test_a_table_from_a_spreadsheet_is_read(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    (gk_per,) = requests_of(tmp_path / "a.csv", "LightCurve.binMeth=counts", "LightCurve.wtCounts=30")
+    held = gk_per.getAllPars()
+    assert (held["name"], held["RA"], held["Dec"], held["targ"]) == ("GK Per", 52.8, 43.9, "00010873,00010874")
+    assert held["LightCurve"]["pcCounts"] == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("a.csv", "name;RA\nÄ;1\n".encode("latin-1"), "neither UTF-8 nor UTF-16 .byte 8.; save it as UTF-8"),
+        ("a.csv", b"name,RA,Dec\nA,52,8,43,9\n", r"line 2 has 5 cells, but there are 3 columns"),
+        ("a.csv", b'name,RA,Dec\nA,"52,8","43,9"\n', r"RA is '52,8', but must be float with a decimal point"),
+        ("a.csv", b"sep=;\nname;RA\nA;1;2\n", r"line 3 has 3 cells"),
+        ("a.csv", b"name,RA,RA\nA,1,2\n", "two columns RA"),
+        ("a.csv", b'name,RA\n"A,1\n', "is not CSV"),
+        ("a.csv", b"n\0a\0m\0e\0\n\0A\0", "neither UTF-8 nor UTF-16 .byte 1."),
+        ("a.csv", b"", "has no sources"),
+        ("a.toml", b"\xff\xfe[\x00", "not TOML"),
+        ("a.toml", b"[[source]", "not TOML"),
+        ("b.csv", None, "No such file or directory; see xrt-client"),
+    ],
+)
+def test_a_table_that_cannot_be_read_ends_with_one_sentence(sim, tmp_path, capsys, name, content, complaint):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    command = ["campaign", str(tmp_path / name), "--user", ME, "--set", "StandardPos.whichData=all"]
+    assert main([*command, "--out", str(tmp_path / "data")]) == 2
+    words = capsys.readouterr().err
+    assert re.search(complaint, words)
+    assert len(words.splitlines()) == 1
+    assert len(sim.journal) == 0
+
+
+def test_a_bug_of_the_command_is_not_taken_for_invalid_input(sim, tmp_path, command, monkeypatch):
+    def broken(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Campaign, "_follow", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        main(command)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import os
 import sys
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 import click
 
 from ..options import require_package
+from .guard import is_real
 
 _USERS = Path(__file__).with_name("users.py")
 
@@ -31,7 +31,11 @@ def load(url: str, options: tuple[str, ...]) -> NoReturn:
       xrt-mock load http://127.0.0.1:8000 -u 20 -t 60s --headless Throttled
       xrt-mock load http://127.0.0.1:8000 -t 9s --headless --only-summary --json
     """
-    if "swift.ac.uk" in (urlsplit(url).hostname or url):
+    if is_real(url):
         raise click.UsageError(f"{url} is the real service, which must not be put under load; use a simulator")
+    if other := [option for option in options if option.startswith(("--host", "-H"))]:
+        raise click.UsageError(
+            f"{other[0]} would load another host than {url}: give the address as URL, without --host"
+        )
     require_package("locust")
     os.execv(sys.executable, [sys.executable, "-m", "locust", "-f", str(_USERS), "--host", url, *options])  # noqa: S606

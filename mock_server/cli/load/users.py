@@ -11,6 +11,8 @@ from typing import Any
 
 from locust import HttpUser, constant_pacing, events, task
 
+from mock_server.cli.load.guard import is_real
+
 _IMAGE = {"RA": 52.8, "Dec": 43.9, "targ": "00030842", "image": 1, "imen": "0.3-10", "cent": 0, "getT0": 0}
 _POLITE = 5  # active jobs (documented courtesy)
 _numbers = itertools.count(1)
@@ -18,8 +20,8 @@ _numbers = itertools.count(1)
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def refuse_the_real_service(environment: Any, **_more: Any) -> None:
-    """Stop before the first call if it would go to the real service."""
-    if "swift.ac.uk" in (environment.host or ""):
+    """Stop before the first user if it would call the real service."""
+    if is_real(environment.host or ""):
         environment.runner.quit()
         raise SystemExit(f"{environment.host} is the real service, which must not be put under load; use a simulator")
 
@@ -29,6 +31,11 @@ class _User(HttpUser):
 
     abstract = True
     wait_time = constant_pacing(1)
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        if is_real(self.client.base_url):  # whichever option, variable or page it came from
+            raise SystemExit(f"{self.client.base_url} is the real service, which must not be put under load")
 
     def on_start(self) -> None:
         """Choose an address that no other user has on any machine."""
