@@ -125,7 +125,8 @@ def ranged() -> list[Parameter]:
 @pytest.mark.parametrize("end", ["low", "high"])
 def test_each_end_of_each_range_of_a_light_curve_gives_one(parameter, end):
     value = getattr(parameter, end) or (1 if parameter.kind is Kind.WHOLE else 1e-300 if parameter.above_low else 0)
-    order = order_of(SKY, Product.LIGHT_CURVE, "GRB 200416A", **{parameter.name: value})
+    given: dict[str, Any] = {parameter.name: value}
+    order = order_of(SKY, Product.LIGHT_CURVE, "GRB 200416A", **given)
     begun = spent()
     files = lightcurve.build(order, SKY).files()
     assert {"t0.date", "lcgen.log"} <= files.keys()
@@ -141,7 +142,7 @@ def test_each_end_of_each_range_of_a_light_curve_gives_one(parameter, end):
         ({"binMeth": "time", "pcbin": 2.51, "hrbin": 1}, "pcbin is 2.51, but must be at least "),
         ({"binMeth": "time", "pcbin": 1000, "hrbin": 0, "pchrbin": 3}, "pchrbin is 3, but must be at least "),
         ({"binMeth": "counts", "dynamic": 0, "pccounts": 1}, "pccounts is 1, but must be at least "),
-        ({"binMeth": "counts", "dynamic": 1, "mincmin": 1}, "mincmin is 1, but must be at least "),
+        ({"binMeth": "counts", "dynamic": 1, "pccounts": 1, "mincmin": 1}, "mincmin is 1, but must be at least "),
     ],
 )
 def test_a_light_curve_with_too_many_bins_is_refused_with_what_would_do(ask, given, sentence):
