@@ -37,7 +37,13 @@ _wishes = st.fixed_dictionaries(
         "spec": st.just({k: v for k, v in SPECTRUM.items() if k not in BASE}),
         "psf": st.just({"dopsf": 1}),
         "enh": st.just({"doenh": 1}),
-        "xastrom": st.sampled_from([{"doxastrom": 1, "allxastrom": 0}, {"doxastrom": 1, "allxastrom": 1}]),
+        "xastrom": st.sampled_from(
+            [
+                {"doxastrom": 1, "allxastrom": 0},
+                {"doxastrom": 1, "allxastrom": 0, "detMeth": "iterative"},
+                {"doxastrom": 1, "allxastrom": 1},
+            ]
+        ),
         "image": st.just({"image": 1}),
         "sourceDet": st.just({"sourceDet": 1, "detobs": "all"}),
     },

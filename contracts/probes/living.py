@@ -98,7 +98,7 @@ _LOOKS_WITH_PROGRESS = 4
 @probe(control=True)
 def a_job_runs_its_course(exam: Examination) -> None:
     """Through every stage, forwards only, with progress where it is asked for."""
-    job = exam.submit({**EVERYTHING, "allxastrom": 0})
+    job = exam.submit({**EVERYTHING, "detMeth": "iterative", "allxastrom": 0})
     seen: dict[str, list[Any]] = {name: [] for name in PRODUCTS}
     progress = set()
     running = dict.fromkeys(PRODUCTS, 0)
@@ -164,8 +164,8 @@ def the_limit_of_active_jobs_holds(exam: Examination) -> None:
 
 @probe(control=True)
 def a_cancelled_standard_position_fails_the_astrometric_one(exam: Examination) -> None:
-    """It waits for the standard position (assumed)."""
-    job = exam.submit({**BASE, "doxastrom": 1, "allxastrom": 0})
+    """It waits for an iterative standard position on the same observations (assumed)."""
+    job = exam.submit({**BASE, "doxastrom": 1, "detMeth": "iterative", "allxastrom": 0})
     exam.expect(set(exam.statuses(job, "psf,xastrom")) == {"psf", "xastrom"}, "the standard position is not in the job")
     exam.ask("canceljob", JobID=job, what="psf")
     exam.advance(12 * HOUR)

@@ -71,6 +71,14 @@ def is_iterative(parameters: Mapping[str, Any]) -> bool:
     return text(parameters, "detornot") != "centroid" and text(parameters, "detMeth") == "iterative"
 
 
+def corrects_standard(parameters: Mapping[str, Any]) -> bool:
+    """Whether an astrometric position corrects the standard one; else it detects the sources itself.
+
+    A standard position by the simple method has no source list to match (field: a printed answer shows both running).
+    """
+    return is_iterative(parameters) and not flag(parameters, "allxastrom")
+
+
 def rebin_duration(observations: int) -> float:
     """Return the duration of a new binning of a light curve [s]: seconds to half a minute (documented)."""
     return min(_LONGEST_REBIN_S, 4 + 0.5 * observations)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .durations import SPECTRA_PREPARED_S, SPECTRUM_S, is_iterative
+from .durations import SPECTRA_PREPARED_S, SPECTRUM_S, corrects_standard, is_iterative
 from .model import Product
 from .selection import flag, text
 
@@ -156,7 +156,7 @@ def _variant(product: Product, parameters: Mapping[str, Any]) -> str:
         case Product.STANDARD_POS:
             return "centroid" if text(parameters, "detornot") == "centroid" else ""
         case Product.ASTROM_POS:
-            return "all" if flag(parameters, "allxastrom") else ""
+            return "" if corrects_standard(parameters) else "all"
     return ""
 
 

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from .durations import corrects_standard
 from .model import Build, CancelCode, Job, Product, StatusCode
 
 if TYPE_CHECKING:
@@ -171,9 +172,9 @@ def _run(build: Build, awaited: Build | None) -> Build:
 def waits_for_position(job_pars: Mapping[str, Any], product: Product) -> bool:
     """Whether a product cannot run before the standard position of its job has ended.
 
-    Documented: status 5 exists for the astrometric position alone. That it depends on ``allxastrom``: assumed.
+    Documented: status 5 exists for the astrometric position alone. It waits if it corrects the standard one (field).
     """
-    return product is Product.ASTROM_POS and not int(job_pars.get("allxastrom", 0))
+    return product is Product.ASTROM_POS and corrects_standard(job_pars)
 
 
 def status_at(build: Build, now: float) -> StatusCode:

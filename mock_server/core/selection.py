@@ -153,9 +153,10 @@ def _with_snapshots(observations: Iterable[Observation]) -> tuple[Observation, .
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One spectrum: its name, its bounds [s, MET] and the data inside them."""
+    """One spectrum: its name, the stem of its files, its bounds [s, MET] and the data inside them."""
 
     name: str
+    stem: str
     start: float
     stop: float
     observations: tuple[Observation, ...]
@@ -164,7 +165,8 @@ class Slice:
 def slices(parameters: Mapping[str, Any], observations: Sequence[Observation]) -> tuple[Slice, ...]:
     """Return the spectra that are made from the selected observations.
 
-    Names are documented for one spectrum, the user's slices and observations; those of snapshots are assumed.
+    Names are documented for one spectrum and observations; those of snapshots are assumed. The user's stay as they
+    were given (field), and lose all but letters and digits in names of files (documented).
     """
     match text(parameters, "timeslice", "single"):
         case "user":
@@ -174,8 +176,8 @@ def slices(parameters: Mapping[str, Any], observations: Sequence[Observation]) -
                 if not times:
                     continue
                 use = _use_obs(parameters, str(times))
-                name = letters_and_digits(parameters.get(f"rname{n}")) or f"interval{n}"
-                part = _slice(name, used(use, observations))
+                name = str(parameters.get(f"rname{n}") or f"interval{n}")
+                part = replace(_slice(name, used(use, observations)), stem=letters_and_digits(name))
                 edges = [edge for bounds in use.ranges for edge in bounds]
                 found.append(replace(part, start=min(edges), stop=max(edges)) if edges and not use.obsids else part)
             return tuple(found)
@@ -201,7 +203,7 @@ def split_at_gaps(observation: Observation) -> Iterable[tuple[int, Observation]]
 def _slice(name: str, observations: tuple[Observation, ...]) -> Slice:
     snapshots = [s for o in observations for s in o.snapshots]
     start = min((s.start for s in snapshots), default=0.0)
-    return Slice(name, start, max((s.stop for s in snapshots), default=start), observations)
+    return Slice(name, name, start, max((s.stop for s in snapshots), default=start), observations)
 
 
 def letters_and_digits(value: object) -> str:

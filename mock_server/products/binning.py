@@ -57,7 +57,8 @@ class CountsRule:
         if not self.dynamic or self.rate_factor <= 1:
             return np.full_like(rate, self.counts)
         steps = np.trunc(np.log(np.maximum(rate, 1e-12)) / math.log(self.rate_factor))
-        return np.maximum(self.floor, self.counts * self.bin_factor**steps)
+        with np.errstate(over="ignore"):  # where the need is infinite, no bin is ever full
+            return np.maximum(self.floor, self.counts * self.bin_factor**steps)
 
     def full(self, sums: Floats) -> NDArray[np.bool_]:
         """Return whether bins with these sums are full; rows as in :meth:`Band.before`."""

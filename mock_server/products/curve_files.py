@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core import timescales
-from . import photons, qdp, skyview
+from . import photons, qdp
 from .curves import RATE_COLUMNS, RATIO_COLUMNS, RATIO_LAYOUT, SYSTEMATIC_COLUMNS, Axis, written
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def centroids(scene: Scene, extracted: Mapping[str, Sequence[Piece]]) -> bytes:
                 if not piece.bad:
                     whole = scene.whole[obsid, piece.snapshot.number, mode]
                     offset = photons.tracker_offset(scene.seed, piece.observation, whole)
-                    found = skyview.unprojected((scene.source.ra, scene.source.dec), *offset)
+                    found = photons.unprojected((scene.source.ra, scene.source.dec), *offset)
                     lines[-1] = f"{found[0]:.5f} {found[1]:.5f}"
             file = f"sw{obsid}x{mode.lower()}w{3 if mode == 'PC' else 2}po_cl.evt"
             lines += ["Running 'xrtinstrmap_0.3.5'", "", "", "", "", f"Event file: {file}"]

@@ -169,7 +169,7 @@ class SourceLists:
         for name, band in self.bands.items():
             found[f"sourceList_{name}.txt"] = band.table()
             found[f"sources_{name}.reg"] = band.regions()
-            background = images.map_file(self.view, skyview.in_full(band.background), "count")
+            background = images.map_file(self.view, skyview.in_full(band.background), "count", BANDS[name])
             found[f"bgmap_{name}.img.gz"] = gzipped(background)
         return found
 

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.io import fits
 from PIL import Image, ImageDraw
 
+from ..core.timescales import header_date
 from . import skyview
 from .archive import gzipped
 from .extraction import Scene
@@ -87,18 +88,24 @@ def parse_bands(text: str) -> tuple[tuple[float, float], ...]:
 def counts_file(view: SkyView, counts: NDArray[np.int32], band: tuple[float, float]) -> bytes:
     """Return an image as FITS: 16-bit counts, 32-bit if a pixel holds more."""
     narrow = counts.max() <= np.iinfo(np.int16).max
-    cards = [("E_MIN", band[0], "[keV]"), ("E_MAX", band[1], "[keV]"), ("BUNIT", "count", "")]
-    return _fits(view, counts.astype(np.int16) if narrow else counts, cards)
+    return _fits(view, counts.astype(np.int16) if narrow else counts, [*_energies(band), ("BUNIT", "count", "")])
 
 
-def map_file(view: SkyView, values: NDArray[np.float32], unit: str = "s") -> bytes:
-    """Return a map of 32-bit floats as FITS."""
-    return _fits(view, values, [("BUNIT", unit, "")])
+def map_file(
+    view: SkyView, values: NDArray[np.float32], unit: str = "s", band: tuple[float, float] | None = None
+) -> bytes:
+    """Return a map of 32-bit floats as FITS; that of a background has its band."""
+    return _fits(view, values, [*(_energies(band) if band else ()), ("BUNIT", unit, "")])
+
+
+def _energies(band: tuple[float, float]) -> list[tuple[str, Any, str]]:
+    return [("E_MIN", band[0], "[keV]"), ("E_MAX", band[1], "[keV]")]
 
 
 def _fits(view: SkyView, data: NDArray[Any], cards: list[tuple[str, Any, str]]) -> bytes:
     """Write pixels with the keywords of the plane, of what was observed, and some more."""
     unit = fits.PrimaryHDU(data=data)
+    start, stop = view.snapshots[0][1].start, view.snapshots[-1][1].stop
     header = [
         ("CTYPE1", "RA---TAN", ""),
         ("CTYPE2", "DEC--TAN", ""),
@@ -116,8 +123,13 @@ def _fits(view: SkyView, data: NDArray[Any], cards: list[tuple[str, Any, str]]) 
         ("INSTRUME", "XRT", ""),
         ("OBJECT", view.scene.source.name[:60], ""),
         ("EXPOSURE", view.exposure, "[s]"),
-        ("TSTART", view.snapshots[0][1].start, "[s] MET"),
-        ("TSTOP", view.snapshots[-1][1].stop, "[s] MET"),
+        ("MJDREFI", 51910, "MET 0 in MJD, whole days"),
+        ("MJDREFF", 0.00074287037, "MET 0 in MJD, rest"),
+        ("TIMESYS", "TT", "time system"),
+        ("TSTART", start, "[s] MET"),
+        ("TSTOP", stop, "[s] MET"),
+        ("DATE-OBS", header_date(start), "UTC"),
+        ("DATE-END", header_date(stop), "UTC"),
         ("ORIGIN", "xrt-mock", "simulated data"),
     ]
     for key, value, comment in [*header, *cards]:

@@ -51,8 +51,9 @@ class Scale:
     def __init__(self, low: float, high: float, pixels: tuple[int, int], log: bool) -> None:
         self.log = log
         self._low, self._high = (math.log10(v) if log else v for v in (low, high))
-        if self._high - self._low < 1e-12:
-            self._low, self._high = self._low - 0.5, self._high + 0.5
+        least = max(1e-12, 1e-9 * max(abs(self._low), abs(self._high)))
+        if self._high - self._low < least:
+            self._low, self._high = self._low - max(0.5, least), self._high + max(0.5, least)
         margin = 0.04 * (self._high - self._low)
         self._low, self._high = self._low - margin, self._high + margin
         self._pixels = pixels

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core import random
+from ..core.durations import corrects_standard
 from ..core.model import Product
 from ..core.timescales import met_from_mjd
 from ..sky import coordinates
@@ -290,7 +291,7 @@ class AstrometricPosition(PositionProduct):
         files = {"orig.gif": self.picture(image), "corrected.gif": self.picture(image, found)}
         if found is not None and found.catalogue:
             return files | {"INSXPS": self.catalogue_file(found)}
-        if self.order.flag("allxastrom"):  # else the standard position has them
+        if not corrects_standard(self.order.parameters):  # else the standard position has them
             files |= self.centroid_files(image, "centroid/")
         if found is None or correction is None:
             return files | {"NOCORR": b""}

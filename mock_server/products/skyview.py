@@ -80,7 +80,7 @@ class SkyView:
     neighbours
         Field sources that can be seen, brightest first.
     photons
-        All photons: of the target, the field sources and the background.
+        All photons: of the target, the field sources and the background; none where the image has no exposure.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -97,7 +97,9 @@ class SkyView:
         self.neighbours = field.around(scene.seed, self.centre, _REACH_DEG, (source.ra, source.dec), _OWN_DEG)
         parts = [part for n in range(len(self.snapshots)) for part in self._photons_of(n)]
         names = ("x", "y", "channel", "snapshot")
-        self.photons = Photons(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        found = Photons(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        self._maps = self._exposure_maps()
+        self.photons = found.take(self._exposed(found))
 
     def place(self, position: Position) -> tuple[float, float]:
         """Return the place of a position [deg] on the plane [arcsec]."""
@@ -137,11 +139,21 @@ class SkyView:
         x, y = (sum(w * offset[axis] for w, offset in zip(weights, offsets, strict=True)) / total for axis in (0, 1))
         return x, y
 
+    def _exposed(self, found: Photons) -> NDArray[np.bool_]:
+        """Whether photons lie where time was spent, or outside the image."""
+        row, column = _pixels(found)
+        inside = (column >= 0) & (column < SIDE) & (row >= 0) & (row < SIDE)
+        blocks = (np.where(inside, axis, 0) // BLOCK for axis in (row, column))
+        return np.asarray(~inside | (self._maps[0][tuple(blocks)] > 0))
+
     def exposure_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the good time of each block of pixels [s], and the same times the area that is left there.
 
-        Each map is of shape (100, 100).
+        Each map is of shape (100, 100), read-only.
         """
+        return self._maps
+
+    def _exposure_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         edge = (np.arange(SIDE // BLOCK) + 0.5) * BLOCK + 0.5
         x, y = np.meshgrid((MIDDLE - edge) * PIXEL, (edge - MIDDLE) * PIXEL)
         plain, vignetted = np.zeros(x.shape), np.zeros(x.shape)
@@ -154,16 +166,24 @@ class SkyView:
             plain += seen
             vignetted += seen * instrument.vignetting(np.hypot(x - dx, y - dy) / 60)
         # even numbers compress better
-        return (np.round(plain * 4) / 4).astype(np.float32), (np.round(vignetted * 4) / 4).astype(np.float32)
+        rounded = ((np.round(values * 4) / 4).astype(np.float32) for values in (plain, vignetted))
+        exposed, effective = map(instrument.read_only, rounded)
+        return exposed, effective
 
 
 def image(found: Photons) -> NDArray[np.int32]:
     """Count photons in pixels, shape (1000, 1000): rows go north, columns west."""
-    column = np.floor(MIDDLE - found.x / PIXEL + 0.5).astype(np.int64) - 1
-    row = np.floor(MIDDLE + found.y / PIXEL + 0.5).astype(np.int64) - 1
+    row, column = _pixels(found)
     inside = (column >= 0) & (column < SIDE) & (row >= 0) & (row < SIDE)
     flat = np.bincount(row[inside] * SIDE + column[inside], minlength=SIDE * SIDE)
     return flat.reshape(SIDE, SIDE).astype(np.int32)
+
+
+def _pixels(found: Photons) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and columns of photons in the image, from 0; some may lie outside."""
+    column = np.floor(MIDDLE - found.x / PIXEL + 0.5).astype(np.int64) - 1
+    row = np.floor(MIDDLE + found.y / PIXEL + 0.5).astype(np.int64) - 1
+    return row, column
 
 
 def in_full(blocks: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -56,8 +56,9 @@ Rates in the fit files are not corrected: multiply them by the factor there.
 
 @dataclass(frozen=True)
 class TimeSlice:
-    """One slice of time: its name, bounds [s since T0], spectra by mode, WT first, and their scene."""
+    """One slice of time: label, stem of its files, bounds [s since T0], spectra by mode, WT first, and their scene."""
 
+    label: str
     name: str
     start: float
     stop: float
@@ -78,7 +79,7 @@ class TimeSlice:
             found = ModeSpectrum(scene, pieces, model, made_at)
             if found.detected:
                 modes[mode] = found
-        return cls(part.name, part.start - scene.t0, part.stop - scene.t0, modes, scene)
+        return cls(part.name, part.stem, part.start - scene.t0, part.stop - scene.t0, modes, scene)
 
     def mean_times(self) -> str:
         """Return the mean arrival in WT and in PC [s since T0]; 0 without a spectrum of the mode."""
@@ -203,9 +204,9 @@ class Spectra:
             "T0": self.t0,
             "DeltaFitStat": self.model.delta,
             "GalNH_unfitted": rounded(self.model.galactic),  # always: clients 3.0.0 to 4.0.5 need it
-            "rnames": [one.name for one in self.slices],
+            "rnames": [one.label for one in self.slices],
         }
-        return found | {one.name: one.answer(self.url) for one in self.slices}
+        return found | {one.label: one.answer(self.url) for one in self.slices}
 
 
 def build(order: Order, sky: Sky) -> Spectra:

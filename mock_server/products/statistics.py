@@ -69,7 +69,7 @@ def _beyond_level_of_zero(n: Floats, b: Floats) -> Floats:
     excess = n > b
     ratio = np.divide(b, n, out=np.ones_like(b), where=excess)
     upper = np.where(b > 0, -n * _lambert(-ratio * np.exp(-ratio), -1), np.inf)
-    return np.divide(gammaincc(n + 1, upper), gammaincc(n + 1, b), out=np.ones_like(b), where=excess)
+    return np.asarray(np.divide(gammaincc(n + 1, upper), gammaincc(n + 1, b), out=np.ones_like(b), where=excess))
 
 
 def _lambert(x: Floats, branch: int) -> Floats:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _POSITIONS = frozenset(Group.POSITION.value)
 _INTERVALS = (1, 2, 3, 4)
+_OTHER_KEYS = frozenset(
+    ("OK", "T0", "DeltaFitStat", "GalNH", "GalNH_unfitted", "rnames", "APIVersion", "deprecationWarning", "NoSpectrum")
+)
+"""Keys that stand beside the names of spectra in an answer."""
 
 
 class Situation(NamedTuple):
@@ -95,6 +99,8 @@ def broken_relations(situation: Situation, unread: Collection[str]) -> Iterator[
     if Product.SPECTRUM in products:
         seen = {""}
         for name in (f"rname{n}" for n in _INTERVALS if f"rname{n}" in values):
+            if values[name] in _OTHER_KEYS:
+                yield f"{name} is {shown(values[name])}, which is a key of its own in answers: choose another name"
             word = letters_and_digits(values[name])
             if word in seen:  # files of spectra are named by it
                 yield f"{name} is {shown(values[name])}, but must have letters or digits that no interval before it has"

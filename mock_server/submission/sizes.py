@@ -11,10 +11,11 @@ from ..core.model import Product
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..core.model import Observation
+    from ..core.model import Observation, Snapshot
 
 MOST_BINS = 20_000
 """Most bins of a light curve in one mode (assumed): more take minutes, and hundreds of megabytes."""
+_OF_PILED_UP = 0.2  # share of the counts that is left where the core of a bright source is left out
 
 
 def oversized(
@@ -35,22 +36,36 @@ def oversized(
     if method not in ("counts", "time"):
         return
     chosen = selection.selected(Product.LIGHT_CURVE, parameters, archive)
-    dynamic = selection.flag(parameters, "dynamic") and selection.number(parameters, "ratefact", 10.0) > 1
     for mode in ("wt", "pc"):
         snapshots = [s for o in chosen for s in o.snapshots if s.mode == mode.upper()]
         if method == "time":
-            needs = dict.fromkeys([f"{mode}bin"], sum(s.exposure for s in snapshots))
-            if not selection.flag(parameters, "hrbin"):
-                needs[f"{mode}hrbin"] = needs[f"{mode}bin"]
+            seconds = sum(s.exposure for s in snapshots)
+            least = math.ceil(10 * seconds / MOST_BINS) / 10
+            names = [f"{mode}bin"] if selection.flag(parameters, "hrbin") else [f"{mode}bin", f"{mode}hrbin"]
+            too_small = [name for name in names if selection.number(parameters, name, math.inf) < least]
         else:
-            counts = sum(rate_at(0.5 * (s.start + s.stop)) * s.exposure for s in snapshots)
-            needs = {"mincmin" if dynamic else f"{mode}counts": counts}
-        for name, total in needs.items():
-            least = total / MOST_BINS
-            value = selection.number(parameters, name, math.inf)
-            if value < least:
-                at_least = math.ceil(least) if method == "counts" else math.ceil(10 * least) / 10
-                yield (
-                    f"{name} is {value:g}, but must be at least {at_least:g} for these observations: "
-                    f"a light curve has at most {MOST_BINS} bins"
-                )
+            sizes = [_counts_and_need(parameters, mode, rate_at(0.5 * (s.start + s.stop)), s) for s in snapshots]
+            least = math.ceil(sum(counts for counts, _ in sizes) / MOST_BINS)
+            name = "mincmin" if _is_dynamic(parameters) else f"{mode}counts"
+            too_small = [name] if sum(counts / need for counts, need in sizes) > MOST_BINS else []
+        for name in too_small:
+            yield (
+                f"{name} is {selection.number(parameters, name):g}, but must be at least {least:g} for these "
+                f"observations: a light curve has at most {MOST_BINS} bins"
+            )
+
+
+def _is_dynamic(parameters: Mapping[str, Any]) -> bool:
+    return selection.flag(parameters, "dynamic") and selection.number(parameters, "ratefact", 10.0) > 1
+
+
+def _counts_and_need(parameters: Mapping[str, Any], mode: str, rate: float, snapshot: Snapshot) -> tuple[float, float]:
+    """Return the counts to expect of a snapshot, and those that fill a bin at this rate [count/s] (documented rule)."""
+    piled_up = mode == "pc" and rate > selection.number(parameters, "pcpuprate", 0.6)
+    counts = rate * snapshot.exposure * (_OF_PILED_UP if piled_up else 1.0)
+    need = selection.number(parameters, f"{mode}counts", 20.0)
+    if _is_dynamic(parameters):
+        steps = int(math.log(max(rate, 1e-12)) / math.log(selection.number(parameters, "ratefact", 10.0)))
+        log_need = math.log(need) + steps * math.log(selection.number(parameters, "binfact", 1.5))
+        need = max(selection.number(parameters, "mincmin", 15.0), math.exp(min(log_need, 700.0)))
+    return counts, max(need, 1.0)

@@ -29,7 +29,7 @@ IMAGE: dict[str, Any] = {
     "image": 1,
 }
 """The smallest submission there is: 9 observations, so 96 s under `EXACT`."""
-POSITIONS = IMAGE | {"image": 0, "doxastrom": 1, "doenh": 1}
+POSITIONS = IMAGE | {"image": 0, "doxastrom": 1, "doenh": 1, "detMeth": "iterative"}
 LIGHT_CURVE = IMAGE | {
     "image": 0,
     "lc": 1,

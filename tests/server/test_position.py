@@ -190,6 +190,16 @@ def test_own_data_bring_own_images():
 
 
 @pytest.mark.parametrize(
+    ("parameters", "own"),
+    [({}, True), ({"detMeth": "iterative"}, False), ({"detMeth": "iterative", "allxastrom": 1}, True)],
+)
+def test_an_astrometric_position_has_its_images_unless_the_standard_one_has_them(parameters, own):
+    astrometric, standard = (built(p, **parameters).files() for p in (Product.ASTROM_POS, Product.STANDARD_POS))
+    assert ("centroid/centroid.img.gz" in astrometric) == own
+    assert ("centroid/centroid.img.gz" in standard) == ("detMeth" in parameters)
+
+
+@pytest.mark.parametrize(
     ("outcome", "product", "name", "content"),
     [
         ("no_correction", Product.ASTROM_POS, "NOCORR", b""),

@@ -98,7 +98,7 @@ def test_a_spectrum_that_is_not_fitted_has_no_fit():
 
 
 def test_an_astrometric_position_that_waited_only_corrects():
-    assert labels(after(50, running(Product.ASTROM_POS), allxastrom=0)) == [
+    assert labels(after(50, running(Product.ASTROM_POS), allxastrom=0, **ITERATIVE)) == [
         "Prepare data.",
         "Calculate astrometric correction.",
     ]

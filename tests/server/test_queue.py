@@ -92,6 +92,22 @@ def test_an_astrometric_position_waits_until_the_standard_one_has_ended(seconds,
     assert status_at(waiting, START + seconds) is status
 
 
+@pytest.mark.parametrize(
+    ("parameters", "waits"),
+    [
+        ({}, False),
+        ({"allxastrom": 0, "detMeth": "simple"}, False),
+        ({"allxastrom": 0, "detMeth": "iterative"}, True),
+        ({"allxastrom": 1, "detMeth": "iterative"}, False),
+        ({"detMeth": "iterative", "detornot": "centroid"}, False),
+    ],
+)
+def test_only_an_iterative_standard_position_on_the_same_observations_is_waited_for(parameters, waits):
+    """A printed answer of the official pages shows both positions running, with the simple method."""
+    assert waits_for_position(parameters, Product.ASTROM_POS) is waits
+    assert not waits_for_position(parameters, Product.STANDARD_POS)
+
+
 def test_an_astrometric_position_of_its_own_data_never_waits():
     _, independent = planned(wish(Product.STANDARD_POS), wish(Product.ASTROM_POS, 50))
     assert independent.running_at == independent.started_at
@@ -205,7 +221,7 @@ def test_a_cancelled_run_gives_its_slot_to_the_next_in_the_queue():
 def test_cancelling_the_standard_position_fails_the_waiting_one_and_frees_both_slots():
     queue = Queue(Steps(2), -NEVER, [])
     wishes = [wish(Product.STANDARD_POS, 500), wish(Product.ASTROM_POS, 500, waits=True)]
-    first = job(*plan_builds(wishes, START, RULES, queue), allxastrom=0)
+    first = job(*plan_builds(wishes, START, RULES, queue), allxastrom=0, detMeth="iterative")
     second = job(*plan_builds([wish(Product.LIGHT_CURVE), wish()], START, RULES, queue), number=2)
     now = START + 60
     first, _ = cancel_products(first, [Product.STANDARD_POS], now)
@@ -286,7 +302,7 @@ def submissions(draw: st.DrawFn) -> tuple[str, int, dict[str, Any], list[Wish]]:
     products = draw(st.sets(st.sampled_from(Product), min_size=1, max_size=4))
     if Product.ASTROM_POS in products:
         products.add(Product.STANDARD_POS)
-    job_pars = {"allxastrom": draw(st.integers(0, 1))}
+    job_pars = {"allxastrom": draw(st.integers(0, 1)), "detMeth": draw(st.sampled_from(["simple", "iterative"]))}
     wishes = [
         Wish(p, float(draw(DURATIONS)), draw(OUTCOMES), waits=waits_for_position(job_pars, p))
         for p in Product

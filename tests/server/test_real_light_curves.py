@@ -216,7 +216,7 @@ def test_a_hardness_ratio_holds_what_real_ones_hold(row):
 
 # Layout
 
-MJD = {"binMeth": "obsid", "lctimetype": "m"}
+MJD: dict[str, Any] = {"binMeth": "obsid", "lctimetype": "m"}
 WITH_LIMITS = {"pcmaxgap": 20000, "cent": 0}
 BURST = "GRB 200416A"
 
@@ -346,9 +346,7 @@ def test_pattern_groups_of_lines_that_begin_with_a_digit_are_tables():
 def genfromtxt(text: str, formats: str) -> Any:
     """Read a detailed file by the names in its third line, with the type of each column."""
     stream = io.StringIO(text)
-    return np.atleast_1d(
-        np.genfromtxt(stream, names=True, delimiter="\t", skip_header=2, comments="!", dtype=formats)  # type: ignore[arg-type]
-    )
+    return np.atleast_1d(np.genfromtxt(stream, names=True, delimiter="\t", skip_header=2, comments="!", dtype=formats))
 
 
 def test_pattern_detailed_rates_with_observations_by_name():

@@ -159,7 +159,7 @@ def test_spectra_of_the_users_slices():
         "gti2": "100-120,140-160",
     }
     first, second = slices(parameters, ALL)
-    assert (first.name, first.start, first.stop) == ("early", T0 + 100, T0 + 200)
+    assert (first.name, first.stem, first.start, first.stop) == ("early!", "early", T0 + 100, T0 + 200)
     assert (second.name, second.stop) == ("interval2", T0 + 160)
     assert sum(o.exposure("WT") for o in second.observations) == 30
 

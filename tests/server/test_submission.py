@@ -491,6 +491,11 @@ def test_intervals_need_names_that_their_files_can_have():
     assert refused(sliced | {"rname1": "a b", "rname2": "ab"}).invalid[0].startswith("rname2 is ab, but must have")
 
 
+def test_intervals_are_not_named_like_other_keys_of_the_answer():
+    sliced = EVERYTHING | {"timeslice": "user", "gti1": "2e8-3e8", "rname1": "T0"}
+    assert refused(sliced).invalid == ("rname1 is T0, which is a key of its own in answers: choose another name",)
+
+
 def test_relative_times_need_a_given_or_determined_t0():
     early = EVERYTHING | {"sinceT0": 1, "lcobs": "user", "uselcobs": "100-400,500-700"}
     assert "counts from T0" in refused(early).invalid[0]
