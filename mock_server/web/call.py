@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
-from ..core.errors import ParametersRefused
+from ..core.errors import NotResolved, ParametersRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +63,8 @@ class Call:
         if isinstance(refusal, ParametersRefused):
             reasons += [f"needed: {', '.join(refusal.missing)}"] if refusal.missing else []
             reasons += refusal.invalid
+        if isinstance(refusal, NotResolved) and refusal.name:
+            reasons.append(f"name: {refusal.name}")
         self.outcome, self.detail = "refused", "; ".join(reasons)
 
 
