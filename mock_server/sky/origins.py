@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ..core import selection
+from ..core.timescales import met_from_service, service_from_met, utc_from_service
 from . import known
 from .names import key_of, position_in
 from .sources import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from ..core.model import Observation
     from .archive import Sky
     from .sources import Source
 
@@ -110,8 +113,7 @@ def origins(
     source = sky.source(targets, position, t0)
     observed = sky.observations(targets, position, now, t0, asked) if list_observations else ()
     planned = {o.obsid for o in sky.observations(targets, position, now, t0)} if observed and asked else frozenset()
-    in_scenario = _scenario_source(sky, source)
-    listed = in_scenario is not None and not in_scenario.plan.archived
+    listed = _is_planned(sky, source)
     obsids = {o.obsid: of_observation(o.obsid, planned=listed and o.obsid not in asked) for o in observed}
     worked_out = selection.flag(parameters, "getTargs")
     return Origins(
@@ -214,3 +216,66 @@ def _reason(sky: Sky, obsid: str, position: tuple[float, float] | None, asked: t
     if obsid in asked:
         return "it was not in the archive yet"
     return "the archive does not have it, and archive.unknown_observations is refuse"
+
+
+def overview(sky: Sky) -> dict[str, Any]:
+    """Return how much of the sky is known, as JSON-ready data."""
+    everything = list(known.everything())
+    classes = Counter(found.cls for found in everything)
+    targets = [found for number in known.numbers() if (found := known.target(number)) is not None]
+    return {
+        "real_objects": sum(found.cls != "grb" for found in everything),
+        "aliases": sum(len(found.aliases) for found in everything),
+        "real_bursts": classes.pop("grb"),
+        "real_targets": len(targets),
+        "real_observations": sum(len(found.visits) for found in targets),
+        "sources_of_the_scenario": [{"name": s.name, "origin": of_source(sky, s).value} for s in sky.sources],
+        "classes": [{"class": name, "objects": number} for name, number in sorted(classes.items())],
+    }
+
+
+def description(sky: Sky, name: str, now: float, *, draw: bool = False) -> dict[str, Any] | None:
+    """Return what is known of an object at `now` [s], and which of it is real, as JSON-ready data.
+
+    None if the name does not resolve; `draw` gives any name a position.
+    """
+    position = sky.resolve(name, now) or (sky.drawn_position(name, now) if draw else None)
+    if position is None:
+        return None
+    targets = sky.targets(name, position, now)
+    source = sky.named(name) or sky.source(targets, position)
+    observed = sky.observations(targets, position, now)
+    is_planned = _is_planned(sky, sky.source(targets, position))
+    return {
+        "name": name,
+        "object": {"name": source.name, "class": source.cls, "origin": of_source(sky, source).value},
+        "position": {"ra": position[0], "dec": position[1], "origin": _of_position(sky, name).value},
+        "aliases": [{"name": alias} for alias in source.aliases],
+        "trigger_met": source.t0_met,
+        "rate": {
+            "count_per_s": round(source.mean_rate_at(_middle(observed, now)), 6),
+            "origin": of_rate(sky, source).value,
+        },
+        "targets": [{"target": target, "origin": of_target(sky, source, target).value} for target in targets],
+        "observations": [
+            {
+                "obsid": one.obsid,
+                "start": f"{utc_from_service(service_from_met(one.snapshots[0].start)):%Y-%m-%dT%H:%M:%SZ}",
+                "exposure_s": round(one.exposure(), 1),
+                "origin": of_observation(one.obsid, planned=is_planned).value,
+                "drawn": _drawn(one.obsid) or None,
+            }
+            for one in observed
+        ],
+    }
+
+
+def _middle(observed: Sequence[Observation], now: float) -> float:
+    """Return the start of the middle observation [s, MET]; `now` [s] if there is none."""
+    return observed[len(observed) // 2].snapshots[0].start if observed else met_from_service(now)
+
+
+def _is_planned(sky: Sky, source: Source) -> bool:
+    """Return whether a source is one of the scenario whose observations are planned."""
+    listed = _scenario_source(sky, source)
+    return listed is not None and not listed.plan.archived

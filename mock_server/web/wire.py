@@ -162,7 +162,9 @@ def read_text(raw: Mapping[str, Any], key: str) -> str:
     value = raw.get(key)
     if is_missing(value):
         raise ParametersRefused(missing=[key])
-    return str(value)[:LIMIT_OF_NAMES]
+    if not isinstance(value, str):
+        raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be a text"])
+    return value[:LIMIT_OF_NAMES]
 
 
 def read_words(raw: Mapping[str, Any], key: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -171,6 +173,8 @@ def read_words(raw: Mapping[str, Any], key: str, known: tuple[str, ...]) -> tupl
     if is_missing(value) or (isinstance(value, str) and value.lower() == "all"):
         return known
     words = value if isinstance(value, list) else [value]
+    if not words:
+        return known
     if not all(word in known for word in words):
         raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be all, or of: {', '.join(known)}"])
     return tuple(words)
