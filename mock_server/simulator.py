@@ -14,6 +14,7 @@ from .scenario.files import load_scenario, scenario_from_record
 from .scenario.in_force import InForce
 from .scenario.scenario import Scenario
 from .scenario.settings import check_settings
+from .service.bursts import Bursts
 from .service.jobs import JobService
 from .service.operator import Controls
 from .service.results import Contents
@@ -102,7 +103,7 @@ class Simulator:
         except BaseException:
             self.store.close()
             raise
-        self.simulation = Simulation(self.jobs, Contents(self.jobs), self.controls, token)
+        self.simulation = Simulation(self.jobs, Contents(self.jobs), self.controls, Bursts(self.jobs), token)
 
     def _prepare_scenario(
         self,

@@ -28,6 +28,12 @@ _MAIN_ANSWERS = {
     "CheckRebinStatus": {"RebinStatus"},
     "CancelRebin": {"RebinCancelled"},
     "DownloadLightCurve": {"RebinnedLightCurve", "NoLightCurve"},
+    "NameBurst": {"BurstTarget", "NoSuchBurst"},
+    "DownloadSpectrum": {"BurstSpectra", "NoBurstSpectra"},
+    "FindPositions": {"BurstPositions"},
+    "SliceSpectrum": {"RebinAccepted"},
+    "CheckSliceStatus": {"RebinStatus"},
+    "CancelSlice": {"RebinCancelled"},
     "OtherFunction": set(),
 }
 
@@ -52,9 +58,8 @@ def clearly_wrong(operation: str, request: Any) -> str | None:
     if not isinstance(request, dict):
         return "the body is not an object"
     request = {key: value for key, value in request.items() if key not in {"api_name", "api_version"}}
-    if operation == "main":  # a server may also ignore what the caller says about itself and its object
-        kind = "REBIN_LC" if request.get("APIFunc") == "downloadLightCurve" else "UOB_LC"
-        request = {**request, "APIVersion": "1.0.5", "type": kind}
+    if operation == "main":  # a server may also ignore what the caller says about itself
+        request = {**request, "APIVersion": "1.0.5"}
     try:
         documents.check_request(operation, request)
     except ContractViolation as violation:

@@ -144,6 +144,33 @@ def light_curves_can_be_rebinned(exam: Examination) -> None:
     _expect_shared_failure(exam, main("cancelRebin", JobID=number), "cancelling a finished rebinning")
 
 
+@probe(control=True)
+def known_bursts_have_products(exam: Examination) -> None:
+    """A burst is found by its name; light curve, spectra and positions are there without a job."""
+
+    def main(function: str, **body: Any) -> Exchange:
+        return exam.call("/API/main.php", {"APIFunc": function, "APIVersion": "1.0.5", **body})
+
+    found = main("GRBNameToTargetID", name="GRB 130427A")
+    exam.expect(found.body.get("targetID") == 554620, "GRB 130427A is not target 554620", found)
+    target = int(found.body.get("targetID", 0))
+    unknown = main("GRBNameToTargetID", name="GRB 990101Z")
+    exam.expect("NOTFOUND" in unknown.body, "a burst before Swift was found", unknown)
+    curve = main("downloadLightCurve", type="GRB", objectID=target)
+    spectra = main("downloadSpectrum", type="GRB", objectID=target)
+    for exchange in (curve, spectra, main("getGRBPositions", targetID=target, posToGet=["Best", "Onboard"])):
+        exam.expect(succeeded(exchange), "a known burst has no products", exchange)
+    _check_addresses(exam, [curve.body, spectra.body])
+    made = main("timesliceSpectrum", targetID=target, rnames=["early"], times=["0-100000"], modes=["BOTH"])
+    exam.expect(succeeded(made), "a spectrum of other times was refused", made)
+    number = int(made.body.get("JobID", 0))
+    cancelled = main("cancelSlice", JobID=number)
+    exam.expect(succeeded(cancelled), "a spectrum of other times cannot be cancelled", cancelled)
+    state = main("checkSliceStatus", JobID=number)
+    exam.expect(state.body.get("status") == -4, "a cancelled spectrum of other times is not -4", state)
+    _expect_shared_failure(exam, main("rebinLightCurve", type="GRB", objectID=1, binMeth="obsid"), "an unknown burst")
+
+
 @probe()
 def shared_functions_fail_without_ok(exam: Examination) -> None:
     """The presence of OK means success to the client, whatever its value."""
@@ -152,6 +179,7 @@ def shared_functions_fail_without_ok(exam: Examination) -> None:
         ({"APIFunc": "checkRebinStatus", "APIVersion": "1.0.5", "JobID": 987654}, "an unknown rebinning"),
         ({"APIFunc": "cancelRebin", "APIVersion": "1.0.5", "JobID": 987654}, "cancelling an unknown rebinning"),
         ({"APIFunc": "getObsByTarg", "APIVersion": "1.0.5"}, "a function outside the contract"),
+        ({"APIFunc": "downloadLightCurve", "APIVersion": "1.0.5", "type": "X", "objectID": 1}, "an unknown type"),
         ({"APIFunc": "nonsense", "APIVersion": "1.0.5"}, "an unknown function"),
         ({"APIVersion": "1.0.5"}, "no function"),
         ("{", "a body that is not JSON"),

@@ -20,6 +20,7 @@ _MODULES = {
     "proxy": "mock_server.cli.proxy",
     "run": "mock_server.cli.run",
     "scenarios": "mock_server.cli.scenarios",
+    "sky": "mock_server.cli.sky",
     "serve": "mock_server.cli.serve",
     "verify": "contracts.cli",
 }

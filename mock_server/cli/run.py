@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--fail-on", default="", metavar="LIMITS", help="Fail past limits such as 'active>5,poll<10s,lost>0'.")
 @click.option("--contract", "watched", is_flag=True, help="Report requests that break the contract, too.")
+@click.option("--verbose", is_flag=True, help="Print what is real and what is drawn, for every job.")
 @click.option("--allow-net", is_flag=True, help="Let the program reach other hosts than the service.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
@@ -55,6 +56,7 @@ def run(
     reports: tuple[tuple[str, Path], ...],
     fail_on: str,
     watched: bool,
+    verbose: bool,
     allow_net: bool,
     command: tuple[str, ...],
     **about_the_sky: Any,
@@ -78,7 +80,9 @@ def run(
     make_watcher = _load_watcher() if watched else None
     began, played = time.perf_counter(), load_scenario(scenario)
     options = {"seed": seed} | read_sky(**about_the_sky)
-    code, material = _simulate(played, options, command, limits, make_watcher, copies=copies, allow_net=allow_net)
+    code, material = _simulate(
+        played, options, command, limits, make_watcher, copies=copies, allow_net=allow_net, verbose=verbose
+    )
     _write_reports(reports, material)
     if isinstance(code, Exception):
         raise code
@@ -111,6 +115,7 @@ def _simulate(
     *,
     copies: int,
     allow_net: bool,
+    verbose: bool,
 ) -> tuple[int | Exception, Material]:
     """Run the program; return its exit code, or the bug that kept it from ending, and what its reports are made of."""
     from ..clocks.virtual import VirtualClock
@@ -141,7 +146,12 @@ def _simulate(
             failed = broken_limits(limits, report)
         except Exception as bug:
             code = bug
-        return code, Material(report, failed, [str(limit) for limit in limits], controls.jobs(), controls.journal())
+        jobs = controls.jobs()
+        for job in jobs if verbose else ():
+            found = simulator.jobs.origins(job)
+            for line in (*found.lines(), *found.observation_lines()):
+                click.echo(f"job {job.job_id}: {line}", err=True)
+        return code, Material(report, failed, [str(limit) for limit in limits], jobs, controls.journal())
 
 
 def _write_reports(reports: Sequence[tuple[str, Path]], material: Material) -> None:

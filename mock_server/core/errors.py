@@ -64,7 +64,11 @@ class LimitReached(Refusal):
 
 
 class NotResolved(Refusal):
-    """A value that the caller asked the service to determine cannot be determined."""
+    """A value that the caller asked the service to determine cannot be determined; `name` did not resolve."""
+
+    def __init__(self, reason: str, name: str = "") -> None:
+        super().__init__(reason)
+        self.name = name
 
 
 class NotReady(Refusal):

@@ -38,8 +38,15 @@ OPERATIONS = (
     "checkRebinStatus",
     "cancelRebin",
     "downloadLightCurve",
+    "GRBNameToTargetID",
+    "downloadSpectrum",
+    "getGRBPositions",
+    "timesliceSpectrum",
+    "checkSliceStatus",
+    "cancelSlice",
     "downloadProduct",
     "downloadFile",
+    "downloadBurstFile",
 )
 """Operations that can fail, by the names of the contract and the journal."""
 

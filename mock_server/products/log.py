@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..core import selection
 from ..core.model import Product, StatusCode
 from ..core.timescales import utc_from_service
+from ..sky.origins import origins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ _ENDED = {StatusCode.COMPLETE: "complete", StatusCode.CANCELLED: "cancelled"}
 
 
 def text(order: Order, sky: Sky) -> bytes:
-    """Return ``<what>.log``: job, state of the archive, and how each observation was used."""
+    """Return ``<what>.log``: job, state of the archive, what is real or drawn, and how each observation was used."""
     archive = sky.observations(order.targets, order.position, order.built_at, order.t0, order.asked)
     used = _used(order, selection.selected(order.product, order.parameters, archive))
     calibration = max((o.calibration for o in archive), default="none")
@@ -29,13 +30,17 @@ def text(order: Order, sky: Sky) -> bytes:
         f"# product {order.product.value}  job {order.job_id}  built {_utc(order.ended_at)}",
         f"# archive state {_utc(order.built_at)}  calibration {calibration}",
         f"# ended {_ENDED.get(order.outcome, 'failed')}",
-        "# obsid        mode snapshots  exposure_s  version  used",
     ]
+    found = origins(sky, order.parameters, order.built_at, order.asked)
+    remarks = [line for line in found.observation_lines() if ", but" in line]
+    lines += [f"# {line}" for line in (*found.lines(), *remarks)]
+    lines.append("# obsid        mode snapshots  exposure_s  version  origin  used")
+    marks = dict(found.observations)
     for one in archive:
         for mode in ("WT", "PC"):
             count, seconds = sum(s.mode == mode for s in one.snapshots), one.exposure(mode)
             if count:
-                use = _use(one, mode, seconds, used)
+                use = f"{marks[one.obsid]:6}  {_use(one, mode, seconds, used)}"
                 lines.append(f"{one.obsid}    {mode}  {count:10d}  {seconds:10.3f}  {one.version:7d}  {use}")
     return ("\n".join(lines) + "\n").encode()
 

@@ -36,7 +36,8 @@ def courtesy_report(
 ) -> dict[str, Any]:
     """Return the courtesy report as JSON-ready data.
 
-    Contract violations are None here: the watcher of the calls adds them.
+    Contract violations are None here: the watcher of the calls adds them. What was drawn, and names that did not
+    resolve, are empty here: the operator's side knows the sky.
 
     Parameters
     ----------
@@ -76,8 +77,10 @@ def courtesy_report(
         ],
         "duplicate_submissions": _duplicates(jobs, journal),
         "retries": _retries(journal),
+        "drawn": [],
         "contract_violations": None,
         "planned_failures_not_met": [fault.as_mapping() for fault in never_fired],
+        "unresolved_names": [],
     }
 
 
@@ -220,8 +223,47 @@ def report_text(report: dict[str, Any]) -> str:
     ]
     if report["calls_forgotten"]:
         lines.append(f"this report covers the newest calls only: {report['calls_forgotten']} older calls were dropped")
+    lines += _drawn_lines(report["drawn"])
     lines.append(f"simulated time {duration_text(report['simulated_s'])}")
+    lines += _remedy_lines(report["unresolved_names"])
     return "\n".join(lines)
+
+
+def _drawn_lines(drawn: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what is not real: positions, targets, observations."""
+    parts = {
+        "positions": [entry["name"] for entry in drawn if entry["position"]],
+        "targets": [f"{target} ({entry['name']})" for entry in drawn for target in entry["targets"]],
+        "observations": [entry["name"] for entry in drawn if entry["observations"]],
+    }
+    lines = [f"drawn by the simulator, not real: {what} of {_listed(names)}" for what, names in parts.items() if names]
+    for entry in drawn:
+        if entry["believed"]:
+            number = len(entry["believed"])
+            lines.append(f"drawn because a job names them: {number} observations of {entry['name']}")
+        for reason in sorted(set(entry["no_data"].values())):
+            obsids = [obsid for obsid, why in entry["no_data"].items() if why == reason]
+            lines.append(f"no data for {entry['name']}: {_listed(obsids)}: {reason}")
+    return lines
+
+
+def _remedy_lines(unresolved: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the options that would make names resolve, ready to paste."""
+    options = [entry["option"] for entry in unresolved if entry["option"]]
+    if not options:
+        return []
+    names = _listed([entry["name"] for entry in unresolved])
+    return [
+        f"names that did not resolve: {names}",
+        "to fix it, add --unknown-names draw to `xrt-mock run`, or these options with the right positions:",
+        " ".join(options),
+    ]
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names in a row, the first ones if there are many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def duration_text(seconds: float) -> str:

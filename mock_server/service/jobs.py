@@ -32,6 +32,7 @@ from ..core.queue import (
     waits_for_position,
 )
 from ..core.random import bits, normal, uniform
+from ..sky.origins import origins
 from ..storage.rows import user_key
 from ..submission.read import read_submission
 from ..submission.sizes import oversized
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ..core.model import Build, Observation
     from ..scenario.in_force import InForce, Moment
     from ..scenario.scenario import Epoch, Scenario
+    from ..sky.origins import Origins
     from ..storage.facts import Facts
     from ..storage.store import Store
     from ..submission.read import Submission
@@ -165,7 +167,7 @@ class JobService:
             if position is None and epoch["sky.unknown_names"] == "draw":
                 position = sky.drawn_position(submission.name, now)
             if position is None:
-                raise NotResolved("Could not resolve the object name.")
+                raise NotResolved("Could not resolve the object name.", submission.name)
             found["RA"], found["Dec"] = position
         targets = tuple(values.get("targ", ()))
         if "getTargs" in wants:
@@ -265,6 +267,11 @@ class JobService:
         """Return a job of the user, however old."""
         with self.store.reading() as facts:
             return self.owned(facts, user, job_id)
+
+    def origins(self, job: Job) -> Origins:
+        """Return what about a job is real, and what was drawn, at its submission."""
+        asked = believed(job.parameters, self.in_force.at(job.submitted_at).epoch)
+        return origins(self.in_force.sky, job.parameters, job.submitted_at, asked)
 
     def page(self, job_id: int, moment: Moment | None = None) -> Page:
         """Return what anyone who knows its address may see of a job (documented)."""

@@ -17,6 +17,7 @@ from ..core.validation import shown
 from ..reports.courtesy import courtesy_report, iso_text
 from ..scenario.files import check_same_scenario, scenario_record
 from ..scenario.settings import ScenarioError, check_settings
+from .objects import drawn_objects, unresolved_names
 from .state import END_OF_TIME, check_state
 
 if TYPE_CHECKING:
@@ -216,7 +217,10 @@ class Controls:
     def report(self) -> dict[str, Any]:
         """Return the courtesy report; all times in it are simulated."""
         now, scenario, *_ = self._jobs.begin()
-        return courtesy_report(self.jobs(), self._store.journal(), scenario, now, self.never_fired())
+        jobs, journal, sky = self.jobs(), self._store.journal(), self._in_force.sky
+        report = courtesy_report(jobs, journal, scenario, now, self.never_fired())
+        report["drawn"] = drawn_objects(sky, jobs, scenario)
+        return report | {"unresolved_names": unresolved_names(sky, journal, now)}
 
     # the whole state ----------------------------------------------------------------------------------------
 

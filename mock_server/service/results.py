@@ -160,7 +160,8 @@ class Contents:
     def rebin_status(self, rebin_id: int, moment: Moment | None = None) -> StatusCode:
         """Return the status of a rebinning."""
         now = (moment or self._jobs.begin()).now
-        return _rebin_status(self._rebin(rebin_id)[0], now)
+        with self._store.reading() as facts:
+            return _rebin_status(facts.rebin(rebin_id) or no_such_job(rebin_id), now)
 
     def cancel_rebin(self, rebin_id: int) -> None:
         """Cancel a rebinning; a rebinning that has ended is refused (documented)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .bursts import Bursts
     from .jobs import JobService
     from .operator import Controls
     from .results import Contents
@@ -23,6 +24,8 @@ class Simulation:
         Contents of finished products.
     controls
         Time, settings, faults, journal.
+    bursts
+        Products of known bursts.
     token
         Bearer token required by the control interface; None: open.
     """
@@ -30,4 +33,5 @@ class Simulation:
     jobs: JobService
     contents: Contents
     controls: Controls
+    bursts: Bursts
     token: str | None = None

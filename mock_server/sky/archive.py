@@ -16,15 +16,17 @@ from ..core.model import Observation
 from ..core.timescales import DAY, met_from_service, parse_instant, service_from_met, utc_from_service
 from . import coordinates, drawn, known, real, schedule
 from .names import in_galaxy, key_of, position_in
-from .sources import Plan, Source, catalogue, from_mapping
+from .sources import Source, catalogue, from_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Position = tuple[float, float]
 OUTCOMES = ("no_data", "no_source", "fit_fails", "no_position", "no_correction")
-FIELD_DEG = 12 / 60  # a pointing this near holds the position
+FIELD_DEG = known.FIELD_DEG
 NEAR_DEG = 10 / 60  # a known source this near is the one meant
+_BURST_DEG, _LISTED_DEG = 4 / 60, 1.5 / 60  # what a target is called after is meant if the position is this near
+_SAME_DEG = 10 / 3600  # positions this near are of one object
 _CALIBRATION = "20260105"  # the one in force before the first reprocessing
 _FIRST_REPROCESSING = datetime(2026, 7, 6, tzinfo=UTC).timestamp()
 _HALF_YEAR = 26 * 7 * DAY
@@ -191,28 +193,44 @@ class Sky:
         An unknown source is a burst if the job has a T0 [s, MET] that is not just the start of its data (assumed).
         """
         found, listed = self._found(targets, position)
-        if listed or t0 is None or abs(t0 - schedule.begins_at(found, self.seed, found.targets[0])) < 1.0:
+        if listed or t0 is None or abs(t0 - self._begins_at(found, found.targets[0])) < 1.0:
             return found
         return drawn.burst(self.seed, found.name, (found.ra, found.dec), found.targets, t0)
 
     def _find(self, targets: tuple[str, ...], position: Position | None) -> tuple[Source, bool]:
-        """Return the source by target or near the position, and True; else one that is drawn, and False."""
+        """Return the source by target or near the position, and True; else one that is drawn, and False.
+
+        A target stands for the object that it is called after, unless another one is nearer to the position.
+        """
         here = self._not_elsewhere(targets, position)
-        for target in here:
-            if (source := self._of_target(target)) is not None:
-                return source, True
-        if position is not None:
-            near = [source for source in self.sources if abs(source.dec - position[1]) <= NEAR_DEG]
-            nearest = min(near, key=lambda source: _apart(source, position), default=None)
-            if nearest is not None and _apart(nearest, position) <= NEAR_DEG:
-                return nearest, True
-        objects = known.near(position, NEAR_DEG) if position else []
-        if not objects:
-            return drawn.anything(self.seed, here, position), False
-        found = real.source(self.seed, objects[0])
-        if here and found.cls != "grb":  # the caller knows of observations that the tables do not have
-            found = replace(found, targets=tuple(sorted(here)), plan=Plan())
-        return found, True
+        observed = next((source for target in here if (source := self._of_target(target)) is not None), None)
+        if position is None or (observed is not None and self._is_meant(observed, position)):
+            return (observed, True) if observed is not None else (drawn.anything(self.seed, here, position), False)
+        nearest = self._nearest(position)
+        if nearest is None:
+            return (observed, True) if observed is not None else (drawn.anything(self.seed, here, position), False)
+        if observed is not None and _apart(observed, position) <= _apart(nearest, position):
+            return observed, True
+        if here and nearest.cls != "grb" and nearest not in self.sources:
+            nearest = replace(nearest, targets=tuple(sorted(here)))
+        return nearest, True
+
+    def _is_meant(self, observed: Source, position: Position) -> bool:
+        """Return whether what a target is called after is meant, whatever else is near the position."""
+        if observed.cls == "grb":
+            return _apart(observed, position) <= _BURST_DEG
+        return observed in self.sources and _apart(observed, position) <= _LISTED_DEG
+
+    def _nearest(self, position: Position) -> Source | None:
+        """Return the nearest source of the scenario or real object, None if there is none that can be meant."""
+        listed = [source for source in self.sources if abs(source.dec - position[1]) <= NEAR_DEG]
+        found = known.near(position, NEAR_DEG)
+        bursts = [k for k in found if k.cls == "grb" and coordinates.separation((k.ra, k.dec), position) < _SAME_DEG]
+        listed += [real.source(self.seed, one) for one in (*bursts, *found)[:1]]  # a burst, not its supernova
+        nearest = min(listed, key=lambda source: _apart(source, position), default=None)
+        if nearest is not None and _apart(nearest, position) > 1 / 3600:
+            nearest = real.numbered(self.seed, position) or nearest
+        return nearest if nearest is not None and _apart(nearest, position) <= NEAR_DEG else None
 
     def _is_replaced(self, source: Source) -> bool:
         """Return whether the scenario has a source of its own for a real object."""
@@ -224,12 +242,22 @@ class Sky:
             return self._targeted[target]
         return drawn.burst_from_target(self.seed, target) or real.source_of_target(self.seed, target)
 
+    def is_elsewhere(self, target: str, position: Position | None) -> bool:
+        """Return whether a target is known to observe another part of the sky."""
+        return not self._not_elsewhere((target,), position)
+
     def _not_elsewhere(self, targets: tuple[str, ...], position: Position | None) -> tuple[str, ...]:
         """Leave out targets that are known to observe another part of the sky."""
         if position is None:
             return targets
-        found = ((target, self._of_target(target)) for target in targets)
-        return tuple(t for t, source in found if source is None or _apart(source, position) <= FIELD_DEG)
+        return tuple(target for target in targets if not self._looks_elsewhere(target, position))
+
+    def _looks_elsewhere(self, target: str, position: Position) -> bool:
+        source = self._of_target(target)
+        if source is None or _apart(source, position) <= FIELD_DEG:
+            return False
+        pointing = found.pointing if (found := known.target(target)) is not None else None
+        return pointing is None or coordinates.separation(pointing, position) > FIELD_DEG
 
     def drawn_position(self, name: str, now: float) -> Position | None:
         """Return a position [deg, J2000] for a name that the resolver does not know; None if it will, or hides it."""
@@ -264,7 +292,7 @@ class Sky:
             others = (real.source(self.seed, near) for near in known.near(position, FIELD_DEG))
             found += [s for s in others if s not in found and not self._is_replaced(s)]
         met = met_from_service(now)
-        begun = [t for s in found for t in s.targets if schedule.begins_at(s, self.seed, t) <= met]
+        begun = [t for s in found for t in s.targets if self._begins_at(s, t) <= met]
         if not begun and position is not None and not any(s.targets for s in found):
             begun = [drawn.cell_target(position, self.seed)]
         return tuple(dict.fromkeys(begun))
@@ -349,17 +377,29 @@ class Sky:
         if not asked:
             return ()
         here = set(self._not_elsewhere(tuple({obsid[:8] for obsid in asked}), position))
-        begin = t0 if t0 is not None else schedule.begins_at(source, self.seed, source.targets[0])
+        begin = t0 if t0 is not None else self._begins_at(source, source.targets[0])
         planned = self._planned(source, utc_from_service(now).year)
         return real.asked(self.seed, source, tuple(o for o in asked if o[:8] in here), planned, begin)
 
     def _planned(self, source: Source, year: int) -> tuple[Observation, ...]:
         """Return the observations of a source until the end of a year: real ones, and those of its plan."""
-        planned = schedule.planned(source, self.seed, year)
-        kept = () if source in self.sources else real.observations(self.seed, source)
-        if not kept:
-            return planned
-        return tuple(sorted((*kept, *planned), key=_in_order))
+        if self._is_planned(source):
+            return schedule.planned(source, self.seed, year)
+        unknown = tuple(target for target in source.targets if known.target(target) is None)
+        planned = schedule.planned(replace(source, targets=unknown), self.seed, year) if unknown else ()
+        kept = real.observations(self.seed, source)
+        return tuple(sorted((*kept, *planned), key=_in_order)) if kept else planned
+
+    def _is_planned(self, source: Source) -> bool:
+        """Return whether all observations of a source are planned: those of the scenario have no real ones."""
+        return source in self.sources and not source.plan.archived
+
+    def _begins_at(self, source: Source, target: str) -> float:
+        """Return the start of a target [s, MET]: the trigger, or the first observation."""
+        found = None if source.is_burst or self._is_planned(source) else known.target(target)
+        if found is None or not found.visits:
+            return schedule.begins_at(source, self.seed, target)
+        return met_from_service(found.visits[0].start)
 
     def galactic_column(self, source: Source) -> float:
         """Galactic column towards a source [cm-2]."""

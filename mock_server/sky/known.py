@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _EPOCH_UNIX = 978307200  # 2001-01-01 UTC, from which the table of observations counts
 _DAY = 86400
+FIELD_DEG = 12 / 60  # a pointing this near holds a position
 
 
 class Known(NamedTuple):
@@ -96,6 +97,14 @@ def near(position: tuple[float, float], radius: float) -> list[Known]:
 def targets_of(name: str) -> tuple[Target, ...]:
     """Return the targets with known observations of an object, by its main name."""
     return tuple(found for number in _by_name().get(name, ()) if (found := target(number)))
+
+
+def targets_at(position: tuple[float, float]) -> tuple[Target, ...]:
+    """Return the targets whose field holds a position [deg, J2000], in the order of their numbers."""
+    rows = _by_pointing()
+    low, high = bisect_left(rows, (position[1] - FIELD_DEG,)), bisect_left(rows, (position[1] + FIELD_DEG, math.inf))
+    inside = sorted(n for dec, ra, n in rows[low:high] if separation((ra, dec), position) <= FIELD_DEG)
+    return tuple(found for number in inside if (found := target(number)))
 
 
 @lru_cache(maxsize=1024)
@@ -205,6 +214,18 @@ def _target_rows() -> Mapping[str, tuple[str, ...]]:
         number = line.partition(",")[0]
         found[number] = (*found.get(number, ()), line)
     return MappingProxyType(found)
+
+
+@cache
+def _by_pointing() -> Sequence[tuple[float, float, str]]:
+    """Return declination and right ascension of the pointing, and number, for all targets where they are known."""
+    found = []
+    for number, rows in _target_rows().items():
+        for line in rows[:1]:
+            _number, _name, ra, dec, _rest = line.split(",", 4)
+            if ra:
+                found.append((float(dec), float(ra), number))
+    return tuple(sorted(found))
 
 
 @cache

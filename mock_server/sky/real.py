@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .known import Visit
 
 _ORBIT_S = 5760.0
+_SAME_DEG = 10 / 3600  # positions this near are of one object
+_FURTHEST_DEG = 2.1 / 60  # from the centre of a galaxy to a drawn source in it
+_NUMBERS = 40
 _LONGEST_LOOK_S = 1700.0
 _UNKNOWN_EXPOSURE_S = (800.0, 2000.0)
 _WT_ABOVE = 5.0  # count/s
@@ -90,7 +93,7 @@ def source(seed: int, found: Known) -> Source:
         targets = found.targets or (drawn.cell_target((found.ra, found.dec), seed),)
         t0 = _drawn_trigger(seed, found.name) if found.t0 is None else found.t0
         return drawn.burst(seed, found.name, (found.ra, found.dec), targets, round(met_from_service(t0), 3))
-    targets = tuple(target.target for target in known.targets_of(found.name))
+    targets = _targets(found)
     return Source(
         name=found.name,
         ra=found.ra,
@@ -100,8 +103,26 @@ def source(seed: int, found: Known) -> Source:
         aliases=found.aliases,
         rate=_rate(seed, found),
         spectrum=_spectrum(seed, found),
-        plan=_plan(seed, found, observed=bool(targets)),
+        plan=_plan(seed, found),
     )
+
+
+def _targets(found: Known) -> tuple[str, ...]:
+    """Return the targets that are called after an object or hold it in their field; a burst's for its counterpart."""
+    position = (found.ra, found.dec)
+    own = (*known.targets_of(found.name), *known.targets_at(position))
+    bursts = (burst for burst in known.near(position, _SAME_DEG) if burst.cls == "grb")
+    return tuple(dict.fromkeys((*(one.target for one in own), *(t for burst in bursts for t in burst.targets))))
+
+
+def numbered(seed: int, position: tuple[float, float]) -> Source | None:
+    """Return the source of a galaxy that :func:`source_in` has drawn at a position, None if it drew none there."""
+    for galaxy in known.near(position, _FURTHEST_DEG):
+        for number in range(1, _NUMBERS + 1):
+            found = source_in(seed, galaxy, number)
+            if found is not None and coordinates.separation((found.ra, found.dec), position) < _SAME_DEG / 10:
+                return found
+    return None
 
 
 def completed(seed: int, given: Source) -> Source:
@@ -115,7 +136,7 @@ def completed(seed: int, given: Source) -> Source:
             drawn_like = drawn.burst(seed, given.name, (given.ra, given.dec), given.targets, given.t0_met)
             rate, spectrum, plan = drawn_like.rate, drawn_like.spectrum, drawn_like.plan
         else:
-            rate, spectrum, plan = _rate(seed, like), _spectrum(seed, like), _plan(seed, like, observed=False)
+            rate, spectrum, plan = _rate(seed, like), _spectrum(seed, like), _plan(seed, like)
         given = replace(
             given,
             rate=rate,
@@ -159,10 +180,8 @@ def _drawn_trigger(seed: int, name: str) -> float:
     return day.timestamp() + random.uniform(seed, "trigger", name, high=DAY)
 
 
-def _plan(seed: int, found: Known, *, observed: bool) -> Plan:
-    """Return the plan of an object without known observations; one with them is never looked at again."""
-    if observed:
-        return Plan(observations=0)
+def _plan(seed: int, found: Known) -> Plan:
+    """Return the plan of an object for targets without known observations."""
     first = _discovered_mjd(seed, found)
     share = _CLASSES.get(found.cls, _CLASSES["xray"]).monitored
     if random.uniform(seed, "monitored", found.name) < share:
@@ -227,7 +246,12 @@ def _spectrum(seed: int, found: Known) -> Spectrum:
 @lru_cache(maxsize=256)
 def observations(seed: int, shown: Source) -> tuple[Observation, ...]:
     """Return the known observations of a source in order of time, in their first processing."""
-    made = (_observation(seed, shown, visit, pointing) for visit, pointing in _visits(shown.targets))
+    visits = sorted((_start(seed, visit), visit, pointing) for visit, pointing in _visits(shown.targets))
+    ends = [start for start, _, _ in visits[1:]]
+    made = (
+        _observation(seed, shown, visit, pointing, end - start)
+        for (start, visit, pointing), end in zip(visits, [*ends, math.inf], strict=False)
+    )
     return tuple(sorted(made, key=lambda observation: (observation.snapshots[0].start, observation.obsid)))
 
 
@@ -290,15 +314,22 @@ def _visits(numbers: Iterable[str]) -> Iterator[tuple[Visit, tuple[float, float]
             yield from ((visit, target.pointing) for visit in target.visits)
 
 
-def _observation(seed: int, shown: Source, visit: Visit, pointing: tuple[float, float] | None) -> Observation:
-    obsid = visit.obsid
-    hour = random.uniform(seed, "hour", obsid, high=DAY) if visit.dated else 0.0
+def _start(seed: int, visit: Visit) -> float:
+    """Return the start of a visit [s, MET]; the hour is drawn where the day alone is known."""
+    hour = random.uniform(seed, "hour", visit.obsid, high=DAY) if visit.dated else 0.0
+    return met_from_service(visit.start + hour)
+
+
+def _observation(
+    seed: int, shown: Source, visit: Visit, pointing: tuple[float, float] | None, room: float = math.inf
+) -> Observation:
+    """Return the observation of a visit that ends before `room` [s] is over."""
+    obsid, start = visit.obsid, _start(seed, visit)
     exposure = visit.exposure_s or random.uniform(
         seed, "exposure", obsid, low=_UNKNOWN_EXPOSURE_S[0], high=_UNKNOWN_EXPOSURE_S[1]
     )
-    start = met_from_service(visit.start + hour)
     mode = shown.plan.modes or ("WT" if shown.mean_rate_at(start) > _WT_ABOVE else "PC")
-    looks = _looks(start, exposure, mode)
+    looks = _looks(start, exposure, mode, room)
     snapshots = tuple(Snapshot(n, mode, low, high) for n, (low, high) in enumerate(looks, start=1))
     if pointing is None or coordinates.separation(pointing, (shown.ra, shown.dec)) > 0.15:
         distance = math.sqrt(random.uniform(seed, "pointing", obsid)) / 60.0
@@ -307,12 +338,16 @@ def _observation(seed: int, shown: Source, visit: Visit, pointing: tuple[float, 
     return Observation(obsid, *pointing, service_from_met(snapshots[-1].stop) + _LATENCY_S, 1, "", snapshots)
 
 
-def _looks(start: float, exposure: float, mode: str) -> Iterator[tuple[float, float]]:
-    """Yield bounds [s, MET] of looks that add up to an exposure, one an orbit; those in PC are whole frames."""
-    number = max(1, math.ceil(exposure / _LONGEST_LOOK_S))
+def _looks(start: float, exposure: float, mode: str, room: float) -> Iterator[tuple[float, float]]:
+    """Yield bounds [s, MET] of looks that add up to an exposure, one an orbit; those in PC are whole frames.
+
+    Where there is no room for that, they are nearer to each other, and shorter.
+    """
+    number = max(1, min(math.ceil(exposure / _LONGEST_LOOK_S), int(room / (2 * FRAME_S)) if room < DAY else 1000))
+    apart = min(_ORBIT_S, room / number)
     for n in range(number):
-        length = max(exposure / number, FRAME_S)
+        length = max(min(exposure / number, 0.95 * apart), FRAME_S)
         if mode == "PC":
-            length = max(1, round(length / FRAME_S)) * FRAME_S
-        low = round(start + n * _ORBIT_S, 5)
+            length = max(1, math.floor(length / FRAME_S + 1e-6)) * FRAME_S
+        low = round(start + n * apart, 5)
         yield low, low + length

@@ -147,6 +147,8 @@ class Plan:
         Targets that exist from a later date [s, MET].
     near_bad_column
         Whether every observation lies beside a bad column.
+    archived
+        Whether its targets have the real observations of the tables.
     """
 
     start_s: float | None = None
@@ -160,6 +162,7 @@ class Plan:
     modes: str | None = None
     later: tuple[tuple[str, float], ...] = ()
     near_bad_column: bool = False
+    archived: bool = False
 
     def __post_init__(self) -> None:
         if self.modes not in (None, "PC", "WT"):

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from ..core.errors import BodyRefused, Refusal
+from ..core.errors import BodyRefused, ParametersRefused, Refusal
 from ..core.model import Caller, Product
+from ..core.validation import shown
+from ..service.bursts import KINDS_OF_POSITIONS, read_slices
 from ..submission.names import nearest_misses
 from . import faults, wire
 from .call import Call, current_call
@@ -217,22 +219,37 @@ def spectra(call: Call, raw: Raw, caller: Caller) -> dict[str, Any]:
     return wire.spectra(contents(call, raw, Product.SPECTRUM), caller)
 
 
-# light curves binned anew ------------------------------------------------------------------------------------------
+# light curves binned anew, and the repository of bursts --------------------------------------------------------------
+
+
+def _refuse_type(raw: Raw, function: str, known: tuple[str, ...]) -> str:
+    """Return the type of the object that a function of ``main.php`` is about, or refuse another one."""
+    kind = raw.get("type")
+    if kind not in known:
+        if kind in (None, ""):
+            raise ParametersRefused(missing=["type"])
+        raise ParametersRefused(invalid=[f"type is {shown(kind)}, but {function} needs one of: {', '.join(known)}"])
+    return str(kind)
 
 
 @main_function("rebinLightCurve")
 def rebin(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    started = call.simulation.contents.rebin(read_job_id(call, raw, "objectID"), wire.read_rebin(raw))
+    if _refuse_type(raw, "rebinLightCurve", ("UOB_LC", "GRB")) == "GRB":
+        started = call.simulation.bursts.rebin(wire.read_number(raw, "objectID"), wire.read_rebin(raw))
+    else:
+        started = call.simulation.contents.rebin(read_job_id(call, raw, "objectID"), wire.read_rebin(raw))
     return {"OK": 1, "JobID": started.rebin_id}
 
 
 @main_function("checkRebinStatus")
+@main_function("checkSliceStatus")
 def rebin_status(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
     code = call.simulation.contents.rebin_status(wire.read_number(raw, "JobID"), call.moment)
     return {"OK": 1, "status": int(code), "text": wire.status_text(code)}
 
 
 @main_function("cancelRebin")
+@main_function("cancelSlice")
 def cancel_rebin(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
     call.simulation.contents.cancel_rebin(wire.read_number(raw, "JobID"))
     return {"OK": 1}
@@ -240,8 +257,45 @@ def cancel_rebin(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
 
 @main_function("downloadLightCurve")
 def rebinned(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
+    kind = _refuse_type(raw, "downloadLightCurve", ("REBIN_LC", "GRB"))
     nosys, incbad = wire.read_variant(raw, "nosys", "no"), wire.read_variant(raw, "incbad", "yes")
-    tables = call.simulation.contents.rebinned_light_curve(
-        wire.read_number(raw, "objectID"), nosys, incbad, call.moment
-    )
+    number, bursts = wire.read_number(raw, "objectID"), call.simulation.bursts
+    if kind == "GRB":
+        tables = bursts.light_curve(number, nosys, incbad, call.moment)
+    elif bursts.of_request(number):
+        tables = bursts.requested(number, Product.LIGHT_CURVE, call.moment, nosys, incbad)
+    else:
+        tables = call.simulation.contents.rebinned_light_curve(number, nosys, incbad, call.moment)
+    if tables is None:
+        return {"OK": 1, "NOLC": 1, "Datasets": []}
     return wire.tables_first({"OK": 1} | dict(tables))
+
+
+@main_function("GRBNameToTargetID")
+def burst_target(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
+    target = call.simulation.bursts.target(wire.read_text(raw, "name"), call.moment.now)
+    return {"OK": 1, "NOTFOUND": 1} if target is None else {"OK": 1, "targetID": target}
+
+
+@main_function("downloadSpectrum")
+def burst_spectra(call: Call, raw: Raw, caller: Caller) -> dict[str, Any]:
+    kind = _refuse_type(raw, "downloadSpectrum", ("GRB", "timeslice"))
+    number, bursts = wire.read_number(raw, "objectID"), call.simulation.bursts
+    if kind == "GRB":
+        found = bursts.spectra(number, call.moment)
+    else:
+        found = bursts.requested(number, Product.SPECTRUM, call.moment)
+    return {"OK": 1, "NoSpectrum": 1} if found is None else wire.spectra(found, caller)
+
+
+@main_function("getGRBPositions")
+def burst_positions(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
+    wanted = wire.read_words(raw, "posToGet", KINDS_OF_POSITIONS)
+    return {"OK": 1} | call.simulation.bursts.positions(wire.read_number(raw, "targetID"), wanted, call.moment)
+
+
+@main_function("timesliceSpectrum")
+def slice_spectrum(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
+    target, slices = wire.read_number(raw, "targetID"), read_slices(raw)
+    changed = wire.read_spectrum(raw)
+    return {"OK": 1, "JobID": call.simulation.bursts.slice_spectrum(target, slices, changed).rebin_id}

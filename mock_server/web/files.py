@@ -26,6 +26,21 @@ _TYPES = {
 }
 
 
+@files.get("/<any(xrt_curves, xrt_spectra):place>/<job_id:target>/<path:path>", endpoint="downloadBurstFile")
+def download_of_burst(place: str, target: int, path: str) -> Response:
+    """Send a file of a known burst; 404 if there is none."""
+    call = current_call()
+    call.operation, call.detail = "downloadBurstFile", f"{place}/{target}/{path}"[:200]
+    product = Product.LIGHT_CURVE if place == "xrt_curves" else Product.SPECTRUM
+    try:
+        faults.meet(call)
+        label = _TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream")
+        return Response(call.simulation.bursts.file(product, target, path, call.moment), content_type=label)
+    except Refusal as refusal:
+        call.outcome, call.detail = "missing", f"{call.detail}: {refusal}"
+        return not_found()
+
+
 @files.get("/user_objects/tprods/USERPROD_<job_id:job_id>/<path:path>", endpoint="downloadProduct")
 def download(job_id: int, path: str) -> Response:
     """Send an archive, or one file of a product; 404 if it does not exist, is not ready, or has expired."""

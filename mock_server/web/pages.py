@@ -53,6 +53,7 @@ def _job_page(call: Call, job_id: int, **form: str) -> Response:
     try:
         page = sim.jobs.page(job_id, call.moment)
         pictures = [] if page.expired else sim.contents.pictures(job_id, call.moment)
+        found = sim.jobs.origins(page.job)
     except Refusal as refusal:
         call.outcome, call.detail = "missing", str(refusal)
         return not_found()
@@ -65,6 +66,7 @@ def _job_page(call: Call, job_id: int, **form: str) -> Response:
         pictures=pictures,
         text=wire.status_text,
         date=wire.date_text,
+        origins=[*found.lines(), *found.observation_lines()],
         **form,
     )
     return make_response(text)

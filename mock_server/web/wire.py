@@ -157,6 +157,40 @@ def read_rebin(raw: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
+def read_text(raw: Mapping[str, Any], key: str) -> str:
+    """Return a text that must be there."""
+    value = raw.get(key)
+    if is_missing(value):
+        raise ParametersRefused(missing=[key])
+    if not isinstance(value, str):
+        raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be a text"])
+    return value[:LIMIT_OF_NAMES]
+
+
+def read_words(raw: Mapping[str, Any], key: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return words of a list, or all that are known for the text ``all`` and for none."""
+    value = raw.get(key)
+    if is_missing(value) or (isinstance(value, str) and value.lower() == "all"):
+        return known
+    words = value if isinstance(value, list) else [value]
+    if not words:
+        return known
+    if not all(word in known for word in words):
+        raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be all, or of: {', '.join(known)}"])
+    return tuple(words)
+
+
+def read_spectrum(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a sliced spectrum by wire name."""
+    found: dict[str, Any] = {}
+    if not is_missing(raw.get("grades")):
+        found["specgrades"] = str(raw["grades"])
+    redshift = raw.get("redshift")
+    if not is_missing(redshift) and redshift != "NONE":
+        found |= {"specz": 1, "zval": redshift}
+    return found
+
+
 def _shortened(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= LIMIT_OF_NAMES else f"{text[:LIMIT_OF_NAMES]}…"

@@ -344,7 +344,8 @@ def test_functions_of_main_that_are_none_fail_without_ok(ask, function):
 )  # fmt: skip
 def test_failures_of_main_have_no_ok(ask, function, key):
     for number, words in ((None, f"{key} is needed"), ("x", f"{key} is"), (99, "Job 99 does not exist")):
-        answer = ask.main(function, **{key: number})
+        kind = {"rebinLightCurve": "UOB_LC", "downloadLightCurve": "REBIN_LC"}.get(function)
+        answer = ask.main(function, **{key: number, "type": kind})
         assert "OK" not in answer
         assert words in answer["ERRORTEXT"]
 

@@ -175,3 +175,27 @@ def test_a_wrong_wish_is_shown_in_a_line(server, words, said):
 def test_where_no_one_answers_ctl_says_how_to_start_a_simulator():
     result = command("ctl", "--url", "http://127.0.0.1:1", "health")
     assert (result.exit_code, "xrt-mock serve" in result.output) == (1, True)
+
+
+class TestSky:
+    def test_an_object_is_described_with_what_is_real(self):
+        done = CliRunner().invoke(main, ["sky", "--json", "Cygnus X-1"])
+        found = json.loads(done.stdout)
+        assert (found["object"]["name"], found["object"]["origin"]) == ("Cyg X-1", "real")
+        assert (found["position"]["ra"], found["position"]["origin"]) == (299.5903, "real")
+        assert all(one["origin"] in ("real", "drawn") for one in (*found["targets"], *found["observations"]))
+
+    def test_a_given_source_is_said_to_be_given(self):
+        done = CliRunner().invoke(main, ["sky", "--source", "Mine=10,20,0.5", "mine"])
+        assert "object: Mine persistent given" in done.stdout
+        assert "rate: 0.5 given" in done.stdout
+
+    def test_without_a_name_it_counts_what_is_known(self):
+        found = json.loads(CliRunner().invoke(main, ["sky", "--json"]).stdout)
+        assert (found["real_bursts"], found["real_observations"]) == (1603, 12078)
+
+    def test_an_unknown_name_is_an_error_or_drawn(self):
+        done = CliRunner().invoke(main, ["sky", "Unheard of"])
+        assert (done.exit_code, "--source 'Unheard of=RA,DEC'" in done.output) == (2, True)
+        done = CliRunner().invoke(main, ["sky", "--unknown-names", "draw", "Unheard of"])
+        assert "drawn" in done.stdout.splitlines()[2]

@@ -319,7 +319,7 @@ def test_parameters_of_a_rebinning_are_checked_like_those_of_a_submission(ask, f
 def test_a_rebinning_expires_with_its_job(sim, ask, finished):
     number = rebin(ask, finished)
     sim.clock.advance(8 * DAY)
-    assert "no longer available" in ask.main("downloadLightCurve", objectID=number)["ERRORTEXT"]
+    assert "no longer available" in ask.main("downloadLightCurve", type="REBIN_LC", objectID=number)["ERRORTEXT"]
     assert "no longer available" in ask.main("rebinLightCurve", objectID=finished)["ERRORTEXT"]
     assert ask.main("checkRebinStatus", JobID=number)["status"] == 4
 

@@ -28,7 +28,7 @@ def submit(sim, **more):
 def used(sim, job, what="lc"):
     """Return the lines of the log about observations: ID and whether it was used."""
     lines = sim.simulation.contents.file(job.job_id, f"{what}/{what}.log").decode().splitlines()
-    return {line.split()[0]: line.split()[5] for line in lines if line[:1].isdigit()}
+    return {line.split()[0]: line.split()[6] for line in lines if line[:1].isdigit()}
 
 
 @pytest.mark.parametrize(

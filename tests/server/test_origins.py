@@ -1,0 +1,148 @@
+"""What is drawn is said: in logs, reports, pages and with --verbose."""
+
+import re
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from mock_server import Simulator
+from mock_server.cli.commands import main
+from mock_server.core.errors import NotResolved
+from mock_server.reports.courtesy import report_text
+from mock_server.sky import known
+from mock_server.sky.origins import Origin
+from tests.server.conftest import EXACT, IMAGE, ME
+
+CURVE = {"UserID": ME, "getCoords": 1, "getTargs": 1, "cent": 0, "useSXPS": 0, "lc": 1, "binMeth": "obsid"}
+NAMES = (
+    "GRB 060729",
+    "GRB 250815C",
+    "Mrk 421",
+    "NGC 1313 X-1",
+    "NGC 1313 X-7",
+    "Unheard of",
+    "Mine",
+    "AT2024wpp",
+    "SIM-DECAY",
+)
+
+
+@pytest.fixture(scope="module")
+def sim():
+    with Simulator(sources=["Mine=10,20,0.3"], settings=EXACT | {"sky.unknown_names": "draw"}) as made:
+        for name in NAMES:
+            made.jobs.submit(CURVE | {"name": name})
+        made.jobs.submit(CURVE | {"name": "M82", "lcobs": "user", "uselcobs": "00032503800,00221755000"})
+        made.clock.advance(86400)
+        yield made
+
+
+def real_observations():
+    return {visit.obsid for number in known.numbers() for visit in known.target(number).visits}
+
+
+def test_nothing_drawn_is_unmarked_in_a_log(sim):
+    real = real_observations()
+    targets = {*known.numbers(), *(target for k in known.everything() for target in k.targets)}
+    targets |= {
+        target
+        for source in sim.scenario.world.sources
+        if dict(source.evidence).get("targets", "invented") != "invented"
+        for target in source.targets
+    }
+    counted = 0
+    for job in sim.controls.jobs():
+        log = sim.simulation.contents.file(job.job_id, "lc/lc.log").decode()
+        assert re.search(r"^# position: (real|given|drawn)$", log, re.MULTILINE)
+        assert re.search(r"^# name .+: sees .+, (real|given|drawn)$", log, re.MULTILINE)
+        for target, mark in re.findall(r"^# target (\d{8}): (.+)$", log, re.MULTILINE):
+            assert mark == ("real" if target in targets else "drawn"), (job.name, target)
+            counted += mark == "drawn"
+        for row in (line.split() for line in log.splitlines() if line[:1].isdigit()):
+            assert row[5] == ("real" if row[0] in real else "drawn"), (job.name, row)
+            counted += row[5] == "drawn"
+    assert counted > 50
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "position"),
+    [
+        ("GRB 060729", "real", "real"),
+        ("GRB 250815C", "drawn", "drawn"),
+        ("Mrk 421", "real", "real"),
+        ("NGC 1313 X-7", "drawn", "drawn"),
+        ("Unheard of", "drawn", "drawn"),
+        ("Mine", "given", "given"),
+        ("SIM-DECAY", "drawn", "drawn"),
+    ],
+)
+def test_names_and_positions_are_marked(sim, name, source, position):
+    job = next(job for job in sim.controls.jobs() if job.name == name)
+    found = sim.jobs.origins(job)
+    assert (found.source, found.position) == (source, position)
+
+
+def test_a_position_of_the_user_is_given():
+    with Simulator(settings=EXACT) as sim:
+        found = sim.jobs.origins(sim.jobs.submit(IMAGE))
+        assert (found.position, dict(found.targets)) == (Origin.GIVEN, {"00966554": Origin.REAL})
+
+
+def test_what_is_not_known_of_a_real_observation_is_marked(sim):
+    job = next(job for job in sim.controls.jobs() if job.name == "AT2024wpp")
+    sky = sim.jobs.in_force.sky
+    found = sky.named("ASASSN-17hb")
+    with Simulator(settings=EXACT) as other:
+        dated = other.jobs.submit(CURVE | {"name": found.name, "getT0": 0})
+        assert "observation 00010152001: real, but hour drawn" in other.jobs.origins(dated).observation_lines()
+    assert job.parameters["RA"]
+
+
+def test_the_report_says_what_was_drawn_and_what_had_no_data(sim):
+    text = report_text(sim.report())
+    (positions,) = (line for line in text.splitlines() if "not real: positions" in line)
+    assert all(name in positions for name in ("GRB 250815C", "NGC 1313 X-7", "Unheard of", "SIM-DECAY"))
+    assert "Mrk 421" not in positions
+    assert "drawn because a job names them: 1 observations of M82" in text
+    assert "no data for M82: 00221755000: its target looks at another part of the sky" in text
+
+
+def test_the_job_page_says_what_was_drawn(sim):
+    job = next(job for job in sim.controls.jobs() if job.name == "Unheard of")
+    page = sim.app.test_client().get(f"/user_objects/tprods/USERPROD_{job.job_id}").text
+    assert "position: drawn" in page
+    assert re.search(r"observation \d{11}: drawn", page)
+
+
+def test_names_that_did_not_resolve_end_the_report_with_a_remedy(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import requests\n"
+        "body = {'UserID': 'me@example.org', 'name': 'Unheard of', 'getCoords': 1, 'getTargs': 1, 'image': 1}\n"
+        "answer = requests.post('https://www.swift.ac.uk/user_objects/run_userobject.php', json=body).json()\n"
+        "raise SystemExit(0 if answer['OK'] else 3)\n"
+    )
+
+    def run(*options):
+        report = tmp_path / "report.txt"
+        done = CliRunner().invoke(
+            main, ["run", "--verbose", "--report", "text", str(report), *options, "--", sys.executable, str(program)]
+        )
+        return done.exit_code, report.read_text().splitlines(), done.output
+
+    code, lines, _ = run()
+    assert code == 3
+    assert re.fullmatch(r'--source "Unheard of=[\d.]+,-?[\d.]+"', lines[-1])
+    option, value = lines[-1].split(" ", 1)
+    code, lines, printed = run(option, value.strip('"'))
+    assert code == 0
+    assert not lines[-1].startswith("--source")
+    assert "job 1: position: given" in printed
+
+
+def test_a_remedy_is_not_given_for_what_is_known_but_hidden():
+    with Simulator(settings=EXACT) as sim:
+        with pytest.raises(NotResolved):
+            sim.jobs.submit(CURVE | {"name": "GRB 390101A"})
+        assert sim.report()["unresolved_names"] == []
