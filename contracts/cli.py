@@ -5,6 +5,8 @@ They are subcommands of ``xrt-mock``; ``python -m contracts`` has only these.
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 import itertools
 import json
 import os
@@ -25,9 +27,12 @@ from . import compare, documents, lint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .checks import Finding
     from .harness import Backend
+    from .provider import Verdict
+    from .report import Cause
 
+_MOST_CAUSES = 60
+"""Causes that are printed; JSON has all."""
 REAL_HOST = "www.swift.ac.uk"
 _FILE = click.File("w", encoding="utf-8")  # opened at once, so that an unwritable file is reported before any call
 LIVE_PAUSE_S = 12.0
@@ -58,50 +63,99 @@ def main(context: click.Context) -> None:
 @click.option("--seed", default=1, show_default=True, help="Seed of the generated calls.")
 @click.option("--questions-only", is_flag=True, help="Send only the fixed questions, no generated calls.")
 @click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Ask only these questions, without generated calls; * stands for any text. Can be repeated.",
+)
+@click.option(
     "--live",
     is_flag=True,
     help="The target is the real service: two read-only calls, 12 s apart, after a confirmation.",
 )
 @click.option("--user", help="Your own registered address; required with --live.")
+@click.option("--junit", type=_FILE, metavar="FILE", help="Write the questions and findings as JUnit XML.")
 @_JSON
 def verify(
-    target: str, examples: int, seed: int, questions_only: bool, live: bool, user: str | None, as_json: bool
+    target: str,
+    examples: int,
+    seed: int,
+    questions_only: bool,
+    only: tuple[str, ...],
+    live: bool,
+    user: str | None,
+    junit: TextIO | None,
+    as_json: bool,
 ) -> None:
     """Check a server against the contract. TARGET is a base URL, or module:app.
 
-    The report begins with what users of the server would notice, followed by every finding with its call.
+    The report begins with what users of the server would notice, followed by one line for each cause and by what could
+    not be seen. A run uses users of its own where it can, and leaves no unfinished job behind.
     Exit code: 0 without findings, 1 with findings, 2 if the server could not be called.
 
     \b
     Examples:
       xrt-mock verify http://127.0.0.1:8000
       xrt-mock verify mypackage.fake:app --questions-only
+      xrt-mock verify mypackage.fake:app --only "*cancel*"
     """
     if live or REAL_HOST in target:
         _verify_live(target, live=live, user=user)
         return
-    from . import checks, harness, probes  # noqa: PLC0415 - they load werkzeug
+    from . import harness, probes, report  # noqa: PLC0415 - they load werkzeug
 
-    backend = _backend(target)
+    backend, names = _backend(target), _chosen(only)
+    generate = not questions_only and not only
     with _calling(target, "questions") as count:
-        exam = probes.examine(backend, watch=count)
-    found = checks.distinct(exam.findings)
-    report: dict[str, Any] = {
+        if not as_json:
+            click.echo(_expected(backend, len(names), examples if generate else 0), err=True)
+        exam = probes.examine(backend, probes=names, watch=count)
+    found = list(exam.findings)
+    generated: dict[str, Any] = {}
+    if generate and not exam.silent:
+        app = backend.app if isinstance(backend, harness.WsgiBackend) else None
+        verdict = _send_generated(backend, app, target, seed, examples)
+        found += verdict.findings.values()
+        generated = {"calls": sum(verdict.cases.values()), "warnings": verdict.warnings}
+    causes = report.causes(found, exam.absent)
+    result = {
         "questions": sum(exam.asked.values()),
         "operations": len(exam.asked),
         "in_short": probes.everyday.in_short(exam.findings),
-        "findings": [_without_exchange(finding) for finding in found],
-        "not_asked": exam.left_out,
+        "findings": [asdict(cause) for cause in causes],
+        "not_seen": exam.not_seen,
+        "generated": generated,
     }
-    if not as_json:
-        _print_questions(report, found)
-    if not questions_only and not exam.silent:
-        app = backend.app if isinstance(backend, harness.WsgiBackend) else None
-        report["generated"] = _send_generated(app, target, seed, examples, as_json=as_json)
-    if as_json:
-        click.echo(json.dumps(report, indent=2))
-    generated = report.get("generated", {})
-    raise SystemExit(1 if found or generated.get("findings") or generated.get("warnings") else 0)
+    if junit is not None:
+        junit.write(report.junit(names, found, exam.not_seen))
+    click.echo(json.dumps(result, indent=2)) if as_json else _print_result(result, causes)
+    raise SystemExit(1 if causes or generated.get("warnings") else 0)
+
+
+def _chosen(only: tuple[str, ...]) -> list[str]:
+    """Return the questions with these names or patterns; all if there are none."""
+    from . import probes  # noqa: PLC0415 - it loads werkzeug
+
+    chosen = [name for name in probes.PROBES if not only or any(fnmatch.fnmatchcase(name, each) for each in only)]
+    for pattern in only:
+        if not fnmatch.filter(probes.PROBES, pattern):
+            close = difflib.get_close_matches(pattern, probes.PROBES, 3, 0.3)
+            raise click.UsageError(f"no question is called {pattern!r}; similar names: {', '.join(close) or 'none'}")
+    return chosen
+
+
+_CALLS_OF_A_QUESTION, _COVERAGE_CALLS, _CALLS_OF_AN_EXAMPLE, _OWN_WORK_S = 14, 2300, 27, 0.01
+"""Calls of a question on average, generated calls whatever the examples, more for each, and our work for a call."""
+
+
+def _expected(backend: Backend, questions: int, examples: int) -> str:
+    """Return how many calls will be made, and about how long they take by the time of three."""
+    calls = questions * _CALLS_OF_A_QUESTION + (_COVERAGE_CALLS + _CALLS_OF_AN_EXAMPLE * examples if examples else 0)
+    began = time.perf_counter()
+    for _ in range(3):
+        backend.call("POST", documents.operation("getNumJobs").path, {"UserID": "user@example.org"})
+    each_s = (time.perf_counter() - began) / 3 + _OWN_WORK_S
+    return f"about {calls} calls, about {max(1, round(calls * each_s))} s"
 
 
 class _NoAnswer(click.ClickException):
@@ -143,40 +197,43 @@ def _calling(target: str, label: str) -> Iterator[Callable[[object], None]]:
             click.echo(err=True)
 
 
-def _without_exchange(finding: Finding) -> dict[str, str]:
-    return {"rule": finding.rule, "operation": finding.operation, "words": finding.words}
+def _print_result(result: dict[str, Any], causes: list[Cause]) -> None:
+    """Print what users would notice, the causes (green if there are none), and what was not seen."""
+    if result["in_short"]:
+        click.echo("In short:\n" + "\n".join(f"  * {sentence}" for sentence in result["in_short"]) + "\n")
+    head = f"{result['questions']} questions to {result['operations']} operations"
+    if result["generated"]:
+        head += f" and {result['generated']['calls']} generated calls"
+    click.secho(f"{head}: {len(causes)} kinds of findings", fg="red" if causes else "green")
+    for cause in causes[:_MOST_CAUSES]:
+        click.echo(f"- {cause}")
+    if len(causes) > _MOST_CAUSES:
+        click.echo(f"- and {len(causes) - _MOST_CAUSES} more; --json has all")
+    for warning in result["generated"].get("warnings", ()):
+        click.secho(f"could not be checked: {warning}", fg="red")
+    reasons: dict[str, list[str]] = {}
+    for name, reason in result["not_seen"].items():
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        click.echo(f"not seen, because {reason}: {', '.join(names)}")
 
 
-def _print_questions(report: dict[str, Any], found: list[Finding]) -> None:
-    """Print what users would notice, the findings (green if there are none), and the questions that were skipped."""
-    from . import harness  # noqa: PLC0415 - it loads werkzeug
-
-    skipped, sentences = report["not_asked"], report["in_short"]
-    if sentences:
-        if skipped:
-            reason = "the server has no control interface to move its clock"
-            sentences = [*sentences, f"Progress of jobs with time was not checked: {reason}."]
-        click.echo("In short:\n" + "\n".join(f"  * {sentence}" for sentence in sentences) + "\n")
-    head = f"{report['questions']} questions to {report['operations']} operations"
-    click.secho(f"{head}: {len(found)} kinds of findings", fg="red" if found else "green")
-    click.echo(harness.first_lines(found, most=60))
-    if skipped:
-        click.echo(f"skipped, because the server has no control interface: {', '.join(skipped)}")
-
-
-def _send_generated(app: Any, target: str, seed: int, examples: int, *, as_json: bool) -> dict[str, Any]:
-    """Send generated calls, print the findings, and return them as JSON-ready data."""
+def _send_generated(backend: Backend, app: Any, target: str, seed: int, examples: int) -> Verdict:
+    """Send generated calls, and cancel the jobs that they made."""
     from . import provider  # noqa: PLC0415 - it loads schemathesis
+    from .history import History  # noqa: PLC0415 - loaded when needed
+    from .protocol import PRODUCTS  # noqa: PLC0415 - loaded when needed
 
+    history = History()
     with _calling(target, "generated") as count:
-        verdict = provider.run(app, url=None if app else target, seed=seed, examples=examples, watch=count)
-    if not as_json:
-        click.secho(str(verdict), fg=None if verdict.ok else "red")
-    return {
-        "calls": sum(verdict.cases.values()),
-        "findings": [_without_exchange(finding) for finding in verdict.findings.values()],
-        "warnings": verdict.warnings,
-    }
+        verdict = provider.run(
+            app, url=None if app else target, seed=seed, examples=examples, watch=count, history=history
+        )
+        for number, job in history.jobs.items():
+            if not job.finished:
+                body = {"UserID": job.owner, "JobID": number, "what": ",".join(PRODUCTS)}
+                backend.call("POST", documents.operation("canceljob").path, body)
+    return verdict
 
 
 def _verify_live(target: str, *, live: bool, user: str | None) -> None:

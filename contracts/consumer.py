@@ -36,7 +36,7 @@ class Recorder:
     Parameters
     ----------
     hosts
-        Host names of the service; None for all.
+        Hosts of the service, in lower case; one with a port is that port alone. None for all.
     watch
         Called with every exchange, for example to count coverage.
     history
@@ -62,6 +62,8 @@ class Recorder:
         """Requests outside the contract that the server refused, as it should."""
         self.failures: list[str] = []
         """Calls without an answer: method, address and exception."""
+        self.met: set[str] = set()
+        """Those of `hosts` that were called."""
         self._hosts = hosts
         self._watch = watch
         self._history = history or History()
@@ -90,8 +92,11 @@ class Recorder:
 
     def _record(self, request: PreparedRequest, answer: Response, *, streamed: bool) -> None:
         parts = urlsplit(request.url or "")
-        if self._hosts is not None and parts.hostname not in self._hosts:
-            return
+        if self._hosts is not None:
+            called = self._hosts & {parts.hostname or "", parts.netloc.rpartition("@")[2].lower()}
+            self.met |= called
+            if not called:
+                return
         data = request.body or b""
         exchange = harness.exchange(
             request.method or "",
@@ -119,9 +124,9 @@ class Recorder:
             self._watch(exchange)
         operation = documents.operation_for(exchange.method, exchange.path)
         if operation is None:
-            if exchange.status != 404:
-                words = f"{exchange.path} is not in the contract"
-                self.findings.append(Finding("addresses_are_documented", "", words, str(exchange)))
+            words = f"{exchange.path} is not in the contract"
+            finding = Finding("addresses_are_documented", "", words, str(exchange))
+            (self.refused if exchange.status == 404 else self.findings).append(finding)
             return
         if complete:
             self.findings += [*checks.findings(exchange), *self._history.observe(exchange)]

@@ -63,8 +63,13 @@ class ContractViolation(AssertionError):  # noqa: N818 - the word the project us
         super().__init__(
             f"{what} {operation} breaks the contract at {where or 'the top'}: {reason}\n"
             f"  rule: {rule or 'the operation'} ({evidence or 'evidence not stated'})\n"
-            f"  to do: fix the {side}; or, if the real service differs, change the document first, with its evidence"
+            f"  to do: fix the {side}{'; the rule is assumed' if evidence == 'assumed' else ''}"
         )
+
+    @property
+    def cause(self) -> str:
+        """What is wrong and where, in one line."""
+        return f"{self.where or 'the body'}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,12 +273,33 @@ def check_response(operation_id: str, status: int, body: Any, media_type: str | 
     if response is None:
         known = ", ".join(op.definition["responses"])
         raise ContractViolation(op.id, "response", "", f"HTTP status {status} is not among {known}", rule="responses")
+    wrong_label = _wrong_label(response, media_type)
+    try:
+        variant = _check(op, "response", status, body)
+    except ContractViolation as violation:
+        if not wrong_label:
+            raise
+        reason = f"{violation.reason}; and {wrong_label}"
+        raise ContractViolation(
+            op.id, "response", violation.where, reason, rule=violation.rule, evidence=violation.evidence
+        ) from violation
+    if wrong_label:
+        raise ContractViolation(op.id, "response", "", wrong_label, rule=f"responses/{status}/content")
+    return variant
+
+
+def label_problem(operation_id: str, status: int, media_type: str) -> str | None:
+    """Return what is wrong with the label of an answer, whatever its body; None if it is documented."""
+    response = operation(operation_id).response_for(status)
+    return None if response is None else _wrong_label(response, media_type)
+
+
+def _wrong_label(response: Mapping[str, Any], media_type: str | None) -> str | None:
     content = response.get("content", {})
     label = media_type.split(";")[0].strip().lower() if media_type else None
-    if label is not None and content and label not in content:
-        reason = f"it is labelled {label!r}, not one of {', '.join(content)}"
-        raise ContractViolation(op.id, "response", "", reason, rule=f"responses/{status}/content")
-    return _check(op, "response", status, body)
+    if label is None or not content or label in content:
+        return None
+    return f"it is labelled {label}, not {' or '.join(content)}"
 
 
 def check_schema(component: str, body: Any, name: str = "jobs") -> None:

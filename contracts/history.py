@@ -134,7 +134,8 @@ class History:
         try:
             words = list(handler(exchange))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            words = [f"the answer lacks what the next calls need: {error!r}"]
+            lacks = f"lacks {error.args[0]}" if isinstance(error, KeyError) else "has another form than documented"
+            words = [f"the answer {lacks}, so it cannot be compared with later ones"]
         return [Finding("history", operation, text, str(exchange)) for text in words]
 
     def time_moved(self) -> None:

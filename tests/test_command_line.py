@@ -133,7 +133,7 @@ OPENAPI = str(Path(campaign_cli.__file__).parents[1] / "contracts" / "openapi" /
     ("words", "keys"),
     [
         (("advise", "--sources", 2, "--products", "image", "--json"), {"trials", "recommended"}),
-        (("verify", WRONG_SERVER, "--questions-only", "--json"), {"questions", "operations", "findings", "not_asked"}),
+        (("verify", WRONG_SERVER, "--questions-only", "--json"), {"questions", "operations", "findings", "not_seen"}),
         (("contract", "lint", "--json"), {"problems"}),
         (("contract", "diff", OPENAPI, OPENAPI, "--json"), {"breaks", "changes"}),
     ],

@@ -55,7 +55,7 @@ def _new_job(exam: Examination, request: dict[str, Any]) -> int | None:
     return int(number)
 
 
-@probe()
+@probe(instant=True)
 def jobs_are_distinct_counted_and_listed(exam: Examination) -> None:
     """Two jobs are two jobs."""
     count = exam.ask("getNumJobs")
@@ -91,7 +91,7 @@ def jobs_are_remembered_as_they_were_submitted(exam: Examination) -> None:
         exam.expect(kept == name, words, made)
 
 
-@probe()
+@probe(instant=True)
 def a_new_job_has_just_begun(exam: Examination) -> None:
     """It has a status for each product asked about, and no results yet."""
     job = _new_job(exam, EVERYTHING)
@@ -112,7 +112,7 @@ def a_new_job_has_just_begun(exam: Examination) -> None:
     exam.expect(not succeeded(made), "It returns the position of a job that has only just been submitted.", made)
 
 
-@probe()
+@probe(instant=True)
 def what_was_cancelled_stays_cancelled(exam: Examination) -> None:
     """And the rest of the job goes on."""
     job = _new_job(exam, {**IMAGE, "dopsf": 1})
@@ -134,7 +134,7 @@ def jobs_are_private(exam: Examination) -> None:
     if job is None:
         return
     made = exam.ask("checkProductStatus", UserID=STRANGER, JobID=job, what="image")
-    exam.expect(not succeeded(made), f"It shows the jobs of {OWNER} to {STRANGER}.", made)
+    exam.expect(not succeeded(made), f"It shows the jobs of {exam.owner} to {exam.stranger}.", made)
     made = exam.ask("checkProductStatus", JobID=UNKNOWN_JOB, what="image")
     exam.expect(not succeeded(made), f"It returns a status for job {UNKNOWN_JOB}, which was never submitted.", made)
 

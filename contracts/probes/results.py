@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .. import harness
 from ..bodies import BASE, EVERYTHING, IMAGE, LIGHT_CURVE
 from ..protocol import PRODUCTS, official, succeeded
-from .asking import HOUR, ROOT, probe
+from .asking import ROOT, probe
 from .living import naming
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .asking import Examination
 
 
-@probe()
+@probe(instant=True)
 def results_are_refused_before_the_end(exam: Examination) -> None:
     """And so are those of products outside the job; files do not exist yet."""
     job = exam.submit(EVERYTHING)
@@ -34,8 +34,7 @@ def results_are_refused_before_the_end(exam: Examination) -> None:
 def finished_products_have_results_in_every_callers_form(exam: Examination) -> None:
     """Positions, sources, light curves and spectra, for each generation of clients."""
     job = exam.submit(EVERYTHING)
-    exam.advance(48 * HOUR)
-    exam.statuses(job)
+    exam.finish(job, need=PRODUCTS)
     for name in ("PSFPos", "EnhPos", "EnhPos", "XastromPos", "AstromPos", "SourceDetResults"):
         made = exam.ask(f"tprods/get{name}", JobID=job)
         exam.expect(succeeded(made), f"get{name} of a finished product was refused", made)
@@ -55,7 +54,7 @@ def finished_products_have_results_in_every_callers_form(exam: Examination) -> N
 def files_addressed_inside_answers_are_there(exam: Examination) -> None:
     """Every URL of a light curve and of spectra."""
     job = exam.submit({**LIGHT_CURVE, "spec": 1, "specz": 0})
-    exam.advance(48 * HOUR)
+    exam.finish(job, need=("lc", "spec"))
     answers = [exam.ask(f"tprods/get{name}", JobID=job).body for name in ("LCData", "SpecData")]
     _check_addresses(exam, answers)
     base = f"{ROOT}tprods/USERPROD_{job}"
@@ -85,14 +84,13 @@ def _addresses(node: Any) -> Iterator[str]:
             yield from _addresses(item)
 
 
-@probe(control=True)
+@probe(control=True, instant=True)
 def archives_hold_what_was_asked_for_until_they_expire(exam: Examination) -> None:
     """In three formats; also of cancelled products; then 404, while parameters and statuses stay."""
     request = {**BASE, "image": 1, "dopsf": 1, "spec": 1, "specz": 0}
     job = exam.submit(request)
     exam.ask("canceljob", JobID=job, what="spec")
-    exam.advance(48 * HOUR)
-    exam.statuses(job)
+    exam.finish(job, need=("image", "psf"))
     exam.ask("listOldJobs")
     base = f"{ROOT}tprods/USERPROD_{job}"
     for stem in ("image", "psf", "spec", "all"):
@@ -102,9 +100,9 @@ def archives_hold_what_was_asked_for_until_they_expire(exam: Examination) -> Non
             again = exam.get(f"{base}/{stem}.{ending}")
             exam.expect(made.content == again.content, f"{stem}.{ending} is not the same twice", made)
     exam.expect(exam.get(f"{base}/lc.zip").status == 404, "there is an archive of a product that is not in the job")
-    exam.advance(30 * 24 * HOUR)
+    exam.advance(exam.expiry_s)
     entry = exam.ask("listOldJobs").body["jobs"][0]
-    exam.expect(entry["hasProd"] is False, "hasProd is still true after a month")
+    exam.expect(entry["hasProd"] is False, "hasProd is still true after the products have expired")
     made = exam.get(f"{base}/image.zip")
     exam.expect(made.status == 404, "an archive is still there after its expiry", made)
     exam.refusal(exam.ask("tprods/getPSFPos", JobID=job), "a result that has expired")
@@ -112,12 +110,11 @@ def archives_hold_what_was_asked_for_until_they_expire(exam: Examination) -> Non
     exam.statuses(job)
 
 
-@probe(control=True)
+@probe(control=True, instant=True)
 def light_curves_can_be_rebinned(exam: Examination) -> None:
     """The functions of main.php have rules of their own: a failure has no key OK."""
     job = exam.submit(LIGHT_CURVE)
-    exam.advance(48 * HOUR)
-    exam.statuses(job)
+    exam.finish(job, need=("lc",))
 
     def main(function: str, **body: Any) -> Exchange:
         return exam.call("/API/main.php", {"APIFunc": function, "APIVersion": "1.0.5", **body})
@@ -171,7 +168,7 @@ def known_bursts_have_products(exam: Examination) -> None:
     _expect_shared_failure(exam, main("rebinLightCurve", type="GRB", objectID=1, binMeth="obsid"), "an unknown burst")
 
 
-@probe()
+@probe(instant=True)
 def shared_functions_fail_without_ok(exam: Examination) -> None:
     """The presence of OK means success to the client, whatever its value."""
     job = exam.submit(LIGHT_CURVE)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHELL = frozenset("&;|<>`$\\")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,400}", re.ASCII)
 _TARGET = re.compile(r"(\d{8})(\d{3})?", re.ASCII)
 _BAND = re.compile(r"(\d*\.?\d+)-(\d*\.?\d+)", re.ASCII)
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
@@ -101,7 +102,7 @@ def _read_text(parameter: Parameter, value: Any) -> str:
 
 
 def _read_flag(parameter: Parameter, value: Any) -> bool:
-    word = shown(_without_point(value)).casefold()
+    word = (value if isinstance(value, str) else shown(_without_point(value))).casefold()
     word = parameter.codes.get(word, word)
     if word not in _TRUE and word not in _FALSE:
         raise ValueError("must be 0 or 1")
@@ -110,13 +111,13 @@ def _read_flag(parameter: Parameter, value: Any) -> bool:
 
 def _read_number(parameter: Parameter, value: Any) -> float | int:
     low, high = parameter.low, parameter.high
+    whole = parameter.kind is Kind.WHOLE
     if isinstance(value, str):
-        number = float(value) if _NUMBER.fullmatch(value.strip()) else math.nan
+        number = float(value) if (_WHOLE if whole else _NUMBER).fullmatch(value) else math.nan
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= HUGE:
         number = float(value)
     else:
         number = math.nan
-    whole = parameter.kind is Kind.WHOLE
     above = number > low if parameter.above_low else number >= low
     if not (above and number <= high) or (whole and not number.is_integer()):
         kind = "a whole number " if whole else ""

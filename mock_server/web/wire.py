@@ -107,11 +107,13 @@ def read_user(raw: Mapping[str, Any]) -> str:
 
 
 def read_number(raw: Mapping[str, Any], key: str) -> int:
-    """Return a job number, sent as a number or as a text (documented)."""
+    """Return a job number, sent as a number or as a text (documented); 3.0 is the number 3 in JSON."""
     value = raw.get(key)
     if is_missing(value):
         raise ParametersRefused(missing=[key])
-    number = parse_digits(value.strip()) if isinstance(value, str) else value
+    number = parse_digits(value) if isinstance(value, str) else value
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**15:
         return number
     raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be a whole number"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from flask import Flask
 
 from contracts import documents
 from contracts.cli import _pacer, main
@@ -22,6 +24,15 @@ def silent(_environ, start_response):
 
 
 silent.wsgi_app = None  # type: ignore[attr-defined]  # apps have this name, factories do not
+
+
+fake = Flask("fake")
+"""Server with one operation, as somebody may write it in five minutes."""
+
+
+@fake.post("/user_objects/getNumJobs.php")
+def _count():
+    return {"OK": 1, "numJobs": "0", "APIVersion": "1.12"}
 
 
 def test_lint_finds_the_documents_in_order():
@@ -48,8 +59,35 @@ def test_verify_reports_in_words_what_is_wrong_with_a_server():
     assert done.exit_code == 1
     assert '"numJobs" is a required property' in done.output
     assert "It gives jobs no number" in done.output
-    assert "Progress of jobs with time was not checked" in done.output
-    assert "skipped, because the server has no control interface" in done.output
+    assert "not seen, because the server has no control interface to move its clock: a_" in done.output
+    assert "to do: change the answer at this place" in done.output
+    assert "Error(" not in done.output
+
+
+def test_verify_says_what_is_absent_and_names_a_wrong_body_behind_a_wrong_label():
+    done = run("verify", "tests.contract.test_cli:fake", "--questions-only")
+    assert done.exit_code == 1
+    first = done.output.partition("findings\n")[2].splitlines()[0]
+    assert first.endswith("the server does not have it: every call was answered with HTTP 404 [absent]")
+    assert 'numJobs: "0" is not of type "integer"' in done.output
+    assert "it is labelled application/json, not text/html" in done.output
+    assert "Error(" not in done.output
+
+
+def test_verify_asks_only_what_it_is_asked_to_and_writes_a_report_for_continuous_integration(tmp_path):
+    report = tmp_path / "report.xml"
+    done = run("verify", "tests.contract.test_cli:fake", "--only", "*curl*", "--junit", str(report), "--json")
+    assert done.exit_code == 1
+    assert {cause["rule"] for cause in json.loads(done.stdout)["findings"]} >= {"answer_is_documented"}
+    suite = ElementTree.fromstring(report.read_text(encoding="utf-8"))
+    assert "the_documented_curl_call_works" in [case.get("name") for case in suite]
+    assert suite.find("testcase/failure") is not None
+
+
+def test_verify_names_similar_questions():
+    done = run("verify", "tests.contract.test_cli:fake", "--only", "the_documented_curl_cal")
+    assert done.exit_code == 2
+    assert "similar names: the_documented_curl_call_works" in done.output
 
 
 def test_coverage_lists_what_was_not_exercised_and_writes_both_forms(tmp_path):

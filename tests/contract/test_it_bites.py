@@ -31,7 +31,7 @@ def test_there_are_at_least_sixty_ways_to_be_wrong():
 @pytest.mark.parametrize("name", probes.PROBES)
 def test_the_simulator_answers_every_question_as_the_contract_demands(app, name):
     exam = probes.examine(app, probes=[name])
-    assert not exam.left_out
+    assert not exam.not_seen
     assert not exam.findings, "\n".join(map(str, exam.findings[:5]))
 
 

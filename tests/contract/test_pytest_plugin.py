@@ -21,9 +21,40 @@ def ask(body):
 
 def test_good():
     assert ask({"UserID": "me@example.org"})["numJobs"] == 0
+"""
+LEAVING = """
+import requests
+from mock_server import Simulator
 
-def test_refused():
-    assert ask({"User": "me@example.org"})["OK"] == 0
+SERVICE = "https://www.swift.ac.uk/user_objects/"
+
+def send(name, **what):
+    with Simulator().intercept():
+        return requests.post(SERVICE + name, timeout=9, **what)
+
+def test_misspelt_key():
+    assert send("getNumJobs.php", json={"User": "me@example.org"}).json()["OK"] == 0
+
+def test_form():
+    assert send("getNumJobs.php", data={"UserID": "me@example.org"}).json()["OK"] == 0
+
+def test_bad_parameter():
+    assert send("run_userobject.php", json={"UserID": "me@example.org", "name": "x", "poserr": 60}).json()["OK"] == 0
+
+def test_misspelt_path():
+    assert send("getNumberOfJobs.php", json={"UserID": "me@example.org"}).status_code == 404
+"""
+PORTS = """
+import requests
+from contracts.consumer import Answering
+
+def test_ports():
+    with Answering(body={"OK": 1, "numJobs": "3", "APIVersion": "1.12"}):
+        requests.post("http://localhost:8000/user_objects/getNumJobs.php", json={"UserID": "me"}, timeout=9)
+
+def test_other_port():
+    with Answering(body={}):
+        requests.post("http://localhost:9000/user_objects/getNumJobs.php", json=[], timeout=9)
 """
 WRONG = """
 import requests
@@ -55,8 +86,27 @@ def test_a_program_within_the_contract_passes_and_the_number_of_calls_is_printed
     done = run(tmp_path, PROGRAM, "--xrt-contract")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
-        "2 calls checked against the XRT contract, 0 findings, 1 requests outside it that were refused" in done.stdout
+        "1 calls checked against the XRT contract, 0 findings, 0 requests outside it that were refused" in done.stdout
     )
+
+
+def test_requests_outside_the_contract_fail_their_tests_also_if_they_were_refused(tmp_path):
+    done = run(tmp_path, LEAVING, "--xrt-contract")
+    assert "4 failed" in done.stdout, done.stdout + done.stderr
+    for words in ('"UserID" is a required property', "poserr", "getNumberOfJobs.php is not in the contract"):
+        assert words in done.stdout
+    assert "4 requests outside it that were refused" in done.stdout
+
+
+def test_a_host_may_have_a_port(tmp_path):
+    done = run(tmp_path, PORTS, "--xrt-contract", "--xrt-contract-host", "localhost:8000")
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_host_that_was_never_called_is_an_error(tmp_path):
+    done = run(tmp_path, PROGRAM, "--xrt-contract", "--xrt-contract-host", "localhost:8000")
+    assert done.returncode == 1
+    assert "no call was made to localhost:8000; check the value of --xrt-contract-host" in done.stdout
 
 
 def test_a_program_outside_the_contract_fails_with_the_reason(tmp_path):

@@ -73,12 +73,12 @@ def test_a_name_that_is_no_text_is_no_name():
     assert wire.read_caller({"api_name": 3}) == Caller(None, None)
 
 
-@pytest.mark.parametrize(("sent", "read"), [(5, 5), ("5", 5), (" 5 ", 5), ("005", 5), (0, 0), (10**15 - 1, 10**15 - 1)])
+@pytest.mark.parametrize(("sent", "read"), [(5, 5), ("5", 5), (5.0, 5), ("005", 5), (0, 0), (10**15 - 1, 10**15 - 1)])
 def test_a_job_number_is_a_number_or_its_text(sent, read):
     assert wire.read_number({"JobID": sent}, "JobID") == read
 
 
-@pytest.mark.parametrize("sent", [-1, 1.0, 10**15, "1" * 16, "-1", "1.0", "one", True, [5], {"a": 5}, "\u0665", "5 5"])
+@pytest.mark.parametrize("sent", [-1, 1.5, " 5 ", 10**15, "1" * 16, "-1", "1.0", "one", True, [5], {"a": 5}, "\u0665", "5 5"])
 def test_anything_else_is_no_job_number(sent):
     with pytest.raises(ParametersRefused) as refusal:
         wire.read_number({"JobID": sent}, "JobID")

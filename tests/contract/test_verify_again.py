@@ -1,0 +1,141 @@
+"""A right server has no finding, however it was used before and is used meanwhile; no job is left unfinished."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contracts import harness, probes
+from contracts.bodies import EVERYTHING, IMAGE, OWNER
+from mock_server import Simulator
+from mock_server.clocks.base import ScaledClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SUBMIT = "/user_objects/run_userobject.php"
+
+
+def active_jobs(app: Any) -> dict[str, int]:
+    """Return the unfinished jobs of a simulator, by owner, from its own journal."""
+    backend = harness.backend(app)
+    calls = backend.call("GET", "/_mock/journal").body
+    owners = {call["user"] for call in calls if call["operation"] == "run_userobject" and call["job_id"]}
+    count = {o: backend.call("POST", "/user_objects/getNumJobs.php", {"UserID": o}).body["numJobs"] for o in owners}
+    return {owner: number for owner, number in count.items() if number}
+
+
+class Without:
+    """Backend of a server without the control interface."""
+
+    def __init__(self, app: Any) -> None:
+        self._inner = harness.backend(app)
+
+    def call(self, method: str, path: str, body: Any = None, **named: Any) -> harness.Exchange:
+        return self._inner.call(method, "/nowhere" if path.startswith("/_mock") else path, body, **named)
+
+
+def verified(target: Any) -> probes.Examination:
+    exam = probes.examine(target)
+    assert not exam.findings, "\n".join(map(str, exam.findings[:5]))
+    return exam
+
+
+def test_a_second_look_at_one_server_finds_nothing_and_no_job_is_left_unfinished():
+    with Simulator() as simulator:
+        first, second = verified(simulator.app), verified(simulator.app)
+        assert not active_jobs(simulator.app)
+    assert first.owner == OWNER != second.owner
+    assert set(second.not_seen) <= {"a_job_runs_its_course"}
+
+
+@pytest.mark.nightly
+def test_thirty_looks_at_one_server_find_nothing():
+    with Simulator() as simulator:
+        for _ in range(30):
+            verified(simulator.app)
+
+
+@contextmanager
+def busy(app: Any, users: int = 8) -> Iterator[None]:
+    """Let users submit, poll and download in threads of their own."""
+    stop = threading.Event()
+
+    def work(number: int) -> None:
+        backend, user = harness.backend(app), f"busy{number}@example.org"
+        while not stop.is_set():
+            made = backend.call("POST", SUBMIT, {**IMAGE, "UserID": user}).body
+            job = {"UserID": user, "JobID": made.get("JobID", 1), "what": "image"}
+            backend.call("POST", "/user_objects/checkProductStatus.php", job)
+            backend.call("GET", f"/user_objects/tprods/USERPROD_{job['JobID']}/image.zip")
+            stop.wait(0.05)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(users)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_others_who_use_the_server_meanwhile_cause_no_finding():
+    with Simulator() as simulator, busy(simulator.app, users=2):
+        verified(simulator.app)
+
+
+@pytest.mark.nightly
+def test_ten_looks_while_eight_users_submit_poll_and_download_find_nothing():
+    with Simulator() as simulator, busy(simulator.app):
+        for _ in range(10):
+            verified(simulator.app)
+
+
+def test_two_looks_at_once_find_nothing():
+    with Simulator() as simulator:
+        exams: list[probes.Examination] = []
+        names = [name for name, each in probes.PROBES.items() if each.ask.__module__ != probes.results.__name__]
+
+        def look() -> None:
+            exams.append(probes.examine(simulator.app, probes=names))
+
+        threads = [threading.Thread(target=look) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not [finding for exam in exams for finding in exam.findings]
+
+
+@pytest.mark.parametrize("factor", [1.0, 600.0])
+def test_a_clock_that_runs_causes_no_finding(factor):
+    with Simulator(clock=ScaledClock(factor)) as simulator:
+        verified(simulator.app)
+
+
+def test_a_full_queue_causes_no_finding():
+    with Simulator(settings={"limits.active_jobs": 10_000, "queue.slots": 1}) as simulator:
+        for number in range(15):
+            harness.backend(simulator.app).call("POST", SUBMIT, {**EVERYTHING, "UserID": f"early{number % 3}@a.org"})
+        verified(simulator.app)
+
+
+@pytest.mark.parametrize("free", [0, 1, 5])
+def test_a_limit_that_is_nearly_used_up_is_not_seen_and_no_finding(free):
+    with Simulator(settings={"limits.active_jobs": 20}) as simulator:
+        for _ in range(20 - free):
+            harness.backend(simulator.app).call("POST", SUBMIT, {**IMAGE, "UserID": OWNER})
+        exam = verified(Without(simulator.app))
+        assert active_jobs(simulator.app) == {OWNER: 20 - free}
+    assert any("no further one is accepted" in reason for reason in exam.not_seen.values())
+
+
+def test_what_needs_the_control_interface_is_not_seen_without_it():
+    with Simulator() as simulator:
+        exam = verified(Without(simulator.app))
+    assert exam.not_seen["a_job_runs_its_course"] == "the server has no control interface to move its clock"
