@@ -10,6 +10,7 @@ from .scenario import Change, Scenario
 
 if TYPE_CHECKING:
     from ..products.builder import ProductBuilder
+    from ..sky.archive import World
     from ..storage.facts import Facts
     from ..storage.store import Store
     from .scenario import Epoch
@@ -86,6 +87,10 @@ class InForce:
 
             self._builder = ProductBuilder(self.sky)
         return self._builder
+
+    def share_builder(self, builders: dict[tuple[int, World], ProductBuilder]) -> None:
+        """Take the builder that another simulator with the same seed and sky has used, or leave it this one's."""
+        self._builder = builders.setdefault((self.given.seed, self.given.world), self.builder)
 
     def forget_expired(self, now: float) -> None:
         """Remove contents that have expired by `now` [s] from the memory, if any were made."""
