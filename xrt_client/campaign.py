@@ -193,6 +193,8 @@ class Campaign:
         own = sum(1 for _ in self.ledger.at_stage(RUNNING))
         active = jobs.count_active(self._service, self.user)
         room = self.max_active - max(active, own)
+        if self._newest is None and room > 0:  # a refusal here says nothing about a source
+            self._newest = jobs.most_recent(self._service, self.user)
         held: list[tuple[Entry, ServiceRejected]] = []
         for entry in queue:
             if room <= 0 or len(held) == 2:
@@ -216,8 +218,6 @@ class Campaign:
         """
         lost_after = entry.after if entry.stage == SUBMITTING else None
         known = {job for other in self.ledger.entries.values() for job in other.jobs}
-        if self._newest is None:
-            self._newest = jobs.most_recent(self._service, self.user)
         if lost_after is None:
             self._note("submitting", entry.key, after=self._newest)
         try:

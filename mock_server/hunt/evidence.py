@@ -152,8 +152,14 @@ def _files(evidence: Evidence, sent: Mapping[str, tuple[int | None, bool, bytes]
             state, job_id = ("part", beginnings[0]) if beginnings else ("other", None)
         else:
             state, job_id = "other", None
-        found.append(Saved(name, state, job_id, notes.writes.get(name, ())))
+        found.append(Saved(name, state, job_id, notes.writes.get(name) or _fetching(evidence, job_id)))
     return found
+
+
+def _fetching(evidence: Evidence, job_id: int | None) -> tuple[str, ...]:
+    """Return the lines of the last call about a job; that is where a file came from if its writing was not seen."""
+    calls = evidence.recorder.calls if evidence.recorder else ()
+    return next((call.where for call in reversed(calls) if job_id is not None and call.job_id == job_id), ())
 
 
 def _where_it_waits(evidence: Evidence, recorder: Recorder) -> tuple[str, tuple[str, ...]]:

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..run import guest
-from .witness import Witness
+from .witness import Witness, with_all_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
     os.chdir(order["folder"])
     witness = Witness(notes, order["folder"], order["kill_at_write"])
     joined.move(order["address"], bytes.fromhex(order["key"]), (0,))
-    _watch_calls(witness)
+    _watch_calls()
     _seed(order["seed"])
     witness.start()
     before = set(sys.modules)
@@ -92,13 +92,13 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
     _end(code)
 
 
-def _watch_calls(witness: Witness) -> None:
+def _watch_calls() -> None:
     def watch(_sessions: ModuleType) -> None:
         from ..transport.intercept import Interception  # noqa: PLC0415 - it loads requests
 
         innermost = Interception.innermost()
         if innermost is not None:
-            innermost.carry = witness.carry(innermost.carry)
+            innermost.carry = with_all_lines(innermost.carry)
 
     from ..run.patches.imports import when_imported  # noqa: PLC0415 - part of the guest, loaded by it
 

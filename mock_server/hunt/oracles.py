@@ -167,10 +167,15 @@ def _named(life: Life, calm: Life, source: str, job_ids: list[int] | tuple[()]) 
     calm_lines = set(calm.lines())
     numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
     for line, plain in zip(life.text.splitlines(), life.lines(), strict=True):
-        mentioned = source.casefold() in line.casefold() or (numbers is not None and numbers.search(line))
+        mentioned = plain_name(source) in plain_name(line) or (numbers is not None and numbers.search(line))
         if mentioned and plain not in calm_lines and _TROUBLE.search(line):
             return True
     return False
+
+
+def plain_name(text: str) -> str:
+    """Return letters and digits alone: programs write ``GRB_060729`` for ``GRB 060729``."""
+    return re.sub(r"[\W_]+", "", text).casefold()
 
 
 def _last_submission(life: Life, key: str) -> tuple[str, ...]:
@@ -203,12 +208,11 @@ def _honest(life: Life, calm: Life) -> bool:
     """Whether a failing program names a job or source, or says why it failed before it had any."""
     if life.code is not None and life.code < 0:
         return False
-    text = life.text.casefold()
-    sources = {job.source.casefold() for job in calm.jobs}
+    sources = {plain_name(job.source) for job in calm.jobs}
     calm_lines = set(calm.lines())
-    said = [line for line, plain in zip(text.splitlines(), life.lines(), strict=True) if plain not in calm_lines]
+    said = [line for line, plain in zip(life.text.splitlines(), life.lines(), strict=True) if plain not in calm_lines]
     numbers = {str(job.job_id) for job in life.jobs}
-    named = any(source in line for line in said for source in sources) or any(
+    named = any(source in plain_name(line) for line in said for source in sources) or any(
         number in numbers for line in said if _TROUBLE.search(line) for number in re.findall(r"\d+", line)
     )
     return named or (not life.error and not life.jobs and any(_TROUBLE.search(line) for line in said))

@@ -37,6 +37,11 @@ HORIZON_S = 120 * 86400.0
 """Simulated time after the last change of a world after which a program that has not ended never ends [s]."""
 
 
+def _in_memory() -> str | None:
+    """Return the folder of files in memory, where there is one: folders are copied and removed all the time."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+
+
 class _Current:
     """The recorder and the clock of the present life, for the proxy, which lives longer."""
 
@@ -92,7 +97,9 @@ class Stage:
         self._program, self._base, self._seed, self._watch, self._fresh = program, base, seed, watch, fresh
         self._imports, self._leave_out = list(imports), leave_out
         self._kept = contextlib.ExitStack()
-        self._root = Path(self._kept.enter_context(TemporaryDirectory(prefix="xrt-mock-hunt-"))).resolve()
+        self._root = Path(
+            self._kept.enter_context(TemporaryDirectory(prefix="xrt-mock-hunt-", dir=_in_memory()))
+        ).resolve()
         self._current = _Current()
         proxy = self._kept.enter_context(Proxy(self._current.app, self._current))  # type: ignore[arg-type]  # it sleeps
         self._env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **proxy.environment(self._root)}

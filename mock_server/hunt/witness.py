@@ -79,26 +79,32 @@ class Witness:
                 kill_group()
             sys.setprofile(_killer(full))
 
-    def carry(self, ask: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-        """Return what sends a request with all of the user's lines that led to it."""
-
-        def carried(request: Request) -> Answer:
-            return ask(request._replace(where=SEPARATOR.join(user_lines(sys._getframe(1)))))
-
-        return carried
-
     def note_error(self, error: BaseException) -> None:
         """Note the exception that ends the program, and where it was raised."""
-        lines, trace = [], error.__traceback__
-        while trace is not None:
-            lines.append(user_line(trace.tb_frame.f_code.co_filename, trace.tb_lineno))
-            trace = trace.tb_next
-        kind = "" if isinstance(error, SystemExit) else type(error).__name__
-        self.note(error=kind and _short(f"{kind}: {error}"), where=[line for line in reversed(lines) if line])
+        self.note(error="" if isinstance(error, SystemExit) else short_words(error), where=lines_of(error))
 
 
-def _short(text: str) -> str:
-    line = text.splitlines()[0]
+def with_all_lines(ask: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+    """Return what sends a request with all of the user's lines that led to it."""
+
+    def carried(request: Request) -> Answer:
+        return ask(request._replace(where=SEPARATOR.join(user_lines(sys._getframe(1)))))
+
+    return carried
+
+
+def lines_of(error: BaseException) -> tuple[str, ...]:
+    """Return the user's lines at which an exception was raised, the innermost first."""
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        lines.append(user_line(trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    return tuple(line for line in reversed(lines) if line)
+
+
+def short_words(error: BaseException) -> str:
+    """Return type and text of an exception, at most a line."""
+    line = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 

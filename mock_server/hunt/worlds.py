@@ -75,9 +75,9 @@ class Stream(NamedTuple):
     most: int
 
 
-def streams(calm: Life, number: int) -> list[Stream]:
-    """Return the streams for a program, with shares of a `number` of worlds."""
-    faults, settings, restarts = list(_faults(calm)), dict(_settings(calm)), dict(_restarts(calm))
+def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
+    """Return the streams for a program, with shares of a `number` of worlds; `restart`: it can be killed."""
+    faults, settings, restarts = list(_faults(calm)), dict(_settings(calm)), dict(_restarts(calm) if restart else ())
     every = {f"{kind} {operation}": choices for kind, operation, choices in faults} | settings | restarts
     mixed = number * _MIXED_SHARE
     planned = [(f"{kind} {operation}", choices, 1.0) for kind, operation, choices in faults]
