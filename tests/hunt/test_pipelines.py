@@ -1,5 +1,7 @@
 """Planted faults are found, blamed and shrunk; right pipelines are left alone. The long ones run on demand."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.hunt.planted import FAULTS, RIGHT, Fault, hunted, lay_out, lines_of
@@ -36,6 +38,16 @@ def test_a_planted_fault_is_found_blamed_and_shrunk(fault, tmp_path):
 def test_nothing_is_found_in_a_right_pipeline(name, tmp_path):
     lay_out(tmp_path)
     assert hunted(tmp_path, f"{name}.py", "--worlds", "400", "--seed", "1")["found"] == []
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_the_faults_of_the_documented_pipeline_are_found(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/howto/hunting.md").read_text()
+    (tmp_path / "survey.py").write_text(page.partition(":caption: survey.py\n\n")[2].partition("```")[0])
+    data = hunted(tmp_path, "survey.py", "--worlds", "400", "--seed", "1", "--at-most", "2")
+    assert [one["oracle"] for one in data["calm"]["broken"]] == ["active"]
+    assert {one["oracle"] for one in data["found"]} >= {"twice", "exit", "endless"}
 
 
 CAMPAIGN = """
