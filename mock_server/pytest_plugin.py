@@ -33,11 +33,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the markers."""
     config.addinivalue_line(
         "markers",
         "xrt_mock(scenario, clock, seed, sources, settings, users, fail_on): options of the simulator behind the "
         "fixtures xrt_mock and xrt_mock_server; the ini options are the defaults",
+    )
+    config.addinivalue_line(
+        "markers",
+        "xrt_mock_hunt(worlds, seed, at_most, poll_s, strict, off): call the test in many worlds, and fail with the "
+        "smallest in which it breaks; the test uses the fixture xrt_mock",
     )
 
 
@@ -120,6 +125,30 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         if problems:
             pytest.fail("\n".join(problems), pytrace=False)
     return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Call a test that is marked with `xrt_mock_hunt` in many worlds instead of once."""
+    marker = pyfuncitem.get_closest_marker("xrt_mock_hunt")
+    if marker is None:
+        return None
+    from .hunt.marker import hunt_test
+
+    if "xrt_mock" not in pyfuncitem.funcargs:
+        raise pytest.UsageError(f"{pyfuncitem.nodeid}: a test that is hunted uses the fixture xrt_mock")
+    options = _options(pyfuncitem)
+    del options["clock"]  # each world has a virtual clock of its own
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    folder = pyfuncitem.config.rootpath / ".xrt_mock_hunt"
+    folder.mkdir(exist_ok=True)
+    with pyfuncitem.funcargs["xrt_mock"].clock.away():  # its own time stands still meanwhile, and need not be watched
+        report = hunt_test(pyfuncitem.obj, arguments, options, marker.kwargs, folder, pyfuncitem.name)
+    if report is None:
+        return None  # it is called once more as it stands, in the calm world
+    pyfuncitem.add_report_section("call", "xrt-mock: smallest worlds", report.text)
+    pytest.fail(report.summary, pytrace=False)
 
 
 def _never_triggered(simulator: Simulator) -> list[str]:

@@ -50,8 +50,9 @@ FOLDERS = {
     "web": Folder("core submission sky products scenario transport reports service", "flask werkzeug"),
     "simulator": Folder(f"{_BELOW_WEB} web", "flask"),
     "serve": Folder(f"{_BELOW_WEB} web simulator", "flask gevent"),
-    "cli": Folder(f"{_BELOW_WEB} web simulator serve", "click requests locust"),
-    "": Folder(f"{_BELOW_WEB} web simulator serve", "pytest"),
+    "hunt": Folder(f"{_BELOW_WEB} web simulator", "hypothesis"),
+    "cli": Folder(f"{_BELOW_WEB} web simulator serve hunt", "click requests locust"),
+    "": Folder(f"{_BELOW_WEB} web simulator serve hunt", "pytest"),
 }
 """In the order of the imports: a folder imports from those above it. `simulator` is a module; the last row holds the
 other public entry points."""

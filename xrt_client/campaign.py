@@ -238,6 +238,8 @@ class Campaign:
         active = jobs.count_active(self._service, self.user)
         self._answered_at = self._service.now()
         room = self.max_active - max(active, own)
+        if room > 0:
+            self._newest_job()  # here, because a refusal of this says nothing about a source
         held: list[tuple[Entry, ServiceRejected]] = []
         for entry in queue:
             if room <= 0 or len(held) == 2:
@@ -259,15 +261,14 @@ class Campaign:
 
         A complaint about its parameters is permanent. Any other refusal is raised.
         """
+        newest = self._newest_job()
         lost_after = entry.after if entry.stage == SUBMITTING else None
         known = {job for other in self.ledger.entries.values() for job in other.jobs}
-        if self._newest is None:
-            self._newest = jobs.most_recent(self._service, self.user)
         if lost_after is None:
-            self._note("submitting", entry.key, after=self._newest)
+            self._note("submitting", entry.key, after=newest)
         try:
             job = jobs.submit(
-                self._service, self.user, entry.document, newest=self._newest, after=lost_after, known=known
+                self._service, self.user, entry.document, newest=newest, after=lost_after, known=known
             )
         except ServiceRejected as error:
             if not error.problems:
@@ -275,8 +276,13 @@ class Campaign:
             self._note("refused", entry.key, reason=str(error).strip())
             return False
         self._note("accepted", entry.key, job_id=job.job_id, url=job.url)
-        self._newest = max(self._newest, int(job.job_id))
+        self._newest = max(newest, int(job.job_id))
         return True
+
+    def _newest_job(self) -> int:
+        if self._newest is None:
+            self._newest = jobs.most_recent(self._service, self.user)
+        return self._newest
 
     def _give_up(self, held: list[tuple[Entry, ServiceRejected]]) -> None:
         for entry, error in held:

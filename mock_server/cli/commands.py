@@ -16,6 +16,7 @@ _MODULES = {
     "advise": "mock_server.cli.advise",
     "contract": "contracts.cli",
     "ctl": "mock_server.cli.ctl",
+    "hunt": "mock_server.cli.hunt",
     "load": "mock_server.cli.load.command",
     "proxy": "mock_server.cli.proxy",
     "run": "mock_server.cli.run",

@@ -23,26 +23,30 @@ _PROXY_VARIABLES = {
 }
 
 
-def follow_children(link: Link, simulated: SimulatedTime) -> None:
+def follow_children(link: Link, simulated: SimulatedTime) -> Children:
     """Let every Python child that this process starts from now on take part in the run."""
-    children = _Children(link, simulated)
+    children = Children(link, simulated)
     os.register_at_fork(
         before=children.before_fork, after_in_child=children.in_forked_child, after_in_parent=children.forked.clear
     )
     when_imported("subprocess", children.follow_popen)
     when_imported("multiprocessing.popen_spawn_posix", children.follow_spawn)
+    return children
 
 
-class _Children:
+class Children:
+    """The children of this process: each is announced to the run, and finds it by its environment."""
+
     def __init__(self, link: Link, simulated: SimulatedTime) -> None:
         self._link, self._simulated = link, simulated
-        self._variables = {
-            name: value
-            for name, value in os.environ.items()
-            if name.startswith("XRT_MOCK_") or name in _PROXY_VARIABLES
-        }
+        self._variables = _variables_of_the_run()
         self._hook_folder = os.environ["PYTHONPATH"].partition(os.pathsep)[0]
         self.forked: list[ParticipantId] = []
+
+    def forget(self) -> None:
+        """Begin anew in another run: no child has been started, and the variables are those of this moment."""
+        self._variables = _variables_of_the_run()
+        self._simulated.forget_children()
 
     def before_fork(self) -> None:
         if self._link.current() is not None:
@@ -109,6 +113,10 @@ class _Children:
                 os.environ[PARTICIPANT] = parent
 
         popen_spawn.Popen._launch = _launch
+
+
+def _variables_of_the_run() -> dict[str, str]:
+    return {n: value for n, value in os.environ.items() if n.startswith("XRT_MOCK_") or n in _PROXY_VARIABLES}
 
 
 def is_python(args: Any, options: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .environment import KEY, LINK, PARTICIPANT, format_participant, parse_participant
 
@@ -18,9 +18,34 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
+    from ..clocks.base import Clock, ParticipantId
+    from .children import Children
+    from .link import Link
+
+
+class Guest(NamedTuple):
+    """A process that is part of a run: its link, its clock, and what lets its children take part."""
+
+    link: Link
+    clock: Clock
+    children: Children | None
+
+    def move(self, address: str, key: bytes, participant: ParticipantId) -> None:
+        """Leave the run and, as a forked copy of the process that joined it, become part of another one."""
+        self.link.move(address, key, participant)
+        os.environ |= {LINK: address, KEY: key.hex(), PARTICIPANT: format_participant(participant)}
+        self.clock.origin = self.link.welcome.origin
+        if self.children is not None:
+            self.children.forget()
+
+
+joined: Guest | None = None
+"""What :func:`install` made of this process."""
+
 
 def install() -> None:
     """Make this process a program of the run that its environment names."""
+    global joined  # noqa: PLW0603 - a process is part of one run
     if any("multiprocessing.resource_tracker" in word for word in sys.orig_argv):
         return  # a helper of Python's own that neither calls nor sleeps
     _import_time_machine()
@@ -31,6 +56,7 @@ def install() -> None:
     link = Link(os.environ[LINK], bytes.fromhex(os.environ[KEY]), parse_participant(os.environ[PARTICIPANT]))
     clock = clock_of(link)
     participant = link.welcome.participant
+    children: Children | None = None
     if not _runs_notebooks(sys.orig_argv):
         from .patches.time import SimulatedTime
 
@@ -40,7 +66,7 @@ def install() -> None:
             from .children import follow_children
 
             os.environ[PARTICIPANT] = format_participant(participant)
-            follow_children(link, simulated)
+            children = follow_children(link, simulated)
     elif participant is not None and isinstance(clock, LinkedClock):
         clock.leave(participant)  # it only talks to kernels, which are participants of their own
 
@@ -51,6 +77,7 @@ def install() -> None:
 
     when_imported("requests.sessions", answer)
     guard(link.welcome.hosts, link.welcome.open_net)
+    joined = Guest(link, clock, children)
 
 
 def _runs_notebooks(command: Sequence[str]) -> bool:

@@ -103,6 +103,11 @@ class Link:
         self._of_thread = threading.local()
         self.welcome = self._connect(participant, first=True)
 
+    def move(self, address: Any, key: bytes, participant: ParticipantId) -> None:
+        """Connect a forked copy of this process to another run; the connections stay those of the original."""
+        self._address, self._key, self.now = address, key, 0.0
+        self.reconnect_as(participant)
+
     def call(self, operation: str, *arguments: Any) -> Any:
         """Have the run do an operation and return its result.
 

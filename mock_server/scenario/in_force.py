@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..products.archive import Content
     from ..products.order import Order
+    from ..sky.archive import World
     from ..storage.facts import Facts
     from ..storage.store import Store
     from .scenario import Epoch
@@ -110,6 +111,10 @@ class InForce:
     @builder.setter
     def builder(self, builder: Builder) -> None:
         self._builder = builder
+
+    def share_builder(self, builders: dict[tuple[int, World], Builder]) -> None:
+        """Take the builder that another simulator with the same seed and sky has used, or leave it this one's."""
+        self._builder = builders.setdefault((self.given.seed, self.given.world), self.builder)
 
     def forget_expired(self, now: float) -> None:
         """Remove contents that have expired by `now` [s] from the memory, if any were made."""

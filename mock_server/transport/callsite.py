@@ -6,6 +6,11 @@ import functools
 import os
 import sys
 import sysconfig
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIBRARY = tuple(
@@ -31,10 +36,19 @@ def calling_line(depth: int = 1) -> str | None:
     depth
         Number of frames above the caller's to begin with.
     """
-    frame = sys._getframe(depth)
+    return next(user_lines(sys._getframe(depth)), None)
+
+
+def user_lines(frame: FrameType | None) -> Iterator[str]:
+    """Yield the user's lines from a frame outwards, such as ``pipeline.py:12``."""
     while frame is not None:
-        name = _short_name(frame.f_code.co_filename)
-        if name is not None:
-            return f"{name}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]  # None above the outermost
-    return None
+        line = user_line(frame.f_code.co_filename, frame.f_lineno)
+        if line is not None:
+            yield line
+        frame = frame.f_back
+
+
+def user_line(filename: str, number: int) -> str | None:
+    """Return a line as ``pipeline.py:12``; None if it is part of a library."""
+    name = _short_name(filename)
+    return None if name is None else f"{name}:{number}"

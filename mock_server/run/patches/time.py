@@ -130,6 +130,10 @@ class SimulatedTime(contextlib.ContextDecorator):
         self._children[parent] += 1
         return (*parent, self._children[parent])
 
+    def forget_children(self) -> None:
+        """Count children anew from the next one on."""
+        self._children.clear()
+
     def runs_here(self, participant: ParticipantId) -> None:
         """Note that the calling thread acts for a participant."""
         self._native[participant] = (os.getpid(), threading.get_native_id())

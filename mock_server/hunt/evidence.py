@@ -1,0 +1,169 @@
+"""Gathers what a life has left: calls, jobs, files, notes and output; and makes the record that oracles judge."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..core.model import StatusCode
+from ..reports.courtesy import active_steps
+from .life import JobFacts, Life, Saved
+from .oracles import SUBMIT
+from .program import loop_around
+from .recorder import STANDSTILL_CALLS
+from .waiting import lines_in_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ..core.model import Job
+    from ..simulator import Simulator
+    from .deviations import World
+    from .recorder import Recorder
+
+_SMALL = 100_000
+_ARCHIVES = {".gz", ".tar", ".zip", ".tgz"}
+
+
+@dataclass
+class Notes:
+    """What the witness in the program has noted."""
+
+    writes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    count: int = 0
+    error: str = ""
+    where: tuple[str, ...] = ()
+    modules: list[str] = field(default_factory=list)
+
+
+class Evidence:
+    """What a life has left.
+
+    Parameters
+    ----------
+    simulator
+        The simulator of the world.
+    folder
+        The copy of the program's folder.
+    """
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        self.simulator, self.folder = simulator, folder
+        self.before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        self.recorder: Recorder | None = None
+        self.watcher: Any = None
+        self.code: int | None = None
+        self.killed = False
+        self.paths: tuple[Path, Path, Path] = (folder, folder, folder)
+
+    def notes(self) -> Notes:
+        """Return what the witness has noted in the lives of this world."""
+        notes, path = Notes(), self.paths[0]
+        for line in path.read_text().splitlines() if path.is_file() else ():
+            fact = json.loads(line)
+            if "write" in fact:
+                notes.writes[fact["write"]] = tuple(fact["where"])
+                notes.count += 1
+            elif "modules" in fact:
+                notes.modules = fact["modules"]
+            else:
+                notes.error, notes.where = fact["error"], tuple(fact["where"])
+        return notes
+
+
+def report(evidence: Evidence, world: World) -> Life:
+    """Return the record of a life."""
+    recorder, simulator, notes = evidence.recorder, evidence.simulator, evidence.notes()
+    if recorder is None:
+        raise ValueError("the program has not lived yet")
+    jobs = simulator.controls.jobs()
+    files = _files(evidence, recorder.sent, notes)
+    error, where = notes.error, notes.where
+    if evidence.code is None:
+        error, where = _where_it_waits(evidence, recorder)
+    written = [path.read_bytes() for path in _new_files(evidence) if path.stat().st_size < _SMALL]
+    texts = [_output(evidence), *(data.decode("utf-8", "replace") for data in written if b"\0" not in data)]
+    met = not simulator.controls.never_fired() and all(d.kill is None or evidence.killed for d in world)
+    violations = evidence.watcher.report() if evidence.watcher is not None else ()
+    return Life(
+        world=world,
+        code=evidence.code,
+        error=error,
+        where=where,
+        text="\n".join(texts),
+        calls=tuple(recorder.calls),
+        jobs=tuple(_facts(job, recorder) for job in jobs),
+        files=tuple(files),
+        violations=tuple((v["words"], v["where"] or "") for v in violations),
+        peak_active=_peak(jobs, recorder),
+        simulated_s=simulator.clock.now() - simulator.scenario.start,
+        met=met,
+        writes=notes.count,
+    )
+
+
+def _output(evidence: Evidence) -> str:
+    path = evidence.paths[2]
+    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    return text.replace(str(evidence.folder), ".")
+
+
+def _facts(job: Job, recorder: Recorder) -> JobFacts:
+    call = next((c for c in recorder.calls if c.operation == SUBMIT and c.job_id == job.job_id), None)
+    complete = all(
+        build.outcome is StatusCode.COMPLETE and build.cancelled_at is None and build.ends_at < math.inf
+        for build in job.builds
+    )
+    source, key = (call.source, call.key) if call else (job.name, job.name)
+    return JobFacts(job.job_id, source, key, job.submitted_at, job.ended_at, complete)
+
+
+def _peak(jobs: list[Job], recorder: Recorder) -> tuple[int, tuple[str, ...]]:
+    """Return the most active jobs at a time, and the lines of the submission that made them."""
+    peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
+    calls = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
+    return peak, calls[-1].where if calls else ()
+
+
+def _new_files(evidence: Evidence) -> list[Path]:
+    """Return the files that the program has written, those of unpacked archives left out."""
+    return [
+        path
+        for path in sorted(evidence.folder.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith("USERPROD_") for part in path.relative_to(evidence.folder).parts[:-1])
+        and evidence.before.get(path) != path.stat().st_mtime_ns
+    ]
+
+
+def _files(evidence: Evidence, sent: Mapping[str, tuple[int | None, bool, bytes]], notes: Notes) -> list[Saved]:
+    found = []
+    for path in _new_files(evidence):
+        data, name = path.read_bytes(), str(path.relative_to(evidence.folder))
+        known = sent.get(hashlib.sha256(data).hexdigest())
+        if known is not None:
+            state, job_id = ("whole" if known[1] else "spoiled"), known[0]
+        elif data or path.suffix in _ARCHIVES:
+            beginnings = [job for job, whole, body in sent.values() if whole and body.startswith(data)]
+            state, job_id = ("part", beginnings[0]) if beginnings else ("other", None)
+        else:
+            state, job_id = "other", None
+        found.append(Saved(name, state, job_id, notes.writes.get(name) or _fetching(evidence, job_id)))
+    return found
+
+
+def _fetching(evidence: Evidence, job_id: int | None) -> tuple[str, ...]:
+    """Return the lines of the last call about a job; that is where a file came from if its writing was not seen."""
+    calls = evidence.recorder.calls if evidence.recorder else ()
+    return next((call.where for call in reversed(calls) if job_id is not None and call.job_id == job_id), ())
+
+
+def _where_it_waits(evidence: Evidence, recorder: Recorder) -> tuple[str, tuple[str, ...]]:
+    """Return what a program waits for, and where: at its last calls if it goes on calling, else where it stands."""
+    where = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
+    condition, lines = loop_around(evidence.folder, where)
+    return (f"it waits while {condition}" if condition else ""), lines

@@ -1,0 +1,246 @@
+"""A hunt: the calm world first, then all streams on all processors, then the findings once more."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from .oracles import judge
+from .search import Found, Search, Tally
+from .stage import Stage
+from .worlds import streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from wsgiref.types import WSGIApplication
+
+    from .deviations import World
+    from .life import Life
+    from .oracles import Finding, Rules
+    from .program import Program
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """What is hunted, and how.
+
+    Parameters
+    ----------
+    program
+        The program.
+    base
+        Data of the calm world's scenario file.
+    seed
+        Key of all random values, and of all that is drawn.
+    rules
+        Options of the oracles.
+    worlds
+        Number of worlds that are drawn; shrinking plays some more.
+    workers
+        Number of processes.
+    fresh
+        Whether each life begins with a new interpreter.
+    watch
+        Wraps an app so that it checks requests against the contract; None: nothing checks them.
+    leave_out
+        Names that are not copied with the program's folder.
+    examples
+        Folder of Hypothesis's database; None: nothing is kept.
+    keep
+        Folder for the folders of failures; None: they are thrown away.
+    """
+
+    program: Program
+    base: Mapping[str, Any]
+    seed: int
+    rules: Rules
+    worlds: int
+    workers: int = 1
+    fresh: bool = False
+    watch: Callable[[WSGIApplication], Any] | None = None
+    leave_out: Sequence[str] = ()
+    examples: Path | None = None
+    keep: Path | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a hunt has found.
+
+    Parameters
+    ----------
+    calm
+        The life in the calm world.
+    in_calm
+        What is broken there already.
+    found
+        Findings in other worlds, the smallest worlds first.
+    tally
+        Figures.
+    fresh
+        Why each life began with a new interpreter; empty if it was forked from a warm one.
+    real_s
+        Real time that it took [s].
+    """
+
+    calm: Life
+    in_calm: tuple[Finding, ...]
+    found: tuple[Found, ...]
+    tally: Tally
+    fresh: str
+    real_s: float
+
+
+class HuntError(ValueError):
+    """Nothing can be hunted; the text says why."""
+
+
+class _Worker:
+    """The stage and the search of one process; made when first needed."""
+
+    def __init__(self, hunt: Hunt) -> None:
+        self._hunt, self._kept = hunt, ExitStack()
+        self._search: Search | None = None
+        self._stage: Stage | None = None
+
+    def stage(self, imports: Sequence[str]) -> Stage:
+        if self._stage is None:
+            hunt = self._hunt
+            self._stage = Stage(
+                hunt.program,
+                hunt.base,
+                hunt.seed,
+                imports=imports,
+                fresh=hunt.fresh,
+                watch=hunt.watch,
+                leave_out=hunt.leave_out,
+            )
+        return self._stage
+
+    def search(self, calm: Life, imports: Sequence[str]) -> Search:
+        if self._search is None:
+            hunt = self._hunt
+            self._search = Search(self.stage(imports).play, calm, hunt.rules, hunt.seed, hunt.examples)
+        return self._search
+
+
+_worker: _Worker | None = None
+
+
+def _begin(hunt: Hunt) -> None:
+    global _worker  # noqa: PLW0603 - one of each process
+    _worker = _Worker(hunt)
+
+
+def _of_this_process() -> _Worker:
+    if _worker is None:
+        raise RuntimeError("this process is no worker of a hunt")
+    return _worker
+
+
+def _calm() -> tuple[Life, list[str]]:
+    stage = _of_this_process().stage(())
+    return stage.play(()), stage.imported
+
+
+def _warmed(imports: list[str]) -> tuple[Life, int]:
+    """Play the calm world in a forked process; return it, and the number of threads that its parent has."""
+    stage = _of_this_process().stage(imports)
+    return stage.play(()), stage.threads
+
+
+def _searched(number: int, calm: Life, imports: list[str]) -> Tally:
+    worker = _of_this_process()
+    return worker.search(calm, imports).stream(streams(calm, worker._hunt.worlds)[number])
+
+
+def _repeated(found: Found, calm: Life, imports: list[str]) -> Found:
+    return _of_this_process().search(calm, imports).repeat(found)
+
+
+def _kept_folder(world: World, folder: Path, imports: list[str]) -> None:
+    _of_this_process().stage(imports).play(world, keep=folder)
+
+
+def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> Result:
+    """Hunt, and return what was found.
+
+    Parameters
+    ----------
+    say
+        Called with a sentence about the progress.
+
+    Raises
+    ------
+    HuntError
+        If the program fails in the calm world, or calls nothing there.
+    """
+    began = time.monotonic()
+    with _pool(hunt, 1) as pool:
+        calm, imports = pool.submit(_calm).result()
+    _check_calm(calm)
+    fresh = "it is no Python program" if not hunt.program.python else "--fresh was given" if hunt.fresh else ""
+    with _pool(hunt, hunt.workers) as pool:
+        if not fresh:
+            again, threads = pool.submit(_warmed, imports).result()
+            fresh = f"its imports start {threads - 1} threads" if threads > 1 else ""
+            fresh = fresh or ("it behaves differently in a forked process" if _differ(calm, again) else "")
+    if fresh and not hunt.fresh:
+        hunt, imports = _fresh(hunt), []
+    with _pool(hunt, hunt.workers) as pool:
+        planned = streams(calm, hunt.worlds)
+        tally = Tally()
+        parts = [pool.submit(_searched, number, calm, imports) for number in range(len(planned))]
+        for done, part in enumerate(as_completed(parts), 1):
+            part.result()
+            say(f"{done} of {len(parts)} kinds of weather")
+        for part in parts:
+            tally.add(part.result())
+        ranked = sorted(tally.found.values(), key=_rank)
+        found = list(pool.map(_repeated, ranked, [calm] * len(ranked), [imports] * len(ranked)))
+        for number, one in enumerate(found, 1):
+            if hunt.keep is not None:
+                pool.submit(_kept_folder, one.world, hunt.keep / str(number), imports).result()
+    in_calm = tuple(judge(calm, calm, hunt.rules))
+    return Result(calm, in_calm, tuple(found), tally, fresh, time.monotonic() - began)
+
+
+def _pool(hunt: Hunt, workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, get_context("fork"), _begin, (hunt,))
+
+
+def _fresh(hunt: Hunt) -> Hunt:
+    return Hunt(**{**vars(hunt), "fresh": True})
+
+
+def _check_calm(calm: Life) -> None:
+    if calm.code != 0:
+        how = "never ends" if calm.code is None else f"ends with exit code {calm.code}"
+        text = "\n".join(calm.text.splitlines()[-5:])
+        raise HuntError(f"the program {how} in the calm world; run it with `xrt-mock run` first:\n{text}")
+    if not calm.calls:
+        raise HuntError("the program makes no call to the service in the calm world: there is nothing to hunt")
+
+
+def _differ(one: Life, other: Life) -> bool:
+    return [c[1:] for c in one.calls] != [c[1:] for c in other.calls] or one.code != other.code
+
+
+def _rank(found: Found) -> tuple[Any, ...]:
+    order = ("twice", "again", "file", "lost", "endless", "active", "polls", "contract", "exit")
+    return (
+        len(found.world),
+        order.index(found.finding.oracle) if found.finding.oracle in order else len(order),
+        found.finding.key,
+    )
+
+
+def available_processors() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,260 @@
+"""What counts as broken: each oracle compares a life with that in the calm world and yields findings. Pure.
+
+A program may fail loudly in bad weather: an exit code and a job that it names are honest. Silence is broken.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from .life import RETRIEVALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .life import Call, JobFacts, Life
+
+SUBMIT, POLL = "run_userobject", "checkProductStatus"
+_TROUBLE = re.compile(
+    r"fail|error|exception|\bnot\b|\bno\b|n't|lost|g[ai]ve[ns]? up|giving up|missing|skip|unfinished|refus|"
+    r"expired|time[d -]*out|could|cannot|unable|stuck|left|late\b|without|unknown|problem|broken|incomplete|bad|abort",
+    re.IGNORECASE,
+)
+_FAST_POLLS = 5  # in a row: one quick look after another call is no habit
+_PATIENCE_FAILS = {"stuck", "product-failed", "failures", "retention", "unresolved", "refuse"}
+
+
+class Finding(NamedTuple):
+    """One way in which a program broke.
+
+    Parameters
+    ----------
+    oracle
+        Name of the oracle.
+    words
+        What the program does, such as ``submits GRB 060729 twice``.
+    where
+        The user's lines to blame, the innermost first; empty if none is known.
+    """
+
+    oracle: str
+    words: str
+    where: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes two findings the same: the oracle and the lines."""
+        return (self.oracle, *self.where)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Options of the oracles.
+
+    Parameters
+    ----------
+    at_most
+        Most active jobs that are allowed; None: as many as the service takes.
+    poll_s
+        Shortest interval between two looks at one job [s].
+    strict
+        Whether a program must succeed wherever patience suffices.
+    off
+        Names of oracles that are switched off.
+    """
+
+    at_most: int | None = None
+    poll_s: float = 10.0
+    strict: bool = False
+    off: frozenset[str] = frozenset()
+
+
+Oracle = "Callable[[Life, Life, Rules], Iterator[Finding]]"
+
+
+def judge(life: Life, calm: Life, rules: Rules) -> list[Finding]:
+    """Return what is broken in a life, the gravest first; findings of the calm world are not repeated."""
+    found = [f for name, oracle in ORACLES.items() if name not in rules.off for f in oracle(life, calm, rules)]
+    known = set() if life is calm else {finding.key for finding in judge(calm, calm, rules)}
+    first = {finding.key: finding for finding in reversed(found)}
+    return [finding for key, finding in reversed(first.items()) if key not in known]
+
+
+def never_ends(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
+    """Yield a finding if the program goes on for ever."""
+    if life.code is None:
+        yield Finding("endless", "never ends", life.where)
+
+
+def submitted_twice(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
+    """Yield a finding for each source that was submitted again although its first job was good."""
+    first: dict[str, JobFacts] = {}
+    for job in life.jobs:
+        earlier = first.setdefault(job.key, job)
+        if earlier is not job and earlier.complete:
+            call = _submission(life, job)
+            again = call is not None and call.life > 0
+            words = f"submits {job.source} again after a restart" if again else f"submits {job.source} twice"
+            yield Finding("again" if again else "twice", words, call.where if call else ())
+
+
+def _submission(life: Life, job: JobFacts) -> Call | None:
+    """Return the call that submitted a job."""
+    return next((c for c in life.calls if c.operation == SUBMIT and c.job_id == job.job_id), None)
+
+
+def bad_file(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
+    """Yield a finding for each file that is not what the service sent, unless the program failed loudly."""
+    if life.code != 0:
+        return
+    whole = {file.job_id for file in life.files if file.state == "whole"}
+    for file in life.files:
+        temporary = re.search(r"(^|/)\.|\.(part|partial|tmp|temp|new)\b|\.part", file.name)
+        if (
+            file.state in ("part", "spoiled")
+            and not (temporary and file.job_id in whole)
+            and not _named_file(life, file.name)
+        ):
+            what = "half a file" if file.state == "part" else "an answer that is no product"
+            yield Finding("file", f"takes {what} for a whole one: {file.name}", file.where)
+
+
+def _named_file(life: Life, name: str) -> bool:
+    stem = name.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
+    return any(stem in line and _TROUBLE.search(line) for line in life.text.splitlines())
+
+
+def lost(life: Life, calm: Life, _rules: Rules) -> Iterator[Finding]:
+    """Yield a finding for each source of the calm world that is neither saved nor named."""
+    if life.code != 0:
+        return
+    wanted = {job.key: _retrieved(calm, job.key) for job in calm.jobs}
+    saved_whole = {job.job_id: job.key for job in calm.jobs} if any(f.state == "whole" for f in calm.files) else {}
+    whole_keys = {saved_whole[f.job_id] for f in calm.files if f.state == "whole" and f.job_id in saved_whole}
+    here = {f.job_id for f in life.files if f.state == "whole"}
+    spoiled = {f.job_id for f in life.files if f.state in ("part", "spoiled")}  # another oracle's
+    for job in calm.jobs:
+        jobs = [mine for mine in life.jobs if mine.key == job.key]
+        if not jobs:
+            if not _named(life, calm, job.source, ()):
+                yield Finding("lost", f"leaves out {job.source} without a word", _last_submission(life, job.key))
+            continue
+        good = [mine for mine in jobs if mine.complete]
+        if (
+            not good
+            or not wanted[job.key]
+            or spoiled & {mine.job_id for mine in good}
+            or _named(life, calm, job.source, [mine.job_id for mine in jobs])
+        ):
+            continue
+        kept = any(mine.job_id in here for mine in good) if job.key in whole_keys else bool(_retrieved(life, job.key))
+        if not kept:
+            words = f"neither saves nor names the products of {job.source}"
+            yield Finding("lost", words, _last_about(life, {mine.job_id for mine in good}))
+
+
+def _retrieved(life: Life, key: str) -> set[str]:
+    """Return the operations that brought what the jobs for `key` made."""
+    ids = {job.job_id for job in life.jobs if job.key == key}
+    return {c.operation for c in life.calls if c.job_id in ids and c.operation in RETRIEVALS and c.received}
+
+
+def _named(life: Life, calm: Life, source: str, job_ids: list[int] | tuple[()]) -> bool:
+    """Whether the program says something of a source or its jobs that it does not say in the calm world."""
+    calm_lines = set(calm.lines())
+    numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
+    for line, plain in zip(life.text.splitlines(), life.lines(), strict=True):
+        mentioned = plain_name(source) in plain_name(line) or (numbers is not None and numbers.search(line))
+        if mentioned and plain not in calm_lines and _TROUBLE.search(line):
+            return True
+    return False
+
+
+def plain_name(text: str) -> str:
+    """Return letters and digits alone: programs write ``GRB_060729`` for ``GRB 060729``."""
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def _last_submission(life: Life, key: str) -> tuple[str, ...]:
+    """Return the lines of the last attempt to submit something, or of the last submission of all."""
+    attempts = [c for c in life.calls if c.operation == SUBMIT]
+    mine = [c for c in attempts if c.key == key]
+    last = (mine or attempts or list(life.calls))[-1:]
+    return last[0].where if last else life.where
+
+
+def _last_about(life: Life, job_ids: set[int]) -> tuple[str, ...]:
+    """Return the lines of the last call that names one of the jobs."""
+    named = [c for c in life.calls if c.job_id in job_ids]
+    return named[-1].where if named else life.where
+
+
+def fails(life: Life, calm: Life, rules: Rules) -> Iterator[Finding]:
+    """Yield a finding if the program fails without naming a job, or at all if patience would have sufficed."""
+    if life.code is None or life.code == calm.code:
+        return
+    how = f"ends with {life.error}" if life.error else f"ends with exit code {life.code}"
+    patience = not any(deviation.kind in _PATIENCE_FAILS for deviation in life.world)
+    if rules.strict and patience:
+        yield Finding("exit", f"{how}, though patience would have sufficed", life.where)
+    elif not _honest(life, calm):
+        yield Finding("exit", f"{how} and names no job", life.where)
+
+
+def _honest(life: Life, calm: Life) -> bool:
+    """Whether a failing program names a job or source, or says why it failed before it had any."""
+    if life.code is not None and life.code < 0:
+        return False
+    sources = {plain_name(job.source) for job in calm.jobs}
+    calm_lines = set(calm.lines())
+    said = [line for line, plain in zip(life.text.splitlines(), life.lines(), strict=True) if plain not in calm_lines]
+    numbers = {str(job.job_id) for job in life.jobs}
+    named = any(source in plain_name(line) for line in said for source in sources) or any(
+        number in numbers for line in said if _TROUBLE.search(line) for number in re.findall(r"\d+", line)
+    )
+    return named or (not life.error and not life.jobs and any(_TROUBLE.search(line) for line in said))
+
+
+def too_many_active(life: Life, _calm: Life, rules: Rules) -> Iterator[Finding]:
+    """Yield a finding if more jobs were active than allowed."""
+    number, where = life.peak_active
+    if rules.at_most is not None and number > rules.at_most:
+        yield Finding("active", f"has {number} active jobs, more than {rules.at_most}", where)
+
+
+def polls_too_fast(life: Life, _calm: Life, rules: Rules) -> Iterator[Finding]:
+    """Yield a finding for each line that looks at one job again and again in less than the courtesy."""
+    by_job: dict[tuple[int | None, int], list[Call]] = {}
+    for call in life.calls:
+        if call.operation == POLL and call.received:
+            by_job.setdefault((call.job_id, call.life), []).append(call)
+    blamed = set()
+    for calls in by_job.values():
+        in_a_row = 0
+        for earlier, later in pairwise(calls):
+            in_a_row = in_a_row + 1 if later.at - earlier.at < rules.poll_s else 0
+            if in_a_row == _FAST_POLLS and later.where[:1] not in blamed:
+                blamed.add(later.where[:1])
+                yield Finding("polls", f"looks at a job every {later.at - earlier.at:g} s", later.where)
+
+
+def leaves_the_contract(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
+    """Yield a finding for each request that breaks the contract."""
+    for words, where in life.violations:
+        yield Finding("contract", f"sends what the contract does not allow: {words}", tuple(where.split(" < ")))
+
+
+ORACLES = {
+    "endless": never_ends,
+    "twice": submitted_twice,
+    "file": bad_file,
+    "lost": lost,
+    "exit": fails,
+    "active": too_many_active,
+    "polls": polls_too_fast,
+    "contract": leaves_the_contract,
+}
+"""All oracles by name; ``twice`` also finds what is submitted again after a restart (``again``)."""

@@ -1,0 +1,130 @@
+"""The program that is hunted: how it is started, its folder, and the loops of its source."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+_LEFT_OUT = {
+    ".git",
+    ".hg",
+    ".venv",
+    "venv",
+    "node_modules",
+    "__pycache__",
+    ".hypothesis",
+    ".pytest_cache",
+    ".mypy_cache",
+}
+_FLAGS = {"-u", "-B", "-E", "-s", "-b", "-q"}
+LARGEST_FOLDER_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command, and the folder that it starts in.
+
+    Parameters
+    ----------
+    command
+        The words of the command line.
+    folder
+        Copied for each world.
+    python
+        Its Python interpreter; empty if it is no Python program.
+    arguments
+        What the interpreter runs: a script, ``-m MODULE`` or ``-c CODE``, and the arguments.
+    """
+
+    command: tuple[str, ...]
+    folder: Path
+    python: str = ""
+    arguments: tuple[str, ...] = ()
+
+
+def program_of(command: Sequence[str], folder: Path) -> Program:
+    """Return the program that a command starts; addresses within its folder are made relative to it."""
+    here = f"{folder.resolve()}{os.sep}"
+    words = tuple(word.removeprefix(here) for word in command)
+    found = shutil.which(command[0])
+    if found is None:
+        raise ValueError(f"there is no program {command[0]}; check its name")
+    if os.path.basename(found).startswith("python"):
+        arguments = list(words[1:])
+        while arguments and arguments[0] in _FLAGS:
+            del arguments[0]
+        runs = bool(arguments) and (arguments[0] in ("-m", "-c") or not arguments[0].startswith("-"))
+        return Program(words, folder, found, tuple(arguments)) if runs else Program(words, folder)
+    with open(found, "rb") as file:
+        first = file.readline(200).decode("utf-8", "replace").strip()
+    interpreter = first.removeprefix("#!").strip()
+    if first.startswith("#!") and "python" in first and " " not in interpreter:
+        return Program(words, folder, interpreter, (found, *words[1:]))
+    return Program(words, folder)
+
+
+def copy_folder(source: Path, target: Path, leave_out: Iterable[str] = ()) -> None:
+    """Copy a program's folder without what tools leave in it."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(
+        source, target, ignore=lambda _folder, names: _LEFT_OUT.union(leave_out) & set(names), symlinks=True
+    )
+
+
+def check_size(folder: Path, leave_out: Iterable[str] = ()) -> None:
+    """Raise ValueError if a folder is too large to be copied for each world."""
+    size = 0
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT.union(leave_out)]
+        size += sum(os.lstat(os.path.join(root, name)).st_size for name in files)
+        if size > LARGEST_FOLDER_BYTES:
+            raise ValueError(
+                f"the folder {folder} holds more than {LARGEST_FOLDER_BYTES // 10**6} MB and is copied for each world; "
+                "start in a folder that holds the program alone"
+            )
+
+
+def loop_around(folder: Path, where: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the condition of the loop that a program is in, and its line before the others.
+
+    Parameters
+    ----------
+    folder
+        Where its files are.
+    where
+        The user's lines, the innermost first, such as ``pipeline.py:12``.
+    """
+    for kind in (ast.While, ast.For):
+        for line in where:
+            name, _, number = line.rpartition(":")
+            for loop in _loops(folder / name, int(number)):
+                if isinstance(loop, kind):
+                    condition = ast.unparse(loop.test if isinstance(loop, ast.While) else loop.iter)
+                    header = f"{name}:{loop.lineno}"
+                    return condition, (header, *(other for other in where if other != header))
+    return "", tuple(where)
+
+
+def _loops(path: Path, number: int) -> Iterator[ast.While | ast.For]:
+    """Yield the loops around a line within its function, the innermost first."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError):
+        return
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.While | ast.For | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.lineno <= number <= (node.end_lineno or node.lineno)
+    ]
+    for node in sorted(around, key=lambda node: -node.lineno):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return
+        yield node

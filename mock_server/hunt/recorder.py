@@ -1,0 +1,146 @@
+"""WSGI app in front of a simulator that notes each call for the oracles, and lets time pass faster at a standstill."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..transport.header import HEADER, parse
+from ..transport.wsgi_call import WHERE
+from .life import RETRIEVALS, Call
+from .oracles import SUBMIT
+from .processes import signal_group
+from .witness import SEPARATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from ..core.journal import Entry
+    from ..simulator import Simulator
+    from .clock import LifeClock
+    from .deviations import Kill
+
+STANDSTILL_CALLS, STANDSTILL_STEP_S, STANDSTILL_S = 1500, 6 * 3600.0, 45 * 86400.0
+"""Calls without progress, in a world in which nothing more happens, from which on each takes a step; and the end."""
+
+
+class Recorder:
+    """Notes calls.
+
+    Parameters
+    ----------
+    simulator
+        Answers.
+    app
+        The app that answers: the simulator's, or one that watches it.
+    clock
+        The clock of this life.
+    kill
+        Call before whose answer the program is killed; None: it is not.
+
+    Attributes
+    ----------
+    calls
+        All calls so far.
+    sent
+        For each body of a product by its digest: the job, whether it is whole, and the body.
+    idle
+        Number of calls since the last that brought the program on.
+    pid
+        Process of the program.
+    life
+        0, or 1 after a restart.
+    """
+
+    def __init__(self, simulator: Simulator, app: WSGIApplication, clock: LifeClock, kill: Kill | None = None) -> None:
+        self._simulator, self._app, self._clock, self._kill = simulator, app, clock, kill
+        self._lock = threading.Lock()
+        self._entries: list[Entry] = []
+        self.idle, self._progress_at = 0, clock.now()
+        self.calls: list[Call] = []
+        self.sent: dict[str, tuple[int | None, bool, bytes]] = {}
+        self.life = self.pid = 0
+        self._note = simulator.store.note
+        simulator.store.note = self._noted  # type: ignore[method-assign]
+
+    def _noted(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        self._note(entry)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a call and note it."""
+        with self._lock:
+            if self._kill is not None and self.life == 0 and len(self.calls) + 1 == self._kill.number:
+                signal_group(self.pid, signal.SIGKILL)
+                start_response("503 Service Unavailable", [])
+                return []
+            return self._answer(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        data = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO(data)
+        started: list[Any] = []
+
+        def start(*arguments: Any) -> Any:
+            started[:] = arguments
+            return start_response(*arguments)
+
+        known = len(self._entries)
+        chunks = self._app(environ, start)
+        body = b"".join(chunks)
+        getattr(chunks, "close", lambda: None)()
+        if len(self._entries) > known:
+            self._record(self._entries[-1], environ, data, dict(started[1]), body)
+            self._look_for_standstill()
+        return [body]
+
+    def _record(
+        self, entry: Entry, environ: WSGIEnvironment, data: bytes, headers: dict[str, str], body: bytes
+    ) -> None:
+        fault = parse(headers.get(HEADER, ""))
+        pristine = entry.outcome in ("ok", "partial") or (HEADER in headers and entry.status == 200)
+        received = pristine and not fault.broken and fault.cut_after is None
+        source, key, job_id = "", "", entry.job_id
+        if entry.operation == SUBMIT:
+            source, key = _submitted(data)
+        if entry.operation in RETRIEVALS and body and fault.broken is None:
+            self.sent.setdefault(
+                hashlib.sha256(body).hexdigest(), (job_id, pristine and entry.outcome != "missing", body)
+            )
+        where = tuple(filter(None, str(environ.get(WHERE) or "").split(SEPARATOR)))
+        call = Call(
+            entry.at, entry.operation, job_id, entry.outcome, entry.status, where, source, key, received, self.life
+        )
+        self.calls.append(call)
+        progress = entry.operation == SUBMIT or entry.operation in RETRIEVALS
+        if progress and entry.outcome == "ok":
+            self.idle, self._progress_at = 0, entry.at
+        else:
+            self.idle += 1
+
+    def _look_for_standstill(self) -> None:
+        """Let time pass faster if nothing happens any more and the program goes on asking."""
+        now = self._clock.now()
+        if now - self._progress_at > STANDSTILL_S and self.idle > STANDSTILL_CALLS:
+            self._clock.ended.set()
+        elif self.idle > STANDSTILL_CALLS and self._is_settled(now):
+            self._clock.advance(STANDSTILL_STEP_S)
+
+    def _is_settled(self, now: float) -> bool:
+        last_change = max((change.at for change in self._simulator.scenario.changes), default=now)
+        return last_change <= now and self._simulator.controls.next_change() is None
+
+
+def _submitted(data: bytes) -> tuple[str, str]:
+    """Return name and text of what a submission asks for."""
+    try:
+        wanted = json.loads(data)
+        name = str(wanted.get("name") or wanted.get("targ") or f"{wanted.get('RA')} {wanted.get('Dec')}")
+    except (ValueError, AttributeError):
+        return "", data.decode("utf-8", "replace")
+    return name, json.dumps(wanted, sort_keys=True)

@@ -1,0 +1,66 @@
+"""Waits for the end of a program, or for the certainty that it never ends."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from ..transport.callsite import user_line
+from .processes import signal_group
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .clock import LifeClock
+    from .processes import Process
+
+_LOOK_S = 0.05
+STILL_S, BUSY_S = 5.0, 120.0
+"""Real time without a step of the clock after which a program never ends: all of it waits, or it computes [s]."""
+
+
+def wait_for(process: Process, clock: LifeClock, stack: Path) -> int | None:
+    """Return the exit code; None for a program that never ends, which is killed after it has said where it stands.
+
+    Parameters
+    ----------
+    process, clock
+        The program and its clock.
+    stack
+        File that the program writes its stack to when it gets SIGUSR1.
+    """
+    steps, since = -1, time.monotonic()
+    while (code := process.ended(_LOOK_S)) is None:
+        if clock.steps != steps:
+            steps, since = clock.steps, time.monotonic()
+        idle = time.monotonic() - since
+        if clock.ended.is_set() or idle > BUSY_S or (idle > STILL_S and clock.all_wait_for_ever()):
+            signal_group(process.pid, signal.SIGUSR1)
+            until = time.monotonic() + 1
+            while time.monotonic() < until and not (stack.exists() and stack.stat().st_size):
+                time.sleep(0.01)
+            signal_group(process.pid, signal.SIGKILL)
+            while process.ended(1.0) is None:
+                pass
+            return None
+    signal_group(process.pid, signal.SIGKILL)  # children that it has left behind
+    return code
+
+
+def lines_in_stack(stack: Path) -> tuple[str, ...]:
+    """Return the user's lines in what :mod:`faulthandler` wrote, those of the thread that got the signal first."""
+    if not stack.exists():
+        return ()
+    found: list[list[str]] = []
+    for line in stack.read_text(errors="replace").splitlines():
+        if "most recent call first" in line:
+            found.append([])
+            if line.startswith("Current"):
+                found.insert(0, found.pop())
+        frame = re.match(r'\s+File "(.*)", line (\d+) in ', line)
+        user = user_line(frame[1], int(frame[2])) if frame else None
+        if user and found:
+            (found[0] if len(found) == 1 else found[-1]).append(user)
+    return next((tuple(lines) for lines in found if lines), ())

@@ -1,0 +1,138 @@
+"""Within a program: notes its writes and how it ends, and kills it in the middle of a write.
+
+Notes are lines of JSON in a file that the run reads afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..transport.callsite import user_line, user_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from ..transport.wsgi_call import Answer, Request
+
+SEPARATOR = " < "
+"""Stands between the user's lines in the note of a call, the innermost first."""
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_LONGEST = 90
+_ENDS_OF_WRITES = {"write", "writelines", "writestr", "close", "__exit__"}
+
+
+class Witness:
+    """Watches one process and the children that it forks.
+
+    Parameters
+    ----------
+    notes
+        File descriptor of the notes.
+    folder
+        Folder of the program: writes elsewhere do not count.
+    kill_at_write
+        Number of the write in whose middle all processes of the program are killed; 0: none is.
+    """
+
+    def __init__(self, notes: int, folder: str, kill_at_write: int = 0) -> None:
+        self._notes, self._folder, self._kill_at = notes, folder + os.sep, kill_at_write
+        self._count = mmap.mmap(-1, 8)  # shared with forked children
+        self._busy = False
+
+    def note(self, **facts: Any) -> None:
+        """Add a line to the notes."""
+        os.write(self._notes, (json.dumps(facts) + "\n").encode())
+
+    def start(self) -> None:
+        """Begin to watch."""
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._busy or event not in ("open", "os.rename"):
+            return
+        path = arguments[1] if event == "os.rename" else arguments[0]
+        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & _WRITING):
+            return
+        if not isinstance(path, str | bytes | os.PathLike):
+            return
+        full = os.path.abspath(os.fsdecode(path))
+        if full.startswith(self._folder):
+            self._busy = True
+            try:
+                self._wrote(event, full, sys._getframe(1))
+            finally:
+                self._busy = False
+
+    def _wrote(self, event: str, full: str, frame: FrameType) -> None:
+        number = int.from_bytes(self._count[:], "big") + 1
+        self._count[:] = number.to_bytes(8, "big")
+        self.note(write=full[len(self._folder) :], where=list(user_lines(frame)))
+        if number == self._kill_at:
+            if event == "os.rename":
+                kill_group()
+            sys.setprofile(_killer(full))
+
+    def note_error(self, error: BaseException) -> None:
+        """Note the exception that ends the program, and where it was raised."""
+        self.note(error="" if isinstance(error, SystemExit) else short_words(error), where=lines_of(error))
+
+
+def with_all_lines(ask: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+    """Return what sends a request with all of the user's lines that led to it."""
+
+    def carried(request: Request) -> Answer:
+        return ask(request._replace(where=SEPARATOR.join(user_lines(sys._getframe(1)))))
+
+    return carried
+
+
+def lines_of(error: BaseException) -> tuple[str, ...]:
+    """Return the user's lines at which an exception was raised, the innermost first."""
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        lines.append(user_line(trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    return tuple(line for line in reversed(lines) if line)
+
+
+def short_words(error: BaseException) -> str:
+    """Return type and text of an exception, at most a line."""
+    line = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def _killer(full: str) -> Callable[[FrameType, str, Any], None]:
+    """Return a profile function that kills the program once a part of the file is on the disk."""
+
+    def profile(_frame: FrameType, event: str, function: Any) -> None:
+        name = getattr(function, "__name__", "")
+        written = event == "c_return" and name in _ENDS_OF_WRITES
+        if not written and not (event == "c_call" and name in ("close", "__exit__")):
+            return
+        file = getattr(function, "__self__", None)
+        if file is None or not hasattr(file, "flush") or not _same_file(file, full):
+            return
+        if not file.closed:
+            file.flush()
+        os.truncate(full, os.path.getsize(full) // 2)
+        kill_group()
+
+    return profile
+
+
+def _same_file(file: Any, full: str) -> bool:
+    name = getattr(file, "name", None)
+    return isinstance(name, str | bytes | os.PathLike) and os.path.abspath(os.fsdecode(name)) == full
+
+
+def kill_group() -> NoReturn:
+    """Kill this program with all its processes, as the power button would."""
+    os.killpg(0, signal.SIGKILL)
+    raise AssertionError("a killed process goes on")

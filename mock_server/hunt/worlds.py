@@ -1,0 +1,234 @@
+"""The worlds that are drawn: strategies for each kind of deviation, limited to what the program does in calm."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from ..core.faults import KINDS, OPERATIONS
+from ..reports.courtesy import duration_text
+from .deviations import Deviation, Kill, World
+from .life import RETRIEVALS
+from .oracles import SUBMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .life import Life
+
+DAY = 86400.0
+_OPERATION_WORDS = {
+    SUBMIT: "submission",
+    "checkProductStatus": "look at a job",
+    "getNumJobs": "count of active jobs",
+    "canceljob": "cancellation",
+    "downloadProduct": "download",
+    "downloadFile": "download of a file",
+    "listOldJobs": "list of old jobs",
+    "getOldProduct": "request for an old job",
+}
+_FAULT_WORDS = {
+    "refuse": "the service refuses its {n} {o}",
+    "status": "its {n} {o} is answered with an error page ({status})",
+    "reset": "the connection breaks at its {n} {o}",
+    "lost": "the answer to its {n} {o} is lost after the work was done",
+    "latency": "the answer to its {n} {o} takes {seconds} s",
+    "cut": "the answer to its {n} {o} breaks off after {after_bytes} bytes",
+    "not-json": "its {n} {o} is answered with a page and status 200",
+    "archive-cut": "its {n} {o} brings an archive that ends after {after_bytes} bytes",
+    "stuck": "a product of its {n} {o} never ends",
+    "product-failed": "a product of its {n} {o} fails",
+}
+_ARGUMENTS: dict[str, tuple[dict[str, Any], ...]] = {
+    "status": ({"status": 503}, {"status": 500}),
+    "latency": ({"seconds": 45}, {"seconds": 150}, {"seconds": 4000}),
+    "cut": ({"after_bytes": 0}, {"after_bytes": 40}, {"after_bytes": 1000}),
+    "archive-cut": ({"after_bytes": 1000}, {"after_bytes": 40}),
+    "product-failed": ({"code": -3}, {"code": -1}),
+}
+_ONLY_AT = {
+    "stuck": {SUBMIT},
+    "product-failed": {SUBMIT},
+    "archive-cut": {"downloadProduct", "downloadFile", "downloadLightCurve"},
+}
+_MOST_CALLS = 12  # the first calls of an operation are as good as the later ones
+_RESTART_SHARE, _SETTING_SHARE, _MIXED_SHARE = 0.18, 0.2, 0.12
+
+
+class Stream(NamedTuple):
+    """Worlds of one kind, searched together.
+
+    Parameters
+    ----------
+    name
+        Names it in reports; a part of the key of its random values.
+    worlds
+        Draws a world.
+    most
+        Number of worlds that are drawn.
+    """
+
+    name: str
+    worlds: st.SearchStrategy[World]
+    most: int
+
+
+def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
+    """Return the streams for a program, with shares of a `number` of worlds; `restart`: it can be killed."""
+    faults, settings, restarts = list(_faults(calm)), dict(_settings(calm)), dict(_restarts(calm) if restart else ())
+    every = {f"{kind} {operation}": choices for kind, operation, choices in faults} | settings | restarts
+    mixed = number * _MIXED_SHARE
+    planned = [(f"{kind} {operation}", choices, 1.0) for kind, operation, choices in faults]
+    left = number * (1 - _RESTART_SHARE - _SETTING_SHARE - _MIXED_SHARE)
+    shares = [(name, choices, left / len(planned)) for name, choices, _ in planned]
+    shares += [(name, choices, number * _SETTING_SHARE / len(settings)) for name, choices in settings.items()]
+    shares += [(name, choices, number * _RESTART_SHARE / len(restarts)) for name, choices in restarts.items()]
+    spare = sum(max(0.0, share - len(choices)) for _, choices, share in shares)
+    made = [Stream(name, _alone(choices), max(1, min(len(choices), round(share)))) for name, choices, share in shares]
+    return [*made, Stream("two at once", _two(list(every.values())), max(1, round(mixed + spare)))]
+
+
+def _alone(choices: list[Deviation]) -> st.SearchStrategy[World]:
+    return st.sampled_from(choices).map(lambda deviation: (deviation,))
+
+
+def _two(kinds: list[list[Deviation]]) -> st.SearchStrategy[World]:
+    one = st.sampled_from(kinds).flatmap(st.sampled_from)
+    return st.lists(one, min_size=1, max_size=2, unique_by=lambda d: (d.kind, d.operation)).map(tuple)
+
+
+def _faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:
+    """Yield kind, operation and deviations for each fault at each operation that the program uses."""
+    for operation, count in Counter(call.operation for call in calm.calls).items():
+        for kind in _FAULT_WORDS:
+            if operation in OPERATIONS and operation in _ONLY_AT.get(kind, {operation}):
+                if kind == "refuse" and operation in RETRIEVALS and operation.startswith("download"):
+                    continue  # a download has no answer that could refuse
+                yield kind, operation, list(_fault(kind, operation, count))
+
+
+def _fault(kind: str, operation: str, count: int) -> Iterator[Deviation]:
+    said = _OPERATION_WORDS.get(operation, f"call of {operation}")
+    numbers = sorted({*range(1, min(count, _MOST_CALLS) + 1), count})
+    for more in _ARGUMENTS.get(kind, ({},)):
+        places: list[dict[str, int]] = [{"call": n} for n in numbers]
+        if not _of_the_plan(kind):
+            places += [{"times": n} for n in (2, 3, 5)]
+        for place in places:
+            n = ordinal(place["call"]) if "call" in place else f"first {place['times']}"
+            words = _FAULT_WORDS[kind].format(n=n, o=said if "call" in place else f"{said} (each)", **more)
+            fault = {"kind": kind, "operation": operation, **place, **more}
+            yield Deviation(kind, operation, words, {"faults": [fault]})
+
+
+def _of_the_plan(kind: str) -> bool:
+    return "product" in KINDS[kind].arguments
+
+
+def ordinal(number: int) -> str:
+    """Return ``1st``, ``2nd``, ..."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
+    """Yield name and deviations of each kind that is no fault of a call."""
+    peak, took = max(calm.peak_active[0], 1), max(calm.simulated_s, 600.0)
+    lower = sorted({peak - 1, peak // 2, 2, 1} & set(range(1, peak)), reverse=True)
+    moments = [(took * share, share) for share in (0.02, 0.25, 0.5, 0.9)]
+    if lower:
+        yield "limit", [_setting("limit", f"the limit is {n} active jobs", "limits", active_jobs=n) for n in lower]
+        yield "limit falls", [_falling(at, n) for n in lower for at, _ in moments]
+    yield (
+        "queue",
+        [
+            _setting("queue", "the queue has one slot", "queue", slots=1),
+            _setting("queue", "builds take ten times as long", "durations", factor=10),
+            _setting("queue", "builds take no time", "durations", factor=0.001),
+            _setting("queue", "other users hold 95 % of the slots", "background", load=0.95),
+            _setting("queue", "builds leave the queue once an hour", "queue", dispatch_every_s=3600),
+        ],
+    )
+    yield (
+        "failures",
+        [
+            _setting("failures", "a third of the products fail", "outcomes", failed=0.33),
+            _setting("failures", "all products fail", "outcomes", failed=1.0),
+            _setting("failures", "a third of the products cannot be queued", "outcomes", not_queued=0.33),
+            _setting("failures", "a third of the products cannot be requested", "outcomes", not_requested=0.33),
+        ],
+    )
+    yield "outage", [_outage(at, length) for length in (600.0, 7200.0, DAY) for at, _ in moments]
+    yield (
+        "retention",
+        [
+            _setting("retention", f"products are kept for {words}", "retention", days=days)
+            for days, words in ((2, "two days"), (1, "a day"), (0.25, "six hours"))
+        ],
+    )
+    yield (
+        "deprecation",
+        [
+            _setting(
+                "deprecation", "answers have a deprecation warning", "api", deprecation_message="This version is old."
+            ),
+            _setting("deprecation", "answers have a newer version", "api", version="1.14"),
+        ],
+    )
+    yield from _of_the_sky(calm)
+
+
+def _of_the_sky(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
+    sources = sorted({job.source for job in calm.jobs if any(map(str.isalpha, job.source))})
+    if sources:
+        yield (
+            "unresolved",
+            [
+                Deviation("unresolved", SUBMIT, f"there are no data of {name}", {"sky": {"no_data": [name]}})
+                for name in sources[:6]
+            ],
+        )
+        yield (
+            "no source",
+            [
+                Deviation("no source", SUBMIT, f"no source is found at {name}", {"sky": {"no_source": [name]}})
+                for name in sources[:3]
+            ],
+        )
+
+
+def _setting(kind: str, words: str, group: str, **values: Any) -> Deviation:
+    return Deviation(kind, "", words, {group: values})
+
+
+def _falling(at: float, number: int) -> Deviation:
+    words = f"the limit falls to {number} active jobs after {duration_text(at)}"
+    return Deviation("limit", "", words, {"changes": [{"after_days": at / DAY, "limits": {"active_jobs": number}}]})
+
+
+def _outage(at: float, length: float) -> Deviation:
+    words = f"the service is down for {duration_text(length)} after {duration_text(at)}"
+    return Deviation("outage", "", words, {"outages": [{"from_day": at / DAY, "until_day": (at + length) / DAY}]})
+
+
+def _restarts(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
+    """Yield the kills; those at each kind of call and at each write."""
+    for at, words, count in (("call", "at its {} call", len(calm.calls)), ("write", "in its {} write", calm.writes)):
+        if count:
+            yield (
+                f"restart at a {at}",
+                [
+                    Deviation(
+                        "restart", "", f"it is killed {words.format(ordinal(n))} and started again", {}, Kill(at, n)
+                    )
+                    for n in _places(count)
+                ],
+            )
+
+
+def _places(count: int) -> list[int]:
+    """Return the numbers from 1 to a count, or some of them."""
+    step = max(1, count // 120)
+    return sorted({*range(1, min(count, 20) + 1), *range(1, count + 1, step)})
