@@ -7,8 +7,8 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+from ..transport.imports import when_imported
 from .environment import PARTICIPANT, format_participant
-from .patches.imports import when_imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,6 +7,7 @@ The app asks for slow answers and broken connections in a private header; they a
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import socket
 import threading
@@ -138,6 +139,8 @@ class MockServer:
 
     Notes
     -----
+    Until the server stops, ``NO_PROXY`` names this machine: a proxy could not reach the server.
+
     An unexpected exception in a view is a 500 for the caller and is raised again when the server stops.
 
     Examples
@@ -167,11 +170,19 @@ class MockServer:
     def __enter__(self) -> MockServer:
         self._thread.start()
         self._ready.wait()
+        self._proxies = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
+        for name, hosts in self._proxies.items():
+            os.environ[name] = ",".join(filter(None, (hosts, "127.0.0.1,localhost")))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        for name, hosts in self._proxies.items():
+            if hosts is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = hosts
         self._loop.run_callback_threadsafe(gevent.spawn, self._server.stop)
         self._thread.join()
         self.simulator.close()

@@ -23,7 +23,6 @@ import trustme
 from werkzeug.serving import DechunkedInput
 
 from . import header
-from .header import TransportFault
 from .wsgi_call import HOSTS, Answer, Request, ask
 
 if TYPE_CHECKING:
@@ -32,11 +31,11 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from ..clocks.base import Clock
+    from .header import TransportFault
 
 _VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PERL_LWP_SSL_CA_FILE", "NODE_EXTRA_CA_CERTS")
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"}
 _CHUNK = 65536
-_NO_FAULT = TransportFault()
 
 
 class Proxy:
@@ -195,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(Answer(500, "Internal Server Error", [("Content-Type", "text/plain")], f"{error!r}\n".encode()))
             raise
         headers, fault = header.split(answer.headers)
-        fault = fault or _NO_FAULT
+        fault = fault or header.NO_FAULT
         if fault.delay_s:
             self.server.clock.sleep(fault.delay_s)
         if fault.broken:
@@ -210,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
-    def _write(self, answer: Answer, fault: TransportFault = _NO_FAULT) -> None:
+    def _write(self, answer: Answer, fault: TransportFault = header.NO_FAULT) -> None:
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.headers:
             if name.lower() != "content-length" or self.command == "HEAD":
