@@ -167,6 +167,12 @@ class MockServer:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="xrt-mock server", daemon=True)
 
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the simulator: `clock`, `report`, `controls`, `journal`, `calls`, ..."""
+        if name.startswith("_") or name == "simulator":
+            raise AttributeError(name)
+        return getattr(self.simulator, name)
+
     def __enter__(self) -> MockServer:
         self._thread.start()
         self._ready.wait()

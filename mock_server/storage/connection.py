@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 MEMORY = ("sqlite://", "sqlite:///:memory:")
+_FILE_ENDINGS = (".sqlite", ".sqlite3", ".db")
 
 
 class Cursor(Protocol):
@@ -73,6 +74,8 @@ def database(url: str) -> Database:
     """
     if url in MEMORY:
         return Database(lambda: SQLite(":memory:"), SQLite.errors)
+    if "://" not in url and url.endswith(_FILE_ENDINGS):
+        url = f"sqlite:///{url}"
     if url.startswith("sqlite:///") and "?" not in url and url != "sqlite:///":
         path = str(Path(url.removeprefix("sqlite:///")).absolute())  # the same file after a change of directory
         return Database(lambda: SQLite(path), SQLite.errors)
@@ -83,4 +86,6 @@ def database(url: str) -> Database:
             raise ValueError(f"{error}: install the driver by `pip install 'xrt-mock[postgres]'`") from error
         address = url.replace("+psycopg", "", 1)
         return Database(lambda: PostgreSQL(address), PostgreSQL.errors)
-    raise ValueError("use sqlite:// (in memory), sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+    raise ValueError(
+        "use sqlite:// (in memory), sqlite:///FILE, a file such as jobs.sqlite, or postgresql+psycopg://USER@HOST/NAME"
+    )

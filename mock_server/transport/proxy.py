@@ -9,6 +9,7 @@ It makes a certificate authority of its own each time. A program is pointed at i
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import ssl
@@ -89,7 +90,12 @@ class Proxy:
             from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
             bundle.write_bytes(self.ca_pem + Path(DEFAULT_CA_BUNDLE_PATH).read_bytes())
+        wgetrc = folder / "wgetrc"  # wget reads none of the variables below if it is built with GnuTLS
+        wgetrc.write_text(f"{_users_wgetrc()}\nca_certificate = {bundle}\n")
         return {
+            "WGETRC": str(wgetrc),
+            "NODE_USE_ENV_PROXY": "1",  # Node 22.21 and later
+            "PERL_LWP_ENV_PROXY": "1",
             **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.url),
             **dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1"),
             **dict.fromkeys(_VARIABLES, str(bundle)),
@@ -107,6 +113,15 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _users_wgetrc() -> str:
+    """Return the lines of the user's own settings of wget."""
+    path = Path(os.environ.get("WGETRC") or Path.home() / ".wgetrc")
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 class _Server(ThreadingHTTPServer):
