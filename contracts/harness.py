@@ -115,6 +115,9 @@ class HttpBackend:
         self._timeout_s = timeout_s
         self._before = before
         self._session = requests.Session()
+        host = urlsplit(base_url).hostname or ""
+        if host in ("localhost", "::1") or host.startswith("127."):
+            self._session.trust_env = False  # this machine is never behind a proxy
 
     def call(
         self, method: str, path: str, body: Any = None, *, label: str = JSON, query: Mapping[str, str] | None = None

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from .scenario.scenario import Scenario
     from .serve.server import MockServer
     from .service.operator import Controls
-    from .simulator import Simulator
+    from .simulator import Simulator, simulated
 
-__all__ = ["Controls", "Entry", "Fault", "Journal", "MockServer", "Scenario", "Simulator"]
+__all__ = ["Controls", "Entry", "Fault", "Journal", "MockServer", "Scenario", "Simulator", "simulated"]
 
 _HOMES = {
     "Controls": "service.operator",
@@ -22,6 +22,7 @@ _HOMES = {
     "MockServer": "serve.server",
     "Scenario": "scenario.scenario",
     "Simulator": "simulator",
+    "simulated": "simulator",
 }
 
 

@@ -7,7 +7,9 @@ Flask and the rest are loaded when a test uses a fixture.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib.util
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from .serve.server import MockServer
     from .simulator import Simulator
 
-_FIXTURES = ("xrt_mock", "xrt_mock_server")
+_FIXTURES = tuple(f"xrt_mock{kind}{scope}" for kind in ("", "_server") for scope in ("", "_module", "_session"))
 _PROPERTY = "xrt_mock"
 _LAST_CALLS = 10
 
@@ -49,14 +51,94 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def xrt_mock(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """Return a simulator that answers what `requests` sends to the service; the test runs in simulated time."""
-    from .run.patches.time import SimulatedTime
+    _require_server()
     from .simulator import Simulator
+
+    with Simulator(**_options(request.node)) as simulator, _in_its_time(simulator):
+        yield simulator
+
+
+@contextlib.contextmanager
+def _in_its_time(simulator: Simulator) -> Iterator[None]:
+    """Context manager: this process is answered by a simulator, and lives in its time."""
+    from .run.patches.time import SimulatedTime
     from .transport.intercept import intercept
 
-    with Simulator(**_options(request.node)) as simulator:
-        simulator.app.on_bug = _raise  # so that the test shows a bug of the simulator where it was met
-        with intercept(simulator.app, simulator.clock), SimulatedTime(simulator.clock):
-            yield simulator
+    simulator.calls()  # kept from now on
+    simulator.app.on_bug = _raise  # so that the test shows a bug of the simulator where it was met
+    with intercept(simulator.app, simulator.clock), SimulatedTime(simulator.clock):
+        yield
+
+
+def _require_server() -> None:
+    """Fail with a sentence where the extra is missing."""
+    for package in ("flask", "requests", "time_machine"):
+        if importlib.util.find_spec(package) is None:
+            pytest.fail(f'{package} is not installed; install it with: pip install "xrt-mock[server]"', pytrace=False)
+
+
+def _kept(scope: str) -> tuple[Any, Any]:
+    """Return the fixtures of one scope: simulator and server, made once and reset for each test."""
+
+    @pytest.fixture(scope=scope, name=f"_xrt_mock_{scope}")  # type: ignore[call-overload]  # a literal for mypy
+    def simulator(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+        _require_server()
+        from .simulator import Simulator
+
+        with Simulator(**_options(request.node)) as made:
+            yield made
+
+    @pytest.fixture(scope=scope, name=f"_xrt_mock_server_{scope}")  # type: ignore[call-overload]
+    def server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
+        _require_server()
+        from .serve.server import MockServer
+
+        with MockServer(**_options(request.node)) as made:
+            yield made
+
+    return simulator, server
+
+
+_module_simulator, _module_server = _kept("module")
+_session_simulator, _session_server = _kept("session")
+
+
+def _reset_for_each_test(kept: str) -> Any:
+    """Return the fixture that gives a test the simulator of a wider fixture, reset."""
+
+    @pytest.fixture(name=kept.removeprefix("_"))
+    def simulator(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+        """Return a simulator that several tests share, reset; the test runs in simulated time."""
+        made = request.getfixturevalue(kept)
+        made.controls.reset()
+        made.forget_calls()
+        with _in_its_time(made):
+            yield made
+
+    return simulator
+
+
+def _server_reset_for_each_test(kept: str) -> Any:
+    """Return the fixture that gives a test the server of a wider fixture, reset."""
+
+    @pytest.fixture(name=kept.removeprefix("_"))
+    def server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
+        """Return a server that several tests share, reset; the test runs in simulated time."""
+        from .run.patches.time import SimulatedTime
+
+        made = request.getfixturevalue(kept)
+        made.controls.reset()
+        made.forget_calls()
+        with SimulatedTime(made.clock):
+            yield made
+
+    return server
+
+
+xrt_mock_module = _reset_for_each_test("_xrt_mock_module")
+xrt_mock_session = _reset_for_each_test("_xrt_mock_session")
+xrt_mock_server_module = _server_reset_for_each_test("_xrt_mock_server_module")
+xrt_mock_server_session = _server_reset_for_each_test("_xrt_mock_server_session")
 
 
 def _raise(bug: Exception) -> NoReturn:
@@ -66,10 +148,12 @@ def _raise(bug: Exception) -> NoReturn:
 @pytest.fixture
 def xrt_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
     """Return a simulator on a free port of this machine (`url`); the test runs in simulated time."""
+    _require_server()
     from .run.patches.time import SimulatedTime
     from .serve.server import MockServer
 
-    with MockServer(**_options(request.node)) as server, SimulatedTime(server.simulator.clock):
+    with MockServer(**_options(request.node)) as server, SimulatedTime(server.clock):
+        server.calls()  # kept from now on
         yield server
 
 

@@ -20,9 +20,10 @@ from .service.operator import Controls
 from .service.results import Contents
 from .service.simulation import Simulation
 from .storage.store import Store
+from .transport.watching import SeenCall, Watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -151,13 +152,73 @@ class Simulator:
         """Return the courtesy report."""
         return self.controls.report()
 
+    @property
+    def url(self) -> str:
+        """Where the service's addresses begin."""
+        return self.jobs.base_url
+
+    @cached_property
+    def _watching(self) -> Watching:
+        watching = Watching()
+        self.app.watched = watching.see
+        return watching
+
+    def calls(self, operation: str | None = None) -> list[SeenCall]:
+        """Return the calls of one operation, or all, since the simulator was first asked for them.
+
+        The fixtures ask at the beginning of each test: ``xrt_mock.calls("run_userobject")[0].json``.
+        """
+        return [call for call in self._watching.calls if operation in (None, call.operation)]
+
+    def forget_calls(self) -> None:
+        """Forget the calls that were seen, and the answers that were planned."""
+        self._watching.calls.clear()
+        self._watching.answers.clear()
+
+    def answer(self, operation: str, document: Any, *, times: int = 1) -> None:
+        """Answer the next `times` calls of an operation with a document of one's own, as JSON."""
+        self._watching.answers[operation] += [json.dumps(document).encode()] * times
+
+    def to_next_change(self) -> float:
+        """Move a virtual clock to the moment at which the status of some product changes next, and return it [s].
+
+        Raises
+        ------
+        ValueError
+            If no status changes any more.
+        """
+        change = self.controls.next_change()
+        if change is None:
+            raise ValueError("no status changes any more: all products have finished")
+        return self.clock.advance(max(0.0, change - self.clock.now()))
+
+    def advance_until(self, condition: Callable[[], bool] | int) -> float:
+        """Move a virtual clock from change to change until a condition holds, and return the time [s].
+
+        Parameters
+        ----------
+        condition
+            A function without arguments, or the number of a job that shall have finished.
+        """
+        if isinstance(condition, int):
+            job_id = condition
+
+            def finished() -> bool:
+                with self.store.reading() as facts:
+                    return all(job.job_id != job_id for job in facts.unfinished(self.clock.now()))
+
+            return self.advance_until(finished)
+        while not condition():
+            self.to_next_change()
+        return self.clock.now()
+
     def change(self, settings: Mapping[str, Any]) -> None:
         """Change settings from now on, by dotted name."""
         self.controls.change(settings)
 
     @contextmanager
     def intercept(self) -> Iterator[Simulator]:
-        """Context manager and decorator: this simulator answers what `requests` sends to the service."""
+        """Context manager and decorator: this simulator answers what this process sends to the service."""
         from .transport.intercept import intercept  # noqa: PLC0415 - a server does not need requests
 
         with intercept(self.app, self.clock):
@@ -174,3 +235,25 @@ class Simulator:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextmanager
+def simulated(
+    scenario: str | Path | Scenario | None = None, clock: Clock | str | None = None, **options: Any
+) -> Iterator[Simulator]:
+    """Context manager and decorator: the service is simulated, and this process lives in its time.
+
+    For unittest and scripts; in pytest use the fixture ``xrt_mock``. The arguments are those of :class:`Simulator`,
+    which the context manager returns.
+
+    Examples
+    --------
+    >>> import mock_server, time
+    >>> with mock_server.simulated("calm") as sim:
+    ...     time.sleep(86400)
+    """
+    from .run.patches.time import SimulatedTime  # noqa: PLC0415 - it imports time_machine
+
+    with Simulator(scenario, clock, **options) as simulator, simulator.intercept(), SimulatedTime(simulator.clock):
+        simulator.calls()
+        yield simulator

@@ -1,8 +1,8 @@
-"""The simulator for any WSGI server: ``gunicorn --workers 4 mock_server.wsgi:app``.
+"""The simulator for any WSGI server: ``XRT_MOCK_DB=jobs.sqlite gunicorn --workers 4 mock_server.wsgi:app``.
 
 Environment variables take the place of the options of ``xrt-mock serve``:
 
-- ``XRT_MOCK_DB``: the database; several processes need a file or PostgreSQL;
+- ``XRT_MOCK_DB``: the database; several processes need a file or PostgreSQL, and are refused without;
 - ``XRT_MOCK_SCENARIO``, ``XRT_MOCK_SEED``, ``XRT_MOCK_CLOCK``, ``XRT_MOCK_USERS``;
 - ``XRT_MOCK_URL``: base URL used in answers;
 - ``XRT_MOCK_KEEP_CALLS``: maximum number of calls kept in the journal;
@@ -21,7 +21,8 @@ from .serve.server import TransportPlayer
 from .simulator import SERVICE, Simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def simulator_from(environment: Mapping[str, str]) -> Simulator:
@@ -45,7 +46,34 @@ def simulator_from(environment: Mapping[str, str]) -> Simulator:
     )
 
 
+class OneMemory:
+    """WSGI middleware that refuses calls where each of several processes would keep jobs of its own.
+
+    Parameters
+    ----------
+    app
+        Answers.
+    shared
+        Whether all processes share the database.
+    """
+
+    def __init__(self, app: WSGIApplication, *, shared: bool) -> None:
+        self._app, self._shared = app, shared
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        if self._shared or not environ.get("wsgi.multiprocess"):
+            return self._app(environ, start_response)
+        text = (
+            "several processes answer, but the database is in memory, so each would number its own jobs; "
+            "set XRT_MOCK_DB to a file such as jobs.sqlite, or use one process\n"
+        )
+        environ["wsgi.errors"].write(f"xrt-mock: {text}")
+        start_response("503 Service Unavailable", [("Content-Type", "text/plain; charset=UTF-8")])
+        return [text.encode()]
+
+
 _simulator = simulator_from(os.environ)
 atexit.register(_simulator.close)
-app = TransportPlayer(_simulator.app, _simulator.clock)
+app = OneMemory(TransportPlayer(_simulator.app, _simulator.clock), shared=_simulator.store.shared)
 """The WSGI app."""

@@ -43,7 +43,7 @@ FOLDERS = {
     "clocks": Folder("core storage"),
     "products": Folder("core submission sky", "numpy scipy astropy PIL threadpoolctl cachetools"),
     "scenario": Folder("core storage submission sky products"),
-    "transport": Folder("core clocks", "requests urllib3 trustme werkzeug"),
+    "transport": Folder("core clocks", "requests urllib3 httpx trustme werkzeug"),
     "reports": Folder("core scenario", "jinja2 matplotlib"),
     "run": Folder("core clocks transport", "time_machine"),
     "service": Folder("core storage submission sky clocks products scenario reports"),

@@ -7,8 +7,8 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+from ..transport.imports import when_imported
 from .environment import PARTICIPANT, format_participant
-from .patches.imports import when_imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PROXY_VARIABLES = {
     *("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY"),
+    *("WGETRC", "NODE_USE_ENV_PROXY", "PERL_LWP_ENV_PROXY"),
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PERL_LWP_SSL_CA_FILE", "NODE_EXTRA_CA_CERTS"),
 }
 

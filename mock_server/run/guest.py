@@ -1,10 +1,10 @@
 """Makes a Python program part of a run, before its first line.
 
 Requests to the service are answered by the run, the program lives in simulated time, and nothing reaches the network.
-Kept light: only a program that uses `requests` waits for its import.
+Kept light: a program waits only for the HTTP library that it uses.
 """
 
-# ruff: noqa: PLC0415 - the order of the imports matters: time_machine comes first, requests only if it is used
+# ruff: noqa: PLC0415 - the order of the imports matters: time_machine comes first
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from .environment import KEY, LINK, PARTICIPANT, format_participant, parse_parti
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
     from ..clocks.base import Clock, ParticipantId
     from .children import Children
@@ -51,7 +50,6 @@ def install() -> None:
     _import_time_machine()
     from .link import Link, LinkedClock, clock_of
     from .network import guard
-    from .patches.imports import when_imported
 
     link = Link(os.environ[LINK], bytes.fromhex(os.environ[KEY]), parse_participant(os.environ[PARTICIPANT]))
     clock = clock_of(link)
@@ -70,12 +68,9 @@ def install() -> None:
     elif participant is not None and isinstance(clock, LinkedClock):
         clock.leave(participant)  # it only talks to kernels, which are participants of their own
 
-    def answer(_sessions: ModuleType) -> None:
-        from ..transport.intercept import Interception
+    from ..transport.intercept import Interception
 
-        Interception(link.ask, clock, link.welcome.hosts).__enter__()
-
-    when_imported("requests.sessions", answer)
+    Interception(link.ask, clock, link.welcome.hosts, guarded=False).__enter__()
     guard(link.welcome.hosts, link.welcome.open_net)
     joined = Guest(link, clock, children)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,9 @@ class OutsideRefusedError(ConnectionError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"{host} is outside this run: xrt-mock run lets nothing reach the network; --allow-net opens the way"
+            errno.EACCES,
+            f"{host} is outside this run: a Python program of xrt-mock run reaches no other host; "
+            "--allow-net opens the way",
         )
 
 
@@ -63,14 +66,16 @@ def check_host(host: str | bytes, simulated: Collection[str], open_net: bool) ->
     """
     name = host_name(host)
     if name in simulated:
-        raise RealServiceError(name)
+        raise RealServiceError(name, in_run=True)
     if open_net or name in _LOCAL_NAMES:
         return
-    import ipaddress  # noqa: PLC0415 - most programs need none of it
-
-    try:
-        local = ipaddress.ip_address(name.partition("%")[0]).is_loopback
-    except ValueError:
-        local = hasattr(os, "uname") and name == os.uname().nodename.lower()
-    if not local:
+    if not (_is_loopback(name) or (hasattr(os, "uname") and name == os.uname().nodename.lower())):
         raise OutsideRefusedError(name)
+
+
+def _is_loopback(name: str) -> bool:
+    """Whether a name is an address of this machine alone; imports nothing: the program may be importing."""
+    if name.partition("%")[0] in ("::1", "0:0:0:0:0:0:0:1"):
+        return True
+    numbers = name.removeprefix("::ffff:").split(".")
+    return len(numbers) == 4 and numbers[0] == "127" and all(number.isdecimal() for number in numbers)

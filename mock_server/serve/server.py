@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
+import os
 import signal
 import socket
 import threading
@@ -218,6 +219,8 @@ class MockServer:
 
     Notes
     -----
+    Until the server stops, ``NO_PROXY`` names this machine: a proxy could not reach the server.
+
     An unexpected exception in a view is a 500 for the caller and is raised again when the server stops.
 
     Examples
@@ -244,14 +247,28 @@ class MockServer:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="xrt-mock server", daemon=True)
 
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the simulator: `clock`, `report`, `controls`, `journal`, `calls`, ..."""
+        if name.startswith("_") or name == "simulator":
+            raise AttributeError(name)
+        return getattr(self.simulator, name)
+
     def __enter__(self) -> MockServer:
         self._thread.start()
         self._ready.wait()
+        self._proxies = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
+        for name, hosts in self._proxies.items():
+            os.environ[name] = ",".join(filter(None, (hosts, "127.0.0.1,localhost")))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        for name, hosts in self._proxies.items():
+            if hosts is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = hosts
         self._loop.run_callback_threadsafe(gevent.spawn, self._server.stop)
         self._thread.join()
         self.simulator.close()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 MEMORY = ("sqlite://", "sqlite:///:memory:")
+_FILE_ENDINGS = (".sqlite", ".sqlite3", ".db")
 
 
 class Cursor(Protocol):
@@ -96,6 +97,8 @@ def database(url: str) -> Database:
     """
     if url in MEMORY:
         return Database(lambda: SQLite(":memory:"), SQLite)
+    if "://" not in url and url.endswith(_FILE_ENDINGS):
+        url = f"sqlite:///{url}"
     if url.startswith("sqlite:///") and "?" not in url and url != "sqlite:///":
         path = str(Path(url.removeprefix("sqlite:///")).absolute())  # the same file after a change of directory
         return Database(lambda: SQLite(path), SQLite)
@@ -106,4 +109,6 @@ def database(url: str) -> Database:
             raise InputInvalid(f"{error}: install the driver by `pip install 'xrt-mock[postgres]'`") from error
         address = url.replace("+psycopg", "", 1)
         return Database(lambda: PostgreSQL(address), PostgreSQL)
-    raise InputInvalid("use sqlite:// (in memory), sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+    raise InputInvalid(
+        "use sqlite:// (in memory), sqlite:///FILE, a file such as jobs.sqlite, or postgresql+psycopg://USER@HOST/NAME"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,13 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class RealServiceError(ConnectionError):
-    """A program tried to connect to the real service while it is simulated, by another way than `requests`."""
+class RealServiceError(ConnectionRefusedError):
+    """A program tried to connect to the real service while it is simulated, by a way that is not answered.
 
-    def __init__(self, host: str) -> None:
+    Parameters
+    ----------
+    host
+        The host's name.
+    in_run
+        Whether the program is in a run of ``xrt-mock run``.
+    """
+
+    def __init__(self, host: str, *, in_run: bool = False) -> None:
+        ways = "requests, urllib, urllib3, httpx and aiohttp are answered"
+        more = "; so is a program that uses the proxy of HTTPS_PROXY" if in_run else ", or start it with `xrt-mock run`"
         super().__init__(
-            f"{host} is simulated here, and the real service cannot be reached: use requests, or start the program "
-            "with `xrt-mock run`, or point it at `xrt-mock proxy`"
+            errno.ECONNREFUSED, f"{host} is simulated here, and the real service cannot be reached: {ways}{more}"
         )
 
 

@@ -58,6 +58,9 @@ class TransportFault:
         return ";".join(parts)
 
 
+NO_FAULT = TransportFault()
+
+
 def parse(value: str) -> TransportFault:
     """Read the header's value.
 

@@ -1,11 +1,14 @@
-"""Carries requests of this process straight to the app: no socket, and the program's `requests` unchanged.
+"""Carries requests of this process straight to the app: no socket, and the program's HTTP library unchanged.
 
-Only the connection pool that `requests` asks for is replaced, and only for the service's hosts. While an interception
-is active the real service cannot be reached from this process.
+Only what connects is replaced, and only for the service's hosts: the pool of `requests`, the connections of
+`http.client` (urllib, urllib3, pandas, astropy) and aiohttp, the transports of httpx; each library when it is imported.
+While an interception is active the real service cannot be reached from this process.
 
 Which simulator answers: the innermost interception of the calling context; a thread has that of the code that
 started it.
 """
+
+# ruff: noqa: PLC0415 - a program waits only for the libraries that it uses
 
 from __future__ import annotations
 
@@ -13,20 +16,17 @@ import contextlib
 import functools
 import socket
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import requests
-from requests import sessions, utils
-from requests.adapters import HTTPAdapter
-
 from .guard import RealServiceError, guarded_connect, guarded_lookup
-from .requests_pool import pooled_connection, without_proxies
+from .imports import forget, when_imported
 from .wsgi_call import HOSTS, Request, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from types import TracebackType
+    from collections.abc import Collection
+    from types import ModuleType, TracebackType
     from wsgiref.types import WSGIApplication
 
     from ..clocks.base import Clock
@@ -46,14 +46,23 @@ class Interception(contextlib.ContextDecorator):
         Slow answers and retries wait on it.
     hosts
         Host names answered here, for http and https.
+    guarded
+        Whether other ways to the hosts are refused; not if something else does it.
     """
 
     _active: ClassVar[list[Interception]] = []
     _lock: ClassVar = threading.Lock()
     _undo: ClassVar = contextlib.ExitStack()
 
-    def __init__(self, carry: Callable[[Request], Answer], clock: Clock, hosts: Collection[str] = HOSTS) -> None:
-        self.carry = carry
+    def __init__(
+        self,
+        carry: Callable[[Request], Answer],
+        clock: Clock,
+        hosts: Collection[str] = HOSTS,
+        *,
+        guarded: bool = True,
+    ) -> None:
+        self.carry, self._guarded = carry, guarded
         self.clock = clock
         self.hosts = frozenset(host.lower() for host in hosts)
         self.outer: Interception | None = None
@@ -67,7 +76,7 @@ class Interception(contextlib.ContextDecorator):
         with Interception._lock:
             Interception._active.append(self)
             if len(Interception._active) == 1:
-                _patch(Interception._undo)
+                _patch(Interception._undo, guarded=self._guarded)
         return self
 
     def __exit__(
@@ -95,7 +104,7 @@ class Interception(contextlib.ContextDecorator):
         while found is not None and host not in found.hosts:
             found = found.outer
         if found is not None and not found.active:
-            raise requests.ConnectionError(RealServiceError(host))  # a thread that outlived its simulator
+            raise RealServiceError(host)  # a thread that outlived its simulator
         return found
 
     @staticmethod
@@ -131,16 +140,14 @@ def intercept(app: WSGIApplication, clock: Clock, hosts: Collection[str] = HOSTS
     return Interception(carry, clock, hosts)
 
 
-def _patch(undo: contextlib.ExitStack) -> None:
-    """Replace the attributes that lead to the network; `undo` puts them back."""
+def _patch(undo: contextlib.ExitStack, *, guarded: bool) -> None:
+    """Replace the attributes that lead to the network; `undo` puts back those that are still ours."""
 
     def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         original, own = getattr(owner, name), name in vars(owner)
-        setattr(owner, name, functools.wraps(original)(make(original)))
-        undo.callback(setattr, owner, name, original) if own else undo.callback(delattr, owner, name)
-
-    def pooled(original: Any) -> Any:
-        return pooled_connection(original, Interception.answering)
+        ours = functools.wraps(original)(make(original))
+        setattr(owner, name, ours)
+        undo.callback(_put_back, owner, name, ours, original if own else None)
 
     def starting(original: Any) -> Any:
         def start(self: threading.Thread) -> None:
@@ -149,14 +156,84 @@ def _patch(undo: contextlib.ExitStack) -> None:
 
         return start
 
-    def guarded(make: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    def refusing(make: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
         return lambda original: make(original, Interception.is_simulated)
 
-    replace(HTTPAdapter, "get_connection_with_tls_context", pooled)
-    for module in (sessions, utils):
-        replace(module, "get_environ_proxies", guarded(without_proxies))
     replace(threading.Thread, "start", starting)
-    for name in ("connect", "connect_ex"):
-        replace(socket.socket, name, guarded(guarded_connect))
-    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
-        replace(socket, name, guarded(guarded_lookup))
+    if guarded:
+        for name in ("connect", "connect_ex"):
+            replace(socket.socket, name, refusing(guarded_connect))
+        for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+            replace(socket, name, refusing(guarded_lookup))
+    for module, patch in _LIBRARIES.items():
+        hook = functools.partial(patch, replace)
+        when_imported(module, hook)
+        undo.callback(forget, module, hook)
+
+
+def _put_back(owner: Any, name: str, ours: Any, original: Any) -> None:
+    if vars(owner).get(name) is not ours:  # another tool has replaced it since, and will put back what it found
+        return
+    if original is None:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, original)
+
+
+Replace = Callable[[Any, str, Callable[[Any], Any]], None]
+"""Replaces an attribute of an owner by what a function makes of it."""
+
+
+def _patch_requests(replace: Replace, adapters: ModuleType) -> None:
+    from .requests_pool import pooled_connection
+
+    name = "get_connection_with_tls_context"
+    replace(adapters.HTTPAdapter, name, lambda original: pooled_connection(original, Interception.answering))
+
+
+def _patch_proxies(replace: Replace, module: ModuleType) -> None:
+    from .requests_pool import without_proxies
+
+    replace(module, "get_environ_proxies", lambda original: without_proxies(original, Interception.is_simulated))
+
+
+def _patch_connections(replace: Replace, module: ModuleType) -> None:
+    from .http_client import in_process_connect
+
+    for name, scheme in (("HTTPConnection", "http"), ("HTTPSConnection", "https")):
+        connect = functools.partial(in_process_connect, answering=Interception.answering, scheme=scheme)
+        replace(getattr(module, name), "connect", connect)
+
+
+def _patch_urllib(replace: Replace, module: ModuleType) -> None:
+    from .http_client import without_proxy
+
+    replace(module, "proxy_bypass", lambda original: without_proxy(original, Interception.is_simulated))
+
+
+def _patch_httpx(replace: Replace, module: ModuleType) -> None:
+    from .httpx_transport import handle_async_request, handle_request
+
+    replace(module.HTTPTransport, "handle_request", lambda original: handle_request(original, Interception.answering))
+    name = "handle_async_request"
+    replace(module.AsyncHTTPTransport, name, lambda original: handle_async_request(original, Interception.answering))
+
+
+def _patch_aiohttp(replace: Replace, module: ModuleType) -> None:
+    from .aiohttp_connection import create_connection
+
+    name = "_create_connection"
+    replace(module.TCPConnector, name, lambda original: create_connection(original, Interception.answering))
+
+
+_LIBRARIES: dict[str, Callable[..., None]] = {
+    "requests.adapters": _patch_requests,
+    "requests.sessions": _patch_proxies,
+    "requests.utils": _patch_proxies,
+    "http.client": _patch_connections,
+    "urllib3.connection": _patch_connections,
+    "urllib.request": _patch_urllib,
+    "httpx._transports.default": _patch_httpx,
+    "aiohttp.connector": _patch_aiohttp,
+}
+"""What is replaced in which module, once it has been imported."""

@@ -9,6 +9,7 @@ It makes a certificate authority of its own each time. A program is pointed at i
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import ssl
@@ -23,7 +24,6 @@ import trustme
 from werkzeug.serving import DechunkedInput
 
 from . import header
-from .header import TransportFault
 from .wsgi_call import HOSTS, Answer, Request, ask
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from ..clocks.base import Clock
+    from .header import TransportFault
 
 _VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PERL_LWP_SSL_CA_FILE", "NODE_EXTRA_CA_CERTS")
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"}
 _CHUNK = 65536
-_NO_FAULT = TransportFault()
 
 
 class Proxy:
@@ -90,7 +90,12 @@ class Proxy:
             from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
             bundle.write_bytes(self.ca_pem + Path(DEFAULT_CA_BUNDLE_PATH).read_bytes())
+        wgetrc = folder / "wgetrc"  # wget reads none of the variables below if it is built with GnuTLS
+        wgetrc.write_text(f"{_users_wgetrc()}\nca_certificate = {bundle}\n")
         return {
+            "WGETRC": str(wgetrc),
+            "NODE_USE_ENV_PROXY": "1",  # Node 22.21 and later
+            "PERL_LWP_ENV_PROXY": "1",
             **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.url),
             **dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1"),
             **dict.fromkeys(_VARIABLES, str(bundle)),
@@ -108,6 +113,15 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _users_wgetrc() -> str:
+    """Return the lines of the user's own settings of wget."""
+    path = Path(os.environ.get("WGETRC") or Path.home() / ".wgetrc")
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 class _Server(ThreadingHTTPServer):
@@ -195,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(Answer(500, "Internal Server Error", [("Content-Type", "text/plain")], f"{error!r}\n".encode()))
             raise
         headers, fault = header.split(answer.headers)
-        fault = fault or _NO_FAULT
+        fault = fault or header.NO_FAULT
         if fault.delay_s:
             self.server.clock.sleep(fault.delay_s)
         if fault.broken:
@@ -210,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
-    def _write(self, answer: Answer, fault: TransportFault = _NO_FAULT) -> None:
+    def _write(self, answer: Answer, fault: TransportFault = header.NO_FAULT) -> None:
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.headers:
             if name.lower() != "content-length" or self.command == "HEAD":

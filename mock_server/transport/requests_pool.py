@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import io
 import sys
-from http.client import HTTPMessage, RemoteDisconnected
+from http.client import HTTPMessage, IncompleteRead, RemoteDisconnected
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from requests.exceptions import ConnectionError as RequestsConnectionError
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError
 
 from . import header
 from .callsite import calling_line
+from .guard import RealServiceError
 from .wsgi_call import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry, Timeout
@@ -126,7 +128,10 @@ def pooled_connection(original: Any, answering: Callable[[str], Interception | N
 
     def get_connection_with_tls_context(self: HTTPAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
         parts = urlsplit(request.url)
-        found = answering(parts.hostname or "") if parts.scheme in ("http", "https") else None
+        try:
+            found = answering(parts.hostname or "") if parts.scheme in ("http", "https") else None
+        except RealServiceError as error:
+            raise RequestsConnectionError(error) from error
         if found is None:
             return original(self, request, *args, **kwargs)
         return Pool(found.carry, found.clock, parts.scheme, parts.netloc)
@@ -153,13 +158,56 @@ def _as_bytes(body: Any) -> bytes:
         return body
     if isinstance(body, str):
         return body.encode()
-    chunks: Iterable[Any] = [body.read()] if hasattr(body, "read") else body
-    return b"".join(_as_bytes(chunk) if isinstance(chunk, str) else bytes(chunk) for chunk in chunks)
+    if hasattr(body, "read"):
+        return _as_bytes(body.read())
+    try:
+        return bytes(memoryview(body))
+    except TypeError:  # not a buffer, but an iterable of parts
+        return b"".join(map(_as_bytes, body))
+
+
+class _Body(io.BytesIO):
+    """The body of an answer: a file that closes at its end, as that of `http.client` does.
+
+    Parameters
+    ----------
+    body
+        What arrives.
+    missing
+        Number of bytes that were announced and do not arrive.
+    """
+
+    def __init__(self, body: bytes, missing: int) -> None:
+        super().__init__(body)
+        self._size, self._missing = len(body), missing
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.closed:
+            return b""
+        data = super().read(size)
+        whole = size is None or size < 0
+        if whole and self._missing:
+            self.close()
+            raise IncompleteRead(data, self._missing)
+        self._close_at_end(ended=whole or (not data and size != 0))
+        return data
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        if self.closed:
+            return b""
+        data = super().read1(size)
+        self._close_at_end(ended=not data and size != 0)
+        return data
+
+    def _close_at_end(self, *, ended: bool) -> None:
+        """Close after the last byte; if some do not arrive, after the read that finds none."""
+        if ended or (not self._missing and self.tell() == self._size):
+            self.close()
 
 
 def _response(request: Request, answer: Answer, headers: list[tuple[str, str]], body: bytes) -> HTTPResponse:
     response = HTTPResponse(
-        body=io.BytesIO(b"" if request.method == "HEAD" else body),
+        body=_Body(body, len(answer.body) - len(body)) if request.method != "HEAD" else _Body(b"", 0),
         headers=headers,  # type: ignore[arg-type]  # pairs are accepted, and keep repeated names apart
         status=answer.status,
         version=11,

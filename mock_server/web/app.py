@@ -55,14 +55,20 @@ class SimulatorApp:
     on_bug
         Called with an exception that no view foresaw. The answer is a 500; an exception that `on_bug` raises
         reaches the caller instead. None: the exception is logged.
+    watched
+        Called with each request before it is answered; bytes that it returns are the answer.
     """
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.on_bug: Callable[[Exception], object] | None = None
+        self.watched: Callable[[WSGIEnvironment], bytes | None] | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        if self.watched is not None and (own := self.watched(environ)) is not None:
+            start_response("200 OK", [("Content-Type", "text/html; charset=UTF-8"), *_SERVICE_HEADERS])
+            return [own]
         environ[KEY] = Call(self.simulation, self.on_bug)
         return flask_app()(environ, start_response)
 

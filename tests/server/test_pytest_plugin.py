@@ -44,9 +44,10 @@ def test_the_test_lives_in_service_time(check):
     check("""
 def test_sleep(xrt_mock):
     before = time.time()
-    assert before == xrt_mock.clock.now()
+    assert before == pytest.approx(xrt_mock.clock.now(), abs=1e-3)
     time.sleep(86400)
-    assert time.time() == before + 86400 == xrt_mock.clock.now()
+    assert time.time() - before >= 86400
+    assert time.time() == pytest.approx(xrt_mock.clock.now(), abs=1e-3)
 """).assert_outcomes(passed=1)
 
 
@@ -197,3 +198,69 @@ def test_modules():
     others = ("schemathesis", "hypothesispytest", "time_machine", "anyio", "randomly")
     options = [f"-pno:{name}" for name in others]
     pytester.runpytest_subprocess(*options).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("fixture", ["xrt_mock", "xrt_mock_server", "xrt_mock_module", "xrt_mock_server_session"])
+def test_both_fixtures_offer_the_same(check, fixture):
+    check(f"""
+def test_same({fixture}):
+    mock = {fixture}
+    call(base=mock.url)
+    assert mock.calls("getNumJobs")[0].json == {{"UserID": "me@example.org"}}
+    assert mock.report()["calls"] == {{"getNumJobs": 1}}
+    assert mock.journal.count(operation="getNumJobs") == 1
+    assert mock.controls.clock()["kind"] == "virtual"
+    mock.answer("getNumJobs", {{"OK": 1, "numJobs": 77}}, times=1)
+    assert [call(base=mock.url)["numJobs"] for _ in range(2)] == [77, 0]
+    before = mock.clock.now()
+    time.sleep(60)
+    assert mock.clock.now() == before + 60
+""").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", ["module", "session"])
+def test_a_shared_simulator_is_reset_for_each_test(check, scope):
+    check(f"""
+seen = []
+
+@pytest.mark.parametrize("n", range(3))
+def test_shared(xrt_mock_{scope}, n):
+    seen.append(id(xrt_mock_{scope}))
+    call()
+    assert len(xrt_mock_{scope}.journal) == len(xrt_mock_{scope}.calls()) == 1
+    assert len(set(seen)) == 1
+""").assert_outcomes(passed=3)
+
+
+def test_the_clock_goes_to_where_something_happens(check):
+    check("""
+IMAGE = dict(name="GRB 200416A", targ="00966554", RA=335.6985, Dec=-7.5179, image=1, getT0=0, cent=0)
+
+def test_wait(xrt_mock):
+    job = int(call("run_userobject", **IMAGE)["JobID"])
+    began = xrt_mock.clock.now()
+    assert xrt_mock.to_next_change() > began
+    xrt_mock.advance_until(job)
+    assert call()["numJobs"] == 0
+    with pytest.raises(ValueError, match="no status changes"):
+        xrt_mock.to_next_change()
+""").assert_outcomes(passed=1)
+
+
+def test_without_pytest_it_is_a_decorator_and_a_context_manager(check):
+    check("""
+import mock_server, unittest
+
+class Test(unittest.TestCase):
+    @mock_server.simulated("calm")
+    def test_decorated(self):
+        before = time.time()
+        time.sleep(3600)
+        assert call()["numJobs"] == 0
+        assert time.time() - before >= 3600
+
+    def test_managed(self):
+        with mock_server.simulated(settings={"limits.active_jobs": 2}) as sim:
+            call()
+        assert len(sim.calls()) == 1
+""").assert_outcomes(passed=2)

@@ -500,6 +500,72 @@ def test_a_shell_script_calls_with_curl_and_sleeps_in_simulated_time(tiny, capfd
     assert '{"OK":1,"calls":2}' in capfd.readouterr().out
 
 
+WAYS_IN = {
+    "curl": ["curl", "--silent", "--fail", "--data", '{"who": "x"}', "https://www.swift.ac.uk/call"],
+    "wget": ["wget", "-q", "-O", "/dev/null", '--post-data={"who": "x"}', "https://www.swift.ac.uk/call"],
+}
+PYTHON_WAYS_IN = {
+    "requests": "import requests; requests.post(URL, data=BODY)",
+    "requests without the environment": """
+import requests
+session = requests.Session()
+session.trust_env = False
+session.post(URL, data=BODY, verify=False)""",
+    "urllib": "import urllib.request; urllib.request.urlopen(URL, data=BODY)",
+    "urllib3": "import urllib3; urllib3.PoolManager().request('POST', URL, body=BODY)",
+    "httpx": "import httpx; httpx.post(URL, content=BODY, trust_env=False)",
+    "aiohttp": """
+import aiohttp, asyncio
+async def main():
+    async with aiohttp.ClientSession() as session, session.post(URL, data=BODY) as answer:
+        await answer.read()
+asyncio.run(main())""",
+    "http.client": """
+import http.client
+connection = http.client.HTTPSConnection("www.swift.ac.uk")
+connection.request("POST", "/call", BODY)
+connection.getresponse().read()""",
+    "pandas": "import pandas; pandas.read_json(URL, orient='index')",
+    "astropy": """
+from astropy.utils.data import get_readable_fileobj
+with get_readable_fileobj(URL, cache=False) as file:
+    file.read()""",
+}
+
+
+@pytest.mark.parametrize("tool", WAYS_IN)
+def test_a_command_is_answered(tiny, tool):
+    assert run(tiny, WAYS_IN[tool]) == 0
+    assert tiny.calls == [(0, "x")]
+
+
+@pytest.mark.parametrize("library", PYTHON_WAYS_IN)
+def test_a_library_is_answered(tiny, tmp_path, library):
+    text = "URL, BODY = 'https://www.swift.ac.uk/call', b'{}'\n" + PYTHON_WAYS_IN[library]
+    (tmp_path / "program.py").write_text(text)
+    assert run(tiny, [sys.executable, str(tmp_path / "program.py")]) == 0
+    assert len(tiny.calls) == 1
+
+
+def test_wget_keeps_the_users_own_settings(tiny, tmp_path, monkeypatch):
+    (tmp_path / "mine").write_text("user_agent = mine")
+    monkeypatch.setenv("WGETRC", str(tmp_path / "mine"))
+    agents: list[Any] = []
+    tiny.app.add_url_rule("/agent", "agent", lambda: agents.append(request.headers["User-Agent"]) or "")
+    assert run(tiny, ["wget", "-q", "-O", "/dev/null", "https://www.swift.ac.uk/agent"]) == 0
+    assert agents == ["mine"]
+
+
+@pytest.mark.parametrize("ahead", ["", "import requests\n"])
+def test_a_plain_socket_is_refused_with_what_helps(tiny, tmp_path, capfd, ahead):
+    (tmp_path / "program.py").write_text(f"{ahead}import socket; socket.create_connection(('www.swift.ac.uk', 443))")
+    assert run(tiny, [sys.executable, str(tmp_path / "program.py")]) == 1
+    words = capfd.readouterr().err
+    assert "RealServiceError: [Errno" in words
+    assert "httpx and aiohttp are answered" in words
+    assert "xrt-mock run`" not in words
+
+
 class TestTheEnd:
     @pytest.fixture(autouse=True)
     def heard(self):

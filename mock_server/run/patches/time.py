@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING, Any
 import time_machine
 
 from ...clocks.virtual import VirtualClock
+from ...transport.imports import forget, when_imported
 from ..watchdog import Watchdog, warn
 from .asyncio import patch_asyncio
 from .current import simulated_time, stack
-from .imports import forget, when_imported
 from .processes import patch_multiprocessing, patch_os, patch_subprocess
 from .readings import NS, Readings
 from .threads import patch_queue, patch_threads
