@@ -267,9 +267,7 @@ class Campaign:
         if lost_after is None:
             self._note("submitting", entry.key, after=newest)
         try:
-            job = jobs.submit(
-                self._service, self.user, entry.document, newest=newest, after=lost_after, known=known
-            )
+            job = jobs.submit(self._service, self.user, entry.document, newest=newest, after=lost_after, known=known)
         except ServiceRejected as error:
             if not error.problems:
                 raise

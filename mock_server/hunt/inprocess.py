@@ -27,7 +27,7 @@ from .worlds import streams
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..products.builder import ProductBuilder
+    from ..scenario.in_force import Builder
     from ..scenario.scenario import Scenario
     from ..sky.archive import World as SkyWorld
     from ..transport.wsgi_call import Answer, Request
@@ -65,7 +65,7 @@ class Function:
     ) -> None:
         self._call, self._scenario, self._options = call, scenario, dict(options)
         self._base = tomllib.loads(scenario.text or "")
-        self._builders: dict[tuple[int, SkyWorld], ProductBuilder] = {}
+        self._builders: dict[tuple[int, SkyWorld], Builder] = {}
 
     def data(self, world: World) -> dict[str, Any]:
         """Return the data of a world's scenario file."""

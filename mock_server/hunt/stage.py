@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from ..products.builder import ProductBuilder
+    from ..scenario.in_force import Builder
     from ..sky.archive import World as SkyWorld
     from .life import Life
     from .processes import Process
@@ -103,7 +103,7 @@ class Stage:
         self._current = _Current()
         proxy = self._kept.enter_context(Proxy(self._current.app, self._current))  # type: ignore[arg-type]  # it sleeps
         self._env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **proxy.environment(self._root)}
-        self._builders: dict[tuple[int, SkyWorld], ProductBuilder] = {}
+        self._builders: dict[tuple[int, SkyWorld], Builder] = {}
         self._host: Host | None = None
         self.imported: list[str] = []
         self.threads = 1

@@ -1,6 +1,7 @@
 """The marker `xrt_mock_hunt`: a test in many worlds."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_a_failing_test_shows_its_smallest_world_and_a_line_to_paste(arguments, 
     assert "submits GRB 060729 twice, when the answer to its 1st submission is lost after the work was done" in text
     pasted = re.search(r"@pytest\.mark\.xrt_mock\(scenario='(.*\.toml)'\)", text)
     assert pasted is not None, text
-    assert 'kind = "lost"' in open(pasted[1]).read()
+    assert 'kind = "lost"' in Path(pasted[1]).read_text(encoding="utf-8")
     assert "assert 1 == 2" in text
 
 

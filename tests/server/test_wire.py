@@ -78,7 +78,9 @@ def test_a_job_number_is_a_number_or_its_text(sent, read):
     assert wire.read_number({"JobID": sent}, "JobID") == read
 
 
-@pytest.mark.parametrize("sent", [-1, 1.5, " 5 ", 10**15, "1" * 16, "-1", "1.0", "one", True, [5], {"a": 5}, "\u0665", "5 5"])
+@pytest.mark.parametrize(
+    "sent", [-1, 1.5, " 5 ", 10**15, "1" * 16, "-1", "1.0", "one", True, [5], {"a": 5}, "\u0665", "5 5"]
+)
 def test_anything_else_is_no_job_number(sent):
     with pytest.raises(ParametersRefused) as refusal:
         wire.read_number({"JobID": sent}, "JobID")
