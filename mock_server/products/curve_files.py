@@ -147,14 +147,18 @@ class ModeFiles:
         """Yield the files that hold this mode alone; some are empty."""
         for incbad in (False, True)[: 1 + self.has_bad]:
             bad = "_incbad" * incbad
+            limits, ratios = self.detailed(True, False, incbad), self.detailed_ratio(incbad)
+            short = rates = b""
             for nosys in (False, True):
                 word = "NOSYS" * nosys
-                if self._by_parts:
-                    head = qdp.BOTH_ERRORS
-                    yield f"{self.mode}{word}{bad}.qdp", qdp.document(head, self.blocks(nosys, incbad, marked=True))
-                yield f"{self.mode}CURVE{word}{bad}.qdp", self.detailed(False, nosys, incbad)
-                yield f"{self.mode}UL{word}{bad}.qdp", self.detailed(True, nosys, incbad)
-                yield f"{self.mode}HR{word}{bad}.qdp", self.detailed_ratio(incbad)
+                if not nosys or self._curve.factors is not None:  # else both are the same
+                    rates = self.detailed(False, nosys, incbad)
+                    if self._by_parts:
+                        short = qdp.document(qdp.BOTH_ERRORS, self.blocks(nosys, incbad, marked=True))
+                yield f"{self.mode}{word}{bad}.qdp", short
+                yield f"{self.mode}CURVE{word}{bad}.qdp", rates
+                yield f"{self.mode}UL{word}{bad}.qdp", limits
+                yield f"{self.mode}HR{word}{bad}.qdp", ratios
             if self._axis.mjd:  # the same in seconds (assumed: real files of this name were listed, not opened)
                 yield f"{self.mode}CURVE_MET{bad}.qdp", self.detailed(False, False, incbad, seconds=True)
                 yield f"{self.mode}UL_MET{bad}.qdp", self.detailed(True, False, incbad, seconds=True)

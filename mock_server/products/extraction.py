@@ -119,6 +119,18 @@ class Scene:
         return found
 
     @cached_property
+    def _events(self) -> dict[tuple[str, int, str], photons.Events]:
+        """Photons of the source that were drawn before: their key here is short."""
+        return {}
+
+    def source_events(self, observation: Observation, whole: Snapshot) -> photons.Events:
+        """Return the photons of the source in an untrimmed snapshot."""
+        key = observation.obsid, whole.number, whole.mode
+        if key not in self._events:
+            self._events[key] = photons.source_events(self.seed, self.source, observation, whole)
+        return self._events[key]
+
+    @cached_property
     def _decided(self) -> dict[tuple[str, str], bool]:
         """Observations and modes of which it is known whether they lack a centroid."""
         return {}
@@ -136,7 +148,7 @@ class Scene:
         """Decide by the photons of the source, and by how many the background would hide."""
         snapshots = self._by_observation[observation.obsid, mode]
         seconds = sum(s.exposure for s in snapshots)
-        counts = sum(len(photons.source_events(self.seed, self.source, observation, s)) for s in snapshots)
+        counts = sum(len(self.source_events(observation, s)) for s in snapshots)
         background = seconds * photons.background_level(self.seed, observation, mode) * _CELL[mode]
         chance = CENTROID_OF_LIMIT_FAILS[mode]
         if counts >= 3 + 3 * math.sqrt(background):
@@ -295,7 +307,7 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
     centre, displaced = _aim(scene, observation, whole, bad)
     lost = photons.lost_to_bad_columns(seed, source, observation)
     events = (
-        photons.source_events(seed, source, observation, whole),
+        scene.source_events(observation, whole),
         photons.background_events(seed, observation, whole),
     )
     inside, outside = _split(events, chosen, centre, scene.grades, snapshot)
