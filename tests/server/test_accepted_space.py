@@ -179,7 +179,7 @@ def beside(name: str, distance: float, angle: float, **parameters: Any) -> dict[
     for table in (t for key, t in builder.answer(order, "both", "both").items() if key.endswith("Data")):
         for row in table["data"]:
             assert all(math.isfinite(float(cell)) for cell in row[:6] if "HR" not in table["URL"])
-    with tarfile.open(fileobj=io.BytesIO(builder.archive([order], "tar.gz"))) as packed:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(builder.archive([order], "tar.gz")))) as packed:
         assert "USERPROD_7/lc/curve.gif" in packed.getnames()
     return dict(builder.files(order))
 

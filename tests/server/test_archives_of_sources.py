@@ -42,7 +42,7 @@ def opened(kind: str, product: Product) -> dict[str, bytes]:
     for which, use in (("lcobs", "uselcobs"), ("imobs", "useimobs"), ("posobs", "useposobs"), ("detobs", "usedetobs")):
         chosen |= {which: "user", use: ",".join(few)}
     order = order_of(SKY, product, name, **{**chosen, **parameters})
-    packed = ProductBuilder(SKY).archive([order], "tar.gz")
+    packed = b"".join(ProductBuilder(SKY).archive([order], "tar.gz"))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         members = {member.name.split("/", 2)[2]: archive.extractfile(member) for member in archive.getmembers()}
         return {name: stream.read() for name, stream in members.items() if stream is not None}
