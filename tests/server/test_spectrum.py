@@ -310,6 +310,16 @@ def test_slices_are_named_after_observations_and_snapshots():
     assert all(re.fullmatch(r"Obs_\d{11}_snap\d+", name) for name in by_snapshot)
 
 
+def test_the_labels_of_a_user_stay_as_they_are_in_answers():
+    product = built(
+        timeslice="user", rname1="spectrum 1", gti1="0-2000", rname2="late_time", gti2="5000-9e4", sinceT0=1
+    )
+    answer = product.answer()
+    assert answer["rnames"] == ["spectrum 1", "late_time"]
+    assert answer["late_time"]["DataFile"].endswith("/spec/latetime.tar.gz")
+    assert {"spectrum1.tar.gz", "latetime.tar.gz"} <= set(files(product))
+
+
 def test_a_stem_names_the_only_spectrum():
     assert built(specstem="mine").answer()["rnames"] == ["mine"]
     assert "minepc.pi" in members(built(specstem="mine"), "mine")
