@@ -160,8 +160,9 @@ class ModeSpectrum:
 
     def _fit_text(self, result: Fit | None) -> bytes:
         """Return the text of a fit, with the labels and the order that readers of real files expect."""
-        lines = [f"GalNH {self.model.galactic / 1e22:.6f}"] if self.model.fixed else []
+        lines: list[str] = []
         if result is not None:
+            lines.append(f"GalNH {self.model.galactic / 1e22:.6f}")  # also where it is not fitted: readers count lines
             lines.append(f"NH {_bounds(result.column, 1e22, '.4g')}")
             lines += [] if self.model.redshift is None else [f"z {self.model.redshift:.6g}"]
             lines.append(f"{_PARAMETERS[result.model]} {_bounds(result.parameter, 1.0, '.4g')}")

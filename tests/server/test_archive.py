@@ -1,8 +1,12 @@
 """Archives: one top folder, harmless paths, sensible dates, the same bytes for the same files."""
 
+import gzip
 import io
+import random
 import tarfile
 import zipfile
+import zlib
+from datetime import datetime
 
 import pytest
 
@@ -47,3 +51,38 @@ def test_a_date_before_1980_does_not_stop_a_zip():
 def test_compressed_files_carry_neither_name_nor_date():
     header = archive.gzipped(b"data")[:10]
     assert header[3:8] == bytes(5)
+
+
+def test_what_is_compressed_once_stands_in_an_archive_of_one_member():
+    """Readers of streams stop behind the first member of a gzip file."""
+    shared = random.Random(1).randbytes(1_200_000)
+    deflated = archive.Deflated.of(shared, 4)
+    files = {"first.txt": b"before " * 9, "shared.rmf": deflated, "last.txt": b"behind " * 999}
+    packed = archive.tarred_and_gzipped(files, WHEN)
+    assert any(chunk is deflated.blocks for chunk in packed)  # kept once
+    one = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    one.decompress(b"".join(packed))
+    assert (one.eof, one.unused_data) == (True, b"")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(packed)), mode="r|gz") as opened:
+        read = {m.name: opened.extractfile(m).read() for m in opened}  # type: ignore[union-attr]
+    assert read == {"first.txt": files["first.txt"], "shared.rmf": shared, "last.txt": files["last.txt"]}
+    outer = archive.packed("USERPROD_7", {"spec/a.tar.gz": packed}, "tar.gz", WHEN)
+    again = archive.packed("USERPROD_8", {"spec/a.tar.gz": packed}, "tar.gz", WHEN)
+    assert {id(chunk) for chunk in outer if len(chunk) > 2**20} == {id(chunk) for chunk in again if len(chunk) > 2**20}
+    assert gzip.decompress(b"".join(outer))[512:].startswith(b"".join(packed))
+
+
+@pytest.mark.parametrize(
+    ("utc", "hour"),
+    [
+        ("2025-03-30T00:59", 0),
+        ("2025-03-30T01:00", 2),
+        ("2025-10-26T00:59", 1),
+        ("2025-10-26T01:00", 1),
+        ("2026-12-01T12:00", 12),
+    ],
+)
+def test_a_zip_has_british_time(utc, hour):
+    when = datetime.fromisoformat(f"{utc}+00:00").timestamp()
+    with zipfile.ZipFile(io.BytesIO(b"".join(archive.packed("USERPROD_7", FILES, "zip", when)))) as opened:
+        assert opened.infolist()[0].date_time[3] == hour

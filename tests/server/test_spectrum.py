@@ -172,6 +172,9 @@ def fit_lines(product: Spectra) -> list[str]:
 
 def test_the_text_of_a_fit_is_read_by_position():
     """As programs of 2017 read it (field): nine lines, the numbers behind words, brackets and colons."""
+    order = order_of(SKY, Product.SPECTRUM, BURST, galactic=0)
+    without = whole(spectrum.build(order, SKY).slices[0].modes["PC"].files("a")["apc_pow_fit.fit"])  # type: ignore[arg-type]
+    assert len(without.splitlines()) == len(fit_lines(built()))
     lines = [re.split(r"[\t ,()=:]+", line.strip(" )")) for line in fit_lines(built())]
     where = {"GalNH": 1, "NH": 1, "Gamma": 1, "Obs": 2, "Unabs": 2, "C-stat": 1, "File": 3, "Corr": 2, "Ontime": 1}
     assert [words[0] for words in lines[:9]] == list(where)
@@ -246,7 +249,8 @@ def test_without_a_galactic_absorber_the_column_stands_apart():
 
 
 def test_no_fit_is_made_if_none_is_wanted():
-    product = built(doNotFit=1)
+    product = built(doNotFit=1)  # with a Galactic column
+    assert len(members(product)["interval0pc_nofit_fit.fit"].splitlines()) == 3
     assert product.answer()["interval0"]["PC"]["NOFIT"] == 1
     assert "Models" not in product.answer()["interval0"]["PC"]
     assert {"interval0pc_nofit_fit.fit", "interval0pc.pi"} <= set(members(product))
@@ -304,6 +308,16 @@ def test_slices_are_named_after_observations_and_snapshots():
     assert by_observation == [f"Obs_{obsid}" for obsid in chosen.split(",")]
     by_snapshot = built("SIM-CONSTANT", specobs="user", usespecobs=chosen, timeslice="snapshot").answer()["rnames"]
     assert all(re.fullmatch(r"Obs_\d{11}_snap\d+", name) for name in by_snapshot)
+
+
+def test_the_labels_of_a_user_stay_as_they_are_in_answers():
+    product = built(
+        timeslice="user", rname1="spectrum 1", gti1="0-2000", rname2="late_time", gti2="5000-9e4", sinceT0=1
+    )
+    answer = product.answer()
+    assert answer["rnames"] == ["spectrum 1", "late_time"]
+    assert answer["late_time"]["DataFile"].endswith("/spec/latetime.tar.gz")
+    assert {"spectrum1.tar.gz", "latetime.tar.gz"} <= set(files(product))
 
 
 def test_a_stem_names_the_only_spectrum():
