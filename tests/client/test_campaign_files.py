@@ -226,17 +226,17 @@ def test_a_ledger_that_is_removed_during_a_run_stops_it(sim, tmp_path):
 class Garbled(Service):
     """Service whose answers about the status of one job are malformed, for some time."""
 
-    until = 0.0
+    spoilt_until = 0.0
 
     def post(self, operation: str, document: Any, **options: Any) -> Any:
         answer = super().post(operation, document, **options)
-        bad = operation == "checkProductStatus.php" and str(document["JobID"]) == "1" and self.now() < self.until
+        bad = operation == "checkProductStatus.php" and str(document["JobID"]) == "1" and self.now() < self.spoilt_until
         return {**answer, "psf": {"statusCode": "x"}} if bad else answer
 
 
 def test_malformed_answers_about_one_job_do_not_keep_the_others_from_their_end(sim, tmp_path):
     service = Garbled(sleep=sim.clock.sleep, now=sim.clock.now)
-    service.until = sim.clock.now() + 5 * DAY
+    service.spoilt_until = sim.clock.now() + 5 * DAY
     campaign = Campaign(ME, sources(4), out=tmp_path, max_active=2, service=service)
     summary = campaign.run()
     done = {event.key: event.at for event in campaign.ledger.events if event.kind == "done"}
