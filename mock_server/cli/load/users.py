@@ -33,7 +33,7 @@ class _User(HttpUser):
     wait_time = constant_pacing(1)
 
     def __init__(self, environment: Any) -> None:
-        super().__init__(environment)
+        super().__init__(environment)  # type: ignore[no-untyped-call]
         if is_real(self.client.base_url):  # whichever option, variable or page it came from
             raise SystemExit(f"{self.client.base_url} is the real service, which must not be put under load")
 
