@@ -211,3 +211,21 @@ def test_a_file_that_is_held_alone_is_unavailable_to_readers(tmp_path, impatient
 def test_what_is_unavailable_says_why(db, hold, impatient):
     with Simulator(db=db) as sim, hold(), pytest.raises(Unavailable, match=r"the database cannot be used now: .*lock"):
         sim.jobs.submit(SUBMIT)
+
+
+@pytest.mark.parametrize("clock", ["virtual", "x60"])
+@pytest.mark.parametrize("move", ["advance", "advance_to"])
+def test_no_lock_of_the_process_is_held_while_the_database_is_waited_for(db, hold, clock, move):
+    """Other calls go on in the same thread meanwhile, and would wait for such a lock for ever."""
+    with Simulator(db=db, clock=clock) as sim:
+        held, locked = hold(), []
+
+        def pause(_seconds: float) -> None:
+            locked.append(sim.clock._lock.locked())
+            held.close()
+
+        sim.store.pause = pause
+        before = sim.clock.now()
+        assert getattr(sim.clock, move)({"advance": 1e6, "advance_to": before + 1e6}[move]) >= before + 1e6
+        assert locked
+        assert not any(locked)
