@@ -100,6 +100,13 @@ class StoredVirtualClock(VirtualClock):
             self._run_next()
         return self.now()
 
+    def advance_to(self, now: float) -> float:
+        """Move time on to `now` [s], if that is later, wake the participants that are due, and return the new time."""
+        self._store.move_clock(now)  # without the lock: others of this thread go on while the database is waited for
+        with self._lock:
+            self._run_next()
+        return self.now()
+
 
 def open_clock(store: Store, text: str | None, new: str, start: float) -> StoredScaledClock | StoredVirtualClock:
     """Return the clock that a database keeps; a database without one gets one.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -73,6 +74,10 @@ def list_of(kind: type, must_be: str) -> Rule:
 
 
 TEXT = instance_of(str, "a text")
+ADDRESS = Rule(
+    lambda value: isinstance(value, str) and re.fullmatch(r"\s*[^@\s\0]{1,64}@[^@\s\0]{1,253}\s*", value) is not None,
+    "an address such as name@institute.org",
+)
 FLAG = instance_of(bool, "true or false")
 
 

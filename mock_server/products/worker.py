@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 2 * 2**30
 """Memory that the process may take for its data; more fails, and the process ends."""
-_NICENESS = 10  # answering comes first
+_NICENESS = 5  # answering comes first
 
 
 class Task(NamedTuple):

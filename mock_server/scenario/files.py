@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputInvalid
 from ..core.faults import Fault
-from ..core.validation import TEXT, check, check_known, instance_of, list_of, number, read_date, whole
+from ..core.validation import ADDRESS, TEXT, check, check_known, instance_of, list_of, number, read_date, shown, whole
 from ..sky.archive import World
-from .scenario import DAY, Change, Scenario
+from .scenario import DAY, END_OF_TIME, Change, Scenario
 from .settings import SETTINGS, ScenarioError, check_settings
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ def read_scenario(data: Mapping[str, Any], name: str = "scenario") -> Scenario:
             if key in _RULES:
                 check(key, value, _RULES[key])
         start = read_date("start", data.get("start", _START))
+        if not 0 <= start < END_OF_TIME:
+            raise ValueError(f"start is {shown(data['start'])}, but must be a date from 1970 to 2099")
+        for address in data.get("users", ()):
+            check("users", address, ADDRESS)
         changes = [
             Change(
                 _moment(entry, "at", "after_days", start),

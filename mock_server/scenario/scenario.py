@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 DAY = 86400.0
 HOUR = 3600.0
+END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+"""Simulated time ends here [s]: the observing schedule of the sky is made year by year."""
 
 
 class Change(NamedTuple):

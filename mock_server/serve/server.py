@@ -105,7 +105,7 @@ class TransportPlayer:
             self._clock.sleep(seconds)
 
 
-class _Handler(WSGIHandler):
+class _Handler(WSGIHandler):  # type: ignore[misc]  # gevent's has no types
     """One connection; it is closed when nothing happens on it for a while, or when others need its place."""
 
     server: _Server
@@ -130,7 +130,7 @@ class _Handler(WSGIHandler):
             self.socket.shutdown(socket.SHUT_RDWR)
 
 
-class _Server(WSGIServer):
+class _Server(WSGIServer):  # type: ignore[misc]  # gevent's has no types
     """Server whose connections leave enough file descriptors: the one that is idle longest gives way to a new one."""
 
     handler_class = _Handler

@@ -16,9 +16,10 @@ from ..core.queue import next_change
 from ..core.validation import shown
 from ..reports.courtesy import courtesy_report, iso_text
 from ..scenario.files import check_same_scenario, scenario_record
+from ..scenario.scenario import END_OF_TIME
 from ..scenario.settings import ScenarioError, check_settings
 from .objects import drawn_objects, unresolved_names
-from .state import END_OF_TIME, check_state
+from .state import check_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ParametersRefused, Refusal
 from ..core.faults import OPERATIONS, Fault
 from ..core.model import Product, StatusCode
-from ..core.validation import Rule, check, number, one_of, shown, whole
+from ..core.validation import ADDRESS, Rule, check, number, one_of, shown, whole
+from ..scenario.scenario import END_OF_TIME
 from ..scenario.settings import check_settings
 from ..storage.rows import NEVER, build_rows, dumped, job_row, user_key
 from ..submission.read import read_submission
@@ -22,20 +22,11 @@ if TYPE_CHECKING:
     from ..core.model import Build, Job, Rebin
     from ..storage.facts import Facts
 
-END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
-"""Simulated time ends here [s]: the observing schedule of the sky is made year by year."""
-
 _LARGE = 1e15
 _MOMENT = number(0, END_OF_TIME, "simulated time in seconds")
 _NUMBER = whole(1, _LARGE - 1)
 _COUNT = whole(0)
-_ADDRESS = re.compile(r"[^@\s\0]{1,64}@[^@\s\0]{1,253}")
 _ITEM = re.compile(r"[A-Za-z0-9_.+-]{1,200}")
-AN_ADDRESS = Rule(
-    lambda value: isinstance(value, str) and _ADDRESS.fullmatch(value.strip()) is not None,
-    "an address such as name@institute.org",
-)
-"""What the address of a user may be, in a state and in a scenario."""
 _TOKEN = Rule(lambda value: isinstance(value, str) and 1 <= len(value) <= 200 and value.isalnum(), "letters and digits")
 _ITEMS = Rule(lambda value: all(isinstance(one, str) and _ITEM.fullmatch(one) for one in value), "names of spectra")
 _OUTCOMES = (StatusCode.COMPLETE, StatusCode.FAILED, StatusCode.NOT_QUEUED, StatusCode.NOT_REQUESTED)
@@ -91,7 +82,7 @@ def _check_job(job: Job) -> None:
     name = f"job {job.job_id}"
     check(f"{name}: job_id", job.job_id, _NUMBER)
     check(f"{name}: submitted_at", job.submitted_at, _MOMENT)
-    check(f"{name}: user_address", job.user, AN_ADDRESS)
+    check(f"{name}: user_address", job.user, ADDRESS)
     products = _check_parameters(name, job.parameters)
     if [build.product for build in job.builds] != list(products):
         raise ValueError(f"{name}: its parameters ask for other products than it has")
@@ -152,7 +143,7 @@ def _check_rebin(rebin: Rebin, jobs: Mapping[int, Job]) -> None:
 
 def _check_users(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
-        check("users.address", row["address"], AN_ADDRESS)
+        check("users.address", row["address"], ADDRESS)
         check("users.token", row["token"], _TOKEN)
         check("users.confirmed_at", row["confirmed_at"] or 0.0, _MOMENT)
         if row["user_key"] != user_key(row["address"]):

@@ -208,7 +208,7 @@ class Facts:
     def entries(self, newest: int | None = None) -> Journal:
         """Return the journal, or its `newest` entries, in the order of the calls."""
         found = self.connection.execute(sql.ENTRIES, (_ALL if newest is None else newest,)).fetchall()
-        entries = (Entry(*row[1:], row[0]) for row in reversed(found))
+        entries = (Entry._make((*row[1:], row[0])) for row in reversed(found))
         return Journal(entries, forgotten=found[-1][0] - 1 if found else 0)
 
     # what is true of the database as a whole -------------------------------------------------------------

@@ -52,7 +52,8 @@ def counted(simulator: Simulator, last: int, at_last: Callable[[], object]) -> S
     """Count the statements of a simulator from now on."""
     statements = Statements(last, at_last)
     for facts in simulator.store._idle:
-        facts.connection = Counted(facts.connection, statements)
+        counted_connection: Any = Counted(facts.connection, statements)
+        facts.connection = counted_connection
     return statements
 
 
@@ -111,4 +112,4 @@ def main(db: str, operation: str, last: str, state: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:], sys.stdin.read())
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.stdin.read())

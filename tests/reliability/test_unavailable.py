@@ -1,5 +1,7 @@
 """A database that is locked, lost, full or short of connections costs an answer 503, and nothing else."""
 
+from __future__ import annotations
+
 import http.client
 import json
 import sqlite3
@@ -7,6 +9,7 @@ import threading
 import time
 from contextlib import ExitStack, closing
 from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -16,10 +19,12 @@ from mock_server import Simulator
 from mock_server.core.errors import Unavailable
 from mock_server.core.journal import Entry
 from mock_server.storage import sql
-from mock_server.storage import store as module
 from mock_server.storage.store import Store, StoreError
 
 from .serving import SUBMISSION, Caller, Served, at_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ME = "me@example.org"
 SUBMIT = SUBMISSION | {"UserID": ME, "name": "GK Per"}
@@ -49,8 +54,10 @@ def hold(db):
 @pytest.fixture
 def impatient(monkeypatch):
     """Calls that wait for nothing."""
-    for function in (Store.transaction.__wrapped__, Store.reading.__wrapped__, Store.flush, Store._take):
-        monkeypatch.setattr(function, "__defaults__", tuple(0.0 for _ in function.__defaults__))
+    functions: list[Any] = [Store.transaction, Store.reading, Store.flush, Store._take]
+    for function in functions:
+        wrapped = getattr(function, "__wrapped__", function)
+        monkeypatch.setattr(wrapped, "__defaults__", tuple(0.0 for _ in wrapped.__defaults__))
 
 
 def status(url: str, method: str, path: str, body: object = None) -> tuple[int, str | None]:
@@ -128,7 +135,7 @@ def test_a_database_whose_encoding_lacks_letters_is_refused(postgresql):
             operator.execute("DROP DATABASE latin WITH (FORCE)")
 
 
-def test_connections_that_the_server_ended_cost_a_503_at_most(new_database):
+def test_connections_that_the_server_ended_cost_a_503_at_most(new_database, monkeypatch):
     with psycopg.connect(plain(new_database), autocommit=True) as operator, Simulator(db=new_database) as sim:
         client = sim.app.test_client()
 
@@ -144,9 +151,9 @@ def test_connections_that_the_server_ended_cost_a_503_at_most(new_database):
             end()
             return plan(*arguments)
 
-        sim.jobs._wishes = interrupted
-        assert client.post("/user_objects/run_userobject.php", json=SUBMIT).status_code == 503
-        del sim.jobs._wishes
+        with monkeypatch.context() as cut:
+            cut.setattr(sim.jobs, "_wishes", interrupted)
+            assert client.post("/user_objects/run_userobject.php", json=SUBMIT).status_code == 503
         assert client.post("/user_objects/run_userobject.php", json=SUBMIT).get_json(force=True)["JobID"] == "1"
         end()
         assert client.post("/user_objects/getNumJobs.php", json={"UserID": ME}).get_json(force=True)["numJobs"] == 1
@@ -165,8 +172,13 @@ def test_a_reader_does_not_pay_for_a_batch_that_cannot_be_written_and_no_entry_i
 
 
 def test_a_batch_that_waits_for_a_lock_is_written_later_by_the_timer(db, hold, monkeypatch):
-    due = []
-    monkeypatch.setattr(module.threading, "Timer", lambda seconds, function: due.append((seconds, function)) or Quiet())
+    due: list[tuple[float, Callable[[], None]]] = []
+
+    def later(seconds: float, function: Callable[[], None]) -> Quiet:
+        due.append((seconds, function))
+        return Quiet()
+
+    monkeypatch.setattr("mock_server.storage.store.threading.Timer", later)
     store, others = Store(db), Store(db)
     with hold():
         store.note(Entry(1.0, "getNumJobs"))
@@ -211,3 +223,22 @@ def test_a_file_that_is_held_alone_is_unavailable_to_readers(tmp_path, impatient
 def test_what_is_unavailable_says_why(db, hold, impatient):
     with Simulator(db=db) as sim, hold(), pytest.raises(Unavailable, match=r"the database cannot be used now: .*lock"):
         sim.jobs.submit(SUBMIT)
+
+
+@pytest.mark.parametrize("clock", ["virtual", "x60"])
+@pytest.mark.parametrize("move", ["advance", "advance_to"])
+def test_no_lock_of_the_process_is_held_while_the_database_is_waited_for(db, hold, clock, move):
+    """Other calls go on in the same thread meanwhile, and would wait for such a lock for ever."""
+    with Simulator(db=db, clock=clock) as sim:
+        held, locked = hold(), list[bool]()
+        guard: Any = vars(sim.clock)["_lock"]
+
+        def pause(_seconds: float) -> None:
+            locked.append(guard.locked())
+            held.close()
+
+        sim.store.pause = pause
+        before = sim.clock.now()
+        assert getattr(sim.clock, move)({"advance": 1e6, "advance_to": before + 1e6}[move]) >= before + 1e6
+        assert locked
+        assert not any(locked)

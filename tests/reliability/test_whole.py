@@ -48,7 +48,8 @@ def test_an_operation_that_ends_at_any_statement_is_done_or_not_done(tmp_path, o
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_operation_killed_at_any_statement_is_done_or_not_done(db, operation):
     state = prepare(db)
-    before, last, ends = seen(db), 0, []
+    before, last = seen(db), 0
+    ends: list[int] = []
     command = [sys.executable, "-m", "tests.reliability.killed", db, operation]
     while not ends or ends[-1] == -signal.SIGKILL:
         last += 1

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from mock_server import Simulator
+from mock_server.scenario.files import scenario_from_text
+from mock_server.scenario.settings import ScenarioError
 from mock_server.service.operator import ControlError
 
 from .conftest import IMAGE, LIGHT_CURVE, ME
@@ -122,3 +124,17 @@ def test_a_refusal_says_where_and_changes_nothing(state):
         with pytest.raises(ControlError, match=r"job 1: the columns of `builds`, such as 'left_at', do not agree"):
             sim.controls.load(odd)
         assert sim.controls.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('start = "9999-12-31"', "start is '9999-12-31', but must be a date from 1970 to 2099"),
+        ('start = "1900-01-01"', "but must be a date from 1970 to 2099"),
+        ('users = ["x"]', "users is 'x', but must be an address such as name@institute.org"),
+        ('users = ["me@example.org", "a\\u0000@b.cd"]', "but must be an address"),
+    ],
+)
+def test_a_scenario_that_calls_could_not_meet_is_refused(line, words):
+    with pytest.raises(ScenarioError, match=words):
+        scenario_from_text(line, "mine")
