@@ -307,6 +307,7 @@ def lint_command(as_json: bool) -> None:
 def diff_command(old: Path, new: Path, as_json: bool) -> None:
     """List the changes between two documents, and the side that each breaks.
 
+    A body shows each change. What is not understood is listed, effect unknown.
     Exit code: 0 if no change breaks clients or servers, 1 otherwise.
 
     \b
