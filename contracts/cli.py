@@ -359,3 +359,44 @@ def coverage_command(target: str, page: TextIO | None, data: TextIO | None) -> N
         page.write(seen.as_html())
     if data is not None:
         data.write(seen.as_json())
+
+
+@contract.command("check")
+@click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--to-ledger", is_flag=True, help="Print the entries of the ledger that the recording supports.")
+@_JSON
+def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
+    """Check a RECORDING against the contract, and every rule of the ledger against it.
+
+    Exit code: 0 if nothing contradicts, 1 otherwise.
+
+    \b
+    Example:
+      xrt-mock contract check session.jsonl
+    """
+    from . import observed, report  # noqa: PLC0415 - loaded when needed
+    from . import recording as recordings  # noqa: PLC0415 - loaded when needed
+
+    try:
+        findings, verdicts = observed.check(recordings.read(recording))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    causes = report.causes(findings)
+    wrong = [verdict for verdict in verdicts if verdict.state == observed.CONTRADICTED]
+    if as_json:
+        found = {"findings": [asdict(c) for c in causes], "rules": [asdict(v) for v in verdicts]}
+        click.echo(json.dumps(found, indent=2))
+    elif to_ledger:
+        click.echo("\n".join(v.proposal() for v in verdicts if v.state == observed.SEEN))
+    else:
+        for verdict in verdicts:
+            shown = f"\n    {verdict.exchange}" if verdict.state == observed.CONTRADICTED else ""
+            click.secho(f"{verdict.state:13} {verdict.id:4} {verdict.rule}{shown}", fg="red" if shown else None)
+        for cause in causes:
+            click.secho(f"- {cause}", fg="red")
+        count = {state: sum(1 for v in verdicts if v.state == state) for state in _STATES}
+        click.echo(", ".join(f"{number} {state}" for state, number in count.items()) + f", {len(causes)} findings")
+    raise SystemExit(1 if causes or wrong else 0)
+
+
+_STATES = ("seen", "contradicted", "not met")

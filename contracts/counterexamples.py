@@ -102,13 +102,13 @@ def _absolute(node: Any) -> Any:
 
 
 def resolve(schema: Any, document: Mapping[str, Any]) -> Any:
-    """Return the schema that a reference leads to, with the keywords beside the reference."""
+    """Return the schema that a reference leads to, with the keywords beside it; a dangling one leads to any."""
     beside: dict[str, Any] = {}
     while isinstance(schema, dict) and "$ref" in schema:
         beside = {**{key: value for key, value in schema.items() if key != "$ref"}, **beside}
         target: Any = document
         for step in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
+            target = target.get(step, {}) if isinstance(target, dict) else {}
         schema = target
     return {**schema, **beside} if beside and isinstance(schema, dict) else schema
 

@@ -23,6 +23,8 @@ def mutations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield a name and the changed document for every change."""
     for path, value in _places(document, ()):
         for words, changed in _changes(path, value):
+            if changed == value:
+                continue
             yield f"{'/'.join(map(str, path))}: {words}", _replaced(document, path, changed)
 
 
