@@ -400,3 +400,24 @@ def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
 
 
 _STATES = ("seen", "contradicted", "not met")
+
+
+@contract.command("export")
+@click.argument("file", type=_FILE)
+@click.option("--plain", is_flag=True, help="JSON labels, one label for each body, no links: for other tools.")
+@click.option("--server", metavar="URL", help="Base URL of the server, instead of the service's.")
+def export_command(file: TextIO, plain: bool, server: str | None) -> None:
+    """Write the service's document, its examples inline, as JSON into FILE; - prints it.
+
+    \b
+    Examples:
+      xrt-mock contract export --plain plain.json
+      xrt-mock contract export --plain --server http://127.0.0.1:8000 plain.json
+    """
+    from . import export  # noqa: PLC0415 - loaded when needed
+
+    document = export.plain(server) if plain else dict(documents.load())
+    if server is not None and not plain:
+        document["servers"] = [{"url": server}]
+    json.dump(document, file, indent=1)
+    file.write("\n")

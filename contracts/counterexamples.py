@@ -17,7 +17,7 @@ import jsonschema_rs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_ANYTHING = (None, True, False, 0, 1, -1, 0.5, "", "a", "b", [], [0], [0, 0], {}, {"extra": 0})
+_ANYTHING: tuple[Any, ...] = (None, True, False, 0, 1, -1, 0.5, "", "a", "b", [], [0], [0, 0], {}, {"extra": 0})
 _DEPTH, _MOST_KEYS, _TEXTS = 6, 8, 12
 _FOR_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _TYPE_OF_KEYWORD = {
@@ -180,7 +180,8 @@ class _Maker:
             return self._draw.choice(matching_texts(here["pattern"]))
         least, most = here.get("minLength", 0), here.get("maxLength", here.get("minLength", 0) + 3)
         lengths = (least, most, least + 1, *((least - 1, most + 1, 0, 300) if strange else ()))
-        return self._draw.choice("a0.-_ ") * max(0, self._draw.choice(lengths))
+        letter: str = self._draw.choice("a0.-_ ")
+        return letter * max(0, self._draw.choice(lengths))
 
     def _number(self, here: Mapping[str, Any], *, whole: bool, strange: bool) -> float:
         limits = [here[word] for word in _FOR_NUMBERS if isinstance(here.get(word), int | float)]
@@ -190,7 +191,8 @@ class _Maker:
             low = here.get("minimum", here.get("exclusiveMinimum", -1e9))
             high = here.get("maximum", here.get("exclusiveMaximum", 1e9))
             edges = [edge for edge in edges if low <= edge <= high and (not whole or edge == int(edge))] or edges
-        return self._draw.choice(edges)
+        chosen: float = self._draw.choice(edges)
+        return chosen
 
     def _array(self, here: Mapping[str, Any], depth: int, *, strange: bool) -> list[Any]:
         draw, prefix, items = self._draw, here.get("prefixItems", []), here.get("items", True)

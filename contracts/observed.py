@@ -132,50 +132,50 @@ def _every(values: Iterable[bool]) -> bool | None:
 
 
 @shows("U1", "run_userobject", "getNumJobs", "listOldJobs", "checkProductStatus", success=None)
-def _version(exchange: Exchange) -> bool:
-    return exchange.body.get("APIVersion") == "1.12"
+def version_is_1_12(exchange: Exchange) -> bool:
+    return bool(exchange.body.get("APIVersion") == "1.12")
 
 
 @shows("U2", "checkProductStatus")
-def _texts(exchange: Exchange) -> bool | None:
+def status_texts(exchange: Exchange) -> bool | None:
     codes = [(entry.get("statusCode"), entry.get("statusText")) for entry in _entries(exchange)]
     return _every(text == _STATUS_TEXTS[code] for code, text in codes if code in _STATUS_TEXTS)
 
 
 @shows("U3", "canceljob")
-def _cancel_texts(exchange: Exchange) -> bool | None:
+def cancel_texts(exchange: Exchange) -> bool | None:
     texts, codes = exchange.body.get("status", {}), exchange.body.get("statusCodes", {})
     wanted = "Job not cancelled: no such product in this job"
     return _every(texts.get(name) == wanted for name, code in codes.items() if code == 2)
 
 
 @shows("U8", *_POSITIONS, success=False)
-def _too_early(exchange: Exchange) -> bool:
+def too_early(exchange: Exchange) -> bool:
     return exchange.status == 200 and exchange.body.get("OK") == 0
 
 
 @shows("U17", success=False)
-def _unknown_job(exchange: Exchange) -> bool | None:
+def unknown_job(exchange: Exchange) -> bool | None:
     text = str(exchange.body.get("ERROR"))
     number = str(exchange.request.get("JobID")) if isinstance(exchange.request, dict) else ""
     return text == f"Job {number} does not exist" if "exist" in text or "unknown job" in text.lower() else None
 
 
 @shows("U18", "checkProductStatus")
-def _unknown_name(exchange: Exchange) -> bool | None:
+def unknown_name(exchange: Exchange) -> bool | None:
     texts = [entry.get("statusText") for entry in _entries(exchange) if entry.get("statusCode") is None]
     return _every(text == "Unknown status" for text in texts)
 
 
 @shows("U20", "getSourceDetResults")
-def _source_fields(exchange: Exchange) -> bool | None:
+def source_fields(exchange: Exchange) -> bool | None:
     fields = {"B", "SNR", "exposure", "rate", "rate_pos", "rate_neg", "flag"}
     bands = [band for band in exchange.body.values() if isinstance(band, list)]
     return _every(fields <= source.keys() for band in bands for source in band if isinstance(source, dict))
 
 
 @shows("U23", "getSpecData")
-def _ones(exchange: Exchange) -> bool | None:
+def flags_are_one(exchange: Exchange) -> bool | None:
     flags = [node[key] for node in _nodes(exchange.body) for key in ("NOSPEC", "NOFIT", "NoSpectrum") if key in node]
     return _every(flag == 1 for flag in flags)
 
@@ -188,28 +188,28 @@ def _nodes(node: Any) -> Iterator[dict[str, Any]]:
 
 
 @shows("U28", "checkProductStatus", "canceljob")
-def _number(exchange: Exchange) -> bool:
+def job_id_is_a_number(exchange: Exchange) -> bool:
     return type(exchange.body.get("JobID")) is int
 
 
 @shows("U36", "getNumJobs", "run_userobject", success=None)
-def _compact(exchange: Exchange) -> bool | None:
+def compact(exchange: Exchange) -> bool | None:
     return None if not exchange.content else not exchange.content[:1].isspace()
 
 
 @shows("U39", "listOldJobs")
-def _list_keys(exchange: Exchange) -> bool | None:
+def list_keys(exchange: Exchange) -> bool | None:
     return _every("SourceDet" not in job and "sourceDet" not in job for job in exchange.body.get("jobs", ()))
 
 
 @shows("U41", "canceljob")
-def _nothing_cancelled(exchange: Exchange) -> bool | None:
+def nothing_cancelled(exchange: Exchange) -> bool | None:
     codes = list(exchange.body.get("statusCodes", {}).values())
     return None if not codes or 0 in codes else exchange.body.get("OK") == 2
 
 
 @shows("C1", success=None)
-def _has_version(exchange: Exchange) -> bool | None:
+def has_version(exchange: Exchange) -> bool | None:
     return None if "ERRORTEXT" in exchange.body or not exchange.path.startswith("/user_o") else (
         "APIVersion" in exchange.body
     )  # fmt: skip
@@ -220,24 +220,24 @@ def _pars(exchange: Exchange, key: str) -> Any:
 
 
 @shows("C2", "run_userobject", "getOldProduct")
-def _lcobs(exchange: Exchange) -> bool | None:
+def lcobs(exchange: Exchange) -> bool | None:
     return None if _pars(exchange, "lcobs") is None else _pars(exchange, "lcobs") in {"all", "user"}
 
 
 @shows("C3", "run_userobject", "getOldProduct")
-def _words(exchange: Exchange) -> bool | None:
+def words_not_codes(exchange: Exchange) -> bool | None:
     found = [_pars(exchange, key) for key in ("centMeth", "timeslice", "specobs", "posobs", "binMeth", "allowUL")]
     return _every(isinstance(value, str) and value == value.lower() for value in found if value is not None)
 
 
 @shows("C4", "run_userobject", "getOldProduct")
-def _arcmin(exchange: Exchange) -> bool | None:
+def arcmin(exchange: Exchange) -> bool | None:
     value = _pars(exchange, "poserr")
     return None if value is None else isinstance(value, int | float) and 1 <= value <= 6
 
 
 @shows("C5", "run_userobject", "getOldProduct")
-def _switches(exchange: Exchange) -> bool | None:
+def switches(exchange: Exchange) -> bool | None:
     official = exchange.request.get("api_name") == "xrt_prods"
     return _every(key not in exchange.body.get("jobPars", {}) for key in RESOLVING) if official else None
 
@@ -257,40 +257,40 @@ _default("C11", "doNotFit", 0)
 
 
 @shows("C6", "run_userobject")
-def _no_catalogue(exchange: Exchange) -> bool | None:
+def no_catalogue(exchange: Exchange) -> bool | None:
     return None if exchange.request.get("useSXPS") in (1, True, "1") else _pars(exchange, "useSXPS") == 0
 
 
 @shows("C8", "run_userobject")
-def _hrbin(exchange: Exchange) -> bool | None:
+def hrbin(exchange: Exchange) -> bool | None:
     if "hrbin" in exchange.request or _pars(exchange, "hrbin") is None:
         return None
     return bool(_pars(exchange, "hrbin") == (exchange.request.get("binMeth") == "time"))
 
 
 @shows("C18", "getSpecData")
-def _galactic(exchange: Exchange) -> bool | None:
+def galactic(exchange: Exchange) -> bool | None:
     return None if "rnames" not in exchange.body or "GalNH" in exchange.body else "GalNH_unfitted" in exchange.body
 
 
 @shows("C20", *_POSITIONS)
-def _positions(exchange: Exchange) -> bool | None:
+def positions_are_text(exchange: Exchange) -> bool | None:
     return _every(isinstance(exchange.body[key], str) for key in ("RA", "Dec") if key in exchange.body)
 
 
 @shows("C21", "getSourceDetResults")
-def _bands(exchange: Exchange) -> bool | None:
+def band_names(exchange: Exchange) -> bool | None:
     return _every(key[:1].isupper() for key, value in exchange.body.items() if isinstance(value, list))
 
 
 @shows("C25", "getLCData")
-def _file_names(exchange: Exchange) -> bool | None:
+def file_names(exchange: Exchange) -> bool | None:
     urls = [str(node["URL"]) for node in _nodes(exchange.body) if "URL" in node]
     return _every(url.endswith(".qdp") for url in urls)
 
 
 @shows("J9", "checkProductStatus")
-def _null_codes(exchange: Exchange) -> bool | None:
+def null_codes(exchange: Exchange) -> bool | None:
     unknown = [entry for entry in _entries(exchange) if entry.get("statusText") == "Unknown status"]
     return _every(entry.get("statusCode") is None for entry in unknown)
 
@@ -298,20 +298,20 @@ def _null_codes(exchange: Exchange) -> bool | None:
 _LABELS = {"zip": "application/zip", "tar": "application/x-tar", "gz": "application/gzip"}
 
 
-def _archive_label(operation: str, exchange: Exchange) -> bool | None:
+def archive_label(operation: str, exchange: Exchange) -> bool | None:
     if operation != "downloadProduct" or exchange.status != 200:
         return None
     return exchange.label == _LABELS[exchange.path.rsplit(".", 1)[1]]
 
 
-def _no_archive(operation: str, exchange: Exchange) -> bool | None:
+def no_archive(operation: str, exchange: Exchange) -> bool | None:
     return None if operation != "downloadProduct" or exchange.status == 200 else exchange.status == 404
 
 
-def _title(operation: str, exchange: Exchange) -> bool | None:
+def title(operation: str, exchange: Exchange) -> bool | None:
     if operation not in {"jobPage", "jobPageIndex"} or exchange.status != 200:
         return None
     return any(f": {state}" in str(exchange.body) for state in ("COMPLETE", "RUNNING"))
 
 
-TESTS |= {"U42": _archive_label, "U9": _no_archive, "U26": _title}
+TESTS |= {"U42": archive_label, "U9": no_archive, "U26": title}
