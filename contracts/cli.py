@@ -307,6 +307,7 @@ def lint_command(as_json: bool) -> None:
 def diff_command(old: Path, new: Path, as_json: bool) -> None:
     """List the changes between two documents, and the side that each breaks.
 
+    A body shows each change. What is not understood is listed, effect unknown.
     Exit code: 0 if no change breaks clients or servers, 1 otherwise.
 
     \b
@@ -358,3 +359,65 @@ def coverage_command(target: str, page: TextIO | None, data: TextIO | None) -> N
         page.write(seen.as_html())
     if data is not None:
         data.write(seen.as_json())
+
+
+@contract.command("check")
+@click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--to-ledger", is_flag=True, help="Print the entries of the ledger that the recording supports.")
+@_JSON
+def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
+    """Check a RECORDING against the contract, and every rule of the ledger against it.
+
+    Exit code: 0 if nothing contradicts, 1 otherwise.
+
+    \b
+    Example:
+      xrt-mock contract check session.jsonl
+    """
+    from . import observed, report  # noqa: PLC0415 - loaded when needed
+    from . import recording as recordings  # noqa: PLC0415 - loaded when needed
+
+    try:
+        findings, verdicts = observed.check(recordings.read(recording))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    causes = report.causes(findings)
+    wrong = [verdict for verdict in verdicts if verdict.state == observed.CONTRADICTED]
+    if as_json:
+        found = {"findings": [asdict(c) for c in causes], "rules": [asdict(v) for v in verdicts]}
+        click.echo(json.dumps(found, indent=2))
+    elif to_ledger:
+        click.echo("\n".join(v.proposal() for v in verdicts if v.state == observed.SEEN))
+    else:
+        for verdict in verdicts:
+            shown = f"\n    {verdict.exchange}" if verdict.state == observed.CONTRADICTED else ""
+            click.secho(f"{verdict.state:13} {verdict.id:4} {verdict.rule}{shown}", fg="red" if shown else None)
+        for cause in causes:
+            click.secho(f"- {cause}", fg="red")
+        count = {state: sum(1 for v in verdicts if v.state == state) for state in _STATES}
+        click.echo(", ".join(f"{number} {state}" for state, number in count.items()) + f", {len(causes)} findings")
+    raise SystemExit(1 if causes or wrong else 0)
+
+
+_STATES = ("seen", "contradicted", "not met")
+
+
+@contract.command("export")
+@click.argument("file", type=_FILE)
+@click.option("--plain", is_flag=True, help="JSON labels, one label for each body, no links: for other tools.")
+@click.option("--server", metavar="URL", help="Base URL of the server, instead of the service's.")
+def export_command(file: TextIO, plain: bool, server: str | None) -> None:
+    """Write the service's document, its examples inline, as JSON into FILE; - prints it.
+
+    \b
+    Examples:
+      xrt-mock contract export --plain plain.json
+      xrt-mock contract export --plain --server http://127.0.0.1:8000 plain.json
+    """
+    from . import export  # noqa: PLC0415 - loaded when needed
+
+    document = export.plain(server) if plain else dict(documents.load())
+    if server is not None and not plain:
+        document["servers"] = [{"url": server}]
+    json.dump(document, file, indent=1)
+    file.write("\n")

@@ -19,6 +19,8 @@ _MODULES = {
     "hunt": "mock_server.cli.hunt",
     "load": "mock_server.cli.load.command",
     "proxy": "mock_server.cli.proxy",
+    "record": "mock_server.cli.record",
+    "replay": "mock_server.cli.record",
     "run": "mock_server.cli.run",
     "scenarios": "mock_server.cli.scenarios",
     "sky": "mock_server.cli.sky",
