@@ -42,7 +42,7 @@ CALM = Life(
 )
 
 
-def words(rules: Rules | None = None, **different: Any) -> list[tuple[str, str, tuple[str, ...]]]:
+def words(rules: Rules | None = None, **different: Any) -> list[Any]:
     return [tuple(found) for found in judge(replace(CALM, **different), CALM, rules or Rules())]
 
 
@@ -105,7 +105,7 @@ def test_an_exit_that_names_no_job_is_found():
 
 
 def test_an_exit_that_names_a_source_is_honest_but_not_if_strict():
-    failed = {"code": 1, "where": SUBMITTED, "text": "GRB 060729 failed", "files": ()}
+    failed: dict[str, Any] = {"code": 1, "where": SUBMITTED, "text": "GRB 060729 failed", "files": ()}
     assert words(**failed) == []
     assert words(Rules(strict=True), **failed)[0][0] == "exit"
     hopeless = (Deviation("stuck", "run_userobject", "", {}),)
@@ -131,7 +131,7 @@ def test_a_request_outside_the_contract_is_found():
 
 @pytest.mark.parametrize("name", ORACLES)
 def test_each_oracle_can_be_switched_off(name):
-    broken = {
+    broken: dict[str, Any] = {
         "code": None if name == "endless" else 1 if name == "exit" else 0,
         "calls": (submission(1), submission(2)),
         "jobs": (job(1), job(2)),
