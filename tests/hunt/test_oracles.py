@@ -80,6 +80,11 @@ def test_a_line_that_the_calm_world_has_too_names_nothing():
     assert words(calls=(submission(1),), files=(), text=CALM.text)[0][0] == "lost"
 
 
+def test_a_job_without_products_that_is_not_named_is_found():
+    found = words(calls=(submission(1), download(1, received=False)), jobs=(job(1, complete=False),), files=())
+    assert found == [("lost", "does not say that GRB 060729 has no products", FETCHED)]
+
+
 def test_a_source_that_is_never_accepted_is_left_out():
     refused = submission(1)._replace(job_id=None, outcome="refused")
     assert words(calls=(refused,), jobs=(), files=()) == [("lost", "leaves out GRB 060729 without a word", SUBMITTED)]
