@@ -223,11 +223,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         raise pytest.UsageError(f"{pyfuncitem.nodeid}: a test that is hunted uses the fixture xrt_mock")
     options = _options(pyfuncitem)
     del options["clock"]  # each world has a virtual clock of its own
-    names = pyfuncitem._fixtureinfo.argnames
-    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    arguments: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     folder = pyfuncitem.config.rootpath / ".xrt_mock_hunt"
     folder.mkdir(exist_ok=True)
-    with pyfuncitem.funcargs["xrt_mock"].clock.away():  # its own time stands still meanwhile, and need not be watched
+    with arguments["xrt_mock"].clock.away():  # its own time stands still meanwhile, and need not be watched
         report = hunt_test(pyfuncitem.obj, arguments, options, marker.kwargs, folder, pyfuncitem.name)
     if report is None:
         return None  # it is called once more as it stands, in the calm world

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -136,6 +137,14 @@ _worker: _Worker | None = None
 def _begin(hunt: Hunt) -> None:
     global _worker  # noqa: PLW0603 - one of each process
     _worker = _Worker(hunt)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process soon after its parent was killed: the queue that it waits at would stay open."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _of_this_process() -> _Worker:

@@ -131,29 +131,27 @@ def lost(life: Life, calm: Life, _rules: Rules) -> Iterator[Finding]:
     """Yield a finding for each source of the calm world that is neither saved nor named."""
     if life.code != 0:
         return
-    wanted = {job.key: _retrieved(calm, job.key) for job in calm.jobs}
-    saved_whole = {job.job_id: job.key for job in calm.jobs} if any(f.state == "whole" for f in calm.files) else {}
-    whole_keys = {saved_whole[f.job_id] for f in calm.files if f.state == "whole" and f.job_id in saved_whole}
-    here = {f.job_id for f in life.files if f.state == "whole"}
-    spoiled = {f.job_id for f in life.files if f.state in ("part", "spoiled")}  # another oracle's
     for job in calm.jobs:
-        jobs = [mine for mine in life.jobs if mine.key == job.key]
-        if not jobs:
-            if not _named(life, calm, job.source, ()):
-                yield Finding("lost", f"leaves out {job.source} without a word", _last_submission(life, job.key))
+        mine = [other for other in life.jobs if other.key == job.key]
+        ids = {other.job_id for other in mine}
+        if _is_saved(life, calm, job, ids) or _named(life, calm, job.source, ids):
             continue
-        good = [mine for mine in jobs if mine.complete]
-        if (
-            not good
-            or not wanted[job.key]
-            or spoiled & {mine.job_id for mine in good}
-            or _named(life, calm, job.source, [mine.job_id for mine in jobs])
-        ):
-            continue
-        kept = any(mine.job_id in here for mine in good) if job.key in whole_keys else bool(_retrieved(life, job.key))
-        if not kept:
+        if not mine:
+            yield Finding("lost", f"leaves out {job.source} without a word", _last_submission(life, job.key))
+        elif any(other.complete for other in mine):
             words = f"neither saves nor names the products of {job.source}"
-            yield Finding("lost", words, _last_about(life, {mine.job_id for mine in good}))
+            yield Finding("lost", words, _last_about(life, ids))
+        else:
+            words = f"does not say that {job.source} has no products"
+            yield Finding("lost", words, _last_about(life, ids))
+
+
+def _is_saved(life: Life, calm: Life, job: JobFacts, ids: set[int]) -> bool:
+    """Whether the products of a source are there as in the calm world; a bad file is another oracle's."""
+    of_files = {f.job_id: f.state for f in life.files if f.job_id in ids}
+    if any(f.state == "whole" and f.job_id == job.job_id for f in calm.files):
+        return bool(of_files)
+    return bool(ids) and (not _retrieved(calm, job.key) or bool(_retrieved(life, job.key)))
 
 
 def _retrieved(life: Life, key: str) -> set[str]:
@@ -162,7 +160,7 @@ def _retrieved(life: Life, key: str) -> set[str]:
     return {c.operation for c in life.calls if c.job_id in ids and c.operation in RETRIEVALS and c.received}
 
 
-def _named(life: Life, calm: Life, source: str, job_ids: list[int] | tuple[()]) -> bool:
+def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
     """Whether the program says something of a source or its jobs that it does not say in the calm world."""
     calm_lines = set(calm.lines())
     numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None

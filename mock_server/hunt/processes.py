@@ -106,7 +106,9 @@ class Host:
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
-        line = self._answers.readline()
+        line = ""
+        with contextlib.suppress(OSError):
+            line = self._answers.readline()
         if not line:
             raise ValueError("the Python of the program cannot take part in a hunt; see the lines above")
         answer: dict[str, Any] = json.loads(line)

@@ -51,8 +51,6 @@ class Recorder:
         For each body of a product by its digest: the job, whether it is whole, and the body.
     idle
         Number of calls since the last that brought the program on.
-    pid
-        Process of the program.
     life
         0, or 1 after a restart.
     """
@@ -64,9 +62,15 @@ class Recorder:
         self.idle, self._progress_at = 0, clock.now()
         self.calls: list[Call] = []
         self.sent: dict[str, tuple[int | None, bool, bytes]] = {}
-        self.life = self.pid = 0
+        self.life = self._pid = 0
+        self._started = threading.Event()
         self._note = simulator.store.note
         simulator.store.note = self._noted  # type: ignore[method-assign]
+
+    def started(self, pid: int) -> None:
+        """Note the process of the program."""
+        self._pid = pid
+        self._started.set()
 
     def _noted(self, entry: Entry) -> None:
         self._entries.append(entry)
@@ -76,7 +80,8 @@ class Recorder:
         """Answer a call and note it."""
         with self._lock:
             if self._kill is not None and self.life == 0 and len(self.calls) + 1 == self._kill.number:
-                signal_group(self.pid, signal.SIGKILL)
+                self._started.wait()  # its first call may come before its process is known here
+                signal_group(self._pid, signal.SIGKILL)
                 start_response("503 Service Unavailable", [])
                 return []
             return self._answer(environ, start_response)

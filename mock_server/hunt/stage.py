@@ -134,7 +134,6 @@ class Stage:
     def _live(self, simulator: Simulator, clock: LifeClock, evidence: Evidence, kill: Kill | None) -> None:
         """Let the program run to its end; once more if it is killed."""
         watcher = self._watch(simulator.app) if self._watch else None
-        process: list[Process] = []
         recorder = Recorder(simulator, watcher or simulator.app, clock, kill if kill and kill.at == "call" else None)
         evidence.recorder, evidence.watcher = recorder, watcher
         self._current.recorder, self._current.clock = recorder, clock
@@ -145,9 +144,9 @@ class Stage:
                 server.join((0,))
                 order = self._order(server, evidence, planned)
                 with TemporaryDirectory(dir=self._root) as files:
-                    process[:] = [self._start(order, clock.now(), Path(files))]
-                    recorder.pid = process[0].pid
-                    evidence.code = wait_for(process[0], clock, order.stack)
+                    process = self._start(order, clock.now(), Path(files))
+                    recorder.started(process.pid)
+                    evidence.code = wait_for(process, clock, order.stack)
             finally:
                 clock.clear()
                 server.close()

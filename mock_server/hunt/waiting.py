@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..transport.callsite import user_line
 from .processes import signal_group
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .clock import LifeClock
     from .processes import Process
 
 _LOOK_S = 0.05
-STILL_S, BUSY_S = 5.0, 120.0
-"""Real time without a step of the clock after which a program never ends: all of it waits, or it computes [s]."""
+STILL_S, BUSY_S = 5.0, 300.0
+"""Without a step of the clock: real time after which a program of which all parts wait for one another never ends, and
+processor time (where the system tells it) after which one that computes never does [s]."""
 
 
 def wait_for(process: Process, clock: LifeClock, stack: Path) -> int | None:
@@ -31,12 +32,12 @@ def wait_for(process: Process, clock: LifeClock, stack: Path) -> int | None:
     stack
         File that the program writes its stack to when it gets SIGUSR1.
     """
-    steps, since = -1, time.monotonic()
+    steps, since, used = -1, time.monotonic(), 0.0
     while (code := process.ended(_LOOK_S)) is None:
         if clock.steps != steps:
-            steps, since = clock.steps, time.monotonic()
-        idle = time.monotonic() - since
-        if clock.ended.is_set() or idle > BUSY_S or (idle > STILL_S and clock.all_wait_for_ever()):
+            steps, since, used = clock.steps, time.monotonic(), processor_s(process.pid)
+        deadlocked = time.monotonic() - since > STILL_S and clock.all_wait_for_ever()
+        if clock.ended.is_set() or deadlocked or processor_s(process.pid) - used > BUSY_S:
             signal_group(process.pid, signal.SIGUSR1)
             until = time.monotonic() + 1
             while time.monotonic() < until and not (stack.exists() and stack.stat().st_size):
@@ -47,6 +48,15 @@ def wait_for(process: Process, clock: LifeClock, stack: Path) -> int | None:
             return None
     signal_group(process.pid, signal.SIGKILL)  # children that it has left behind
     return code
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor time of a process and of its children that have ended; real time without /proc [s]."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0 if Path("/proc/self/stat").exists() else time.monotonic()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def lines_in_stack(stack: Path) -> tuple[str, ...]:

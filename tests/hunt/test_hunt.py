@@ -39,7 +39,7 @@ def hunted(tmp_path_factory):
     forms = [part for form in ("json", "text", "html", "junit") for part in ("--report", form, f"found.{form}")]
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "mock_server.cli", "hunt", "--worlds", "45", "--seed", "1", "--jobs", "2", *forms),
+            *(sys.executable, "-m", "mock_server.cli", "hunt", "--worlds", "30", "--seed", "1", "--jobs", "1", *forms),
             *("--off", "contract", "--", sys.executable, "p.py"),
         ],
         cwd=folder,

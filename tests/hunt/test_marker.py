@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 pytest_plugins = ["pytester"]
 
 TESTS = """
@@ -17,7 +15,7 @@ WANTED = {"name": "GRB 060729", "getCoords": 1, "getTargs": 1, "cent": 0, "useSX
 def submit():
     return requests.post(URL + "run_userobject.php", json={"UserID": "me@example.org", **WANTED}, timeout=60).json()
 
-@pytest.mark.xrt_mock_hunt(worlds=WORLDS, off=["polls"])
+@pytest.mark.xrt_mock_hunt(worlds=20, off=["polls"])
 def test_impatient(xrt_mock, tmp_path):
     for attempt in range(9):
         try:
@@ -41,16 +39,11 @@ def test_wrong_in_calm(xrt_mock):
 """
 
 
-def shown(pytester, *arguments):
-    pytester.makepyfile(TESTS.replace("WORLDS", "40"))
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:random_order", *arguments)
+def test_a_failing_test_shows_its_smallest_world_and_a_line_to_paste_under_xdist_too(pytester):
+    pytester.makepyfile(TESTS)
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:random_order", "-n", "2")
     done.assert_outcomes(passed=1, failed=2)
-    return done.stdout.str()
-
-
-@pytest.mark.parametrize("arguments", [(), pytest.param(("-n", "2"), id="xdist")])
-def test_a_failing_test_shows_its_smallest_world_and_a_line_to_paste(arguments, pytester):
-    text = shown(pytester, *arguments)
+    text = done.stdout.str()
     assert "submits GRB 060729 twice, when the answer to its 1st submission is lost after the work was done" in text
     pasted = re.search(r"@pytest\.mark\.xrt_mock\(scenario='(.*\.toml)'\)", text)
     assert pasted is not None, text

@@ -42,7 +42,7 @@ CALM = Life(
 )
 
 
-def words(rules: Rules | None = None, **different: Any) -> list[tuple[str, str, tuple[str, ...]]]:
+def words(rules: Rules | None = None, **different: Any) -> list[Any]:
     return [tuple(found) for found in judge(replace(CALM, **different), CALM, rules or Rules())]
 
 
@@ -80,6 +80,11 @@ def test_a_line_that_the_calm_world_has_too_names_nothing():
     assert words(calls=(submission(1),), files=(), text=CALM.text)[0][0] == "lost"
 
 
+def test_a_job_without_products_that_is_not_named_is_found():
+    found = words(calls=(submission(1), download(1, received=False)), jobs=(job(1, complete=False),), files=())
+    assert found == [("lost", "does not say that GRB 060729 has no products", FETCHED)]
+
+
 def test_a_source_that_is_never_accepted_is_left_out():
     refused = submission(1)._replace(job_id=None, outcome="refused")
     assert words(calls=(refused,), jobs=(), files=()) == [("lost", "leaves out GRB 060729 without a word", SUBMITTED)]
@@ -105,7 +110,7 @@ def test_an_exit_that_names_no_job_is_found():
 
 
 def test_an_exit_that_names_a_source_is_honest_but_not_if_strict():
-    failed = {"code": 1, "where": SUBMITTED, "text": "GRB 060729 failed", "files": ()}
+    failed: dict[str, Any] = {"code": 1, "where": SUBMITTED, "text": "GRB 060729 failed", "files": ()}
     assert words(**failed) == []
     assert words(Rules(strict=True), **failed)[0][0] == "exit"
     hopeless = (Deviation("stuck", "run_userobject", "", {}),)
@@ -131,7 +136,7 @@ def test_a_request_outside_the_contract_is_found():
 
 @pytest.mark.parametrize("name", ORACLES)
 def test_each_oracle_can_be_switched_off(name):
-    broken = {
+    broken: dict[str, Any] = {
         "code": None if name == "endless" else 1 if name == "exit" else 0,
         "calls": (submission(1), submission(2)),
         "jobs": (job(1), job(2)),

@@ -1,6 +1,7 @@
 """Planted faults are found, blamed and shrunk; right pipelines are left alone. The long ones run on demand."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ def test_each_fault_has_its_place_in_a_pipeline(tmp_path):
         compile((tmp_path / f"{fault.pipeline}.py").read_text(), fault.name, "exec")
 
 
-def found_with(fault: Fault, data: dict) -> list[dict]:
+def found_with(fault: Fault, data: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in data["found"] if one["oracle"] in fault.oracle]
 
 
