@@ -37,6 +37,7 @@ from .asyncio import patch_asyncio
 from .current import simulated_time, stack
 from .processes import patch_multiprocessing, patch_os, patch_subprocess
 from .readings import NS, Readings
+from .selecting import patch_select, patch_selectors
 from .threads import patch_queue, patch_threads
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ _LEFT_ALONE = {"_pytest", "pytest", "pluggy", "xdist", "execnet", "time_machine"
 _LEFT_ALONE |= sys.stdlib_module_names - {"time", "threading", "queue", "sched"}  # these keep clock functions by name
 _PATCHES = {
     "queue": patch_queue,
+    "select": patch_select,
+    "selectors": patch_selectors,
     "subprocess": patch_subprocess,
     "multiprocessing.connection": patch_multiprocessing,
     "asyncio.selector_events": patch_asyncio,
