@@ -87,7 +87,7 @@ class SharedClock(Clock, Protocol):
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
         `child` is the process [pid] whose end it waits for, if that is what it does. With `hold`, time stops at
-        `until`: the participant may find what it waits for before time goes on.
+        `until`: the participant may find what it waits for before time goes on. The token that wakes it is "outside".
         """
         ...
 

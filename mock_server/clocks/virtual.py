@@ -194,7 +194,7 @@ class VirtualClock:
             yield
             return
         with self._lock:
-            participant.until, participant.held = until, hold
+            participant.until, participant.held, participant.token = until, hold, "outside"
             self._run_next()
         try:
             yield

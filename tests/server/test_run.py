@@ -609,7 +609,12 @@ def test_wget_keeps_the_users_own_settings(tiny, tmp_path, monkeypatch):
     (tmp_path / "mine").write_text("user_agent = mine")
     monkeypatch.setenv("WGETRC", str(tmp_path / "mine"))
     agents: list[Any] = []
-    tiny.app.add_url_rule("/agent", "agent", lambda: agents.append(request.headers["User-Agent"]) or "")
+
+    @tiny.app.get("/agent")
+    def agent() -> str:
+        agents.append(request.headers["User-Agent"])
+        return ""
+
     assert run(tiny, ["wget", "-q", "-O", "/dev/null", "https://www.swift.ac.uk/agent"]) == 0
     assert agents == ["mine"]
 
@@ -730,6 +735,38 @@ class TestTheEnd:
         """
         assert run(tiny, program(tmp_path, text)) == 0
         assert notes(tmp_path) == ["60 called"]
+
+
+def test_trio_runs_in_simulated_time(tiny, tmp_path):
+    text = """
+        import trio
+        async def main():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep, 60)
+                nursery.start_soon(trio.to_thread.run_sync, time.sleep, 100)
+            note("nursery")
+            one, other = trio.socket.socketpair()
+            with trio.move_on_after(30):
+                await one.recv(1)
+            note("move on")
+        trio.run(main)
+    """
+    assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["100 nursery", "130 move on"]
+
+
+def test_a_program_that_executes_a_notebook_waits_for_its_kernel_in_real_time(tiny, tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import time; time.sleep(3600)")])
+    nbformat.write(notebook, tmp_path / "campaign.ipynb")
+    text = f"""
+        import nbformat
+        from nbclient import NotebookClient
+        NotebookClient(nbformat.read({str(tmp_path / "campaign.ipynb")!r}, 4), timeout=600).execute()
+        time.sleep(60)
+        note("executed")
+    """
+    assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["3660 executed"]
 
 
 def test_a_notebook_is_executed_in_simulated_time(tiny, tmp_path):

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .current import real_seconds, shared_clock, simulated_time, stack
-from .outside import wait_outside
+from .outside import OUTSIDE, wait_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,10 @@ class ClockSelector:
             return self._selector.select(None if timeout is None else real_seconds(timeout))
         limit = math.inf if timeout is None else timeout
         if len(self._selector.get_map()) > 1:
-            return wait_outside(clock, limit, self._selector.select)
+            self._waiting = (clock, clock.current() or (), OUTSIDE)
+            events = wait_outside(clock, limit, self._selector.select)
+            self._waiting = None
+            return events
         readings = stack[-1].readings  # the loop's own pipe alone: nothing comes from outside
         until, shown = readings.after(limit)
         events = self._wait(clock, until)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _GRACE_S = 0.05  # real time that sockets and pipes have before simulated time goes on
 _SLICE_S = 0.02  # real time between two looks at the clock
 _real_monotonic = time.monotonic
+OUTSIDE = "outside"
+"""Token by which another thread ends such a wait on the clock; see `SharedClock.away`."""
 _flags = threading.local()
 
 
