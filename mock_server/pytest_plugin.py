@@ -80,7 +80,7 @@ def _require_server() -> None:
 def _kept(scope: str) -> tuple[Any, Any]:
     """Return the fixtures of one scope: simulator and server, made once and reset for each test."""
 
-    @pytest.fixture(scope=scope, name=f"_xrt_mock_{scope}")  # type: ignore[call-overload]  # a literal for mypy
+    @pytest.fixture(scope=scope, name=f"_xrt_mock_{scope}")  # type: ignore[call-overload,untyped-decorator]
     def simulator(request: pytest.FixtureRequest) -> Iterator[Simulator]:
         _require_server()
         from .simulator import Simulator
@@ -88,7 +88,7 @@ def _kept(scope: str) -> tuple[Any, Any]:
         with Simulator(**_options(request.node)) as made:
             yield made
 
-    @pytest.fixture(scope=scope, name=f"_xrt_mock_server_{scope}")  # type: ignore[call-overload]
+    @pytest.fixture(scope=scope, name=f"_xrt_mock_server_{scope}")  # type: ignore[call-overload,untyped-decorator]
     def server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
         _require_server()
         from .serve.server import MockServer

@@ -81,10 +81,13 @@ class SharedClock(Clock, Protocol):
     def wake(self, participant: ParticipantId, token: object) -> None:
         """End the wait of a participant that waits with this `token`, or is about to."""
 
-    def away(self, until: float = math.inf, child: int | None = None) -> contextlib.AbstractContextManager[None]:
+    def away(
+        self, until: float = math.inf, child: int | None = None, *, hold: bool = False
+    ) -> contextlib.AbstractContextManager[None]:
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
-        `child` is the process [pid] whose end it waits for, if that is what it does.
+        `child` is the process [pid] whose end it waits for, if that is what it does. With `hold`, time stops at
+        `until`: the participant may find what it waits for before time goes on. The token that wakes it is "outside".
         """
         ...
 

@@ -183,20 +183,24 @@ class VirtualClock:
                 self._run_next()
 
     @contextlib.contextmanager
-    def away(self, until: float = math.inf, child: int | None = None) -> Iterator[None]:  # noqa: ARG002 - see link.py
-        """Context manager: the calling participant counts as waiting until `until` [s], whatever it does."""
+    def away(self, until: float = math.inf, child: int | None = None, *, hold: bool = False) -> Iterator[None]:
+        """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
+
+        Time does not go on to a limit on account of a `child`: it takes no part in the clock, and has real time. With
+        `hold`, time stops at `until`.
+        """
         participant = self._by_thread.get(_thread.get_ident())
-        if participant is None:
+        if participant is None or (child is not None and until < math.inf):
             yield
             return
         with self._lock:
-            participant.until = until
+            participant.until, participant.held, participant.token = until, hold, "outside"
             self._run_next()
         try:
             yield
         finally:
             with self._lock:
-                participant.until = None
+                participant.until, participant.held = None, False
 
     def _move(self, now: float) -> None:
         self.steps += 1
@@ -214,7 +218,7 @@ class VirtualClock:
                 first.unblock()
             return
         due = min(self._participants.values(), key=_Participant.wakes_at, default=None)
-        if due is not None and due.until is not None and due.until < math.inf:
+        if due is not None and due.until is not None and due.until < math.inf and not due.held:
             self._move(max(self._now, due.until))
             due.resume()
 
@@ -232,13 +236,14 @@ class Wait(NamedTuple):
 class _Participant:
     """Runs (`until` is None) or waits until an instant [s]; its thread may be blocked in a call of the clock."""
 
-    __slots__ = ("_lock", "empty_sleeps", "id", "token", "until", "woken_by")
+    __slots__ = ("_lock", "empty_sleeps", "held", "id", "token", "until", "woken_by")
 
     def __init__(self, participant: ParticipantId) -> None:
         self.id = participant
         self.until: float | None = None
         self.token: object = None
         self.woken_by: object = None
+        self.held = False
         self.empty_sleeps = 0  # in a row; participants that sleep for 0 s take turns by it
         self._lock: _thread.LockType | None = None
 

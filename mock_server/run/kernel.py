@@ -9,6 +9,7 @@ from pathlib import Path
 NativeThread = tuple[int, int]
 """A thread as the operating system names it: its process [pid] and its native thread id."""
 
+_EXITING = 0x4  # PF_EXITING of the kernel, among the flags of proc(5)
 _WAITS = {  # parts of the names of kernel functions, and what a thread waits for in them
     "pipe": "a pipe",
     "futex": "a lock that simulated time does not know",
@@ -56,6 +57,26 @@ def awaited(thread: NativeThread) -> str | None:
     except OSError:
         return None
     return next((what for part, what in _WAITS.items() if part in function), None)
+
+
+def is_ending(pid: int) -> bool:
+    """Whether a process is about to end: it has been sent a signal, or is exiting; False where nothing tells."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        pending = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "Pnd:" in line]
+    except OSError:
+        return False
+    return words[0] in "ZX" or bool(int(words[6]) & _EXITING) or any(int(line.split()[1], 16) for line in pending)
+
+
+def descends(pid: int, ancestor: int) -> bool:
+    """Whether a process is another, or was started by it or its children; False where nothing tells."""
+    while pid > 1 and pid != ancestor:
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return pid == ancestor
 
 
 def wait_for_end(pid: int, seconds: float) -> bool:

@@ -197,12 +197,12 @@ class LinkedClock:
         self._link.call("wake", participant, token)
 
     @contextlib.contextmanager
-    def away(self, until: float = math.inf, child: int | None = None) -> Iterator[None]:
+    def away(self, until: float = math.inf, child: int | None = None, *, hold: bool = False) -> Iterator[None]:
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
-        `child` is the process [pid] whose end it waits for, if that is what it does.
+        `child` is the process [pid] whose end it waits for, if that is what it does. With `hold`, time stops there.
         """
-        self._link.call("away", until, child)
+        self._link.call("away", until, child, hold)
         try:
             yield
         finally:

@@ -6,6 +6,7 @@ Each connection belongs to one thread of a program and is served by a thread her
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import sys
 import threading
@@ -20,7 +21,7 @@ from ..transport.wsgi_call import COPY, Answer, Request, ask
 from . import copies
 from .affinity import Staying
 from .channel import Channel
-from .kernel import wait_for_end
+from .kernel import descends, is_ending, wait_for_end
 from .link import Welcome
 from .page import Page
 from .watchdog import Watchdog, warn
@@ -266,10 +267,20 @@ class _Session:
     def wake(self, participant: ParticipantId, token: object) -> None:
         self._clock.wake(participant, token)
 
-    def away(self, until: float, child: int | None) -> None:
+    def away(self, until: float, child: int | None, hold: bool) -> None:
         self.awaited_child = child
-        self._absence = self._clock.away(until)
+        goes_on = child is None
+        if child is not None:  # if it takes no part it has real time; if it was killed it still has its place
+            goes_on = self._takes_part(child) if until < math.inf else not is_ending(child)
+        self._absence = self._clock.away(until, hold=hold) if goes_on else contextlib.nullcontext()
         self._absence.__enter__()
+
+    def _takes_part(self, child: int) -> bool:
+        """Whether a child process shares the clock, or a process that it has started."""
+        server = self._server
+        with server.lock:
+            alive = {server.threads[one][0] for one in {*server.owners, *server.announced} if one in server.threads}
+        return any(descends(pid, child) for pid in alive)
 
     def back(self) -> None:
         self.awaited_child = None

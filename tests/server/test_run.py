@@ -408,6 +408,64 @@ class TestSeveralAtOnce:
         assert run(tiny, program(tmp_path, text)) == 0
         assert notes(tmp_path) == ["60 a minute has passed"]
 
+    def test_time_limits_of_files_and_children_are_simulated(self, tiny, tmp_path):
+        text = """
+            import multiprocessing, queue, select, selectors, socket, subprocess
+            def expires(wait):
+                try:
+                    wait()
+                except subprocess.TimeoutExpired:
+                    return True
+            if __name__ == "__main__":
+                one, other = socket.socketpair()
+                select.select([], [], [], 5)
+                note("select")
+                select.select([one], [], [], 5)
+                note("select with a socket")
+                poll = select.poll()
+                poll.register(one, select.POLLIN)
+                poll.poll(5000)
+                note("poll")
+                selector = selectors.DefaultSelector()
+                selector.register(one, selectors.EVENT_READ)
+                selector.select(5)
+                note("selectors")
+                assert expires(lambda: subprocess.run(["sleep", "3600"], timeout=60))
+                note("run")
+                sleeper = [sys.executable, "-c", "import time; time.sleep(3600)"]
+                with subprocess.Popen(sleeper, stdout=subprocess.PIPE) as child:
+                    assert expires(lambda: child.wait(timeout=60))
+                    note("wait")
+                    assert expires(lambda: child.communicate(timeout=60))
+                    note("communicate")
+                    child.kill()
+                busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo end"
+                assert subprocess.run(["sh", "-c", busy], timeout=60, capture_output=True).stdout == b"end\\n"
+                note("a child that takes no part")
+                process = multiprocessing.Process(target=time.sleep, args=(3600,))
+                process.start()
+                process.join(60)
+                note("join")
+                process.kill()
+                try:
+                    multiprocessing.Queue().get(timeout=60)
+                except queue.Empty:
+                    note("queue")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+        assert notes(tmp_path) == [
+            "5 select",
+            "10 select with a socket",
+            "15 poll",
+            "20 selectors",
+            "80 run",
+            "140 wait",
+            "200 communicate",
+            "200 a child that takes no part",
+            "260 join",
+            "320 queue",
+        ]
+
     def test_a_shell_script_may_run_several_programs(self, tiny, tmp_path):
         first = program(tmp_path, "time.sleep(5); note('first')", "first.py")
         second = program(tmp_path, "time.sleep(5); note('second')", "second.py")
@@ -551,7 +609,12 @@ def test_wget_keeps_the_users_own_settings(tiny, tmp_path, monkeypatch):
     (tmp_path / "mine").write_text("user_agent = mine")
     monkeypatch.setenv("WGETRC", str(tmp_path / "mine"))
     agents: list[Any] = []
-    tiny.app.add_url_rule("/agent", "agent", lambda: agents.append(request.headers["User-Agent"]) or "")
+
+    @tiny.app.get("/agent")
+    def agent() -> str:
+        agents.append(request.headers["User-Agent"])
+        return ""
+
     assert run(tiny, ["wget", "-q", "-O", "/dev/null", "https://www.swift.ac.uk/agent"]) == 0
     assert agents == ["mine"]
 
@@ -672,6 +735,38 @@ class TestTheEnd:
         """
         assert run(tiny, program(tmp_path, text)) == 0
         assert notes(tmp_path) == ["60 called"]
+
+
+def test_trio_runs_in_simulated_time(tiny, tmp_path):
+    text = """
+        import trio
+        async def main():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep, 60)
+                nursery.start_soon(trio.to_thread.run_sync, time.sleep, 100)
+            note("nursery")
+            one, other = trio.socket.socketpair()
+            with trio.move_on_after(30):
+                await one.recv(1)
+            note("move on")
+        trio.run(main)
+    """
+    assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["100 nursery", "130 move on"]
+
+
+def test_a_program_that_executes_a_notebook_waits_for_its_kernel_in_real_time(tiny, tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import time; time.sleep(3600)")])
+    nbformat.write(notebook, tmp_path / "campaign.ipynb")
+    text = f"""
+        import nbformat
+        from nbclient import NotebookClient
+        NotebookClient(nbformat.read({str(tmp_path / "campaign.ipynb")!r}, 4), timeout=600).execute()
+        time.sleep(60)
+        note("executed")
+    """
+    assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["3660 executed"]
 
 
 def test_a_notebook_is_executed_in_simulated_time(tiny, tmp_path):

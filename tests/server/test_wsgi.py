@@ -1,6 +1,7 @@
 """The app for other WSGI servers: several processes need one database."""
 
 import io
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,18 @@ from mock_server.wsgi import OneMemory, simulator_from
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("multiprocess", [False, True])
 def test_several_processes_with_a_memory_each_are_refused(shared, multiprocess):
-    statuses = []
-    app = OneMemory(lambda _environ, start: (start("200 OK", []), [b"answer"])[1], shared=shared)
+    statuses: list[str] = []
+
+    def answer(_environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"answer"]
+
+    def start(status: str, _headers: Any, _error: Any = None) -> Any:
+        statuses.append(status)
+
+    app = OneMemory(answer, shared=shared)
     environ = {"wsgi.multiprocess": multiprocess, "wsgi.errors": io.StringIO()}
-    body = b"".join(app(environ, lambda status, _headers: statuses.append(status)))
+    body = b"".join(app(environ, start))
     if multiprocess and not shared:
         assert statuses == ["503 Service Unavailable"]
         assert b"set XRT_MOCK_DB to a file such as jobs.sqlite" in body

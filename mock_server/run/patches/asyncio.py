@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .current import real_seconds, shared_clock, simulated_time, stack
+from .outside import OUTSIDE, wait_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from ...clocks.base import ParticipantId, SharedClock
 
-_GRACE_S = 0.05  # real time that sockets and pipes have before the loop's own timers fire
-_SLICE_S = 0.02  # real time between two looks at the clock while sockets are waited for
 _tokens = itertools.count(1)
 
 
@@ -39,16 +38,6 @@ def patch_asyncio(replace: Callable[[Any, str, Any], None], selector_events: Mod
 
     replace(loop_class, "__init__", __init__)
     replace(loop_class, "_write_to_self", _write_to_self)
-
-
-def wait_outside(clock: SharedClock, until: float, look: Callable[[float], Any]) -> Any:
-    """Return what `look` finds; it takes real seconds to look for, and is called until simulated time `until` [s]."""
-    with clock.away():
-        found = look(_GRACE_S)
-    while not found and clock.now() < until:
-        with clock.away(until):
-            found = look(_SLICE_S)
-    return found
 
 
 class ClockSelector:
@@ -75,12 +64,15 @@ class ClockSelector:
         clock = shared_clock()
         if clock is None:
             return self._selector.select(None if timeout is None else real_seconds(timeout))
-        readings = stack[-1].readings
-        until, shown = readings.after(math.inf if timeout is None else timeout)
-        if len(self._selector.get_map()) <= 1:  # the loop's own pipe alone: nothing comes from outside
-            events = self._wait(clock, until)
-        else:
-            events = wait_outside(clock, until, self._selector.select)
+        limit = math.inf if timeout is None else timeout
+        if len(self._selector.get_map()) > 1:
+            self._waiting = (clock, clock.current() or (), OUTSIDE)
+            events = wait_outside(clock, limit, self._selector.select)
+            self._waiting = None
+            return events
+        readings = stack[-1].readings  # the loop's own pipe alone: nothing comes from outside
+        until, shown = readings.after(limit)
+        events = self._wait(clock, until)
         if not events:
             readings.reached(shown)
         return events

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from .current import shared_clock
+from .outside import is_outside, limits_for, outside, own_monotonic, wait_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-# for modules that wait for children and pipes: their pauses and timeouts are real
-_real_time = SimpleNamespace(sleep=time.sleep, monotonic=time.monotonic, time=time.time)
-_away = threading.local()  # whether the thread is away already: `Popen.communicate` calls `Popen.wait`
+# for modules that wait for children and pipes: their pauses are real, their limits those of the calling thread
+_own_time = SimpleNamespace(sleep=time.sleep, monotonic=own_monotonic, time=time.time)
 
 
 def patch_os(replace: Callable[[Any, str, Any], None]) -> None:
@@ -36,14 +35,25 @@ def patch_os(replace: Callable[[Any, str, Any], None]) -> None:
 
 def patch_subprocess(replace: Callable[[Any, str, Any], None], subprocess: ModuleType) -> None:
     """Replace the waits of `subprocess`."""
-    replace(subprocess, "time", _real_time)
-    for name in ("wait", "communicate"):
-        replace(subprocess.Popen, name, _unless_ended(getattr(subprocess.Popen, name)))
+    replace(subprocess, "time", _own_time)
+    replace(subprocess, "_time", own_monotonic)
+    communicate = subprocess.Popen.communicate
+    unlimited = _unless_ended(communicate)
+
+    @functools.wraps(communicate)
+    def limited(self: Any, input: Any = None, timeout: float | None = None) -> Any:  # noqa: A002 - its own name
+        if timeout is None:
+            return unlimited(self, input)
+        with limits_for(self.pid):
+            return communicate(self, input, timeout)
+
+    replace(subprocess.Popen, "communicate", limited)
+    replace(subprocess.Popen, "wait", _limited(subprocess.Popen.wait, subprocess.TimeoutExpired))
 
 
 def patch_multiprocessing(replace: Callable[[Any, str, Any], None], connection: ModuleType) -> None:
-    """Let `multiprocessing.connection` wait for pipes in real time."""
-    replace(connection, "time", _real_time)
+    """Let the limits of `multiprocessing.connection` be those of the calling thread."""
+    replace(connection, "time", _own_time)
 
 
 def counted_as_waiting(original: Any, child_of: Callable[..., int | None] = lambda *_args: None) -> Any:
@@ -60,14 +70,34 @@ def counted_as_waiting(original: Any, child_of: Callable[..., int | None] = lamb
     @functools.wraps(original)
     def wait(*args: Any, **kwargs: Any) -> Any:
         clock = shared_clock()
-        if clock is None or getattr(_away, "now", False):
+        if clock is None or is_outside():
             return original(*args, **kwargs)
-        _away.now = True
-        try:
-            with clock.away(child=child_of(*args)):
-                return original(*args, **kwargs)
-        finally:
-            _away.now = False
+        with outside(), clock.away(child=child_of(*args)):
+            return original(*args, **kwargs)
+
+    return wait
+
+
+def _limited(original: Any, expired: Any) -> Any:
+    """Return a `Popen.wait` whose limit is simulated."""
+    unlimited = _unless_ended(original)
+
+    @functools.wraps(original)
+    def wait(self: Any, timeout: float | None = None) -> Any:
+        clock = shared_clock()
+        if clock is None or is_outside() or timeout is None:
+            return unlimited(self, timeout)
+
+        def look(seconds: float) -> Any:
+            try:
+                return (original(self, seconds),)
+            except expired:
+                return None
+
+        ended = wait_outside(clock, timeout, look, child=self.pid)
+        if not ended:
+            raise expired(self.args, timeout)
+        return ended[0]
 
     return wait
 

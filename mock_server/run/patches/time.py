@@ -10,8 +10,9 @@ locks, events, conditions, queues, pools, ``Thread.join``, timeouts    the plain
 waits for child processes                                              time does not wait (`processes`)
 =====================================================================  ========================================
 
-Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), timeouts of sockets, pipes and
-child processes (they are real), locks made before, uvloop, gevent. A thread that waits for a socket, a pipe or the
+Also: time limits of ``select`` and ``selectors`` (`selecting`, `outside`), trio and programs that execute notebooks
+(`foreign`). Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), timeouts of sockets,
+``signal.alarm`` (they are real), locks made before, uvloop, gevent. A thread that waits for a socket, a pipe or the
 keyboard counts as running, and time stands still, until a watchdog sees that it uses no processor time (for about a
 second); then time moves on without it, and the order of events is the machine's. In a notebook's kernel the cells live
 in simulated time; the kernel's own threads, and those that cells start, wait in real time.
@@ -35,8 +36,10 @@ from ...transport.imports import forget, when_imported
 from ..watchdog import Watchdog, warn
 from .asyncio import patch_asyncio
 from .current import simulated_time, stack
+from .foreign import patch_nbclient, patch_trio_clock, patch_trio_queue
 from .processes import patch_multiprocessing, patch_os, patch_subprocess
 from .readings import NS, Readings
+from .selecting import patch_select, patch_selectors
 from .threads import patch_queue, patch_threads
 
 if TYPE_CHECKING:
@@ -57,6 +60,11 @@ _LEFT_ALONE = {"_pytest", "pytest", "pluggy", "xdist", "execnet", "time_machine"
 _LEFT_ALONE |= sys.stdlib_module_names - {"time", "threading", "queue", "sched"}  # these keep clock functions by name
 _PATCHES = {
     "queue": patch_queue,
+    "nbclient.client": patch_nbclient,
+    "trio._core._entry_queue": patch_trio_queue,
+    "trio._core._run": patch_trio_clock,
+    "select": patch_select,
+    "selectors": patch_selectors,
     "subprocess": patch_subprocess,
     "multiprocessing.connection": patch_multiprocessing,
     "asyncio.selector_events": patch_asyncio,

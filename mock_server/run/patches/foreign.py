@@ -1,0 +1,83 @@
+"""Libraries that need more than the standard library's functions: trio's clock and lock, notebooks' front ends."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import functools
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from .current import shared_clock, simulated_time, stack
+from .outside import OUTSIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+
+def patch_trio_clock(replace: Callable[[Any, str, Any], None], run: ModuleType) -> None:
+    """Let trio's own clock show simulated time; it counts from a performance counter otherwise."""
+    original = run.SystemClock.current_time
+
+    def current_time(self: Any) -> Any:
+        return original(self) if simulated_time() is None else time.monotonic()
+
+    replace(run.SystemClock, "current_time", current_time)
+
+
+def patch_trio_queue(replace: Callable[[Any, str, Any], None], entry_queue: ModuleType) -> None:
+    """Give trio the reentrant lock of C that it insists on, and tell the clock that a thread has work for its loop."""
+    queue = entry_queue.EntryQueue
+    initialise, run_sync_soon = queue.__init__, queue.run_sync_soon
+    waiting: dict[int, Any] = {}
+
+    @functools.wraps(initialise)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        ours = threading._CRLock  # type: ignore[attr-defined]  # None while locks are replaced
+        threading._CRLock = _thread.RLock  # type: ignore[attr-defined]
+        try:
+            initialise(self, *args, **kwargs)
+        finally:
+            threading._CRLock = ours  # type: ignore[attr-defined]
+        clock = shared_clock()
+        if clock is not None:
+            waiting[id(self)] = (clock, clock.current())
+
+    @functools.wraps(run_sync_soon)
+    def soon(self: Any, *args: Any, **kwargs: Any) -> None:
+        run_sync_soon(self, *args, **kwargs)
+        clock, loop = waiting.get(id(self), (None, None))
+        if clock is not None and clock.current() not in (None, loop):
+            clock.wake(loop, OUTSIDE)
+
+    replace(queue, "__init__", __init__)
+    replace(queue, "run_sync_soon", soon)
+
+
+def patch_nbclient(replace: Callable[[Any, str, Any], None], client: ModuleType) -> None:
+    """Let the execution of a notebook wait in real time: its cells live in a kernel, a program of its own."""
+    original = client.NotebookClient.execute
+
+    @functools.wraps(original)
+    def execute(*args: Any, **kwargs: Any) -> Any:
+        with in_real_time():
+            return original(*args, **kwargs)
+
+    replace(client.NotebookClient, "execute", execute)
+
+
+@contextlib.contextmanager
+def in_real_time() -> Iterator[None]:
+    """Context manager: this process waits in real time, and simulated time does not wait for the calling thread."""
+    clock = shared_clock()
+    if clock is None:
+        yield
+        return
+    with clock.away():
+        suspended, stack[:] = list(stack), []
+        try:
+            yield
+        finally:
+            stack[:] = suspended

@@ -1,0 +1,81 @@
+"""`select` and `selectors`: their time limits are simulated."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from .current import shared_clock
+from .outside import is_outside, wait_outside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+
+def patch_select(replace: Callable[[Any, str, Any], None], select: ModuleType) -> None:
+    """Replace `select.select`, and the objects of `select.poll` and `select.epoll`."""
+    original = select.select
+
+    @functools.wraps(original)
+    def limited(readable: Any, writable: Any, special: Any, timeout: float | None = None) -> Any:
+        clock = shared_clock()
+        if clock is None or is_outside() or timeout is None or timeout <= 0:
+            return original(readable, writable, special, timeout)
+        watched = [list(files) for files in (readable, writable, special)]
+        if not any(watched):
+            _sleep(timeout)
+            return original([], [], [], 0)
+
+        def look(seconds: float) -> Any:
+            found = original(*watched, seconds)
+            return found if any(found) else None
+
+        return wait_outside(clock, timeout, look) or ([], [], [])
+
+    replace(select, "select", limited)
+    for name, unit in (("poll", 1000), ("epoll", 1)):
+        if hasattr(select, name):
+            replace(select, name, _with_limited_poll(getattr(select, name), unit))
+
+
+def patch_selectors(replace: Callable[[Any, str, Any], None], selectors: ModuleType) -> None:
+    """Let the selectors use what `select` has now."""
+    select = selectors.select
+    replace(selectors.SelectSelector, "_select", lambda _self, *args: select.select(*args))
+    for name in ("poll", "epoll"):
+        selector = getattr(selectors, f"{name.capitalize()}Selector", None)
+        if selector is not None:
+            replace(selector, "_selector_cls", getattr(select, name))
+
+
+def _sleep(seconds: float) -> None:
+    from .time import sleep  # noqa: PLC0415 - `time` imports this module
+
+    sleep(seconds)
+
+
+def _with_limited_poll(make: Any, unit: int) -> Any:
+    """Return what makes an object whose `poll` takes a simulated limit, in units of which a second has `unit`."""
+
+    class Limited:
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._inner = make(*args, **kwargs)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+        def __enter__(self) -> Any:
+            self._inner.__enter__()
+            return self
+
+        def __exit__(self, *error: Any) -> None:
+            self._inner.__exit__(*error)
+
+        def poll(self, timeout: float | None = None, *more: Any) -> Any:
+            clock = shared_clock()
+            if clock is None or is_outside() or timeout is None or timeout <= 0:
+                return self._inner.poll(timeout, *more)
+            return wait_outside(clock, timeout / unit, lambda s: self._inner.poll(s * unit, *more)) or []
+
+    return functools.wraps(make, updated=())(Limited)
