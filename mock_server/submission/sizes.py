@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from ..core.model import Observation, Snapshot
 
-MOST_BINS = 20_000
+MOST_BINS = 30_000
 """Most bins of a light curve in one mode (assumed): more take minutes, and hundreds of megabytes."""
-_OF_PILED_UP = 0.2  # share of the counts that is left where the core of a bright source is left out
+_OF_PILED_UP = 0.25  # share of the counts that is left where the core of a bright source is left out
 
 
 def oversized(
