@@ -93,3 +93,15 @@ def test_the_background_map_has_its_band(kind):
     files = opened(kind, Product.SOURCE_DET)
     with fits.open(io.BytesIO(gzip.decompress(files["bgmap_Total.img.gz"]))) as units:
         assert (units[0].header["E_MIN"], units[0].header["E_MAX"]) == (0.3, 10.0)
+
+
+def test_the_burst_of_the_tutorial_shows_what_its_pages_print_under_the_default_seed():
+    """Spectra and hardness in windowed timing, and an astrometric position."""
+    builder = ProductBuilder(Sky(0))
+    curve, spectra, position = (
+        builder.answer(order_of(Sky(0), product, "GRB 200416A"))
+        for product in (Product.LIGHT_CURVE, Product.SPECTRUM, Product.ASTROM_POS)
+    )
+    assert {"WT", "WTHard", "WTSoft", "WTHR", "PC", "PCHR"} <= set(curve["Datasets"])
+    assert spectra["interval0"]["Modes"] == ["WT", "PC"]
+    assert position is not None
