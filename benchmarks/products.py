@@ -91,7 +91,7 @@ def parts(builder: ProductBuilder, runs: int) -> bool:
     view = SkyView(Scene.of(order_of(Product.IMAGE), Sky(1), ""))
     works: dict[str, tuple[Callable[[], object], float]] = {
         "light curve, all files": (lambda: builder.files(order_of(Product.LIGHT_CURVE)), 50),
-        "spectrum, one slice": (lambda: builder.files(order_of(Product.SPECTRUM, **ONE_SLICE)), 40),
+        "spectrum, one slice": (lambda: builder.files(order_of(Product.SPECTRUM, **ONE_SLICE)), 60),
         "image, FITS and GIF": (lambda: one_image(view), 50),
     }
     met = True

@@ -21,6 +21,7 @@ from ..submission.read import read_submission
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..products.archive import Content
     from ..products.order import Order
     from ..scenario.in_force import Moment
     from ..sky.sources import Source
@@ -90,7 +91,7 @@ class Bursts:
             answer |= dict(zip((f"{kind}_RA", f"{kind}_Decl", f"{kind}_Err90"), rounded, strict=True))
         return answer
 
-    def file(self, product: Product, target: int, path: str, moment: Moment) -> bytes:
+    def file(self, product: Product, target: int, path: str, moment: Moment) -> Content:
         """Return a file of a burst by its path below the burst's folder."""
         order = self._order(target, product, moment)
         number, _, inner = path.partition("/")
@@ -100,7 +101,9 @@ class Bursts:
                 order, path = self._order_asked(asked, moment), inner
         files = self._in_force.builder.files(order) if self._has_data(order) else {}
         if product is Product.LIGHT_CURVE and path == "flux.qdp" and "curve.qdp" in files:
-            return _as_flux(files["curve.qdp"])
+            from ..products.archive import whole  # noqa: PLC0415 - contents are loaded when first asked for
+
+            return _as_flux(whole(files["curve.qdp"]))
         if path not in files:
             raise NotReady(f"there is no {PLACES[product]}/{target:08d}/{path}")
         return files[path]

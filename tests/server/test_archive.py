@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 import zlib
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,8 @@ def test_what_is_compressed_once_stands_in_an_archive_of_one_member():
     """Readers of streams stop behind the first member of a gzip file."""
     shared = random.Random(1).randbytes(1_200_000)
     deflated = archive.Deflated.of(shared, 4)
-    files = {"first.txt": b"before " * 9, "shared.rmf": deflated, "last.txt": b"behind " * 999}
+    before, behind = b"before " * 9, b"behind " * 999
+    files: dict[str, Any] = {"first.txt": before, "shared.rmf": deflated, "last.txt": behind}
     packed = archive.tarred_and_gzipped(files, WHEN)
     assert any(chunk is deflated.blocks for chunk in packed)  # kept once
     one = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -65,7 +67,7 @@ def test_what_is_compressed_once_stands_in_an_archive_of_one_member():
     assert (one.eof, one.unused_data) == (True, b"")
     with tarfile.open(fileobj=io.BytesIO(b"".join(packed)), mode="r|gz") as opened:
         read = {m.name: opened.extractfile(m).read() for m in opened}  # type: ignore[union-attr]
-    assert read == {"first.txt": files["first.txt"], "shared.rmf": shared, "last.txt": files["last.txt"]}
+    assert read == {"first.txt": before, "shared.rmf": shared, "last.txt": behind}
     outer = archive.packed("USERPROD_7", {"spec/a.tar.gz": packed}, "tar.gz", WHEN)
     again = archive.packed("USERPROD_8", {"spec/a.tar.gz": packed}, "tar.gz", WHEN)
     assert {id(chunk) for chunk in outer if len(chunk) > 2**20} == {id(chunk) for chunk in again if len(chunk) > 2**20}
