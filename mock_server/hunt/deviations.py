@@ -6,6 +6,8 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..core.errors import InputInvalid
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -29,7 +31,7 @@ class Kill(NamedTuple):
         """Read ``call:3`` or ``write:2``."""
         at, _, number = text.partition(":")
         if at not in ("call", "write") or not number.isdigit() or int(number) < 1:
-            raise ValueError(f"--kill is {text!r}, but must be such as call:3 or write:2")
+            raise InputInvalid(f"--kill is {text!r}, but must be such as call:3 or write:2")
         return cls(at, int(number))
 
     def __str__(self) -> str:

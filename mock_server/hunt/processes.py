@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..clocks.virtual import VirtualClock
+from ..core.errors import InputInvalid
 from ..run.environment import PARTICIPANT, prepare
 from ..run.link_server import LinkServer
 from ..transport.wsgi_call import HOSTS
@@ -110,7 +111,7 @@ class Host:
         with contextlib.suppress(OSError):
             line = self._answers.readline()
         if not line:
-            raise ValueError("the Python of the program cannot take part in a hunt; see the lines above")
+            raise InputInvalid("the Python of the program cannot take part in a hunt; see the lines above")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -8,6 +8,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..core.errors import InputInvalid
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
@@ -55,7 +57,7 @@ def program_of(command: Sequence[str], folder: Path) -> Program:
     words = tuple(word.removeprefix(here) for word in command)
     found = shutil.which(command[0])
     if found is None:
-        raise ValueError(f"there is no program {command[0]}; check its name")
+        raise InputInvalid(f"there is no program {command[0]}; check its name")
     if os.path.basename(found).startswith("python"):
         arguments = list(words[1:])
         while arguments and arguments[0] in _FLAGS:
@@ -85,7 +87,7 @@ def check_size(folder: Path, leave_out: Iterable[str] = ()) -> None:
         folders[:] = [name for name in folders if name not in _LEFT_OUT.union(leave_out)]
         size += sum(os.lstat(os.path.join(root, name)).st_size for name in files)
         if size > LARGEST_FOLDER_BYTES:
-            raise ValueError(
+            raise InputInvalid(
                 f"the folder {folder} holds more than {LARGEST_FOLDER_BYTES // 10**6} MB and is copied for each world; "
                 "start in a folder that holds the program alone"
             )

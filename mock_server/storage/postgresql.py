@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from ..core.errors import InputInvalid
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -43,7 +45,7 @@ class PostgreSQL:
         encoding = self._connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             self._connection.close()
-            raise ValueError(f"the database has the encoding {encoding}: make one with UTF8, which holds every text")
+            raise InputInvalid(f"the database has the encoding {encoding}: make one with UTF8, which holds every text")
 
     def _open(self) -> psycopg.Connection:
         patience = {"connect_timeout": _WAIT_TO_CONNECT_S} | conninfo_to_dict(self._url)
@@ -92,7 +94,7 @@ class PostgreSQL:
         self._connection.close()
 
     def copy_to(self, path: str) -> None:  # noqa: ARG002 - refused
-        raise ValueError("a PostgreSQL database is backed up by its own program: pg_dump")
+        raise InputInvalid("a PostgreSQL database is backed up by its own program: pg_dump")
 
     def table_names(self) -> set[str]:
         return {name for (name,) in self.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")}
