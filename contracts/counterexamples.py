@@ -177,11 +177,11 @@ class _Maker:
 
     def _text(self, here: Mapping[str, Any], *, strange: bool) -> str:
         if "pattern" in here and (not strange or self._draw.random() < 0.6):
-            return self._draw.choice(matching_texts(here["pattern"]))
+            return str(self._draw.choice(matching_texts(here["pattern"])))
         least, most = here.get("minLength", 0), here.get("maxLength", here.get("minLength", 0) + 3)
         lengths = (least, most, least + 1, *((least - 1, most + 1, 0, 300) if strange else ()))
-        letter: str = self._draw.choice("a0.-_ ")
-        return letter * max(0, self._draw.choice(lengths))
+        times = max(0, int(self._draw.choice(lengths)))
+        return self._draw.choice("a0.-_ ") * times
 
     def _number(self, here: Mapping[str, Any], *, whole: bool, strange: bool) -> float:
         limits = [here[word] for word in _FOR_NUMBERS if isinstance(here.get(word), int | float)]
