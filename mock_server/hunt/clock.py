@@ -42,7 +42,5 @@ class LifeClock(VirtualClock):
 
     def all_wait_for_ever(self) -> bool:
         """Whether every participant waits for another, so that time cannot move."""
-        with self._lock:
-            participants = list(self._participants.values())
-        # one that is away waits for a process or a socket, and may come back
-        return bool(participants) and all(one.blocked and one.until == math.inf for one in participants)
+        waits = self.waits().values()  # one that is not blocked waits for a process or a socket, and may come back
+        return bool(waits) and all(wait.blocked and wait.until == math.inf for wait in waits)

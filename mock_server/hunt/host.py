@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..run import guest
+from ..transport.intercept import Interception
 from .witness import Witness, with_all_lines
 
 if TYPE_CHECKING:
@@ -93,16 +94,10 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
 
 
 def _watch_calls() -> None:
-    def watch(_sessions: ModuleType) -> None:
-        from ..transport.intercept import Interception  # noqa: PLC0415 - it loads requests
-
-        innermost = Interception.innermost()
-        if innermost is not None:
-            innermost.carry = with_all_lines(innermost.carry)
-
-    from ..run.patches.imports import when_imported  # noqa: PLC0415 - part of the guest, loaded by it
-
-    when_imported("requests.sessions", watch)
+    """Send all of the user's lines with each call."""
+    answering = Interception.innermost()
+    if answering is not None:
+        answering.carry = with_all_lines(answering.carry)
 
 
 def _seed(seed: int) -> None:

@@ -72,9 +72,9 @@ class Recorder:
         self._pid = pid
         self._started.set()
 
-    def _noted(self, entry: Entry) -> None:
+    def _noted(self, entry: Entry, era: str | None = None) -> None:
         self._entries.append(entry)
-        self._note(entry)
+        self._note(entry, era)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a call and note it."""

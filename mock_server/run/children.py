@@ -47,7 +47,7 @@ class Children:
     def forget(self) -> None:
         """Begin anew in another run: no child has been started, and the variables are those of this moment."""
         self._variables = _variables_of_the_run()
-        self._simulated.forget_children()
+        self._simulated.begin_anew()
 
     def before_fork(self) -> None:
         if self._link.current() is not None:

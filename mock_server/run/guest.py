@@ -17,23 +17,24 @@ from .environment import KEY, LINK, PARTICIPANT, format_participant, parse_parti
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..clocks.base import Clock, ParticipantId
+    from ..clocks.base import ParticipantId, ScaledClock
     from .children import Children
-    from .link import Link
+    from .link import Link, LinkedClock
 
 
 class Guest(NamedTuple):
     """A process that is part of a run: its link, its clock, and what lets its children take part."""
 
     link: Link
-    clock: Clock
+    clock: LinkedClock | ScaledClock
     children: Children | None
 
     def move(self, address: str, key: bytes, participant: ParticipantId) -> None:
         """Leave the run and, as a forked copy of the process that joined it, become part of another one."""
         self.link.move(address, key, participant)
         os.environ |= {LINK: address, KEY: key.hex(), PARTICIPANT: format_participant(participant)}
-        self.clock.origin = self.link.welcome.origin
+        if hasattr(self.clock, "follow_link"):
+            self.clock.follow_link()
         if self.children is not None:
             self.children.forget()
 

@@ -105,7 +105,7 @@ class Link:
 
     def move(self, address: Any, key: bytes, participant: ParticipantId) -> None:
         """Connect a forked copy of this process to another run; the connections stay those of the original."""
-        self._address, self._key, self.now = address, key, 0.0
+        self._address, self._key = address, key
         self.reconnect_as(participant)
 
     def call(self, operation: str, *arguments: Any) -> Any:
@@ -146,9 +146,13 @@ class LinkedClock:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self.origin = link.welcome.origin
-        self.page = Page(link.welcome.page)
         self.current, self.attach = link.current, link.attach
+        self.follow_link()
+
+    def follow_link(self) -> None:
+        """Show the time of the run that the link leads to, also after it has moved to another one."""
+        self.origin = self._link.welcome.origin
+        self.page = Page(self._link.welcome.page)
 
     def now(self) -> float:
         """Return simulated time [s]; it stands still while a thread of this program runs."""

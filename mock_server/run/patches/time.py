@@ -138,9 +138,10 @@ class SimulatedTime(contextlib.ContextDecorator):
         self._children[parent] += 1
         return (*parent, self._children[parent])
 
-    def forget_children(self) -> None:
-        """Count children anew from the next one on."""
+    def begin_anew(self) -> None:
+        """Forget children and readings: the clock shows the time of another run."""
         self._children.clear()
+        self.readings = Readings(self.clock)
 
     def runs_here(self, participant: ParticipantId) -> None:
         """Note that the calling thread acts for a participant."""
