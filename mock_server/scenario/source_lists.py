@@ -107,7 +107,8 @@ def _entries(path: Path) -> list[Mapping[str, Any]]:
     except ValueError as error:
         raise InputInvalid(f"{path} is not JSON: {error}") from error
     if isinstance(data, dict):
-        data = data.get("sources", [{"name": name} | value for name, value in data.items() if isinstance(value, dict)])
+        named = [{"name": name, **value} for name, value in data.items() if isinstance(value, dict)]
+        data = data.get("sources", named)
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise InputInvalid(f"{path} must hold a list of objects with name, ra and dec")
     return data
