@@ -97,8 +97,8 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         case _:
             from ..products.tables import read_table  # noqa: PLC0415 - loads astropy
 
-            for number, row in enumerate(read_table(path), start=1):
-                yield f"row {number}", row
+            for number, entry in enumerate(read_table(path), start=1):
+                yield f"row {number}", entry
 
 
 def _entries(path: Path) -> list[Mapping[str, Any]]:
