@@ -73,7 +73,7 @@ class Bursts:
         return self._answer(self._order(target, Product.SPECTRUM, moment))
 
     def positions(self, target: int, wanted: Iterable[str], moment: Moment) -> dict[str, float | None]:
-        """Return positions of a burst, flat: RA and Dec [deg, J2000], 90-% radius [arcsec]; None: there is none."""
+        """Return positions of a burst, flat: RA and Dec [deg, J2000], 90-% radius [arcsec]; None: no such position."""
         burst, seed = self._burst(target, moment), self._in_force.given.seed
         found: dict[str, tuple[float, float, float] | None] = {}
         for kind, product in (("Enhanced", Product.ENHANCED_POS), ("Standard", Product.STANDARD_POS)):
