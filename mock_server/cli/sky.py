@@ -32,13 +32,11 @@ def sky(name: str | None, as_json: bool, scenario: str, seed: int | None, **abou
 
     with Simulator(scenario, seed=seed, **read_sky(**about_the_sky)) as simulator:
         world, now = simulator.jobs.in_force.sky, simulator.clock.now()
+        from ..sky.origins import description, overview
+
         if name is None:
-            from ..sky.origins import overview
-
-            found = overview(world)
+            found: dict[str, Any] | None = overview(world)
         else:
-            from ..sky.origins import description
-
             drawn = simulator.jobs.begin().epoch["sky.unknown_names"] == "draw"
             found = description(world, name, now, draw=drawn)
             if found is None:
@@ -46,7 +44,7 @@ def sky(name: str | None, as_json: bool, scenario: str, seed: int | None, **abou
                     f"the resolver does not know {name!r} now; add it with --source '{name}=RA,DEC', or use "
                     "--unknown-names draw"
                 )
-    click.echo(json.dumps(found, indent=2) if as_json else _as_text(found))
+    click.echo(json.dumps(found, indent=2) if as_json else _as_text(found or {}))
 
 
 def _as_text(found: dict[str, Any]) -> str:

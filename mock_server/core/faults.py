@@ -46,7 +46,8 @@ OPERATIONS = (
     "cancelSlice",
     "downloadProduct",
     "downloadFile",
-    "downloadBurstFile",
+    "downloadBurstCurve",
+    "downloadBurstSpectrum",
 )
 """Operations that can fail, by the names of the contract and the journal."""
 

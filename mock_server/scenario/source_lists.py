@@ -97,8 +97,8 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         case _:
             from ..products.tables import read_table  # noqa: PLC0415 - loads astropy
 
-            for number, row in enumerate(read_table(path), start=1):
-                yield f"row {number}", row
+            for number, entry in enumerate(read_table(path), start=1):
+                yield f"row {number}", entry
 
 
 def _entries(path: Path) -> list[Mapping[str, Any]]:
@@ -107,7 +107,8 @@ def _entries(path: Path) -> list[Mapping[str, Any]]:
     except ValueError as error:
         raise InputInvalid(f"{path} is not JSON: {error}") from error
     if isinstance(data, dict):
-        data = data.get("sources", [{"name": name} | value for name, value in data.items() if isinstance(value, dict)])
+        named = [{"name": name, **value} for name, value in data.items() if isinstance(value, dict)]
+        data = data.get("sources", named)
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise InputInvalid(f"{path} must hold a list of objects with name, ra and dec")
     return data

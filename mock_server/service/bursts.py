@@ -21,6 +21,7 @@ from ..submission.read import read_submission
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..core.model import Observation
     from ..products.archive import Content
     from ..products.order import Order
     from ..scenario.in_force import Moment
@@ -64,31 +65,31 @@ class Bursts:
             return None
         return int(source.targets[0])
 
-    def light_curve(self, target: int, nosys: str, incbad: str, moment: Moment) -> Mapping[str, Any] | None:
+    def light_curve(self, target: int, nosys: str, incbad: str, moment: Moment) -> Any:
         """Return the tables of a burst's light curve; None if there are no data."""
         return self._answer(self._order(target, Product.LIGHT_CURVE, moment), nosys, incbad)
 
-    def spectra(self, target: int, moment: Moment) -> Mapping[str, Any] | None:
+    def spectra(self, target: int, moment: Moment) -> Any:
         """Return the spectra of a burst with their fits; None if there are no data."""
         return self._answer(self._order(target, Product.SPECTRUM, moment))
 
     def positions(self, target: int, wanted: Iterable[str], moment: Moment) -> dict[str, float | None]:
-        """Return positions of a burst, flat: RA and Dec [deg, J2000], 90-% radius [arcsec]; None: there is none."""
+        """Return positions of a burst, flat: RA and Dec [deg, J2000], 90-% radius [arcsec]; None: no such position."""
         burst, seed = self._burst(target, moment), self._in_force.given.seed
         found: dict[str, tuple[float, float, float] | None] = {}
         for kind, product in (("Enhanced", Product.ENHANCED_POS), ("Standard", Product.STANDARD_POS)):
-            position = self._answer(self._order(target, product, moment))
-            found[kind] = None if position is None else (position.ra, position.dec, position.err90)
+            made = self._answer(self._order(target, product, moment))
+            found[kind] = None if made is None else (made.ra, made.dec, made.err90)
         for kind, err90 in (("SPER", _SPER_ERR90), ("Onboard", _ONBOARD_ERR90)):
             distance = err90 / 3600 * uniform(seed, "early position", burst.name, kind) ** 0.5
             angle = uniform(seed, "early position angle", burst.name, kind, high=6.2832)
             found[kind] = (*offset((burst.ra, burst.dec), distance, angle), err90)
-        found["Best"] = next(position for name in KINDS_OF_POSITIONS[1:] if (position := found[name]) is not None)
+        found["Best"] = next(one for name in KINDS_OF_POSITIONS[1:] if (one := found[name]) is not None)
         answer: dict[str, float | None] = {}
         for kind in wanted:
-            ra, dec, err90 = found[kind] or (None, None, None)
-            rounded = (round(ra, 5), round(dec, 5), round(err90, 1)) if found[kind] else (None, None, None)
-            answer |= dict(zip((f"{kind}_RA", f"{kind}_Decl", f"{kind}_Err90"), rounded, strict=True))
+            position = found[kind]
+            for part, digits, name in ((0, 5, "RA"), (1, 5, "Decl"), (2, 1, "Err90")):
+                answer[f"{kind}_{name}"] = None if position is None else round(position[part], digits)
         return answer
 
     def file(self, product: Product, target: int, path: str, moment: Moment) -> Content:
@@ -199,7 +200,7 @@ class Bursts:
         times = {"gti1": f"0-{end + 1:.0f}", "gti2": f"{_LATE_S:.0f}-{end + 1:.0f}"}
         return {"timeslice": "user", "sinceT0": 1, "rname1": "interval0", "rname2": "late_time"} | times
 
-    def _observations(self, order: Order) -> tuple[Any, ...]:
+    def _observations(self, order: Order) -> tuple[Observation, ...]:
         archive = self._in_force.sky.observations(order.targets, order.position, order.built_at, order.t0)
         return selection.selected(order.product, order.parameters, archive)
 

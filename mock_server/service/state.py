@@ -136,7 +136,7 @@ def _check_rebin(rebin: Rebin, jobs: Mapping[int, Job]) -> None:
     if rebin.cancelled_at is not None:
         _check_order(name, rebin.requested_at, rebin.cancelled_at, END_OF_TIME)
     job = jobs.get(rebin.job_id)
-    if job is None or job.build(Product.LIGHT_CURVE) is None:
+    if rebin.job_id >= 0 and (job is None or job.build(Product.LIGHT_CURVE) is None):  # else of a burst, without a job
         raise ValueError(f"{name}: job {rebin.job_id} has no light curve")
     _check_parameters(name, rebin.parameters)
 

@@ -222,7 +222,7 @@ class Sky:
         return observed in self.sources and _apart(observed, position) <= _LISTED_DEG
 
     def _nearest(self, position: Position) -> Source | None:
-        """Return the nearest source of the scenario or real object, None if there is none that can be meant."""
+        """Return the nearest source of the scenario or real object, None if nothing is near enough."""
         listed = [source for source in self.sources if abs(source.dec - position[1]) <= NEAR_DEG]
         found = known.near(position, NEAR_DEG)
         bursts = [k for k in found if k.cls == "grb" and coordinates.separation((k.ra, k.dec), position) < _SAME_DEG]

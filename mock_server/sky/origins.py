@@ -271,7 +271,7 @@ def description(sky: Sky, name: str, now: float, *, draw: bool = False) -> dict[
 
 
 def _middle(observed: Sequence[Observation], now: float) -> float:
-    """Return the start of the middle observation [s, MET]; `now` [s] if there is none."""
+    """Return the start of the middle observation [s, MET]; `now` [s] without observations."""
     return observed[len(observed) // 2].snapshots[0].start if observed else met_from_service(now)
 
 

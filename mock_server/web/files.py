@@ -28,10 +28,12 @@ _TYPES = {
 
 @files.get("/<any(xrt_curves, xrt_spectra):place>/<job_id:target>/<path:path>", endpoint="downloadBurstFile")
 def download_of_burst(place: str, target: int, path: str) -> Response:
-    """Send a file of a known burst; 404 if there is none."""
+    """Send a file of a known burst; 404 if it does not exist."""
     call = current_call()
-    call.operation, call.detail = "downloadBurstFile", f"{place}/{target}/{path}"[:200]
-    product = Product.LIGHT_CURVE if place == "xrt_curves" else Product.SPECTRUM
+    is_curve = place == "xrt_curves"
+    product = Product.LIGHT_CURVE if is_curve else Product.SPECTRUM
+    call.operation = "downloadBurstCurve" if is_curve else "downloadBurstSpectrum"
+    call.detail = f"{place}/{target}/{path}"[:200]
     try:
         faults.meet(call)
         label = _TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream")

@@ -12,6 +12,9 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
+
+from mock_server.cli.commands import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,3 +181,24 @@ def test_a_pipeline_that_leaves_the_contract_is_named_where_it_does(tmp_path):
     assert violation["where"] == f"pipeline.py:{line}"
     assert "JobID" in violation["words"]
     assert "outside the contract, 2 times" in done.stderr
+
+
+def test_a_campaign_on_public_sources_shows_its_sixth_active_job(tmp_path):
+    """A throttle that tests before it counts its own submission lets one job too many through."""
+    program = tmp_path / "campaign.py"
+    program.write_text(
+        "import time\n"
+        "import requests\n"
+        "HOST = 'https://www.swift.ac.uk/user_objects/'\n"
+        "ME = {'UserID': 'me@example.org'}\n"
+        "names = ['M82 X-2', 'Holmberg II X-1', 'NGC 1313 X-1', 'SS 433', 'Cyg X-1', 'Mrk 421', 'SMC X-3', 'M81 X-6']\n"
+        "for name in names:\n"
+        "    while requests.post(HOST + 'getNumJobs.php', json=ME).json()['numJobs'] > 5:\n"
+        "        time.sleep(60)\n"
+        "    body = ME | {'name': name, 'getCoords': 1, 'getTargs': 1, 'image': 1}\n"
+        "    assert requests.post(HOST + 'run_userobject.php', json=body).json()['OK'] == 1, name\n"
+    )
+    command = ["run", "--fail-on", "active>5", "--", sys.executable, str(program)]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert "most jobs active at a time: 6, at campaign.py:10 (fails if active>5)" in done.output

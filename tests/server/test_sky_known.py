@@ -1,5 +1,8 @@
 """The tables of real objects, bursts and observations, as they are read."""
 
+import subprocess
+import sys
+
 import pytest
 
 from mock_server.core.timescales import service_from_met
@@ -47,7 +50,7 @@ def test_the_nearest_object_comes_first():
 
 
 def test_every_observation_is_read():
-    targets = {number: known.target(number) for number in known.numbers()}
+    targets = {number: found for number in known.numbers() if (found := known.target(number)) is not None}
     assert sum(len(t.visits) for t in targets.values()) == 12078
     for number, target in targets.items():
         assert all(visit.obsid[:8] == number and len(visit.obsid) == 11 for visit in target.visits)
@@ -81,3 +84,65 @@ def test_a_name_of_an_observed_field_resolves_to_its_pointing():
     found = known.find("ASASSN-17HB")
     assert found is not None
     assert (found.ra, found.dec) == (18.1496, 0.2878)
+
+
+def observed_objects(number):
+    """Return objects with observations of their own, far from others that have any."""
+    names = dict.fromkeys(found.name for n in known.numbers() if (found := known.target(n)) is not None)
+    objects = [found for name in names if (found := known.find(name)) is not None and known.targets_of(found.name)]
+    alone = [one for one in objects if len(known.near((one.ra, one.dec), 0.05)) == 1 and not one.targets]
+    return alone[:: max(1, len(alone) // number)][:number]
+
+
+def test_coordinates_alone_give_the_data_of_the_object():
+    sky, now = Sky(1), 1772323200.0
+    objects = observed_objects(20)
+    assert len(objects) == 20
+    for one in objects:
+        position = (round(one.ra + 0.0005, 4), one.dec)
+        assert sky.source((), position).name in (one.name, *(s.name for s in sky.sources)), one.name
+        seen = {observation.obsid for observation in sky.observations((), position, now)}
+        real = {visit.obsid for target in known.targets_of(one.name) for visit in target.visits}
+        assert real <= seen, one.name
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("NGC 1313 X-2", "NGC 1313 X-2"),  # in the field of targets called after X-1
+        ("NGC 1313 X-7", "NGC 1313 X-7"),  # drawn
+        ("M81 X-6", "M81 X-6"),
+        ("SN 2006aj", "GRB 060218"),  # the burst, not its supernova
+        ("GRB 060729", "GRB 060729"),
+    ],
+)
+def test_the_nearest_object_is_seen_also_with_targets_of_another(name, seen):
+    sky, now = Sky(1), 1772323200.0
+    position = sky.resolve(name, now)
+    targets = sky.targets(name, position, now)
+    assert sky.source(targets, position).name == seen
+    assert sky.observations(targets, position, now)
+
+
+def test_an_observed_object_has_real_observations_alone():
+    sky, now = Sky(1), 1772323200.0
+    real = {visit.obsid for number in known.numbers() for visit in known.target(number).visits}
+    for name in ("NGC 1313 X-1", "SMC X-3", "Aql X-1", "M82"):
+        position = sky.resolve(name, now)
+        observed = sky.observations(sky.targets(name, position, now), position, now)
+        assert observed
+        assert {observation.obsid for observation in observed} <= real, name
+
+
+def test_nothing_is_read_for_a_job_that_gives_position_and_targets_of_the_catalogue():
+    program = (
+        "from mock_server import Simulator\n"
+        "from mock_server.sky import known\n"
+        "with Simulator() as sim:\n"
+        "    sim.jobs.submit({'UserID': 'me@example.org', 'name': 'GRB 200416A', 'targ': '00966554', 'RA': 335.6985,\n"
+        "                     'Dec': -7.5179, 'image': 1})\n"
+        "    sim.report()\n"
+        "    assert known._lines.cache_info().currsize == 0, 'a table was read'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
