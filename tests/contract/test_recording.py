@@ -104,7 +104,7 @@ def no_key_in(key: str) -> Callable[[dict[str, Any]], None]:
     return lambda body: body.pop(key, None) and None
 
 
-DEVIATIONS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
+DEVIATIONS: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
     "U1": ("getNumJobs", change(APIVersion="1.13")),
     "U2": ("checkProductStatus", each_status(1, "Waiting")),
     "U3": ("canceljob", texts_of_cancel),
@@ -112,7 +112,7 @@ DEVIATIONS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "U18": ("checkProductStatus", each_status(None, "?")),
     "U20": ("getSourceDetResults", fields_of_sources),
     "U28": ("checkProductStatus", lambda b: b.update(JobID=str(b["JobID"])) if b.get("OK") else None),
-    "U39": ("listOldJobs", lambda b: [job.update(SourceDet=True) for job in b["jobs"]] and None),
+    "U39": ("listOldJobs", lambda b: [job.update(SourceDet=True) for job in b["jobs"]]),
     "U41": ("canceljob", lambda b: b.update(OK=1)),
     "C1": ("getPSFPos", no_key_in("APIVersion")),
     "C2": ("run_userobject", change_pars(lcobs=0)),

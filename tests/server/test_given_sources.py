@@ -181,8 +181,9 @@ def test_a_plan_of_288_observations_gives_288_spectra():
 
 
 def test_an_observation_of_the_tables_has_its_real_start():
-    visit = known.target("00035336").visits[4]
-    position = known.target("00035336").pointing
+    target = known.target("00035336")
+    assert target is not None
+    visit, position = target.visits[4], target.pointing
     with Simulator(settings=EXACT) as sim:
         (found,) = (
             o

@@ -89,7 +89,7 @@ def test_a_name_of_an_observed_field_resolves_to_its_pointing():
 def observed_objects(number):
     """Return objects with observations of their own, far from others that have any."""
     names = dict.fromkeys(found.name for n in known.numbers() if (found := known.target(n)) is not None)
-    objects = [found for name in names if (found := known.find(name)) is not None and known.targets_of(found.name)]
+    objects = [one for name in names if (one := known.find(name)) is not None and known.targets_of(one.name)]
     alone = [one for one in objects if len(known.near((one.ra, one.dec), 0.05)) == 1 and not one.targets]
     return alone[:: max(1, len(alone) // number)][:number]
 
@@ -126,7 +126,8 @@ def test_the_nearest_object_is_seen_also_with_targets_of_another(name, seen):
 
 def test_an_observed_object_has_real_observations_alone():
     sky, now = Sky(1), 1772323200.0
-    real = {visit.obsid for number in known.numbers() for visit in known.target(number).visits}
+    targets = [known.target(number) for number in known.numbers()]
+    real = {visit.obsid for target in targets if target is not None for visit in target.visits}
     for name in ("NGC 1313 X-1", "SMC X-3", "Aql X-1", "M82"):
         position = sky.resolve(name, now)
         observed = sky.observations(sky.targets(name, position, now), position, now)
