@@ -20,7 +20,7 @@ from . import instrument, units
 from .units import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -249,12 +249,12 @@ def _energies(form: str) -> list[Column]:
 
 
 @cache
-def _template(unit: str, mode: str) -> Sequence[Card | tuple[str, None]]:
+def _template(unit: str, mode: str) -> tuple[Card | tuple[str, None], ...]:
     """Return the keywords of a unit of a spectrum in order, those that are computed with the value None."""
     text = (resources.files(__package__) / "data" / "pha_keywords.csv").read_text(encoding="ascii")
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     values = [(row["keyword"], row[mode.lower()]) for row in rows if row["hdu"] == unit]
-    return [(key, None if value in "*?" else _typed(key, value)) for key, value in values if value != "-"]
+    return tuple((key, None if value in "*?" else _typed(key, value)) for key, value in values if value != "-")
 
 
 def _typed(keyword: str, value: str) -> Any:

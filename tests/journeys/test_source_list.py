@@ -19,7 +19,7 @@ def test_a_source_list_has_the_asked_bands_and_numbers(client):
     with Simulator() as simulator, simulator.intercept():
         request = client.XRTProductRequest(ME, silent=True)
         request.setGlobalPars(name="M82", getTargs=True)
-        request.addSourceDet(whichData="user", useObs="2026-01-01-2026-03-01", whichBands="all")
+        request.addSourceDet(whichData="user", useObs="2014-02-01-2014-03-01", whichBands="all")
         assert request.submit(), request.submitError
         simulator.clock.advance(86400)
         assert request.complete

@@ -320,7 +320,7 @@ def test_a_rebinning_expires_with_its_job(sim, ask, finished):
     number = rebin(ask, finished)
     sim.clock.advance(8 * DAY)
     assert "no longer available" in ask.main("downloadLightCurve", type="REBIN_LC", objectID=number)["ERRORTEXT"]
-    assert "no longer available" in ask.main("rebinLightCurve", objectID=finished)["ERRORTEXT"]
+    assert "no longer available" in ask.main("rebinLightCurve", type="UOB_LC", objectID=finished)["ERRORTEXT"]
     assert ask.main("checkRebinStatus", JobID=number)["status"] == 4
 
 

@@ -289,7 +289,7 @@ def fitted(name: str, seed: int, delta: float = 2.706) -> Any:
 
 @pytest.mark.parametrize(
     ("name", "key", "true"),
-    [("SIM-CONSTANT", "Gamma", 2.0), ("SIM-THERMAL", "kT", 2.0), ("SIM-SOFT", "kT", 0.06)],
+    [("SIM-CONSTANT", "Gamma", 2.0), ("SIM-THERMAL", "KT", 2.0), ("SIM-SOFT", "kT", 0.06)],
 )
 def test_shapes_come_back_from_the_sky(name, key, true):
     found = [fitted(name, seed) for seed in (1, 2, 3)]
