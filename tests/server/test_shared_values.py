@@ -44,7 +44,7 @@ def filled() -> None:
     sky = Sky(1)
     builder = ProductBuilder(sky)
     for product in Product:
-        builder.files(order_of(sky, product, "GRB 200416A"))
+        builder.archive([order_of(sky, product, "GRB 200416A")], "tar.gz")
     builder.files(order_of(sky, Product.LIGHT_CURVE, "FO Aqr", lcobs="user", uselcobs=single(sky, "FO Aqr")))
     observed = sky.named("NGC 1313 X-1")  # real observations; the other name is cut short
     assert observed is not None
