@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ..core.model import StatusCode
 from ..reports.courtesy import active_steps
 from .life import JobFacts, Life, Saved
-from .oracles import SUBMIT
+from .oracles import SUBMIT, submission_of
 from .program import loop_around
 from .recorder import STANDSTILL_CALLS
 from .waiting import lines_in_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from ..core.model import Job
@@ -81,12 +80,19 @@ def report(evidence: Evidence, world: World) -> Life:
     if recorder is None:
         raise ValueError("the program has not lived yet")
     jobs = simulator.controls.jobs()
-    files = _files(evidence, recorder.sent, notes)
+    files = _files(evidence, recorder, notes)
     error, where = notes.error, notes.where
     if evidence.code is None:
-        error, where = _where_it_waits(evidence, recorder)
+        # at its last calls if it goes on calling, else where it stands
+        at = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
+        condition, where = loop_around(evidence.folder, at)
+        error = f"it waits while {condition}" if condition else ""
     written = [path.read_bytes() for path in _new_files(evidence) if path.stat().st_size < _SMALL]
-    texts = [_output(evidence), *(data.decode("utf-8", "replace") for data in written if b"\0" not in data)]
+    output = evidence.paths[2].read_text("utf-8", "replace") if evidence.paths[2].is_file() else ""
+    texts = [
+        output.replace(str(evidence.folder), "."),
+        *(data.decode("utf-8", "replace") for data in written if b"\0" not in data),
+    ]
     met = not simulator.controls.never_fired() and all(d.kill is None or evidence.killed for d in world)
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
     return Life(
@@ -106,14 +112,8 @@ def report(evidence: Evidence, world: World) -> Life:
     )
 
 
-def _output(evidence: Evidence) -> str:
-    path = evidence.paths[2]
-    text = path.read_text("utf-8", "replace") if path.is_file() else ""
-    return text.replace(str(evidence.folder), ".")
-
-
 def _facts(job: Job, recorder: Recorder) -> JobFacts:
-    call = next((c for c in recorder.calls if c.operation == SUBMIT and c.job_id == job.job_id), None)
+    call = submission_of(job.job_id, recorder.calls)
     complete = all(
         build.outcome is StatusCode.COMPLETE and build.cancelled_at is None and build.ends_at < math.inf
         for build in job.builds
@@ -140,8 +140,8 @@ def _new_files(evidence: Evidence) -> list[Path]:
     ]
 
 
-def _files(evidence: Evidence, sent: Mapping[str, tuple[int | None, bool, bytes]], notes: Notes) -> list[Saved]:
-    found = []
+def _files(evidence: Evidence, recorder: Recorder, notes: Notes) -> list[Saved]:
+    found, sent = [], recorder.sent
     for path in _new_files(evidence):
         data, name = path.read_bytes(), str(path.relative_to(evidence.folder))
         known = sent.get(hashlib.sha256(data).hexdigest())
@@ -152,18 +152,7 @@ def _files(evidence: Evidence, sent: Mapping[str, tuple[int | None, bool, bytes]
             state, job_id = ("part", beginnings[0]) if beginnings else ("other", None)
         else:
             state, job_id = "other", None
-        found.append(Saved(name, state, job_id, notes.writes.get(name) or _fetching(evidence, job_id)))
+        # where its writing was not seen, it came from the last call about the job
+        fetching = (call.where for call in reversed(recorder.calls) if job_id is not None and call.job_id == job_id)
+        found.append(Saved(name, state, job_id, notes.writes.get(name) or next(fetching, ())))
     return found
-
-
-def _fetching(evidence: Evidence, job_id: int | None) -> tuple[str, ...]:
-    """Return the lines of the last call about a job; that is where a file came from if its writing was not seen."""
-    calls = evidence.recorder.calls if evidence.recorder else ()
-    return next((call.where for call in reversed(calls) if job_id is not None and call.job_id == job_id), ())
-
-
-def _where_it_waits(evidence: Evidence, recorder: Recorder) -> tuple[str, tuple[str, ...]]:
-    """Return what a program waits for, and where: at its last calls if it goes on calling, else where it stands."""
-    where = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
-    condition, lines = loop_around(evidence.folder, where)
-    return (f"it waits while {condition}" if condition else ""), lines

@@ -84,20 +84,15 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
     os.chdir(order["folder"])
     witness = Witness(notes, order["folder"], order["kill_at_write"])
     joined.move(order["address"], bytes.fromhex(order["key"]), (0,))
-    _watch_calls()
+    answering = Interception.innermost()
+    if answering is not None:
+        answering.carry = with_all_lines(answering.carry)
     _seed(order["seed"])
     witness.start()
     before = set(sys.modules)
     code = _run(order["command"], witness)
     witness.note(modules=[name for name in sys.modules if name not in before])
     _end(code)
-
-
-def _watch_calls() -> None:
-    """Send all of the user's lines with each call."""
-    answering = Interception.innermost()
-    if answering is not None:
-        answering.carry = with_all_lines(answering.carry)
 
 
 def _seed(seed: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .life import RETRIEVALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .life import Call, JobFacts, Life
 
@@ -95,15 +95,15 @@ def submitted_twice(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]
     for job in life.jobs:
         earlier = first.setdefault(job.key, job)
         if earlier is not job and earlier.complete:
-            call = _submission(life, job)
+            call = submission_of(job.job_id, life.calls)
             again = call is not None and call.life > 0
             words = f"submits {job.source} again after a restart" if again else f"submits {job.source} twice"
             yield Finding("again" if again else "twice", words, call.where if call else ())
 
 
-def _submission(life: Life, job: JobFacts) -> Call | None:
+def submission_of(job_id: int, calls: Iterable[Call]) -> Call | None:
     """Return the call that submitted a job."""
-    return next((c for c in life.calls if c.operation == SUBMIT and c.job_id == job.job_id), None)
+    return next((c for c in calls if c.operation == SUBMIT and c.job_id == job_id), None)
 
 
 def bad_file(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
@@ -113,18 +113,11 @@ def bad_file(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
     whole = {file.job_id for file in life.files if file.state == "whole"}
     for file in life.files:
         temporary = re.search(r"(^|/)\.|\.(part|partial|tmp|temp|new)\b|\.part", file.name)
-        if (
-            file.state in ("part", "spoiled")
-            and not (temporary and file.job_id in whole)
-            and not _named_file(life, file.name)
-        ):
+        stem = file.name.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
+        named = any(stem in line and _TROUBLE.search(line) for line in life.text.splitlines())
+        if file.state in ("part", "spoiled") and not (temporary and file.job_id in whole) and not named:
             what = "half a file" if file.state == "part" else "an answer that is no product"
             yield Finding("file", f"takes {what} for a whole one: {file.name}", file.where)
-
-
-def _named_file(life: Life, name: str) -> bool:
-    stem = name.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
-    return any(stem in line and _TROUBLE.search(line) for line in life.text.splitlines())
 
 
 def lost(life: Life, calm: Life, _rules: Rules) -> Iterator[Finding]:
@@ -137,7 +130,10 @@ def lost(life: Life, calm: Life, _rules: Rules) -> Iterator[Finding]:
         if _is_saved(life, calm, job, ids) or _named(life, calm, job.source, ids):
             continue
         if not mine:
-            yield Finding("lost", f"leaves out {job.source} without a word", _last_submission(life, job.key))
+            attempts = [c for c in life.calls if c.operation == SUBMIT]
+            last = ([c for c in attempts if c.key == job.key] or attempts or list(life.calls))[-1:]
+            where = last[0].where if last else life.where
+            yield Finding("lost", f"leaves out {job.source} without a word", where)
         elif any(other.complete for other in mine):
             words = f"neither saves nor names the products of {job.source}"
             yield Finding("lost", words, _last_about(life, ids))
@@ -174,14 +170,6 @@ def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
 def plain_name(text: str) -> str:
     """Return letters and digits alone: programs write ``GRB_060729`` for ``GRB 060729``."""
     return re.sub(r"[\W_]+", "", text).casefold()
-
-
-def _last_submission(life: Life, key: str) -> tuple[str, ...]:
-    """Return the lines of the last attempt to submit something, or of the last submission of all."""
-    attempts = [c for c in life.calls if c.operation == SUBMIT]
-    mine = [c for c in attempts if c.key == key]
-    last = (mine or attempts or list(life.calls))[-1:]
-    return last[0].where if last else life.where
 
 
 def _last_about(life: Life, job_ids: set[int]) -> tuple[str, ...]:

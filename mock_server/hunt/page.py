@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from .hunting import Result
     from .life import Call, Life
-    from .search import Found
 
 _WIDTH, _LEFT, _ROW = 900, 190, 22
 _MOST_CALLS = 400
@@ -46,19 +45,15 @@ def as_html(result: Result, folder: str, command: Sequence[str]) -> str:
         *(f"<p>In the calm world already: {escape(f.words)} ({escape(place(f.where))})</p>" for f in result.in_calm),
     ]
     for number, found in enumerate(result.found, 1):
-        parts.extend(_finding(number, found, folder, command))
+        parts += [
+            f"<h2>{number}. {escape(found.finding.words)}</h2>",
+            f"<p>{escape(words_of(found.world))}; <code>{escape(place(found.finding.where))}</code></p>",
+            *([f"<p>{escape(found.life.error)}</p>"] if found.life.error else ()),
+            *([f"<p>Not repeatable: {escape(found.differed)}</p>"] if found.differed else ()),
+            timeline(found.life),
+            f"<pre>{escape(to_repeat(number, found, folder, command))}</pre>",
+        ]
     return "\n".join([*parts, *_matrix(result), "</body></html>"]) + "\n"
-
-
-def _finding(number: int, found: Found, folder: str, command: Sequence[str]) -> Iterable[str]:
-    yield f"<h2>{number}. {escape(found.finding.words)}</h2>"
-    yield f"<p>{escape(words_of(found.world))}; <code>{escape(place(found.finding.where))}</code></p>"
-    if found.life.error:
-        yield f"<p>{escape(found.life.error)}</p>"
-    if found.differed:
-        yield f"<p>Not repeatable: {escape(found.differed)}</p>"
-    yield timeline(found.life)
-    yield f"<pre>{escape(to_repeat(number, found, folder, command))}</pre>"
 
 
 def timeline(life: Life) -> str:

@@ -64,17 +64,18 @@ class Recorder:
         self.sent: dict[str, tuple[int | None, bool, bytes]] = {}
         self.life = self._pid = 0
         self._started = threading.Event()
-        self._note = simulator.store.note
-        simulator.store.note = self._noted  # type: ignore[method-assign]
+        note = simulator.store.note
+
+        def noted(entry: Entry, era: str | None = None) -> None:
+            self._entries.append(entry)
+            note(entry, era)
+
+        simulator.store.note = noted  # type: ignore[method-assign]
 
     def started(self, pid: int) -> None:
         """Note the process of the program."""
         self._pid = pid
         self._started.set()
-
-    def _noted(self, entry: Entry, era: str | None = None) -> None:
-        self._entries.append(entry)
-        self._note(entry, era)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a call and note it."""
@@ -133,12 +134,10 @@ class Recorder:
         now = self._clock.now()
         if now - self._progress_at > STANDSTILL_S and self.idle > STANDSTILL_CALLS:
             self._clock.ended.set()
-        elif self.idle > STANDSTILL_CALLS and self._is_settled(now):
-            self._clock.advance(STANDSTILL_STEP_S)
-
-    def _is_settled(self, now: float) -> bool:
-        last_change = max((change.at for change in self._simulator.scenario.changes), default=now)
-        return last_change <= now and self._simulator.controls.next_change() is None
+        elif self.idle > STANDSTILL_CALLS:
+            last_change = max((change.at for change in self._simulator.scenario.changes), default=now)
+            if last_change <= now and self._simulator.controls.next_change() is None:
+                self._clock.advance(STANDSTILL_STEP_S)
 
 
 def _submitted(data: bytes) -> tuple[str, str]:

@@ -117,7 +117,10 @@ def _killer(full: str) -> Callable[[FrameType, str, Any], None]:
         if not written and not (event == "c_call" and name in ("close", "__exit__")):
             return
         file = getattr(function, "__self__", None)
-        if file is None or not hasattr(file, "flush") or not _same_file(file, full):
+        if file is None or not hasattr(file, "flush"):
+            return
+        path = getattr(file, "name", None)
+        if not isinstance(path, str | bytes | os.PathLike) or os.path.abspath(os.fsdecode(path)) != full:
             return
         if not file.closed:
             file.flush()
@@ -125,11 +128,6 @@ def _killer(full: str) -> Callable[[FrameType, str, Any], None]:
         kill_group()
 
     return profile
-
-
-def _same_file(file: Any, full: str) -> bool:
-    name = getattr(file, "name", None)
-    return isinstance(name, str | bytes | os.PathLike) and os.path.abspath(os.fsdecode(name)) == full
 
 
 def kill_group() -> NoReturn:

@@ -86,17 +86,17 @@ def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
     shares += [(name, choices, number * _SETTING_SHARE / len(settings)) for name, choices in settings.items()]
     shares += [(name, choices, number * _RESTART_SHARE / len(restarts)) for name, choices in restarts.items()]
     spare = sum(max(0.0, share - len(choices)) for _, choices, share in shares)
-    made = [Stream(name, _alone(choices), max(1, min(len(choices), round(share)))) for name, choices, share in shares]
-    return [*made, Stream("two at once", _two(list(every.values())), max(1, round(mixed + spare)))]
-
-
-def _alone(choices: list[Deviation]) -> st.SearchStrategy[World]:
-    return st.sampled_from(choices).map(lambda deviation: (deviation,))
-
-
-def _two(kinds: list[list[Deviation]]) -> st.SearchStrategy[World]:
-    one = st.sampled_from(kinds).flatmap(st.sampled_from)
-    return st.lists(one, min_size=1, max_size=2, unique_by=lambda d: (d.kind, d.operation)).map(tuple)
+    alone = [
+        Stream(
+            name,
+            st.sampled_from(choices).map(lambda deviation: (deviation,)),
+            max(1, min(len(choices), round(share))),
+        )
+        for name, choices, share in shares
+    ]
+    one = st.sampled_from(list(every.values())).flatmap(st.sampled_from)
+    two = st.lists(one, min_size=1, max_size=2, unique_by=lambda d: (d.kind, d.operation)).map(tuple)
+    return [*alone, Stream("two at once", two, max(1, round(mixed + spare)))]
 
 
 def _faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:
@@ -114,17 +114,13 @@ def _fault(kind: str, operation: str, count: int) -> Iterator[Deviation]:
     numbers = sorted({*range(1, min(count, _MOST_CALLS) + 1), count})
     for more in _ARGUMENTS.get(kind, ({},)):
         places: list[dict[str, int]] = [{"call": n} for n in numbers]
-        if not _of_the_plan(kind):
+        if "product" not in KINDS[kind].arguments:
             places += [{"times": n} for n in (2, 3, 5)]
         for place in places:
             n = ordinal(place["call"]) if "call" in place else f"first {place['times']}"
             words = _FAULT_WORDS[kind].format(n=n, o=said if "call" in place else f"{said} (each)", **more)
             fault = {"kind": kind, "operation": operation, **place, **more}
             yield Deviation(kind, operation, words, {"faults": [fault]})
-
-
-def _of_the_plan(kind: str) -> bool:
-    return "product" in KINDS[kind].arguments
 
 
 def ordinal(number: int) -> str:
@@ -217,18 +213,13 @@ def _restarts(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
     """Yield the kills; those at each kind of call and at each write."""
     for at, words, count in (("call", "at its {} call", len(calm.calls)), ("write", "in its {} write", calm.writes)):
         if count:
+            numbers = sorted({*range(1, min(count, 20) + 1), *range(1, count + 1, max(1, count // 120))})
             yield (
                 f"restart at a {at}",
                 [
                     Deviation(
                         "restart", "", f"it is killed {words.format(ordinal(n))} and started again", {}, Kill(at, n)
                     )
-                    for n in _places(count)
+                    for n in numbers
                 ],
             )
-
-
-def _places(count: int) -> list[int]:
-    """Return the numbers from 1 to a count, or some of them."""
-    step = max(1, count // 120)
-    return sorted({*range(1, min(count, 20) + 1), *range(1, count + 1, step)})
