@@ -95,6 +95,8 @@ def report(evidence: Evidence, world: World) -> Life:
     ]
     met = not simulator.controls.never_fired() and all(d.kill is None or evidence.killed for d in world)
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
+    peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
+    at_peak = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
     return Life(
         world=world,
         code=evidence.code,
@@ -105,7 +107,7 @@ def report(evidence: Evidence, world: World) -> Life:
         jobs=tuple(_facts(job, recorder) for job in jobs),
         files=tuple(files),
         violations=tuple((v["words"], v["where"] or "") for v in violations),
-        peak_active=_peak(jobs, recorder),
+        peak_active=(peak, at_peak[-1].where if at_peak else ()),
         simulated_s=simulator.clock.now() - simulator.scenario.start,
         met=met,
         writes=notes.count,
@@ -120,13 +122,6 @@ def _facts(job: Job, recorder: Recorder) -> JobFacts:
     )
     source, key = (call.source, call.key) if call else (job.name, job.name)
     return JobFacts(job.job_id, source, key, job.submitted_at, job.ended_at, complete)
-
-
-def _peak(jobs: list[Job], recorder: Recorder) -> tuple[int, tuple[str, ...]]:
-    """Return the most active jobs at a time, and the lines of the submission that made them."""
-    peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
-    calls = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
-    return peak, calls[-1].where if calls else ()
 
 
 def _new_files(evidence: Evidence) -> list[Path]:

@@ -40,7 +40,13 @@ def main() -> NoReturn:
     for line in orders:
         order = json.loads(line)
         if "imports" in order:
-            _answer(control, threads=_warm(joined, order["imports"]))
+            for name in order["imports"]:
+                with contextlib.suppress(Exception):  # an optional one, or one that only the program itself can import
+                    importlib.import_module(name)
+            joined.link.attach(None)  # leaves the run that watched the imports
+            gc.collect()
+            gc.freeze()  # collections in the programs need not look at all this
+            _answer(control, threads=threading.active_count())
             continue
         pid = os.fork()
         if pid == 0:
@@ -56,17 +62,6 @@ def main() -> NoReturn:
 
 def _answer(control: socket.socket, **facts: Any) -> None:
     control.sendall((json.dumps(facts) + "\n").encode())
-
-
-def _warm(joined: guest.Guest, names: Sequence[str]) -> int:
-    """Import modules as the program would, leave the run that watched it, and return the number of threads."""
-    for name in names:
-        with contextlib.suppress(Exception):  # an optional one, or one that only the program itself can import
-            importlib.import_module(name)
-    joined.link.attach(None)
-    gc.collect()
-    gc.freeze()  # collections in the programs need not look at all this
-    return threading.active_count()
 
 
 def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:

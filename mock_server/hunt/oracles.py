@@ -127,7 +127,11 @@ def lost(life: Life, calm: Life, _rules: Rules) -> Iterator[Finding]:
     for job in calm.jobs:
         mine = [other for other in life.jobs if other.key == job.key]
         ids = {other.job_id for other in mine}
-        if _is_saved(life, calm, job, ids) or _named(life, calm, job.source, ids):
+        if any(f.state == "whole" and f.job_id == job.job_id for f in calm.files):
+            saved = any(f.job_id in ids for f in life.files)  # a bad file is another oracle's
+        else:
+            saved = bool(ids) and (not _retrieved(calm, job.key) or bool(_retrieved(life, job.key)))
+        if saved or _named(life, calm, job.source, ids):
             continue
         if not mine:
             attempts = [c for c in life.calls if c.operation == SUBMIT]
@@ -142,14 +146,6 @@ def lost(life: Life, calm: Life, _rules: Rules) -> Iterator[Finding]:
             yield Finding("lost", words, _last_about(life, ids))
 
 
-def _is_saved(life: Life, calm: Life, job: JobFacts, ids: set[int]) -> bool:
-    """Whether the products of a source are there as in the calm world; a bad file is another oracle's."""
-    of_files = {f.job_id: f.state for f in life.files if f.job_id in ids}
-    if any(f.state == "whole" and f.job_id == job.job_id for f in calm.files):
-        return bool(of_files)
-    return bool(ids) and (not _retrieved(calm, job.key) or bool(_retrieved(life, job.key)))
-
-
 def _retrieved(life: Life, key: str) -> set[str]:
     """Return the operations that brought what the jobs for `key` made."""
     ids = {job.job_id for job in life.jobs if job.key == key}
@@ -158,13 +154,17 @@ def _retrieved(life: Life, key: str) -> set[str]:
 
 def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
     """Whether the program says something of a source or its jobs that it does not say in the calm world."""
-    calm_lines = set(calm.lines())
     numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
-    for line, plain in zip(life.text.splitlines(), life.lines(), strict=True):
-        mentioned = plain_name(source) in plain_name(line) or (numbers is not None and numbers.search(line))
-        if mentioned and plain not in calm_lines and _TROUBLE.search(line):
-            return True
-    return False
+    return any(
+        _TROUBLE.search(line) and (plain_name(source) in plain_name(line) or (numbers and numbers.search(line)))
+        for line in _new_lines(life, calm)
+    )
+
+
+def _new_lines(life: Life, calm: Life) -> list[str]:
+    """Return what the program says that it does not say in the calm world."""
+    calm_lines = set(calm.lines())
+    return [line for line, plain in zip(life.text.splitlines(), life.lines(), strict=True) if plain not in calm_lines]
 
 
 def plain_name(text: str) -> str:
@@ -195,8 +195,7 @@ def _honest(life: Life, calm: Life) -> bool:
     if life.code is not None and life.code < 0:
         return False
     sources = {plain_name(job.source) for job in calm.jobs}
-    calm_lines = set(calm.lines())
-    said = [line for line, plain in zip(life.text.splitlines(), life.lines(), strict=True) if plain not in calm_lines]
+    said = _new_lines(life, calm)
     numbers = {str(job.job_id) for job in life.jobs}
     named = any(source in plain_name(line) for line in said for source in sources) or any(
         number in numbers for line in said if _TROUBLE.search(line) for number in re.findall(r"\d+", line)

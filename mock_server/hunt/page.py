@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .hunting import Result
-    from .life import Call, Life
+    from .life import Life
 
 _WIDTH, _LEFT, _ROW = 900, 190, 22
 _MOST_CALLS = 400
@@ -72,7 +72,13 @@ def timeline(life: Life) -> str:
     for row, operation in enumerate(operations):
         y = _ROW * (row + 1)
         rows.append(f'<text x="4" y="{y + 4}">{escape(operation)}</text>')
-        rows.extend(_mark(call, x(call.at), y) for call in calls if call.operation == operation)
+        for call in calls:
+            if call.operation == operation:
+                source = f" ({call.source})" if call.operation == SUBMIT else ""
+                title = f"{call.operation} {call.outcome} {call.status}{source} at {place(call.where)}"
+                colour = _COLOURS.get(call.outcome, "#b3261e")
+                circle = f'<circle cx="{x(call.at):.1f}" cy="{y}" r="4" fill="{colour}">'
+                rows.append(f"{circle}<title>{escape(title)}</title></circle>")
     for row, job in enumerate(jobs, len(operations)):
         y, left, right = _ROW * (row + 1), x(job.submitted_at), x(min(job.ended_at, end))
         colour = "#8ab" if job.complete else "#c66"
@@ -83,13 +89,6 @@ def timeline(life: Life) -> str:
     rows.append(f'<text x="{_LEFT}" y="{height - 6}">0</text>')
     rows.append(f'<text x="{_WIDTH - 20}" y="{height - 6}" text-anchor="end">{duration_text(end - begin)}</text></svg>')
     return "\n".join(rows)
-
-
-def _mark(call: Call, x: float, y: float) -> str:
-    words = f"{call.operation} {call.outcome} {call.status}" + (f" ({call.source})" if call.operation == SUBMIT else "")
-    colour = _COLOURS.get(call.outcome, "#b3261e")
-    title = escape(f"{words} at {place(call.where)}")
-    return f'<circle cx="{x:.1f}" cy="{y}" r="4" fill="{colour}"><title>{title}</title></circle>'
 
 
 def _matrix(result: Result) -> Iterable[str]:

@@ -66,18 +66,15 @@ class Witness:
         if full.startswith(self._folder):
             self._busy = True
             try:
-                self._wrote(event, full, sys._getframe(1))
+                number = int.from_bytes(self._count[:], "big") + 1
+                self._count[:] = number.to_bytes(8, "big")
+                self.note(write=full[len(self._folder) :], where=list(user_lines(sys._getframe(1))))
+                if number == self._kill_at:
+                    if event == "os.rename":
+                        kill_group()
+                    sys.setprofile(_killer(full))
             finally:
                 self._busy = False
-
-    def _wrote(self, event: str, full: str, frame: FrameType) -> None:
-        number = int.from_bytes(self._count[:], "big") + 1
-        self._count[:] = number.to_bytes(8, "big")
-        self.note(write=full[len(self._folder) :], where=list(user_lines(frame)))
-        if number == self._kill_at:
-            if event == "os.rename":
-                kill_group()
-            sys.setprofile(_killer(full))
 
     def note_error(self, error: BaseException) -> None:
         """Note the exception that ends the program, and where it was raised."""

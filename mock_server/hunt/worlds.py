@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -102,25 +103,23 @@ def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
 def _faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:
     """Yield kind, operation and deviations for each fault at each operation that the program uses."""
     for operation, count in Counter(call.operation for call in calm.calls).items():
-        for kind in _FAULT_WORDS:
-            if operation in OPERATIONS and operation in _ONLY_AT.get(kind, {operation}):
-                if kind == "refuse" and operation in RETRIEVALS and operation.startswith("download"):
-                    continue  # a download has no answer that could refuse
-                yield kind, operation, list(_fault(kind, operation, count))
-
-
-def _fault(kind: str, operation: str, count: int) -> Iterator[Deviation]:
-    said = _OPERATION_WORDS.get(operation, f"call of {operation}")
-    numbers = sorted({*range(1, min(count, _MOST_CALLS) + 1), count})
-    for more in _ARGUMENTS.get(kind, ({},)):
-        places: list[dict[str, int]] = [{"call": n} for n in numbers]
-        if "product" not in KINDS[kind].arguments:
-            places += [{"times": n} for n in (2, 3, 5)]
-        for place in places:
-            n = ordinal(place["call"]) if "call" in place else f"first {place['times']}"
-            words = _FAULT_WORDS[kind].format(n=n, o=said if "call" in place else f"{said} (each)", **more)
-            fault = {"kind": kind, "operation": operation, **place, **more}
-            yield Deviation(kind, operation, words, {"faults": [fault]})
+        said = _OPERATION_WORDS.get(operation, f"call of {operation}")
+        numbers = sorted({*range(1, min(count, _MOST_CALLS) + 1), count})
+        for kind, wording in _FAULT_WORDS.items():
+            if operation not in OPERATIONS or operation not in _ONLY_AT.get(kind, {operation}):
+                continue
+            if kind == "refuse" and operation in RETRIEVALS and operation.startswith("download"):
+                continue  # a download has no answer that could refuse
+            places: list[dict[str, int]] = [{"call": n} for n in numbers]
+            if "product" not in KINDS[kind].arguments:
+                places += [{"times": n} for n in (2, 3, 5)]
+            made = []
+            for more, place in product(_ARGUMENTS.get(kind, ({},)), places):
+                n = ordinal(place["call"]) if "call" in place else f"first {place['times']}"
+                words = wording.format(n=n, o=said if "call" in place else f"{said} (each)", **more)
+                fault = {"kind": kind, "operation": operation, **place, **more}
+                made.append(Deviation(kind, operation, words, {"faults": [fault]}))
+            yield kind, operation, made
 
 
 def ordinal(number: int) -> str:
@@ -133,10 +132,22 @@ def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
     """Yield name and deviations of each kind that is no fault of a call."""
     peak, took = max(calm.peak_active[0], 1), max(calm.simulated_s, 600.0)
     lower = sorted({peak - 1, peak // 2, 2, 1} & set(range(1, peak)), reverse=True)
-    moments = [(took * share, share) for share in (0.02, 0.25, 0.5, 0.9)]
+    moments = [took * share for share in (0.02, 0.25, 0.5, 0.9)]
     if lower:
         yield "limit", [_setting("limit", f"the limit is {n} active jobs", "limits", active_jobs=n) for n in lower]
-        yield "limit falls", [_falling(at, n) for n in lower for at, _ in moments]
+        yield (
+            "limit falls",
+            [
+                Deviation(
+                    "limit",
+                    "",
+                    f"the limit falls to {n} active jobs after {duration_text(at)}",
+                    {"changes": [{"after_days": at / DAY, "limits": {"active_jobs": n}}]},
+                )
+                for n in lower
+                for at in moments
+            ],
+        )
     yield (
         "queue",
         [
@@ -156,7 +167,19 @@ def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
             _setting("failures", "a third of the products cannot be requested", "outcomes", not_requested=0.33),
         ],
     )
-    yield "outage", [_outage(at, length) for length in (600.0, 7200.0, DAY) for at, _ in moments]
+    yield (
+        "outage",
+        [
+            Deviation(
+                "outage",
+                "",
+                f"the service is down for {duration_text(length)} after {duration_text(at)}",
+                {"outages": [{"from_day": at / DAY, "until_day": (at + length) / DAY}]},
+            )
+            for length in (600.0, 7200.0, DAY)
+            for at in moments
+        ],
+    )
     yield (
         "retention",
         [
@@ -197,16 +220,6 @@ def _of_the_sky(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
 
 def _setting(kind: str, words: str, group: str, **values: Any) -> Deviation:
     return Deviation(kind, "", words, {group: values})
-
-
-def _falling(at: float, number: int) -> Deviation:
-    words = f"the limit falls to {number} active jobs after {duration_text(at)}"
-    return Deviation("limit", "", words, {"changes": [{"after_days": at / DAY, "limits": {"active_jobs": number}}]})
-
-
-def _outage(at: float, length: float) -> Deviation:
-    words = f"the service is down for {duration_text(length)} after {duration_text(at)}"
-    return Deviation("outage", "", words, {"outages": [{"from_day": at / DAY, "until_day": (at + length) / DAY}]})
 
 
 def _restarts(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
