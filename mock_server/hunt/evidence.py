@@ -84,8 +84,8 @@ def report(evidence: Evidence, world: World) -> Life:
     error, where = notes.error, notes.where
     if evidence.code is None:
         # at its last calls if it goes on calling, else where it stands
-        at = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
-        condition, where = loop_around(evidence.folder, at)
+        last = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
+        condition, where = loop_around(evidence.folder, last)
         error = f"it waits while {condition}" if condition else ""
     written = [path.read_bytes() for path in _new_files(evidence) if path.stat().st_size < _SMALL]
     output = evidence.paths[2].read_text("utf-8", "replace") if evidence.paths[2].is_file() else ""

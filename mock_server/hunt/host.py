@@ -82,22 +82,16 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
     answering = Interception.innermost()
     if answering is not None:
         answering.carry = with_all_lines(answering.carry)
-    _seed(order["seed"])
+    # the same random numbers in each life; a fork would take them from the machine
+    for name, seed in (("random", order["seed"]), ("numpy.random", order["seed"] % 2**32)):
+        module = sys.modules.get(name)
+        if module is not None:
+            module.seed(seed)
     witness.start()
     before = set(sys.modules)
     code = _run(order["command"], witness)
     witness.note(modules=[name for name in sys.modules if name not in before])
     _end(code)
-
-
-def _seed(seed: int) -> None:
-    """Draw the same random numbers in each life; a fork would take them from the machine."""
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed(seed)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed(seed % 2**32)
 
 
 def _run(command: Sequence[str], witness: Witness) -> int:

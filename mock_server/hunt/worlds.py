@@ -134,47 +134,39 @@ def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
     lower = sorted({peak - 1, peak // 2, 2, 1} & set(range(1, peak)), reverse=True)
     moments = [took * share for share in (0.02, 0.25, 0.5, 0.9)]
     if lower:
-        yield "limit", [_setting("limit", f"the limit is {n} active jobs", "limits", active_jobs=n) for n in lower]
+        yield "limit", [_setting("limit", f"the limit is {n} active jobs", limits={"active_jobs": n}) for n in lower]
+        falls = [(n, at, {"after_days": at / DAY, "limits": {"active_jobs": n}}) for n in lower for at in moments]
+        words = "the limit falls to {} active jobs after {}"
         yield (
             "limit falls",
-            [
-                Deviation(
-                    "limit",
-                    "",
-                    f"the limit falls to {n} active jobs after {duration_text(at)}",
-                    {"changes": [{"after_days": at / DAY, "limits": {"active_jobs": n}}]},
-                )
-                for n in lower
-                for at in moments
-            ],
+            [_setting("limit", words.format(n, duration_text(at)), changes=[change]) for n, at, change in falls],
         )
     yield (
         "queue",
         [
-            _setting("queue", "the queue has one slot", "queue", slots=1),
-            _setting("queue", "builds take ten times as long", "durations", factor=10),
-            _setting("queue", "builds take no time", "durations", factor=0.001),
-            _setting("queue", "other users hold 95 % of the slots", "background", load=0.95),
-            _setting("queue", "builds leave the queue once an hour", "queue", dispatch_every_s=3600),
+            _setting("queue", "the queue has one slot", queue={"slots": 1}),
+            _setting("queue", "builds take ten times as long", durations={"factor": 10}),
+            _setting("queue", "builds take no time", durations={"factor": 0.001}),
+            _setting("queue", "other users hold 95 % of the slots", background={"load": 0.95}),
+            _setting("queue", "builds leave the queue once an hour", queue={"dispatch_every_s": 3600}),
         ],
     )
     yield (
         "failures",
         [
-            _setting("failures", "a third of the products fail", "outcomes", failed=0.33),
-            _setting("failures", "all products fail", "outcomes", failed=1.0),
-            _setting("failures", "a third of the products cannot be queued", "outcomes", not_queued=0.33),
-            _setting("failures", "a third of the products cannot be requested", "outcomes", not_requested=0.33),
+            _setting("failures", "a third of the products fail", outcomes={"failed": 0.33}),
+            _setting("failures", "all products fail", outcomes={"failed": 1.0}),
+            _setting("failures", "a third of the products cannot be queued", outcomes={"not_queued": 0.33}),
+            _setting("failures", "a third of the products cannot be requested", outcomes={"not_requested": 0.33}),
         ],
     )
     yield (
         "outage",
         [
-            Deviation(
+            _setting(
                 "outage",
-                "",
                 f"the service is down for {duration_text(length)} after {duration_text(at)}",
-                {"outages": [{"from_day": at / DAY, "until_day": (at + length) / DAY}]},
+                outages=[{"from_day": at / DAY, "until_day": (at + length) / DAY}],
             )
             for length in (600.0, 7200.0, DAY)
             for at in moments
@@ -183,7 +175,7 @@ def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
     yield (
         "retention",
         [
-            _setting("retention", f"products are kept for {words}", "retention", days=days)
+            _setting("retention", f"products are kept for {words}", retention={"days": days})
             for days, words in ((2, "two days"), (1, "a day"), (0.25, "six hours"))
         ],
     )
@@ -191,9 +183,9 @@ def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
         "deprecation",
         [
             _setting(
-                "deprecation", "answers have a deprecation warning", "api", deprecation_message="This version is old."
+                "deprecation", "answers have a deprecation warning", api={"deprecation_message": "This version is old."}
             ),
-            _setting("deprecation", "answers have a newer version", "api", version="1.14"),
+            _setting("deprecation", "answers have a newer version", api={"version": "1.14"}),
         ],
     )
     yield from _of_the_sky(calm)
@@ -218,8 +210,8 @@ def _of_the_sky(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
         )
 
 
-def _setting(kind: str, words: str, group: str, **values: Any) -> Deviation:
-    return Deviation(kind, "", words, {group: values})
+def _setting(kind: str, words: str, **scenario: Any) -> Deviation:
+    return Deviation(kind, "", words, scenario)
 
 
 def _restarts(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
