@@ -97,7 +97,14 @@ class Simulator:
         self.store = Store(db, keep_calls)
         try:
             self.scenario = self._prepare_scenario(scenario, seed, sources, settings or {})
-            self.clock = self._open_clock(clock, new_clock)
+            if clock is not None and not isinstance(clock, str):
+                self.clock = clock
+            elif self.store.shared:
+                from .clocks.stored import open_clock  # noqa: PLC0415 - not needed in memory
+
+                self.clock = open_clock(self.store, clock, new_clock, self.scenario.start)
+            else:
+                self.clock = parse_clock(clock or new_clock, self.scenario.start)
             in_force = InForce(self.store, self.scenario)
             self.jobs = JobService(self.store, self.clock, in_force, base_url=base_url, open_to_all=users == "open")
             self.controls = Controls(self.jobs)
@@ -126,15 +133,6 @@ class Simulator:
             scenario = scenario.with_sources(read_sources(sources))
         values = {**scenario.values, **settings}
         return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
-
-    def _open_clock(self, given: Clock | str | None, new: str) -> Clock:
-        if given is not None and not isinstance(given, str):
-            return given
-        if not self.store.shared:
-            return parse_clock(given or new, self.scenario.start)
-        from .clocks.stored import open_clock  # noqa: PLC0415 - not needed in memory
-
-        return open_clock(self.store, given, new, self.scenario.start)
 
     @cached_property
     def app(self) -> SimulatorApp:

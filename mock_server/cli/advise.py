@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ..simulator import Simulator
-
 THROTTLES = (1, 2, 3, 5, 8, 12, 20, 50)
 """Active jobs that the campaigns allow themselves."""
 COURTEOUS = 5
@@ -97,39 +95,33 @@ def try_throttles(
     progress: Callable[[int], object] = lambda _done: None,
 ) -> list[Trial]:
     """Run a campaign of `sources` jobs with each of :data:`THROTTLES`; `progress` is called for each job."""
-    return [_run_campaign(throttle, sources, products, scenario, progress) for throttle in THROTTLES]
-
-
-def _run_campaign(
-    throttle: int, sources: int, products: Sequence[Product], scenario: str | Path, progress: Callable[[int], object]
-) -> Trial:
     from ..simulator import Simulator
 
-    with Simulator(scenario) as simulator:
-        clock, jobs = simulator.clock, simulator.jobs
-        began, submitted, peak, refused = clock.now(), 0, 0, 0
-        while submitted < sources:
-            try:
-                while submitted < sources and jobs.count(_USER) < throttle:
-                    jobs.submit(_submission(submitted, products))
-                    submitted += 1
-                    progress(1)
-            except LimitReached:
-                refused += 1
-            peak = max(peak, jobs.count(_USER))
-            if submitted < sources and _is_stuck(simulator):
+    trials = []
+    for throttle in THROTTLES:
+        with Simulator(scenario) as simulator:
+            clock, jobs = simulator.clock, simulator.jobs
+            began, submitted, peak, refused = clock.now(), 0, 0, 0
+            while submitted < sources:
+                try:
+                    while submitted < sources and jobs.count(_USER) < throttle:
+                        jobs.submit(_submission(submitted, products))
+                        submitted += 1
+                        progress(1)
+                except LimitReached:
+                    refused += 1
+                peak = max(peak, jobs.count(_USER))
+                if submitted < sources:
+                    now, in_force, *_ = jobs.begin()
+                    # whether no status, and no setting, changes any more
+                    if simulator.controls.next_change() is None and in_force.epochs[-1].start <= now:
+                        raise click.UsageError(_STUCK.format(submitted=submitted))
+                clock.sleep(_WAIT_S)
+            ended_at = max(job.ended_at for job in simulator.controls.jobs())
+            if ended_at == math.inf:
                 raise click.UsageError(_STUCK.format(submitted=submitted))
-            clock.sleep(_WAIT_S)
-        ended_at = max(job.ended_at for job in simulator.controls.jobs())
-        if ended_at == math.inf:
-            raise click.UsageError(_STUCK.format(submitted=submitted))
-        return Trial(throttle, ended_at - began, peak, refused)
-
-
-def _is_stuck(simulator: Simulator) -> bool:
-    """Return whether no status, and no setting, changes any more."""
-    now, scenario, *_ = simulator.jobs.begin()
-    return simulator.controls.next_change() is None and scenario.epochs[-1].start <= now
+            trials.append(Trial(throttle, ended_at - began, peak, refused))
+    return trials
 
 
 def _submission(number: int, products: Sequence[Product]) -> dict[str, Any]:

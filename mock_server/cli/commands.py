@@ -43,7 +43,12 @@ class LazyGroup(click.Group):
         except ModuleNotFoundError as error:
             if not is_ours_to_install(error):
                 raise
-            return _unavailable(cmd_name, not_installed(error))
+            words = not_installed(error)
+
+            def fail() -> NoReturn:
+                raise NothingDone(words)
+
+            return click.Command(cmd_name, callback=fail, help=f"(not installed) {words}", add_help_option=False)
         return found
 
     def resolve_command(
@@ -70,15 +75,6 @@ class LazyGroup(click.Group):
             traceback.print_exception(error)
             click.echo("xrt-mock: this is a bug of xrt-mock; please report it with the lines above", err=True)
             raise SystemExit(BUG) from error
-
-
-def _unavailable(name: str, words: str) -> click.Command:
-    """Return a command that says what to install."""
-
-    def fail() -> NoReturn:
-        raise NothingDone(words)
-
-    return click.Command(name, callback=fail, help=f"(not installed) {words}", add_help_option=False)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from .options import require_package, require_writable, scenario_option, seed_option
+from .options import contract_watcher, require_package, require_writable, scenario_option, seed_option, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..hunt.hunting import Hunt, Result
 
 _ORACLES = ("endless", "twice", "file", "lost", "exit", "active", "polls", "contract")
@@ -65,21 +61,18 @@ def hunt(command: tuple[str, ...], reports: tuple[tuple[str, Path], ...], **opti
     planned, kill = _planned(command, options), options["kill"]
     if kill:
         _play_one(planned, kill)
-    result = run_hunt(planned, partial(_progress, sys.stderr.isatty()))
+    shown = sys.stderr.isatty()
+
+    def say(words: str) -> None:
+        if shown:
+            click.echo(f"\r{words} ", nl=False, err=True)
+
+    result = run_hunt(planned, say)
     folder = options["output"]
     _write_worlds(planned, result, folder)
     for form, file in reports or (("text", Path("-")),):
-        text = _render(form, result, str(folder), command)
-        if str(file) == "-":
-            click.echo(text, nl=False)
-        else:
-            file.write_text(text, encoding="utf-8")
+        write_text(file, _render(form, result, str(folder), command))
     sys.exit(1 if result.found or result.in_calm else 0)
-
-
-def _progress(wanted: bool, words: str) -> None:
-    if wanted:
-        click.echo(f"\r{words} ", nl=False, err=True)
 
 
 def _planned(command: tuple[str, ...], options: dict[str, Any]) -> Hunt:
@@ -103,17 +96,11 @@ def _planned(command: tuple[str, ...], options: dict[str, Any]) -> Hunt:
         worlds=options["worlds"],
         workers=options["jobs"] or available_processors(),
         fresh=options["fresh"],
-        watch=None if "contract" in off else _watcher(),
+        watch=None if "contract" in off else contract_watcher(),
         leave_out=leave_out,
         examples=output / "examples" if seed is None else None,
         keep=output if options["keep"] else None,
     )
-
-
-def _watcher() -> Callable[[Any], Any]:
-    from ..transport.wsgi_call import WHERE
-
-    return partial(import_module("contracts.watching").RequestWatcher, where=WHERE, beside="/_mock")
 
 
 def _play_one(planned: Hunt, kill: str) -> NoReturn:

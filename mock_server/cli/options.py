@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,9 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from wsgiref.types import WSGIApplication
+
+    from contracts.watching import RequestWatcher
 
 _EXTRAS = {"matplotlib": "analysis", "locust": "load", "yaml": "contracts", "jsonschema_rs": "contracts"}
 _EXTRAS |= dict.fromkeys(("hypothesis", "schemathesis", "openapi_spec_validator", "contracts"), "contracts")
@@ -134,3 +139,18 @@ def read_sky(
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def contract_watcher() -> Callable[[WSGIApplication], RequestWatcher]:
+    """Return what wraps an app to check requests against the contract; fail early if a package is missing."""
+    from ..transport.wsgi_call import WHERE
+
+    return partial(import_module("contracts.watching").RequestWatcher, where=WHERE, beside="/_mock")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text into a file; - is standard output."""
+    if str(file) == "-":
+        click.echo(text, nl=False)
+    else:
+        file.write_text(text, encoding="utf-8")

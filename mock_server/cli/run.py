@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from .options import read_sky, require_package, require_writable, scenario_option, seed_option, with_sky_options
+from .options import (
+    contract_watcher,
+    read_sky,
+    require_package,
+    require_writable,
+    scenario_option,
+    seed_option,
+    with_sky_options,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,9 +82,13 @@ def run(
     from ..scenario.files import load_scenario
 
     limits = parse_limits(fail_on)
-    _check_reports(reports)
+    for form, file in reports:  # fails early if one could not be written when the program has ended
+        if str(file) != "-":
+            require_writable(file)
+        if form == "html":
+            require_package("matplotlib")
     watched = watched or any(limit.quantity == "violations" for limit in limits)
-    make_watcher = _load_watcher() if watched else None
+    make_watcher = contract_watcher() if watched else None
     began, played = time.perf_counter(), load_scenario(scenario)
     options = {"seed": seed} | read_sky(**about_the_sky)
     code, material = _simulate(
@@ -88,22 +99,6 @@ def run(
         raise code
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
     sys.exit(code or (1 if material.failures else 0))
-
-
-def _check_reports(reports: Sequence[tuple[str, Path]]) -> None:
-    """Fail early if a report could not be written when the program has ended."""
-    for form, file in reports:
-        if str(file) != "-":
-            require_writable(file)
-        if form == "html":
-            require_package("matplotlib")
-
-
-def _load_watcher() -> Callable[[SimulatorApp], RequestWatcher]:
-    """Return what wraps an app to check requests against the contract; fail early if a package is missing."""
-    from ..transport.wsgi_call import WHERE
-
-    return partial(import_module("contracts.watching").RequestWatcher, where=WHERE, beside="/_mock")
 
 
 def _simulate(
@@ -160,11 +155,7 @@ def _write_reports(reports: Sequence[tuple[str, Path]], material: Material) -> N
     from ..reports.files import render_report
 
     def write(form: str, file: Path) -> None:
-        text = render_report(form, material)
-        if str(file) == "-":
-            click.echo(text, nl=False)
-        else:
-            file.write_text(text, encoding="utf-8")
+        write_text(file, render_report(form, material))
 
     with contextlib.ExitStack() as last:  # what fails does not keep the others from being written
         for words in reversed(material.failures):

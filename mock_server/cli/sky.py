@@ -44,13 +44,11 @@ def sky(name: str | None, as_json: bool, scenario: str, seed: int | None, **abou
                     f"the resolver does not know {name!r} now; add it with --source '{name}=RA,DEC', or use "
                     "--unknown-names draw"
                 )
-    click.echo(json.dumps(found, indent=2) if as_json else _as_text(found or {}))
-
-
-def _as_text(found: dict[str, Any]) -> str:
-    """Return an object as lines of a name and a value; a list has a line for each entry."""
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
     lines = []
-    for key, value in found.items():
+    for key, value in (found or {}).items():
         label = key.replace("_", " ")
         if isinstance(value, list):
             lines.append(f"{label}: {len(value)}")
@@ -59,4 +57,4 @@ def _as_text(found: dict[str, Any]) -> str:
             lines.append(f"{label}: {' '.join(str(part) for part in value.values() if part is not None)}")
         else:
             lines.append(f"{label}: {value}")
-    return "\n".join(lines)
+    click.echo("\n".join(lines))

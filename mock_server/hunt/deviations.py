@@ -105,17 +105,18 @@ def as_toml(data: Mapping[str, Any]) -> str:
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterable[str]:
-    nested = {key: value for key, value in table.items() if isinstance(value, dict) or _is_tables(value)}
+    nested = {
+        key: value
+        for key, value in table.items()
+        if isinstance(value, dict)
+        or (isinstance(value, list) and value and all(isinstance(one, dict) for one in value))  # tables
+    }
     yield from (f"{_key(key)} = {_value(value)}" for key, value in table.items() if key not in nested)
     for key, value in nested.items():
         name = ".".join(map(_key, (*path, key)))
         for one in value if isinstance(value, list) else [value]:
             yield f"\n[[{name}]]" if isinstance(value, list) else f"\n[{name}]"
             yield from _lines(one, (*path, key))
-
-
-def _is_tables(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
 def _key(key: str) -> str:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ..core.model import StatusCode
 from ..reports.courtesy import active_steps
 from .life import JobFacts, Life, Saved
-from .oracles import SUBMIT
+from .oracles import SUBMIT, submission_of
 from .program import loop_around
 from .recorder import STANDSTILL_CALLS
 from .waiting import lines_in_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from ..core.model import Job
@@ -81,14 +80,23 @@ def report(evidence: Evidence, world: World) -> Life:
     if recorder is None:
         raise ValueError("the program has not lived yet")
     jobs = simulator.controls.jobs()
-    files = _files(evidence, recorder.sent, notes)
+    files = _files(evidence, recorder, notes)
     error, where = notes.error, notes.where
     if evidence.code is None:
-        error, where = _where_it_waits(evidence, recorder)
+        # at its last calls if it goes on calling, else where it stands
+        last = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
+        condition, where = loop_around(evidence.folder, last)
+        error = f"it waits while {condition}" if condition else ""
     written = [path.read_bytes() for path in _new_files(evidence) if path.stat().st_size < _SMALL]
-    texts = [_output(evidence), *(data.decode("utf-8", "replace") for data in written if b"\0" not in data)]
+    output = evidence.paths[2].read_text("utf-8", "replace") if evidence.paths[2].is_file() else ""
+    texts = [
+        output.replace(str(evidence.folder), "."),
+        *(data.decode("utf-8", "replace") for data in written if b"\0" not in data),
+    ]
     met = not simulator.controls.never_fired() and all(d.kill is None or evidence.killed for d in world)
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
+    peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
+    at_peak = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
     return Life(
         world=world,
         code=evidence.code,
@@ -99,34 +107,21 @@ def report(evidence: Evidence, world: World) -> Life:
         jobs=tuple(_facts(job, recorder) for job in jobs),
         files=tuple(files),
         violations=tuple((v["words"], v["where"] or "") for v in violations),
-        peak_active=_peak(jobs, recorder),
+        peak_active=(peak, at_peak[-1].where if at_peak else ()),
         simulated_s=simulator.clock.now() - simulator.scenario.start,
         met=met,
         writes=notes.count,
     )
 
 
-def _output(evidence: Evidence) -> str:
-    path = evidence.paths[2]
-    text = path.read_text("utf-8", "replace") if path.is_file() else ""
-    return text.replace(str(evidence.folder), ".")
-
-
 def _facts(job: Job, recorder: Recorder) -> JobFacts:
-    call = next((c for c in recorder.calls if c.operation == SUBMIT and c.job_id == job.job_id), None)
+    call = submission_of(job.job_id, recorder.calls)
     complete = all(
         build.outcome is StatusCode.COMPLETE and build.cancelled_at is None and build.ends_at < math.inf
         for build in job.builds
     )
     source, key = (call.source, call.key) if call else (job.name, job.name)
     return JobFacts(job.job_id, source, key, job.submitted_at, job.ended_at, complete)
-
-
-def _peak(jobs: list[Job], recorder: Recorder) -> tuple[int, tuple[str, ...]]:
-    """Return the most active jobs at a time, and the lines of the submission that made them."""
-    peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
-    calls = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
-    return peak, calls[-1].where if calls else ()
 
 
 def _new_files(evidence: Evidence) -> list[Path]:
@@ -140,8 +135,8 @@ def _new_files(evidence: Evidence) -> list[Path]:
     ]
 
 
-def _files(evidence: Evidence, sent: Mapping[str, tuple[int | None, bool, bytes]], notes: Notes) -> list[Saved]:
-    found = []
+def _files(evidence: Evidence, recorder: Recorder, notes: Notes) -> list[Saved]:
+    found, sent = [], recorder.sent
     for path in _new_files(evidence):
         data, name = path.read_bytes(), str(path.relative_to(evidence.folder))
         known = sent.get(hashlib.sha256(data).hexdigest())
@@ -152,18 +147,7 @@ def _files(evidence: Evidence, sent: Mapping[str, tuple[int | None, bool, bytes]
             state, job_id = ("part", beginnings[0]) if beginnings else ("other", None)
         else:
             state, job_id = "other", None
-        found.append(Saved(name, state, job_id, notes.writes.get(name) or _fetching(evidence, job_id)))
+        # where its writing was not seen, it came from the last call about the job
+        fetching = (call.where for call in reversed(recorder.calls) if job_id is not None and call.job_id == job_id)
+        found.append(Saved(name, state, job_id, notes.writes.get(name) or next(fetching, ())))
     return found
-
-
-def _fetching(evidence: Evidence, job_id: int | None) -> tuple[str, ...]:
-    """Return the lines of the last call about a job; that is where a file came from if its writing was not seen."""
-    calls = evidence.recorder.calls if evidence.recorder else ()
-    return next((call.where for call in reversed(calls) if job_id is not None and call.job_id == job_id), ())
-
-
-def _where_it_waits(evidence: Evidence, recorder: Recorder) -> tuple[str, tuple[str, ...]]:
-    """Return what a program waits for, and where: at its last calls if it goes on calling, else where it stands."""
-    where = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
-    condition, lines = loop_around(evidence.folder, where)
-    return (f"it waits while {condition}" if condition else ""), lines

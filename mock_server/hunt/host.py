@@ -40,7 +40,13 @@ def main() -> NoReturn:
     for line in orders:
         order = json.loads(line)
         if "imports" in order:
-            _answer(control, threads=_warm(joined, order["imports"]))
+            for name in order["imports"]:
+                with contextlib.suppress(Exception):  # an optional one, or one that only the program itself can import
+                    importlib.import_module(name)
+            joined.link.attach(None)  # leaves the run that watched the imports
+            gc.collect()
+            gc.freeze()  # collections in the programs need not look at all this
+            _answer(control, threads=threading.active_count())
             continue
         pid = os.fork()
         if pid == 0:
@@ -58,17 +64,6 @@ def _answer(control: socket.socket, **facts: Any) -> None:
     control.sendall((json.dumps(facts) + "\n").encode())
 
 
-def _warm(joined: guest.Guest, names: Sequence[str]) -> int:
-    """Import modules as the program would, leave the run that watched it, and return the number of threads."""
-    for name in names:
-        with contextlib.suppress(Exception):  # an optional one, or one that only the program itself can import
-            importlib.import_module(name)
-    joined.link.attach(None)
-    gc.collect()
-    gc.freeze()  # collections in the programs need not look at all this
-    return threading.active_count()
-
-
 def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
     """Be the program."""
     os.setpgid(0, 0)
@@ -84,30 +79,19 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
     os.chdir(order["folder"])
     witness = Witness(notes, order["folder"], order["kill_at_write"])
     joined.move(order["address"], bytes.fromhex(order["key"]), (0,))
-    _watch_calls()
-    _seed(order["seed"])
+    answering = Interception.innermost()
+    if answering is not None:
+        answering.carry = with_all_lines(answering.carry)
+    # the same random numbers in each life; a fork would take them from the machine
+    for name, seed in (("random", order["seed"]), ("numpy.random", order["seed"] % 2**32)):
+        module = sys.modules.get(name)
+        if module is not None:
+            module.seed(seed)
     witness.start()
     before = set(sys.modules)
     code = _run(order["command"], witness)
     witness.note(modules=[name for name in sys.modules if name not in before])
     _end(code)
-
-
-def _watch_calls() -> None:
-    """Send all of the user's lines with each call."""
-    answering = Interception.innermost()
-    if answering is not None:
-        answering.carry = with_all_lines(answering.carry)
-
-
-def _seed(seed: int) -> None:
-    """Draw the same random numbers in each life; a fork would take them from the machine."""
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed(seed)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed(seed % 2**32)
 
 
 def _run(command: Sequence[str], witness: Witness) -> int:

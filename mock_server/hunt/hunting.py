@@ -7,9 +7,10 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .oracles import judge
 from .search import Found, Search, Tally
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from .life import Life
     from .oracles import Finding, Rules
     from .program import Program
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -124,57 +127,48 @@ class _Worker:
             )
         return self._stage
 
+    def play_calm(self, imports: Sequence[str]) -> tuple[Life, list[str], int]:
+        """Play the calm world; return it, the modules imported, and the number of threads of a fork's parent."""
+        stage = self.stage(imports)
+        return stage.play(()), stage.imported, stage.threads
+
     def search(self, calm: Life, imports: Sequence[str]) -> Search:
         if self._search is None:
             hunt = self._hunt
             self._search = Search(self.stage(imports).play, calm, hunt.rules, hunt.seed, hunt.examples)
         return self._search
 
+    def search_stream(self, number: int, calm: Life, imports: Sequence[str]) -> Tally:
+        return self.search(calm, imports).stream(streams(calm, self._hunt.worlds)[number])
+
+    def repeat(self, found: Found, calm: Life, imports: Sequence[str]) -> Found:
+        return self.search(calm, imports).repeat(found)
+
+    def keep(self, world: World, folder: Path, imports: Sequence[str]) -> None:
+        self.stage(imports).play(world, keep=folder)
+
 
 _worker: _Worker | None = None
 
 
 def _begin(hunt: Hunt) -> None:
-    global _worker  # noqa: PLW0603 - one of each process
-    _worker = _Worker(hunt)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    global _worker  # one of each process
+    _worker, parent = _Worker(hunt), os.getppid()
+
+    def end_with_parent() -> None:
+        """End this process soon after its parent was killed: the queue that it waits at would stay open."""
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent(parent: int) -> None:
-    """End this process soon after its parent was killed: the queue that it waits at would stay open."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
-def _of_this_process() -> _Worker:
+def _work(method: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Call a method of this process's worker."""
     if _worker is None:
         raise RuntimeError("this process is no worker of a hunt")
-    return _worker
-
-
-def _calm() -> tuple[Life, list[str]]:
-    stage = _of_this_process().stage(())
-    return stage.play(()), stage.imported
-
-
-def _warmed(imports: list[str]) -> tuple[Life, int]:
-    """Play the calm world in a forked process; return it, and the number of threads that its parent has."""
-    stage = _of_this_process().stage(imports)
-    return stage.play(()), stage.threads
-
-
-def _searched(number: int, calm: Life, imports: list[str]) -> Tally:
-    worker = _of_this_process()
-    return worker.search(calm, imports).stream(streams(calm, worker._hunt.worlds)[number])
-
-
-def _repeated(found: Found, calm: Life, imports: list[str]) -> Found:
-    return _of_this_process().search(calm, imports).repeat(found)
-
-
-def _kept_folder(world: World, folder: Path, imports: list[str]) -> None:
-    _of_this_process().stage(imports).play(world, keep=folder)
+    return method(_worker, *arguments, **named)
 
 
 def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> Result:
@@ -192,40 +186,37 @@ def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> 
     """
     began = time.monotonic()
     with _pool(hunt, 1) as pool:
-        calm, imports = pool.submit(_calm).result()
+        calm, imports, _ = pool.submit(_work, _Worker.play_calm, ()).result()
     _check_calm(calm)
     fresh = "it is no Python program" if not hunt.program.python else "--fresh was given" if hunt.fresh else ""
     with _pool(hunt, hunt.workers) as pool:
         if not fresh:
-            again, threads = pool.submit(_warmed, imports).result()
+            again, _, threads = pool.submit(_work, _Worker.play_calm, imports).result()
+            same = again.code == calm.code and [c[1:] for c in again.calls] == [c[1:] for c in calm.calls]
             fresh = f"its imports start {threads - 1} threads" if threads > 1 else ""
-            fresh = fresh or ("it behaves differently in a forked process" if _differ(calm, again) else "")
+            fresh = fresh or ("" if same else "it behaves differently in a forked process")
     if fresh and not hunt.fresh:
-        hunt, imports = _fresh(hunt), []
+        hunt, imports = replace(hunt, fresh=True), []
     with _pool(hunt, hunt.workers) as pool:
         planned = streams(calm, hunt.worlds)
         tally = Tally()
-        parts = [pool.submit(_searched, number, calm, imports) for number in range(len(planned))]
+        parts = [pool.submit(_work, _Worker.search_stream, number, calm, imports) for number in range(len(planned))]
         for done, part in enumerate(as_completed(parts), 1):
             part.result()
             say(f"{done} of {len(parts)} kinds of weather")
         for part in parts:
             tally.add(part.result())
         ranked = sorted(tally.found.values(), key=_rank)
-        found = list(pool.map(_repeated, ranked, [calm] * len(ranked), [imports] * len(ranked)))
+        found = list(pool.map(partial(_work, _Worker.repeat, calm=calm, imports=imports), ranked))
         for number, one in enumerate(found, 1):
             if hunt.keep is not None:
-                pool.submit(_kept_folder, one.world, hunt.keep / str(number), imports).result()
+                pool.submit(_work, _Worker.keep, one.world, hunt.keep / str(number), imports).result()
     in_calm = tuple(judge(calm, calm, hunt.rules))
     return Result(calm, in_calm, tuple(found), tally, fresh, time.monotonic() - began)
 
 
 def _pool(hunt: Hunt, workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, get_context("fork"), _begin, (hunt,))
-
-
-def _fresh(hunt: Hunt) -> Hunt:
-    return Hunt(**{**vars(hunt), "fresh": True})
 
 
 def _check_calm(calm: Life) -> None:
@@ -235,10 +226,6 @@ def _check_calm(calm: Life) -> None:
         raise HuntError(f"the program {how} in the calm world; run it with `xrt-mock run` first:\n{text}")
     if not calm.calls:
         raise HuntError("the program makes no call to the service in the calm world: there is nothing to hunt")
-
-
-def _differ(one: Life, other: Life) -> bool:
-    return [c[1:] for c in one.calls] != [c[1:] for c in other.calls] or one.code != other.code
 
 
 def _rank(found: Found) -> tuple[Any, ...]:

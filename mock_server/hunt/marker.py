@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..simulator import Simulator
-    from .search import Found
 
 _ARGUMENTS = ("worlds", "seed", "at_most", "poll_s", "strict", "off")
 
@@ -87,10 +86,6 @@ def hunt_test(
         data = function.data(one.world) | {"description": lines[number - 1]}
         file = worlds_in / f"{name}-{number}.toml"
         file.write_text(as_toml(data), encoding="utf-8")
-        texts.append(_shown(number, one, lines[number - 1], file))
+        texts += [f"{number}. {lines[number - 1]}", f"   @pytest.mark.xrt_mock(scenario={str(file)!r})"]
+        texts += [f"   not repeatable: {one.differed}"] if one.differed else []
     return HuntReport("\n".join([f"broke in {tally.broke} of {tally.worlds} worlds:", *lines]), "\n".join(texts))
-
-
-def _shown(number: int, found: Found, line: str, file: Path) -> str:
-    repeat = [f"   not repeatable: {found.differed}"] if found.differed else []
-    return "\n".join([f"{number}. {line}", f"   @pytest.mark.xrt_mock(scenario={str(file)!r})", *repeat])

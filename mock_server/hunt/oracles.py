@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .life import RETRIEVALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .life import Call, JobFacts, Life
 
@@ -95,15 +95,15 @@ def submitted_twice(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]
     for job in life.jobs:
         earlier = first.setdefault(job.key, job)
         if earlier is not job and earlier.complete:
-            call = _submission(life, job)
+            call = submission_of(job.job_id, life.calls)
             again = call is not None and call.life > 0
             words = f"submits {job.source} again after a restart" if again else f"submits {job.source} twice"
             yield Finding("again" if again else "twice", words, call.where if call else ())
 
 
-def _submission(life: Life, job: JobFacts) -> Call | None:
+def submission_of(job_id: int, calls: Iterable[Call]) -> Call | None:
     """Return the call that submitted a job."""
-    return next((c for c in life.calls if c.operation == SUBMIT and c.job_id == job.job_id), None)
+    return next((c for c in calls if c.operation == SUBMIT and c.job_id == job_id), None)
 
 
 def bad_file(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
@@ -113,18 +113,11 @@ def bad_file(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
     whole = {file.job_id for file in life.files if file.state == "whole"}
     for file in life.files:
         temporary = re.search(r"(^|/)\.|\.(part|partial|tmp|temp|new)\b|\.part", file.name)
-        if (
-            file.state in ("part", "spoiled")
-            and not (temporary and file.job_id in whole)
-            and not _named_file(life, file.name)
-        ):
+        stem = file.name.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
+        named = any(stem in line and _TROUBLE.search(line) for line in life.text.splitlines())
+        if file.state in ("part", "spoiled") and not (temporary and file.job_id in whole) and not named:
             what = "half a file" if file.state == "part" else "an answer that is no product"
             yield Finding("file", f"takes {what} for a whole one: {file.name}", file.where)
-
-
-def _named_file(life: Life, name: str) -> bool:
-    stem = name.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
-    return any(stem in line and _TROUBLE.search(line) for line in life.text.splitlines())
 
 
 def lost(life: Life, calm: Life, _rules: Rules) -> Iterator[Finding]:
@@ -134,24 +127,23 @@ def lost(life: Life, calm: Life, _rules: Rules) -> Iterator[Finding]:
     for job in calm.jobs:
         mine = [other for other in life.jobs if other.key == job.key]
         ids = {other.job_id for other in mine}
-        if _is_saved(life, calm, job, ids) or _named(life, calm, job.source, ids):
+        if any(f.state == "whole" and f.job_id == job.job_id for f in calm.files):
+            saved = any(f.job_id in ids for f in life.files)  # a bad file is another oracle's
+        else:
+            saved = bool(ids) and (not _retrieved(calm, job.key) or bool(_retrieved(life, job.key)))
+        if saved or _named(life, calm, job.source, ids):
             continue
         if not mine:
-            yield Finding("lost", f"leaves out {job.source} without a word", _last_submission(life, job.key))
+            attempts = [c for c in life.calls if c.operation == SUBMIT]
+            last = ([c for c in attempts if c.key == job.key] or attempts or list(life.calls))[-1:]
+            where = last[0].where if last else life.where
+            yield Finding("lost", f"leaves out {job.source} without a word", where)
         elif any(other.complete for other in mine):
             words = f"neither saves nor names the products of {job.source}"
             yield Finding("lost", words, _last_about(life, ids))
         else:
             words = f"does not say that {job.source} has no products"
             yield Finding("lost", words, _last_about(life, ids))
-
-
-def _is_saved(life: Life, calm: Life, job: JobFacts, ids: set[int]) -> bool:
-    """Whether the products of a source are there as in the calm world; a bad file is another oracle's."""
-    of_files = {f.job_id: f.state for f in life.files if f.job_id in ids}
-    if any(f.state == "whole" and f.job_id == job.job_id for f in calm.files):
-        return bool(of_files)
-    return bool(ids) and (not _retrieved(calm, job.key) or bool(_retrieved(life, job.key)))
 
 
 def _retrieved(life: Life, key: str) -> set[str]:
@@ -162,26 +154,22 @@ def _retrieved(life: Life, key: str) -> set[str]:
 
 def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
     """Whether the program says something of a source or its jobs that it does not say in the calm world."""
-    calm_lines = set(calm.lines())
     numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
-    for line, plain in zip(life.text.splitlines(), life.lines(), strict=True):
-        mentioned = plain_name(source) in plain_name(line) or (numbers is not None and numbers.search(line))
-        if mentioned and plain not in calm_lines and _TROUBLE.search(line):
-            return True
-    return False
+    return any(
+        _TROUBLE.search(line) and (plain_name(source) in plain_name(line) or (numbers and numbers.search(line)))
+        for line in _new_lines(life, calm)
+    )
+
+
+def _new_lines(life: Life, calm: Life) -> list[str]:
+    """Return what the program says that it does not say in the calm world."""
+    calm_lines = set(calm.lines())
+    return [line for line, plain in zip(life.text.splitlines(), life.lines(), strict=True) if plain not in calm_lines]
 
 
 def plain_name(text: str) -> str:
     """Return letters and digits alone: programs write ``GRB_060729`` for ``GRB 060729``."""
     return re.sub(r"[\W_]+", "", text).casefold()
-
-
-def _last_submission(life: Life, key: str) -> tuple[str, ...]:
-    """Return the lines of the last attempt to submit something, or of the last submission of all."""
-    attempts = [c for c in life.calls if c.operation == SUBMIT]
-    mine = [c for c in attempts if c.key == key]
-    last = (mine or attempts or list(life.calls))[-1:]
-    return last[0].where if last else life.where
 
 
 def _last_about(life: Life, job_ids: set[int]) -> tuple[str, ...]:
@@ -207,8 +195,7 @@ def _honest(life: Life, calm: Life) -> bool:
     if life.code is not None and life.code < 0:
         return False
     sources = {plain_name(job.source) for job in calm.jobs}
-    calm_lines = set(calm.lines())
-    said = [line for line, plain in zip(life.text.splitlines(), life.lines(), strict=True) if plain not in calm_lines]
+    said = _new_lines(life, calm)
     numbers = {str(job.job_id) for job in life.jobs}
     named = any(source in plain_name(line) for line in said for source in sources) or any(
         number in numbers for line in said if _TROUBLE.search(line) for number in re.findall(r"\d+", line)

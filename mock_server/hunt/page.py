@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .hunting import Result
-    from .life import Call, Life
-    from .search import Found
+    from .life import Life
 
 _WIDTH, _LEFT, _ROW = 900, 190, 22
 _MOST_CALLS = 400
@@ -46,19 +45,15 @@ def as_html(result: Result, folder: str, command: Sequence[str]) -> str:
         *(f"<p>In the calm world already: {escape(f.words)} ({escape(place(f.where))})</p>" for f in result.in_calm),
     ]
     for number, found in enumerate(result.found, 1):
-        parts.extend(_finding(number, found, folder, command))
+        parts += [
+            f"<h2>{number}. {escape(found.finding.words)}</h2>",
+            f"<p>{escape(words_of(found.world))}; <code>{escape(place(found.finding.where))}</code></p>",
+            *([f"<p>{escape(found.life.error)}</p>"] if found.life.error else ()),
+            *([f"<p>Not repeatable: {escape(found.differed)}</p>"] if found.differed else ()),
+            timeline(found.life),
+            f"<pre>{escape(to_repeat(number, found, folder, command))}</pre>",
+        ]
     return "\n".join([*parts, *_matrix(result), "</body></html>"]) + "\n"
-
-
-def _finding(number: int, found: Found, folder: str, command: Sequence[str]) -> Iterable[str]:
-    yield f"<h2>{number}. {escape(found.finding.words)}</h2>"
-    yield f"<p>{escape(words_of(found.world))}; <code>{escape(place(found.finding.where))}</code></p>"
-    if found.life.error:
-        yield f"<p>{escape(found.life.error)}</p>"
-    if found.differed:
-        yield f"<p>Not repeatable: {escape(found.differed)}</p>"
-    yield timeline(found.life)
-    yield f"<pre>{escape(to_repeat(number, found, folder, command))}</pre>"
 
 
 def timeline(life: Life) -> str:
@@ -77,7 +72,13 @@ def timeline(life: Life) -> str:
     for row, operation in enumerate(operations):
         y = _ROW * (row + 1)
         rows.append(f'<text x="4" y="{y + 4}">{escape(operation)}</text>')
-        rows.extend(_mark(call, x(call.at), y) for call in calls if call.operation == operation)
+        for call in calls:
+            if call.operation == operation:
+                source = f" ({call.source})" if call.operation == SUBMIT else ""
+                title = f"{call.operation} {call.outcome} {call.status}{source} at {place(call.where)}"
+                colour = _COLOURS.get(call.outcome, "#b3261e")
+                circle = f'<circle cx="{x(call.at):.1f}" cy="{y}" r="4" fill="{colour}">'
+                rows.append(f"{circle}<title>{escape(title)}</title></circle>")
     for row, job in enumerate(jobs, len(operations)):
         y, left, right = _ROW * (row + 1), x(job.submitted_at), x(min(job.ended_at, end))
         colour = "#8ab" if job.complete else "#c66"
@@ -88,13 +89,6 @@ def timeline(life: Life) -> str:
     rows.append(f'<text x="{_LEFT}" y="{height - 6}">0</text>')
     rows.append(f'<text x="{_WIDTH - 20}" y="{height - 6}" text-anchor="end">{duration_text(end - begin)}</text></svg>')
     return "\n".join(rows)
-
-
-def _mark(call: Call, x: float, y: float) -> str:
-    words = f"{call.operation} {call.outcome} {call.status}" + (f" ({call.source})" if call.operation == SUBMIT else "")
-    colour = _COLOURS.get(call.outcome, "#b3261e")
-    title = escape(f"{words} at {place(call.where)}")
-    return f'<circle cx="{x:.1f}" cy="{y}" r="4" fill="{colour}"><title>{title}</title></circle>'
 
 
 def _matrix(result: Result) -> Iterable[str]:

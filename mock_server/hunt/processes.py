@@ -86,7 +86,12 @@ class Host:
 
     def __init__(self, python: str, env: Mapping[str, str], folder: Path, start: float, imports: Sequence[str]) -> None:
         self._files = TemporaryDirectory(dir=folder)
-        server = LinkServer(_refuse, VirtualClock(start), HOSTS)
+
+        def refuse(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            start_response("503 Service Unavailable", [])
+            return []
+
+        server = LinkServer(refuse, VirtualClock(start), HOSTS)
         server.join((0,))
         ours, theirs = socket.socketpair()
         with theirs:
@@ -186,8 +191,3 @@ def signal_group(pid: int, number: signal.Signals) -> None:
     """Send a signal to a program and its children."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-
-
-def _refuse(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    start_response("503 Service Unavailable", [])
-    return []

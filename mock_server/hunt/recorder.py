@@ -64,17 +64,18 @@ class Recorder:
         self.sent: dict[str, tuple[int | None, bool, bytes]] = {}
         self.life = self._pid = 0
         self._started = threading.Event()
-        self._note = simulator.store.note
-        simulator.store.note = self._noted  # type: ignore[method-assign]
+        note = simulator.store.note
+
+        def noted(entry: Entry, era: str | None = None) -> None:
+            self._entries.append(entry)
+            note(entry, era)
+
+        simulator.store.note = noted  # type: ignore[method-assign]
 
     def started(self, pid: int) -> None:
         """Note the process of the program."""
         self._pid = pid
         self._started.set()
-
-    def _noted(self, entry: Entry, era: str | None = None) -> None:
-        self._entries.append(entry)
-        self._note(entry, era)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a call and note it."""
@@ -101,7 +102,14 @@ class Recorder:
         getattr(chunks, "close", lambda: None)()
         if len(self._entries) > known:
             self._record(self._entries[-1], environ, data, dict(started[1]), body)
-            self._look_for_standstill()
+            # at a standstill, when nothing happens any more and the program goes on asking, time passes faster
+            now = self._clock.now()
+            if now - self._progress_at > STANDSTILL_S and self.idle > STANDSTILL_CALLS:
+                self._clock.ended.set()
+            elif self.idle > STANDSTILL_CALLS:
+                last_change = max((change.at for change in self._simulator.scenario.changes), default=now)
+                if last_change <= now and self._simulator.controls.next_change() is None:
+                    self._clock.advance(STANDSTILL_STEP_S)
         return [body]
 
     def _record(
@@ -112,7 +120,12 @@ class Recorder:
         received = pristine and not fault.broken and fault.cut_after is None
         source, key, job_id = "", "", entry.job_id
         if entry.operation == SUBMIT:
-            source, key = _submitted(data)
+            try:
+                wanted = json.loads(data)
+                source = str(wanted.get("name") or wanted.get("targ") or f"{wanted.get('RA')} {wanted.get('Dec')}")
+                key = json.dumps(wanted, sort_keys=True)
+            except (ValueError, AttributeError):
+                key = data.decode("utf-8", "replace")
         if entry.operation in RETRIEVALS and body and fault.broken is None:
             self.sent.setdefault(
                 hashlib.sha256(body).hexdigest(), (job_id, pristine and entry.outcome != "missing", body)
@@ -127,25 +140,3 @@ class Recorder:
             self.idle, self._progress_at = 0, entry.at
         else:
             self.idle += 1
-
-    def _look_for_standstill(self) -> None:
-        """Let time pass faster if nothing happens any more and the program goes on asking."""
-        now = self._clock.now()
-        if now - self._progress_at > STANDSTILL_S and self.idle > STANDSTILL_CALLS:
-            self._clock.ended.set()
-        elif self.idle > STANDSTILL_CALLS and self._is_settled(now):
-            self._clock.advance(STANDSTILL_STEP_S)
-
-    def _is_settled(self, now: float) -> bool:
-        last_change = max((change.at for change in self._simulator.scenario.changes), default=now)
-        return last_change <= now and self._simulator.controls.next_change() is None
-
-
-def _submitted(data: bytes) -> tuple[str, str]:
-    """Return name and text of what a submission asks for."""
-    try:
-        wanted = json.loads(data)
-        name = str(wanted.get("name") or wanted.get("targ") or f"{wanted.get('RA')} {wanted.get('Dec')}")
-    except (ValueError, AttributeError):
-        return "", data.decode("utf-8", "replace")
-    return name, json.dumps(wanted, sort_keys=True)

@@ -135,7 +135,8 @@ class Search:
                 judged[key] = judge(life, self._calm, self._rules)
                 tally.note(world, life, judged[key])
             for finding in judged[key]:
-                raise self._class_of(finding)(finding.words)
+                kind = self._classes.setdefault(finding.key, type("BrokenError", (BrokenError,), {}))
+                raise kind(finding.words)
 
         database = DirectoryBasedExampleDatabase(self._examples / stream.name) if self._examples else None
         chosen = settings(
@@ -151,9 +152,6 @@ class Search:
         with contextlib.suppress(BaseExceptionGroup, Exception):  # what broke is in the tally
             test()
         return tally
-
-    def _class_of(self, finding: Finding) -> type[BrokenError]:
-        return self._classes.setdefault(finding.key, type("BrokenError", (BrokenError,), {}))
 
     def repeat(self, found: Found) -> Found:
         """Play the world of a finding again; say what differed, if anything did."""

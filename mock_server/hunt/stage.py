@@ -37,11 +37,6 @@ HORIZON_S = 120 * 86400.0
 """Simulated time after the last change of a world after which a program that has not ended never ends [s]."""
 
 
-def _in_memory() -> str | None:
-    """Return the folder of files in memory, where there is one: folders are copied and removed all the time."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-
-
 class _Current:
     """The recorder and the clock of the present life, for the proxy, which lives longer."""
 
@@ -97,9 +92,12 @@ class Stage:
         self._program, self._base, self._seed, self._watch, self._fresh = program, base, seed, watch, fresh
         self._imports, self._leave_out = list(imports), leave_out
         self._kept = contextlib.ExitStack()
-        self._root = Path(
-            self._kept.enter_context(TemporaryDirectory(prefix="xrt-mock-hunt-", dir=_in_memory()))
-        ).resolve()
+        # in memory, where that is possible: folders are copied and removed all the time
+        root = TemporaryDirectory(
+            prefix="xrt-mock-hunt-",
+            dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
+        )
+        self._root = Path(self._kept.enter_context(root)).resolve()
         self._current = _Current()
         proxy = self._kept.enter_context(Proxy(self._current.app, self._current))  # type: ignore[arg-type]  # it sleeps
         self._env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **proxy.environment(self._root)}
@@ -137,12 +135,16 @@ class Stage:
         recorder = Recorder(simulator, watcher or simulator.app, clock, kill if kill and kill.at == "call" else None)
         evidence.recorder, evidence.watcher = recorder, watcher
         self._current.recorder, self._current.clock = recorder, clock
+        paths = evidence.paths = self._root / "notes", self._root / "stack", self._root / "output"
+        for path in paths:
+            path.unlink(missing_ok=True)
         for life, planned in enumerate([kill, None] if kill else [None]):
             recorder.life = life
             server = LinkServer(recorder, clock, HOSTS)
             try:
                 server.join((0,))
-                order = self._order(server, evidence, planned)
+                notes, stack, output = paths
+                order = Order(server.address, server.key, evidence.folder, notes, stack, output, self._seed, planned)
                 with TemporaryDirectory(dir=self._root) as files:
                     process = self._start(order, clock.now(), Path(files))
                     recorder.started(process.pid)
@@ -153,13 +155,6 @@ class Stage:
             if planned and evidence.code != -9:
                 return  # it ended before it could be killed
             evidence.killed = evidence.killed or planned is not None
-
-    def _order(self, server: LinkServer, evidence: Evidence, kill: Kill | None) -> Order:
-        notes, stack, output = evidence.paths = self._root / "notes", self._root / "stack", self._root / "output"
-        if not evidence.killed:
-            for path in evidence.paths:
-                path.unlink(missing_ok=True)
-        return Order(server.address, server.key, evidence.folder, notes, stack, output, self._seed, kill)
 
     def _start(self, order: Order, now: float, files: Path) -> Process:
         if not self._program.python:

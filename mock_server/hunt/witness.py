@@ -66,18 +66,15 @@ class Witness:
         if full.startswith(self._folder):
             self._busy = True
             try:
-                self._wrote(event, full, sys._getframe(1))
+                number = int.from_bytes(self._count[:], "big") + 1
+                self._count[:] = number.to_bytes(8, "big")
+                self.note(write=full[len(self._folder) :], where=list(user_lines(sys._getframe(1))))
+                if number == self._kill_at:
+                    if event == "os.rename":
+                        kill_group()
+                    sys.setprofile(_killer(full))
             finally:
                 self._busy = False
-
-    def _wrote(self, event: str, full: str, frame: FrameType) -> None:
-        number = int.from_bytes(self._count[:], "big") + 1
-        self._count[:] = number.to_bytes(8, "big")
-        self.note(write=full[len(self._folder) :], where=list(user_lines(frame)))
-        if number == self._kill_at:
-            if event == "os.rename":
-                kill_group()
-            sys.setprofile(_killer(full))
 
     def note_error(self, error: BaseException) -> None:
         """Note the exception that ends the program, and where it was raised."""
@@ -117,7 +114,10 @@ def _killer(full: str) -> Callable[[FrameType, str, Any], None]:
         if not written and not (event == "c_call" and name in ("close", "__exit__")):
             return
         file = getattr(function, "__self__", None)
-        if file is None or not hasattr(file, "flush") or not _same_file(file, full):
+        if file is None or not hasattr(file, "flush"):
+            return
+        path = getattr(file, "name", None)
+        if not isinstance(path, str | bytes | os.PathLike) or os.path.abspath(os.fsdecode(path)) != full:
             return
         if not file.closed:
             file.flush()
@@ -125,11 +125,6 @@ def _killer(full: str) -> Callable[[FrameType, str, Any], None]:
         kill_group()
 
     return profile
-
-
-def _same_file(file: Any, full: str) -> bool:
-    name = getattr(file, "name", None)
-    return isinstance(name, str | bytes | os.PathLike) and os.path.abspath(os.fsdecode(name)) == full
 
 
 def kill_group() -> NoReturn:

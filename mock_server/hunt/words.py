@@ -52,19 +52,16 @@ def as_text(result: Result, folder: str, command: Sequence[str]) -> str:
         lines.append(f"{indent}{to_repeat(number, found, folder, command)}")
         if found.differed:
             lines.append(f"{indent}not repeatable: {found.differed}")
-    return "\n".join([*lines, *_matrix(result)]) + "\n"
-
-
-def _matrix(result: Result) -> list[str]:
-    """Return how many worlds met each kind of deviation at each operation, and what was never met."""
-    cells = sorted(result.tally.cells.items())
-    lines = ["", "worlds in which it was met / in which something broke, by operation and kind:"]
+    cells = sorted(tally.cells.items())
+    lines += ["", "worlds in which it was met / in which something broke, by operation and kind:"]
     for operation in sorted({operation for (operation, _), _ in cells}):
         words = [f"{kind} {cell.met}/{cell.broke}" for (there, kind), cell in cells if there == operation and cell.met]
         if words:
             lines.append(f"  {operation or 'any'}: {', '.join(words)}")
     never = [f"{kind} at {operation}" if operation else kind for (operation, kind), cell in cells if not cell.met]
-    return [*lines, f"not met: {', '.join(never)} (the program was at its end before)"] if never else lines
+    if never:
+        lines.append(f"not met: {', '.join(never)} (the program was at its end before)")
+    return "\n".join(lines) + "\n"
 
 
 def as_data(result: Result, folder: str, command: Sequence[str]) -> dict[str, Any]:
@@ -82,25 +79,24 @@ def as_data(result: Result, folder: str, command: Sequence[str]) -> dict[str, An
         "worlds_broken": tally.broke,
         "real_s": round(result.real_s, 1),
         "fresh_processes": result.fresh or None,
-        "found": [_found(number, found, folder, command) for number, found in enumerate(result.found, 1)],
+        "found": [
+            {
+                "oracle": found.finding.oracle,
+                "words": found.finding.words,
+                "where": list(found.finding.where),
+                "when": words_of(found.world),
+                "deviations": [deviation.words for deviation in found.world],
+                "waits": found.life.error if found.life.code is None else None,
+                "repeat": to_repeat(number, found, folder, command),
+                "repeatable": not found.differed,
+                "differed": found.differed or None,
+            }
+            for number, found in enumerate(result.found, 1)
+        ],
         "matrix": [
             {"operation": operation or None, "kind": kind, **cell._asdict()}
             for (operation, kind), cell in sorted(tally.cells.items())
         ],
-    }
-
-
-def _found(number: int, found: Found, folder: str, command: Sequence[str]) -> dict[str, Any]:
-    return {
-        "oracle": found.finding.oracle,
-        "words": found.finding.words,
-        "where": list(found.finding.where),
-        "when": words_of(found.world),
-        "deviations": [deviation.words for deviation in found.world],
-        "waits": found.life.error if found.life.code is None else None,
-        "repeat": to_repeat(number, found, folder, command),
-        "repeatable": not found.differed,
-        "differed": found.differed or None,
     }
 
 

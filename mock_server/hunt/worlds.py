@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -86,45 +87,39 @@ def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
     shares += [(name, choices, number * _SETTING_SHARE / len(settings)) for name, choices in settings.items()]
     shares += [(name, choices, number * _RESTART_SHARE / len(restarts)) for name, choices in restarts.items()]
     spare = sum(max(0.0, share - len(choices)) for _, choices, share in shares)
-    made = [Stream(name, _alone(choices), max(1, min(len(choices), round(share)))) for name, choices, share in shares]
-    return [*made, Stream("two at once", _two(list(every.values())), max(1, round(mixed + spare)))]
-
-
-def _alone(choices: list[Deviation]) -> st.SearchStrategy[World]:
-    return st.sampled_from(choices).map(lambda deviation: (deviation,))
-
-
-def _two(kinds: list[list[Deviation]]) -> st.SearchStrategy[World]:
-    one = st.sampled_from(kinds).flatmap(st.sampled_from)
-    return st.lists(one, min_size=1, max_size=2, unique_by=lambda d: (d.kind, d.operation)).map(tuple)
+    alone = [
+        Stream(
+            name,
+            st.sampled_from(choices).map(lambda deviation: (deviation,)),
+            max(1, min(len(choices), round(share))),
+        )
+        for name, choices, share in shares
+    ]
+    one = st.sampled_from(list(every.values())).flatmap(st.sampled_from)
+    two = st.lists(one, min_size=1, max_size=2, unique_by=lambda d: (d.kind, d.operation)).map(tuple)
+    return [*alone, Stream("two at once", two, max(1, round(mixed + spare)))]
 
 
 def _faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:
     """Yield kind, operation and deviations for each fault at each operation that the program uses."""
     for operation, count in Counter(call.operation for call in calm.calls).items():
-        for kind in _FAULT_WORDS:
-            if operation in OPERATIONS and operation in _ONLY_AT.get(kind, {operation}):
-                if kind == "refuse" and operation in RETRIEVALS and operation.startswith("download"):
-                    continue  # a download has no answer that could refuse
-                yield kind, operation, list(_fault(kind, operation, count))
-
-
-def _fault(kind: str, operation: str, count: int) -> Iterator[Deviation]:
-    said = _OPERATION_WORDS.get(operation, f"call of {operation}")
-    numbers = sorted({*range(1, min(count, _MOST_CALLS) + 1), count})
-    for more in _ARGUMENTS.get(kind, ({},)):
-        places: list[dict[str, int]] = [{"call": n} for n in numbers]
-        if not _of_the_plan(kind):
-            places += [{"times": n} for n in (2, 3, 5)]
-        for place in places:
-            n = ordinal(place["call"]) if "call" in place else f"first {place['times']}"
-            words = _FAULT_WORDS[kind].format(n=n, o=said if "call" in place else f"{said} (each)", **more)
-            fault = {"kind": kind, "operation": operation, **place, **more}
-            yield Deviation(kind, operation, words, {"faults": [fault]})
-
-
-def _of_the_plan(kind: str) -> bool:
-    return "product" in KINDS[kind].arguments
+        said = _OPERATION_WORDS.get(operation, f"call of {operation}")
+        numbers = sorted({*range(1, min(count, _MOST_CALLS) + 1), count})
+        for kind, wording in _FAULT_WORDS.items():
+            if operation not in OPERATIONS or operation not in _ONLY_AT.get(kind, {operation}):
+                continue
+            if kind == "refuse" and operation in RETRIEVALS and operation.startswith("download"):
+                continue  # a download has no answer that could refuse
+            places: list[dict[str, int]] = [{"call": n} for n in numbers]
+            if "product" not in KINDS[kind].arguments:
+                places += [{"times": n} for n in (2, 3, 5)]
+            made = []
+            for more, place in product(_ARGUMENTS.get(kind, ({},)), places):
+                n = ordinal(place["call"]) if "call" in place else f"first {place['times']}"
+                words = wording.format(n=n, o=said if "call" in place else f"{said} (each)", **more)
+                fault = {"kind": kind, "operation": operation, **place, **more}
+                made.append(Deviation(kind, operation, words, {"faults": [fault]}))
+            yield kind, operation, made
 
 
 def ordinal(number: int) -> str:
@@ -137,34 +132,50 @@ def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
     """Yield name and deviations of each kind that is no fault of a call."""
     peak, took = max(calm.peak_active[0], 1), max(calm.simulated_s, 600.0)
     lower = sorted({peak - 1, peak // 2, 2, 1} & set(range(1, peak)), reverse=True)
-    moments = [(took * share, share) for share in (0.02, 0.25, 0.5, 0.9)]
+    moments = [took * share for share in (0.02, 0.25, 0.5, 0.9)]
     if lower:
-        yield "limit", [_setting("limit", f"the limit is {n} active jobs", "limits", active_jobs=n) for n in lower]
-        yield "limit falls", [_falling(at, n) for n in lower for at, _ in moments]
+        yield "limit", [_setting("limit", f"the limit is {n} active jobs", limits={"active_jobs": n}) for n in lower]
+        falls = [(n, at, {"after_days": at / DAY, "limits": {"active_jobs": n}}) for n in lower for at in moments]
+        words = "the limit falls to {} active jobs after {}"
+        yield (
+            "limit falls",
+            [_setting("limit", words.format(n, duration_text(at)), changes=[change]) for n, at, change in falls],
+        )
     yield (
         "queue",
         [
-            _setting("queue", "the queue has one slot", "queue", slots=1),
-            _setting("queue", "builds take ten times as long", "durations", factor=10),
-            _setting("queue", "builds take no time", "durations", factor=0.001),
-            _setting("queue", "other users hold 95 % of the slots", "background", load=0.95),
-            _setting("queue", "builds leave the queue once an hour", "queue", dispatch_every_s=3600),
+            _setting("queue", "the queue has one slot", queue={"slots": 1}),
+            _setting("queue", "builds take ten times as long", durations={"factor": 10}),
+            _setting("queue", "builds take no time", durations={"factor": 0.001}),
+            _setting("queue", "other users hold 95 % of the slots", background={"load": 0.95}),
+            _setting("queue", "builds leave the queue once an hour", queue={"dispatch_every_s": 3600}),
         ],
     )
     yield (
         "failures",
         [
-            _setting("failures", "a third of the products fail", "outcomes", failed=0.33),
-            _setting("failures", "all products fail", "outcomes", failed=1.0),
-            _setting("failures", "a third of the products cannot be queued", "outcomes", not_queued=0.33),
-            _setting("failures", "a third of the products cannot be requested", "outcomes", not_requested=0.33),
+            _setting("failures", "a third of the products fail", outcomes={"failed": 0.33}),
+            _setting("failures", "all products fail", outcomes={"failed": 1.0}),
+            _setting("failures", "a third of the products cannot be queued", outcomes={"not_queued": 0.33}),
+            _setting("failures", "a third of the products cannot be requested", outcomes={"not_requested": 0.33}),
         ],
     )
-    yield "outage", [_outage(at, length) for length in (600.0, 7200.0, DAY) for at, _ in moments]
+    yield (
+        "outage",
+        [
+            _setting(
+                "outage",
+                f"the service is down for {duration_text(length)} after {duration_text(at)}",
+                outages=[{"from_day": at / DAY, "until_day": (at + length) / DAY}],
+            )
+            for length in (600.0, 7200.0, DAY)
+            for at in moments
+        ],
+    )
     yield (
         "retention",
         [
-            _setting("retention", f"products are kept for {words}", "retention", days=days)
+            _setting("retention", f"products are kept for {words}", retention={"days": days})
             for days, words in ((2, "two days"), (1, "a day"), (0.25, "six hours"))
         ],
     )
@@ -172,9 +183,9 @@ def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
         "deprecation",
         [
             _setting(
-                "deprecation", "answers have a deprecation warning", "api", deprecation_message="This version is old."
+                "deprecation", "answers have a deprecation warning", api={"deprecation_message": "This version is old."}
             ),
-            _setting("deprecation", "answers have a newer version", "api", version="1.14"),
+            _setting("deprecation", "answers have a newer version", api={"version": "1.14"}),
         ],
     )
     yield from _of_the_sky(calm)
@@ -199,36 +210,21 @@ def _of_the_sky(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
         )
 
 
-def _setting(kind: str, words: str, group: str, **values: Any) -> Deviation:
-    return Deviation(kind, "", words, {group: values})
-
-
-def _falling(at: float, number: int) -> Deviation:
-    words = f"the limit falls to {number} active jobs after {duration_text(at)}"
-    return Deviation("limit", "", words, {"changes": [{"after_days": at / DAY, "limits": {"active_jobs": number}}]})
-
-
-def _outage(at: float, length: float) -> Deviation:
-    words = f"the service is down for {duration_text(length)} after {duration_text(at)}"
-    return Deviation("outage", "", words, {"outages": [{"from_day": at / DAY, "until_day": (at + length) / DAY}]})
+def _setting(kind: str, words: str, **scenario: Any) -> Deviation:
+    return Deviation(kind, "", words, scenario)
 
 
 def _restarts(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
     """Yield the kills; those at each kind of call and at each write."""
     for at, words, count in (("call", "at its {} call", len(calm.calls)), ("write", "in its {} write", calm.writes)):
         if count:
+            numbers = sorted({*range(1, min(count, 20) + 1), *range(1, count + 1, max(1, count // 120))})
             yield (
                 f"restart at a {at}",
                 [
                     Deviation(
                         "restart", "", f"it is killed {words.format(ordinal(n))} and started again", {}, Kill(at, n)
                     )
-                    for n in _places(count)
+                    for n in numbers
                 ],
             )
-
-
-def _places(count: int) -> list[int]:
-    """Return the numbers from 1 to a count, or some of them."""
-    step = max(1, count // 120)
-    return sorted({*range(1, min(count, 20) + 1), *range(1, count + 1, step)})

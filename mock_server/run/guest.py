@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from .environment import KEY, LINK, PARTICIPANT, format_participant, parse_participant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..clocks.base import ParticipantId, ScaledClock
     from .children import Children
     from .link import Link, LinkedClock
@@ -56,7 +54,9 @@ def install() -> None:
     clock = clock_of(link)
     participant = link.welcome.participant
     children: Children | None = None
-    if not _runs_notebooks(sys.orig_argv):
+    names = {os.path.basename(word) for word in sys.orig_argv[:3]}
+    # the cells of notebooks that it executes run in a kernel, a program of its own
+    if not any(name.startswith("jupyter") or name in ("nbconvert", "papermill") for name in names):
         from .patches.time import SimulatedTime
 
         simulated = SimulatedTime(clock, threads=not any("ipykernel" in word for word in sys.orig_argv[:3]))
@@ -74,12 +74,6 @@ def install() -> None:
     Interception(link.ask, clock, link.welcome.hosts, guarded=False).__enter__()
     guard(link.welcome.hosts, link.welcome.open_net)
     joined = Guest(link, clock, children)
-
-
-def _runs_notebooks(command: Sequence[str]) -> bool:
-    """Whether a program executes notebooks: their cells run in a kernel, a program of its own."""
-    names = {os.path.basename(word) for word in command[:3]}
-    return any(name.startswith("jupyter") or name in ("nbconvert", "papermill") for name in names)
 
 
 def _import_time_machine() -> None:

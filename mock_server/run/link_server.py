@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections import Counter
+from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 from typing import TYPE_CHECKING, Any
@@ -81,8 +82,13 @@ class LinkServer:
         self._watchdog: Watchdog | None = None
         if isinstance(clock, VirtualClock):
             self.page = Page()
-            self.page.now, clock.on_move = clock.now(), self._note_time
-            self._watchdog = Watchdog(clock, self._thread_of, warn, child_of=self._child_of)
+            self.page.now, clock.on_move = clock.now(), partial(setattr, self.page, "now")
+            self._watchdog = Watchdog(
+                clock,
+                lambda one: None if one in self.asking else self.threads.get(one),  # asking: it waits for us
+                warn,
+                child_of=lambda one: getattr(self.owners.get(one), "awaited_child", None),
+            )
         self.closed = False
         self._calls_at = (0.0, 0)
         threading.Thread(target=self._accept, daemon=True, name="xrt-mock link").start()
@@ -104,17 +110,6 @@ class LinkServer:
         """Return the processes that are connected now."""
         with self.lock:
             return set(self.sessions.values())
-
-    def _thread_of(self, participant: ParticipantId) -> NativeThread | None:
-        return None if participant in self.asking else self.threads.get(participant)  # asking: it waits for us
-
-    def _note_time(self, now: float) -> None:
-        if self.page is not None:
-            self.page.now = now
-
-    def _child_of(self, participant: ParticipantId) -> int | None:
-        owner = self.owners.get(participant)
-        return owner.awaited_child if owner else None
 
     def note_call(self, request: Request) -> None:
         """Warn, once, of a program that calls again and again without sleeping."""
@@ -269,18 +264,15 @@ class _Session:
 
     def away(self, until: float, child: int | None, hold: bool) -> None:
         self.awaited_child = child
-        goes_on = child is None
-        if child is not None:  # if it takes no part it has real time; if it was killed it still has its place
-            goes_on = self._takes_part(child) if until < math.inf else not is_ending(child)
+        server, goes_on = self._server, child is None
+        if child is not None and until < math.inf:  # if it takes no part, nor what it started, it has real time
+            with server.lock:
+                alive = {server.threads[one][0] for one in {*server.owners, *server.announced} if one in server.threads}
+            goes_on = any(descends(pid, child) for pid in alive)
+        elif child is not None:  # if it was killed it still has its place
+            goes_on = not is_ending(child)
         self._absence = self._clock.away(until, hold=hold) if goes_on else contextlib.nullcontext()
         self._absence.__enter__()
-
-    def _takes_part(self, child: int) -> bool:
-        """Whether a child process shares the clock, or a process that it has started."""
-        server = self._server
-        with server.lock:
-            alive = {server.threads[one][0] for one in {*server.owners, *server.announced} if one in server.threads}
-        return any(descends(pid, child) for pid in alive)
 
     def back(self) -> None:
         self.awaited_child = None

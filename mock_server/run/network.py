@@ -69,13 +69,10 @@ def check_host(host: str | bytes, simulated: Collection[str], open_net: bool) ->
         raise RealServiceError(name, in_run=True)
     if open_net or name in _LOCAL_NAMES:
         return
-    if not (_is_loopback(name) or (hasattr(os, "uname") and name == os.uname().nodename.lower())):
-        raise OutsideRefusedError(name)
-
-
-def _is_loopback(name: str) -> bool:
-    """Whether a name is an address of this machine alone; imports nothing: the program may be importing."""
-    if name.partition("%")[0] in ("::1", "0:0:0:0:0:0:0:1"):
-        return True
+    # no module is imported here: the program may be importing
     numbers = name.removeprefix("::ffff:").split(".")
-    return len(numbers) == 4 and numbers[0] == "127" and all(number.isdecimal() for number in numbers)
+    loopback = name.partition("%")[0] in ("::1", "0:0:0:0:0:0:0:1") or (
+        len(numbers) == 4 and numbers[0] == "127" and all(number.isdecimal() for number in numbers)
+    )
+    if not (loopback or (hasattr(os, "uname") and name == os.uname().nodename.lower())):
+        raise OutsideRefusedError(name)

@@ -75,7 +75,14 @@ class Watchdog:
 
     def look(self, real: float) -> None:
         """Look once, at `real` time [s]."""
-        self._look_for_standstill(real)
+        now = self._clock.now()
+        if now != self._now:
+            self._now, self._since, self._reported = now, real, False
+        waits = self._clock.waits() if not self._reported and real - self._since >= STILL_S else {}
+        if waits:
+            self._reported = True
+            reasons = "; ".join(f"{name_of(one)} {self._reason(one, wait)}" for one, wait in waits.items())
+            self._warn(f"simulated time has stood still for {STILL_S:g} s: {reasons}")
         running = self._clock.running()
         if self._clock.steps != self._steps:
             self._steps = self._clock.steps
@@ -85,18 +92,6 @@ class Watchdog:
         if self._clock.has_waiting():
             for participant in running:
                 self._check(participant, real)
-
-    def _look_for_standstill(self, real: float) -> None:
-        now = self._clock.now()
-        if now != self._now:
-            self._now, self._since, self._reported = now, real, False
-        if self._reported or real - self._since < STILL_S:
-            return
-        waits = self._clock.waits()
-        if waits:
-            self._reported = True
-            reasons = "; ".join(f"{name_of(one)} {self._reason(one, wait)}" for one, wait in waits.items())
-            self._warn(f"simulated time has stood still for {STILL_S:g} s: {reasons}")
 
     def _reason(self, participant: ParticipantId, wait: Wait) -> str:
         """Return what a participant does while time stands still."""

@@ -114,11 +114,6 @@ class Makers:
         self._started.clear()
         self._idle.clear()
 
-    def _start(self) -> Maker:
-        maker = Maker(self._first)
-        self._started.add(maker)
-        return maker
-
     def _ask(self, method: str, *arguments: Any) -> Any:
         """Have contents made; those who ask for the same meanwhile share the result."""
         key = pickled((method, arguments))
@@ -138,7 +133,11 @@ class Makers:
         maker: Maker | None = None
         try:
             with gevent.Timeout(TIME_S), self._turns:
-                maker = self._idle.pop() if self._idle else self._start()
+                if self._idle:
+                    maker = self._idle.pop()
+                else:
+                    maker = Maker(self._first)
+                    self._started.add(maker)
                 made = maker.make(task)
                 if not made.too_large:
                     self._idle.append(maker)

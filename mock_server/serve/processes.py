@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputInvalid
 from ..simulator import Simulator
@@ -81,7 +81,7 @@ def _answer_together(
     """Let several processes answer until this one is interrupted or one of them ends."""
     watched, ours = os.pipe()  # closed when this process ends, however it ends: its children watch the other end
     children = [_fork(listener, options, watched, ours) for _ in range(processes)]
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         ready()
         os.wait()  # no child ends unless something is wrong
@@ -112,7 +112,3 @@ def _fork(listener: socket.socket, options: dict[str, Any], watched: int, of_the
         code = 0
     finally:
         os._exit(code)
-
-
-def _interrupt(_signal: int, _frame: Any) -> NoReturn:
-    raise KeyboardInterrupt

@@ -52,10 +52,6 @@ class ConnectionBrokenError(ConnectionResetError):
         super().__init__(errno.ECONNRESET, "broken on purpose")
 
 
-def _write(_data: bytes) -> None:
-    """Do nothing, as WSGI's ``write``, which Flask does not use."""
-
-
 class TransportPlayer:
     """WSGI middleware that plays the faults named in the private header.
 
@@ -77,7 +73,7 @@ class TransportPlayer:
 
         def start(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
             started.append((status, headers))
-            return _write
+            return lambda _data: None  # WSGI's `write`, which Flask does not use
 
         body = self._app(environ, start)
         headers, fault = split(started[-1][1])
@@ -144,18 +140,13 @@ class _Server(WSGIServer):  # type: ignore[misc]  # gevent's has no types
         """Answer the requests of one connection."""
         self._open += 1
         try:
-            if self._open > _most_connections() and self.waiting:
+            # read each time, because the limit of file descriptors can be changed
+            most = math.inf if resource is None else resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _KEPT_DESCRIPTORS
+            if self._open > max(1.0, most) and self.waiting:
                 next(iter(self.waiting)).give_way()
             super().handle(sock, address)
         finally:
             self._open -= 1
-
-
-def _most_connections() -> float:
-    """Return how many connections the limit of file descriptors allows; read each time, because it can be changed."""
-    if resource is None:
-        return math.inf
-    return max(1.0, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _KEPT_DESCRIPTORS)
 
 
 def listen(host: str, port: int) -> socket.socket:

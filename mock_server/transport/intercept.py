@@ -147,7 +147,16 @@ def _patch(undo: contextlib.ExitStack, *, guarded: bool) -> None:
         original, own = getattr(owner, name), name in vars(owner)
         ours = functools.wraps(original)(make(original))
         setattr(owner, name, ours)
-        undo.callback(_put_back, owner, name, ours, original if own else None)
+
+        def put_back() -> None:
+            if vars(owner).get(name) is not ours:
+                return  # another tool has replaced it since, and will put back what it found
+            if own:
+                setattr(owner, name, original)
+            else:
+                delattr(owner, name)
+
+        undo.callback(put_back)
 
     def starting(original: Any) -> Any:
         def start(self: threading.Thread) -> None:
@@ -169,15 +178,6 @@ def _patch(undo: contextlib.ExitStack, *, guarded: bool) -> None:
         hook = functools.partial(patch, replace)
         when_imported(module, hook)
         undo.callback(forget, module, hook)
-
-
-def _put_back(owner: Any, name: str, ours: Any, original: Any) -> None:
-    if vars(owner).get(name) is not ours:  # another tool has replaced it since, and will put back what it found
-        return
-    if original is None:
-        delattr(owner, name)
-    else:
-        setattr(owner, name, original)
 
 
 Replace = Callable[[Any, str, Callable[[Any], Any]], None]

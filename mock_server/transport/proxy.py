@@ -91,7 +91,10 @@ class Proxy:
 
             bundle.write_bytes(self.ca_pem + Path(DEFAULT_CA_BUNDLE_PATH).read_bytes())
         wgetrc = folder / "wgetrc"  # wget reads none of the variables below if it is built with GnuTLS
-        wgetrc.write_text(f"{_users_wgetrc()}\nca_certificate = {bundle}\n")
+        own_settings = ""
+        with contextlib.suppress(OSError):
+            own_settings = Path(os.environ.get("WGETRC") or Path.home() / ".wgetrc").read_text()
+        wgetrc.write_text(f"{own_settings}\nca_certificate = {bundle}\n")
         return {
             "WGETRC": str(wgetrc),
             "NODE_USE_ENV_PROXY": "1",  # Node 22.21 and later
@@ -113,15 +116,6 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _users_wgetrc() -> str:
-    """Return the lines of the user's own settings of wget."""
-    path = Path(os.environ.get("WGETRC") or Path.home() / ".wgetrc")
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 class _Server(ThreadingHTTPServer):

@@ -19,13 +19,10 @@ async def wait_in_loop(clock: Clock, seconds: float) -> None:
     if current is None or current() is None:
         clock.sleep(seconds)
         return
-    loop = sys.modules.get("trio" if _in_trio() else "asyncio")
-    await loop.sleep(seconds)  # type: ignore[union-attr]  # it runs, so it is imported
-
-
-def _in_trio() -> bool:
     trio = sys.modules.get("trio")
     try:
-        return trio is not None and trio.lowlevel.current_task() is not None
+        in_trio = trio is not None and trio.lowlevel.current_task() is not None
     except RuntimeError:
-        return False
+        in_trio = False
+    loop = trio if in_trio else sys.modules.get("asyncio")
+    await loop.sleep(seconds)  # type: ignore[union-attr]  # it runs, so it is imported

@@ -72,12 +72,6 @@ class ClockSelector:
             return events
         readings = stack[-1].readings  # the loop's own pipe alone: nothing comes from outside
         until, shown = readings.after(limit)
-        events = self._wait(clock, until)
-        if not events:
-            readings.reached(shown)
-        return events
-
-    def _wait(self, clock: SharedClock, until: float) -> Any:
         token = (os.getpid(), "loop", next(_tokens))
         self._waiting = (clock, clock.current() or (), token)
         events = self._selector.select(0)  # another thread may have called since the first look
@@ -85,6 +79,8 @@ class ClockSelector:
             clock.wait(until, token)
             events = self._selector.select(0)
         self._waiting = None
+        if not events:
+            readings.reached(shown)
         return events
 
     def interrupt(self) -> None:

@@ -24,7 +24,9 @@ def patch_select(replace: Callable[[Any, str, Any], None], select: ModuleType) -
             return original(readable, writable, special, timeout)
         watched = [list(files) for files in (readable, writable, special)]
         if not any(watched):
-            _sleep(timeout)
+            from .time import sleep  # noqa: PLC0415 - `time` imports this module
+
+            sleep(timeout)
             return original([], [], [], 0)
 
         def look(seconds: float) -> Any:
@@ -47,12 +49,6 @@ def patch_selectors(replace: Callable[[Any, str, Any], None], selectors: ModuleT
         selector = getattr(selectors, f"{name.capitalize()}Selector", None)
         if selector is not None:
             replace(selector, "_selector_cls", getattr(select, name))
-
-
-def _sleep(seconds: float) -> None:
-    from .time import sleep  # noqa: PLC0415 - `time` imports this module
-
-    sleep(seconds)
 
 
 def _with_limited_poll(make: Any, unit: int) -> Any:

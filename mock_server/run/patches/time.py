@@ -100,7 +100,14 @@ class SimulatedTime(contextlib.ContextDecorator):
             participant = self.clock.join_next()
             self.clock.attach(participant)
             self.runs_here(participant)
-            self._undo.callback(self._leave, participant)
+
+            def leave() -> None:
+                # threads that still wait must not run on when we leave: nothing would hold time back any more
+                self.clock.detach()
+                if not self._children:
+                    self.clock.leave(participant)
+
+            self._undo.callback(leave)
             if isinstance(self.clock, VirtualClock):  # in a run, the run has the watchdog
                 watchdog = Watchdog(self.clock, self._native.get, warn)
                 watchdog.start()
@@ -146,12 +153,6 @@ class SimulatedTime(contextlib.ContextDecorator):
     def runs_here(self, participant: ParticipantId) -> None:
         """Note that the calling thread acts for a participant."""
         self._native[participant] = (os.getpid(), threading.get_native_id())
-
-    def _leave(self, participant: ParticipantId) -> None:
-        # threads that still wait must not run on when we leave: nothing would hold time back any more
-        self.clock.detach()
-        if not self._children:
-            self.clock.leave(participant)
 
 
 def _patch(undo: contextlib.ExitStack, *, waits: bool) -> None:
