@@ -104,7 +104,17 @@ class _Walk:
     def __init__(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         self._old, self._new = old, new
         self._judged: dict[str, tuple[str | None, str | None]] = {}
-        self._dirty = self._changed_references()
+        texts = []
+        for document in (old, new):
+            parts = document.get("components", {})
+            texts.append({f"#/components/{kind}/{name}": node for kind in parts for name, node in parts[kind].items()})
+        self._dirty = {name for name in texts[0].keys() | texts[1].keys() if texts[0].get(name) != texts[1].get(name)}
+        """References that lead to something that differs, also by further references."""
+        links = {name: set(_references(node)) for each in texts for name, node in each.items()}
+        while more := {
+            name for name in links.keys() - self._dirty if any(_is_in(ref, self._dirty) for ref in links[name])
+        }:
+            self._dirty |= more
 
     def document(self) -> Iterator[Change]:
         """Yield the differences of the documents."""
@@ -230,37 +240,41 @@ class _Walk:
     def _matched(self, keyword: str, before: Any, after: Any) -> tuple[list[tuple[str, Any, Any]], bool]:
         """Return the pairs of schemas below a keyword, and whether something has no partner."""
         if keyword in _BY_NAME and isinstance(before, dict) and isinstance(after, dict):
-            names = [f"/{key}/" if keyword == "patternProperties" else key for key in before if key in after]
-            keys = [key for key in before if key in after]
-            pairs = [(name, before[key], after[key]) for name, key in zip(names, keys, strict=True)]
+            form = "/{}/" if keyword == "patternProperties" else "{}"
+            pairs = [(form.format(key), before[key], after[key]) for key in before if key in after]
             return pairs, before.keys() != after.keys()
         if keyword in _ONE and isinstance(before, dict) and isinstance(after, dict):
             return [(f"[{keyword}]", before, after)], False
         if keyword == "not" and isinstance(before, dict) and isinstance(after, dict):
             return [("<not>", before, after)], False
         if keyword in _BY_PLACE and isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-            return [(_branch(keyword, n, a), a, b) for n, (a, b) in enumerate(zip(before, after, strict=True))], False
+            names = (
+                a["$ref"].rsplit("/", 1)[-1] if isinstance(a, dict) and "$ref" in a else f"{keyword} {number}"
+                for number, a in enumerate(before, start=1)
+            )
+            return [(f"<{name}>", a, b) for name, a, b in zip(names, before, after, strict=True)], False
         return [], True
 
     def _alone(self, place: _Place, keyword: str, one: Any, other: Any) -> Iterator[Change]:
         """Yield what a keyword changes apart from the schemas below it that have a partner."""
         before, after = one.get(keyword), other.get(keyword)
-        if keyword.startswith("x-"):
-            yield _extension(place.where, keyword, before, after)
+        if keyword == "x-default":  # it decides what the client gets who gives no value
+            words = f"the default was {before!r}, is {after!r}"
+            if before is None:
+                words = f"has a default now: {after!r}"
+            elif after is None:
+                words = f"has no default any more (was {before!r})"
+            yield Change("clients", place.where, words)
+        elif keyword.startswith("x-"):
+            yield Change(UNKNOWN, place.where, _difference(keyword, before, after))
         elif keyword in {*_BY_NAME, "required"} or (keyword == "enum" and before and after):
             lost, of_values = keyword in _BY_NAME, keyword == "enum"
             for key in before or ():
                 if key not in (after or ()):
                     value = [k for k in before if k != key] if isinstance(before, list) else _without(before, key)
                     at, words = _named(place, keyword, key, gained=False)
-                    yield self._judge(
-                        replace(place, where=at),
-                        words,
-                        one,
-                        {**one, keyword: value},
-                        lost=lost,
-                        is_value=of_values,
-                    )
+                    there, changed = replace(place, where=at), {**one, keyword: value}
+                    yield self._judge(there, words, one, changed, lost=lost, is_value=of_values)
             for key in after or ():
                 if key not in (before or ()):
                     value = [*(before or ()), key] if isinstance(after, list) else {**(before or {}), key: after[key]}
@@ -341,18 +355,6 @@ class _Walk:
 
         return resolve(node, document) if isinstance(node, dict) and "$ref" in node else node
 
-    def _changed_references(self) -> set[str]:
-        """Return the references that lead to something that differs, also by further references."""
-        texts = []
-        for document in (self._old, self._new):
-            parts = document.get("components", {})
-            texts.append({f"#/components/{kind}/{name}": node for kind in parts for name, node in parts[kind].items()})
-        dirty = {name for name in texts[0].keys() | texts[1].keys() if texts[0].get(name) != texts[1].get(name)}
-        links = {name: set(_references(node)) for each in texts for name, node in each.items()}
-        while more := {n for n, refs in links.items() if n not in dirty and any(_is_in(ref, dirty) for ref in refs)}:
-            dirty |= more
-        return dirty
-
     def _same(self, old: Any, new: Any) -> bool:
         return bool(old == new) and repr(old) == repr(new) and not any(_is_in(r, self._dirty) for r in _references(old))
 
@@ -380,11 +382,6 @@ def _references(node: Any) -> Iterator[str]:
 def _is_in(reference: str, names: set[str]) -> bool:
     """Whether a reference leads to a named part, or into one."""
     return "/".join(reference.split("/")[:4]) in names
-
-
-def _branch(keyword: str, number: int, node: Any) -> str:
-    named = isinstance(node, dict) and "$ref" in node
-    return f"<{node['$ref'].rsplit('/', 1)[-1]}>" if named else f"<{keyword} {number + 1}>"
 
 
 def _join(where: str, name: str) -> str:
@@ -439,16 +436,6 @@ def _named(place: _Place, keyword: str, key: Any, *, gained: bool) -> tuple[str,
     else:
         words = ("may be given now" if side == "request" else "may be there now", "was removed")
     return at, words[0] if gained else words[1]
-
-
-def _extension(where: str, keyword: str, before: Any, after: Any) -> Change:
-    """Return the change of a key of our own; a default decides what the client gets who gives no value."""
-    if keyword != "x-default":
-        return Change(UNKNOWN, where, _difference(keyword, before, after))
-    if before is None or after is None:
-        words = f"has a default now: {after!r}" if before is None else f"has no default any more (was {before!r})"
-        return Change("clients", where, words)
-    return Change("clients", where, f"the default was {before!r}, is {after!r}")
 
 
 def _difference(keyword: str, before: Any, after: Any) -> str:

@@ -78,7 +78,15 @@ class Recorder:
             except requests.RequestException as error:
                 self.failures.append(f"{request.method} {request.url}: {type(error).__name__}")
                 raise
-            self._record(request, answer, streamed=bool(kwargs.get("stream")))
+            parts = urlsplit(request.url or "")
+            if self._hosts is not None:
+                called = self._hosts & {parts.hostname or "", parts.netloc.rpartition("@")[2].lower()}
+                self.met |= called
+                if not called:
+                    return answer
+            content = b"" if kwargs.get("stream") else answer.content
+            exchange = harness.exchange_of(request, answer.status_code, dict(answer.headers), content)
+            self.take(exchange, complete=not kwargs.get("stream"))
             return answer
 
         self._patch = mock.patch.object(requests.Session, "send", send)
@@ -89,25 +97,6 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._patch.stop()
-
-    def _record(self, request: PreparedRequest, answer: Response, *, streamed: bool) -> None:
-        parts = urlsplit(request.url or "")
-        if self._hosts is not None:
-            called = self._hosts & {parts.hostname or "", parts.netloc.rpartition("@")[2].lower()}
-            self.met |= called
-            if not called:
-                return
-        data = request.body or b""
-        exchange = harness.exchange(
-            request.method or "",
-            parts.path,
-            data.encode() if isinstance(data, str) else bytes(data),
-            answer.status_code,
-            dict(answer.headers),
-            b"" if streamed else answer.content,
-            harness.split_url(request.url or "")[1],
-        )
-        self.take(exchange, complete=not streamed)
 
     def take(self, exchange: Exchange, *, complete: bool = True) -> None:
         """Check one exchange.

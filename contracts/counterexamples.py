@@ -52,7 +52,10 @@ def find(
     LookupError
         If no such body was found.
     """
-    allows, refuses = (_validator(s, d) for s, d in zip((allowing, refusing), documents, strict=True))
+    allows, refuses = (
+        jsonschema_rs.Draft202012Validator(_absolute(schema), registry=_registry(document)).is_valid
+        for schema, document in zip((allowing, refusing), documents, strict=True)
+    )
     draw = random.Random(0)  # noqa: S311 - no secret
     makers = [_Maker(documents[0], draw, focus), _Maker(documents[1], draw, focus)]
     found: list[Any] = []
@@ -70,10 +73,6 @@ def find(
 
 _ENOUGH = 5
 """Bodies found, of which the shortest is shown."""
-
-
-def _validator(schema: Any, document: Mapping[str, Any]) -> Callable[[Any], bool]:
-    return jsonschema_rs.Draft202012Validator(_absolute(schema), registry=_registry(document)).is_valid
 
 
 _REGISTRIES: list[tuple[Mapping[str, Any], jsonschema_rs.Registry]] = []
@@ -166,33 +165,27 @@ class _Maker:
 
     def _of_type(self, name: str, here: Mapping[str, Any], depth: int, *, strange: bool) -> Any:
         if name == "string":
-            return self._text(here, strange=strange)
+            if "pattern" in here and (not strange or self._draw.random() < 0.6):
+                return str(self._draw.choice(matching_texts(here["pattern"])))
+            least, most = here.get("minLength", 0), here.get("maxLength", here.get("minLength", 0) + 3)
+            lengths = (least, most, least + 1, *((least - 1, most + 1, 0, 300) if strange else ()))
+            times = max(0, int(self._draw.choice(lengths)))
+            return self._draw.choice("a0.-_ ") * times
         if name in {"number", "integer"}:
-            return self._number(here, whole=name == "integer" and not strange, strange=strange)
+            limits = [here[word] for word in _FOR_NUMBERS if isinstance(here.get(word), int | float)]
+            edges = [0, 1, 2, 0.5, 1.5, -1, *(value + step for value in limits for step in (-1, -0.5, 0, 0.5, 1))]
+            edges += [n * here["multipleOf"] for n in range(-4, 5)] if here.get("multipleOf") else []
+            if not strange:
+                low = here.get("minimum", here.get("exclusiveMinimum", -1e9))
+                high = here.get("maximum", here.get("exclusiveMaximum", 1e9))
+                fit = [n for n in edges if low <= n <= high and (name == "number" or n == int(n))]
+                edges = fit or edges
+            return self._draw.choice(edges)
         if name == "array":
             return self._array(here, depth, strange=strange)
         if name == "object":
             return self._object(here, depth, strange=strange)
         return None if name == "null" else self._draw.random() < 0.5
-
-    def _text(self, here: Mapping[str, Any], *, strange: bool) -> str:
-        if "pattern" in here and (not strange or self._draw.random() < 0.6):
-            return str(self._draw.choice(matching_texts(here["pattern"])))
-        least, most = here.get("minLength", 0), here.get("maxLength", here.get("minLength", 0) + 3)
-        lengths = (least, most, least + 1, *((least - 1, most + 1, 0, 300) if strange else ()))
-        times = max(0, int(self._draw.choice(lengths)))
-        return self._draw.choice("a0.-_ ") * times
-
-    def _number(self, here: Mapping[str, Any], *, whole: bool, strange: bool) -> float:
-        limits = [here[word] for word in _FOR_NUMBERS if isinstance(here.get(word), int | float)]
-        edges = [0, 1, 2, 0.5, 1.5, -1, *(value + step for value in limits for step in (-1, -0.5, 0, 0.5, 1))]
-        edges += [n * here["multipleOf"] for n in range(-4, 5)] if here.get("multipleOf") else []
-        if not strange:
-            low = here.get("minimum", here.get("exclusiveMinimum", -1e9))
-            high = here.get("maximum", here.get("exclusiveMaximum", 1e9))
-            edges = [edge for edge in edges if low <= edge <= high and (not whole or edge == int(edge))] or edges
-        chosen: float = self._draw.choice(edges)
-        return chosen
 
     def _array(self, here: Mapping[str, Any], depth: int, *, strange: bool) -> list[Any]:
         draw, prefix, items = self._draw, here.get("prefixItems", []), here.get("items", True)

@@ -58,7 +58,10 @@ def cells() -> list[Cell]:
         found[Cell("operation", op.id)] = None
         if op.takes_json:
             found |= dict.fromkeys(Cell("request", f"{op.id}: {name}") for name in op.variants("request"))
-        found |= dict.fromkeys(Cell("answer", f"{op.id}: {name}") for name in _answer_names(op))
+        for status in filter(str.isdigit, op.definition["responses"]):
+            is_json = "text/html" in (op.response_for(int(status)) or {}).get("content", {})
+            names = op.variants("response", int(status)) if is_json else [status]
+            found |= dict.fromkeys(Cell("answer", f"{op.id}: {name}") for name in names)
         found |= dict.fromkeys(Cell("HTTP failure", f"{op.id}: {name}") for name in failures(op))
     for name, schema in documents.submission_parameters().items():
         if "server" not in schema.get("x-product", ()):
@@ -68,13 +71,6 @@ def cells() -> list[Cell]:
     found |= dict.fromkeys(Cell("change of status", change) for change in CHANGES)
     found |= dict.fromkeys(Cell("cancel code", str(code)) for code in (0, 1, 2))
     return list(found)
-
-
-def _answer_names(op: documents.Operation) -> Iterable[str]:
-    for status in op.definition["responses"]:
-        if status.isdigit():
-            variants = op.variants("response", int(status))
-            yield from variants if "text/html" in (op.response_for(int(status)) or {}).get("content", {}) else [status]
 
 
 def failures(op: documents.Operation) -> tuple[str, ...]:

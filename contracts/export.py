@@ -7,12 +7,9 @@ JSON Schema has. Most tools refuse that, or validate nothing. The plain form say
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import documents
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
@@ -30,30 +27,21 @@ def plain(server: str | None = None) -> dict[str, Any]:
     document["security"] = []
     if server is not None:
         document["servers"] = [{"url": server}]
-    for operation in _operations(document):
+    paths = document["paths"].values()
+    for operation in (item[method] for item in paths for method in ("get", "post") if method in item):
         operation["description"] = operation.get("description", operation["summary"])
-        content = operation.get("requestBody", {}).get("content", {})
-        if _JSON in content:
-            content.pop(_FORM, None)
+        sent = operation.get("requestBody", {}).get("content", {})
+        if _JSON in sent:
+            sent.pop(_FORM, None)
         for response in operation["responses"].values():
-            _simplify(response, is_json=_JSON in content)
+            response.pop("links", None)
+            answered = response.get("content", {})
+            if _JSON in sent and "text/html" in answered:
+                answered[_JSON] = answered.pop("text/html")
     schemas = document["components"]["schemas"]
     for name in list(schemas):
         schemas[name] = _plain_schema(schemas[name])
     return document
-
-
-def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for item in document["paths"].values():
-        yield from (item[method] for method in ("get", "post") if method in item)
-
-
-def _simplify(response: dict[str, Any], *, is_json: bool) -> None:
-    """Take the links out of a response, and label its JSON as JSON."""
-    response.pop("links", None)
-    content = response.get("content", {})
-    if is_json and "text/html" in content:
-        content[_JSON] = content.pop("text/html")
 
 
 def _plain_schema(node: Any) -> Any:

@@ -214,6 +214,14 @@ def exchange(
     )
 
 
+def exchange_of(request: requests.PreparedRequest, status: int, headers: Mapping[str, str], content: bytes) -> Exchange:
+    """Return the exchange of a request that `requests` sent, and its answer."""
+    data = request.body or b""
+    path, query = split_url(request.url or "")
+    sent = data.encode() if isinstance(data, str) else bytes(data)
+    return exchange(request.method or "", path, sent, status, headers, content, query)
+
+
 def answer_of(content: bytes, label: str) -> Any:
     """Decode an answer as a client does: JSON under any label of text, else the text; bytes under other labels."""
     is_json = label == JSON or label.endswith("+json")

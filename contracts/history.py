@@ -225,24 +225,22 @@ class History:
             yield f"the list lacks the jobs {sorted(missing)[:5]}"
         for number, entry in entries.items():
             job = self.jobs.get(number)
-            if job is not None:
-                yield from self._listed_job(number, entry, job, owner)
-            elif self._complete:
-                yield f"the list has job {number}, which was never submitted"
-
-    def _listed_job(self, number: int, entry: dict[str, Any], job: Known, owner: str) -> Iterator[str]:
-        if job.owner != owner:
-            yield f"the list shows job {number}, which belongs to another user"
-        flags = {short for key, short in _PRODUCT_OF_LIST_KEY.items() if entry[key]}
-        if flags != job.products & set(_PRODUCT_OF_LIST_KEY.values()):
-            yield f"job {number} is listed with {sorted(flags)}; it has {sorted(job.products)}"
-        if entry["Name"] != job.name:
-            yield f"job {number} is listed as {entry['Name']!r}; its name is {job.name!r}"
-        if job.has_products is False and entry["hasProd"]:
-            yield f"the products of job {number} came back"
-        if not entry["hasProd"] and job.finished is False:
-            yield f"the products of job {number} are gone, though it has not ended"
-        job.has_products = entry["hasProd"] if self._still or not entry["hasProd"] else None
+            if job is None:
+                if self._complete:
+                    yield f"the list has job {number}, which was never submitted"
+                continue
+            if job.owner != owner:
+                yield f"the list shows job {number}, which belongs to another user"
+            flags = {short for key, short in _PRODUCT_OF_LIST_KEY.items() if entry[key]}
+            if flags != job.products & set(_PRODUCT_OF_LIST_KEY.values()):
+                yield f"job {number} is listed with {sorted(flags)}; it has {sorted(job.products)}"
+            if entry["Name"] != job.name:
+                yield f"job {number} is listed as {entry['Name']!r}; its name is {job.name!r}"
+            if job.has_products is False and entry["hasProd"]:
+                yield f"the products of job {number} came back"
+            if not entry["hasProd"] and job.finished is False:
+                yield f"the products of job {number} are gone, though it has not ended"
+            job.has_products = entry["hasProd"] if self._still or not entry["hasProd"] else None
 
     def _old_parameters(self, exchange: Exchange) -> Iterator[str]:
         job = self._job_of(exchange, "oldJob")
@@ -291,7 +289,12 @@ class History:
             if job.has_products is False:
                 yield f"an archive was sent for job {directory}, whose products are gone"
             if has_ended:
-                yield from _wrong_members(job, stem, archive_members(file, exchange.content) or [])
+                members = archive_members(file, exchange.content) or []
+                inside = {member.split("/")[1] for member in members if member.count("/")} & set(PRODUCTS)
+                built = {name for name in job.products if job.ended(name)} if stem == "all" else {stem}
+                unknown = {name for name in job.products if job.ended(name) is None} if stem == "all" else set()
+                if not built <= inside <= built | unknown:
+                    yield f"the archive holds {sorted(inside)}; it should hold {sorted(built)}"
 
     # ----------------------------------------------------------------------------------------------------------
 
@@ -307,15 +310,6 @@ class History:
                 yield "the answer is about a job that was never submitted"
         elif job.owner != str(exchange.request.get("UserID", "")).casefold():
             yield f"a job of {job.owner} was shown to {exchange.request.get('UserID')}"
-
-
-def _wrong_members(job: Known, stem: str, members: list[str]) -> Iterator[str]:
-    """Compare the members of an archive with the products that have ended."""
-    inside = {member.split("/")[1] for member in members if member.count("/")} & set(PRODUCTS)
-    built = {name for name in job.products if job.ended(name)} if stem == "all" else {stem}
-    unknown = {name for name in job.products if job.ended(name) is None} if stem == "all" else set()
-    if not built <= inside <= built | unknown:
-        yield f"the archive holds {sorted(inside)}; it should hold {sorted(built)}"
 
 
 def _without_caller(job_pars: dict[str, Any]) -> dict[str, Any]:

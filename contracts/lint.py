@@ -14,25 +14,23 @@ if TYPE_CHECKING:
 
 def problems() -> list[str]:
     """Return a sentence for everything that is wrong with the documents and the ledger."""
-    in_documents = [f"{name}.yaml: {words}" for name in documents.DOCUMENTS for words in _schema_problems(name)]
+    in_schemas = []
+    for name in documents.DOCUMENTS:
+        text = documents.source(f"openapi/{name}.yaml")
+        for component in documents.load(name)["components"]["schemas"]:
+            try:
+                documents.validator(f"/components/schemas/{component}", name)
+            except ValueError as error:
+                in_schemas.append(f"{name}.yaml: the schema {component} is not valid: {error}")
+            if f"schemas/{component}'" not in text and f"schemas/{component}/" not in text:
+                in_schemas.append(f"{name}.yaml: the schema {component} is not used")
     in_operations = [
         f"{op.document}.yaml: {words}"
         for name in documents.DOCUMENTS
         for op in documents.operations(name).values()
         for words in _operation_problems(op)
     ]
-    return [*in_documents, *in_operations, *_ledger_problems()]
-
-
-def _schema_problems(name: str) -> Iterator[str]:
-    text = documents.source(f"openapi/{name}.yaml")
-    for component in documents.load(name)["components"]["schemas"]:
-        try:
-            documents.validator(f"/components/schemas/{component}", name)
-        except ValueError as error:
-            yield f"the schema {component} is not valid: {error}"
-        if f"schemas/{component}'" not in text and f"schemas/{component}/" not in text:
-            yield f"the schema {component} is not used"
+    return [*in_schemas, *in_operations, *_ledger_problems()]
 
 
 def _operation_problems(op: documents.Operation) -> Iterator[str]:

@@ -65,8 +65,10 @@ def _mutants(draw: DrawFn, answer: Any) -> Mutant:
             value = draw(st.sampled_from(_OTHERS))
         case "null":
             value = None
+        case "extra" if isinstance(value, dict):
+            value = {**value, "unexpected": {"x": [1]}}
         case "extra":
-            value = _with_more(value)
+            value = [*value, None] if isinstance(value, list) else [value, value]
         case "huge":
             value, raw = draw(st.sampled_from([*((huge, "") for huge in _HUGE), (_HERE, "Infinity"), (_HERE, "1e999")]))
         case "nested":
@@ -74,13 +76,6 @@ def _mutants(draw: DrawFn, answer: Any) -> Mutant:
             value, raw = _HERE, begin * levels + json.dumps(value) + end * levels
     changed = _changed(answer, place, value, remove=kind == "missing")
     return Mutant(kind, place, json.dumps(changed).replace(json.dumps(_HERE), raw).encode())
-
-
-def _with_more(value: Any) -> Any:
-    """Return a value with something more in it."""
-    if isinstance(value, dict):
-        return {**value, "unexpected": {"x": [1]}}
-    return [*value, None] if isinstance(value, list) else [value, value]
 
 
 def _changed(answer: Any, place: Place, value: Any, *, remove: bool) -> Any:

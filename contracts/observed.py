@@ -107,16 +107,14 @@ def check(recorded: Sequence[Recorded]) -> tuple[list[Finding], list[Verdict]]:
             holds = test(operation or "nowhere", exchange)
             if holds is not None and states.get(rule, (SEEN,))[0] != CONTRADICTED:
                 states[rule] = (SEEN if holds else CONTRADICTED, made)
-    return findings, list(_verdicts(states))
-
-
-def _verdicts(states: dict[str, tuple[str, Recorded]]) -> Iterator[Verdict]:
+    verdicts = []
     for entry in ledger():
         if entry.id in states:
             state, made = states[entry.id]
-            yield Verdict(entry.id, entry.rule, state, str(made.exchange), made.at)
+            verdicts.append(Verdict(entry.id, entry.rule, state, str(made.exchange), made.at))
         else:
-            yield Verdict(entry.id, entry.rule, NOT_MET)
+            verdicts.append(Verdict(entry.id, entry.rule, NOT_MET))
+    return findings, verdicts
 
 
 def _entries(exchange: Exchange) -> list[dict[str, Any]]:

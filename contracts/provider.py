@@ -147,8 +147,9 @@ def run(
     verdict = Verdict()
     memory = history or History()
 
-    def our_rules(_context: CheckContext, response: Response, case: Case[Any]) -> bool | None:
-        exchange = _exchange_of(case, response)
+    def our_rules(_context: CheckContext, response: Response, _case: Case[Any]) -> bool | None:
+        headers = {name: values[0] for name, values in response.headers.items()}
+        exchange = harness.exchange_of(response.request, response.status_code, headers, response.content)
         for finding in (*checks.findings(exchange), *memory.observe(exchange)):
             verdict.add(finding)
         if watch is not None:
@@ -202,18 +203,3 @@ def _schema_to_send(app: Any, url: str | None, seed: int, examples: int, phases:
 
     schema.hook("map_case")(prepare)
     return schema
-
-
-def _exchange_of(case: Case[Any], response: Response) -> Exchange:
-    data = response.request.body or b""
-    path, query = harness.split_url(response.request.url or "")
-    headers = {name: values[0] for name, values in response.headers.items()}
-    return harness.exchange(
-        case.method,
-        path,
-        data.encode() if isinstance(data, str) else bytes(data),
-        response.status_code,
-        headers,
-        response.content,
-        query,
-    )

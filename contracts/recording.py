@@ -18,7 +18,7 @@ import requests
 from . import documents, harness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from .harness import Exchange
@@ -96,17 +96,13 @@ def line_of(made: Recorded, stand_ins: StandIns) -> str:
         "headers": {k: stand_ins.text(v) for k, v in exchange.headers.items() if k not in _PRIVATE_HEADERS},
     }
     if isinstance(exchange.body, bytes):
+        from .protocol import archive_members  # noqa: PLC0415 - it loads the readers of archives
+
         found["content"] = {_SHA: hashlib.sha256(exchange.content).hexdigest(), "length": len(exchange.content)}
-        found["content"]["members"] = _members(exchange)
+        found["content"]["members"] = archive_members(exchange.path, exchange.content)
     else:
         found["answer"] = stand_ins.value(exchange.body)
     return json.dumps(found)
-
-
-def _members(exchange: Exchange) -> list[str] | None:
-    from .protocol import archive_members  # noqa: PLC0415 - it loads the readers of archives
-
-    return archive_members(exchange.path, exchange.content)
 
 
 def write(file: Path, made: Iterable[Recorded]) -> None:
@@ -125,23 +121,22 @@ def read(file: Path) -> list[Recorded]:
         If the file is no recording; the text names the line.
     """
     lines = file.read_text(encoding="utf-8").splitlines()
+    made = []
     try:
         if json.loads(lines[0]).get("format") != FORMAT:
             raise ValueError("the first line names another format")
-        return [_read_line(json.loads(line)) for line in lines[1:] if line]
+        for found in map(json.loads, filter(None, lines[1:])):
+            data = harness.encoded(found["request"]) if found["json"] else str(found["request"]).encode()
+            content = b"" if "content" in found else harness.encoded(found["answer"])
+            exchange = harness.exchange(
+                found["method"], found["path"], data, found["status"], found["headers"], content, found["query"]
+            )
+            if "content" in found:
+                exchange = replace(exchange, body=b"", headers={**exchange.headers, _SHA: found["content"][_SHA]})
+            made.append(Recorded(found["at"], found["took"], exchange))
     except (IndexError, KeyError, AttributeError, ValueError) as error:
         raise ValueError(f"{file} is no recording of xrt-mock: {error}") from error
-
-
-def _read_line(found: Mapping[str, Any]) -> Recorded:
-    data = harness.encoded(found["request"]) if found["json"] else str(found["request"]).encode()
-    content = b"" if "content" in found else harness.encoded(found["answer"])
-    exchange = harness.exchange(
-        found["method"], found["path"], data, found["status"], found["headers"], content, found["query"]
-    )
-    if "content" in found:
-        exchange = replace(exchange, body=b"", headers={**exchange.headers, _SHA: found["content"][_SHA]})
-    return Recorded(found["at"], found["took"], exchange)
+    return made
 
 
 class Relay:

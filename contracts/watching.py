@@ -42,7 +42,15 @@ class RequestWatcher:
         if not environ["PATH_INFO"].startswith(self._beside):
             data = environ["wsgi.input"].read()
             environ["wsgi.input"] = io.BytesIO(data)
-            operation, words = _request_violation(environ["REQUEST_METHOD"], environ["PATH_INFO"], data)
+            method, path, words = environ["REQUEST_METHOD"], environ["PATH_INFO"], ""
+            operation = documents.operation_for(method, path)
+            if operation is None:
+                operation, words = "unknown", f"{method} {path} is not in the contract"
+            elif documents.operation(operation).takes_json:
+                try:
+                    documents.check_request(operation, harness.exchange(method, path, data, 200, {}, b"").request)
+                except ContractViolation as violation:
+                    words = str(violation).splitlines()[0]
             if words:
                 self.violations[operation, words[:_LONGEST], environ.get(self._where) or ""] += 1
         answer: Iterable[bytes] = self._app(environ, start_response)
@@ -54,16 +62,3 @@ class RequestWatcher:
             {"operation": operation, "words": words, "where": where or None, "times": times}
             for (operation, words, where), times in sorted(self.violations.items())
         ]
-
-
-def _request_violation(method: str, path: str, data: bytes) -> tuple[str, str]:
-    """Return the operation, and what is wrong with the request; empty if it keeps the contract."""
-    operation = documents.operation_for(method, path)
-    if operation is None:
-        return "unknown", f"{method} {path} is not in the contract"
-    if documents.operation(operation).takes_json:
-        try:
-            documents.check_request(operation, harness.exchange(method, path, data, 200, {}, b"").request)
-        except ContractViolation as violation:
-            return operation, str(violation).splitlines()[0]
-    return operation, ""

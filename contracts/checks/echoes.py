@@ -10,7 +10,7 @@ from .registry import rule
 from .requests import concerns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ..harness import Exchange
 
@@ -78,18 +78,13 @@ def other_defaults(exchange: Exchange) -> Iterator[str]:
     echo, request = exchange.body.get("jobPars", {}), exchange.request
     wanted = asked_products(echo)
     for name, schema in documents.submission_parameters().items():
-        default = _expected_default(name, schema.get("x-default"), request)
+        default = schema.get("x-default")
+        if name == "hrbin":  # this default and the next depend on the request
+            default = 1 if request.get("binMeth") == "time" else 0
+        elif name in {"wtpuprate", "pcpuprate"} and str(request.get("sss", 0)) in {"1", "True"}:
+            default = None
         if default is None or name in request or name in _NOT_IN_ECHO | _COMPUTED | set(PRODUCTS.values()):
             continue
         groups = schema["x-product"]
         if (set(groups) == {"global"} or concerns(groups, wanted)) and echo.get(name) != default:
             yield f"{name} was not given: jobPars has {echo.get(name)!r}, documented is {default!r}"
-
-
-def _expected_default(name: str, default: Any, request: Mapping[str, Any]) -> Any:
-    """Return a documented default where it depends on the request."""
-    if name == "hrbin":
-        return 1 if request.get("binMeth") == "time" else 0
-    if name in {"wtpuprate", "pcpuprate"} and str(request.get("sss", 0)) in {"1", "True"}:
-        return None
-    return default

@@ -60,19 +60,28 @@ def clearly_wrong(operation: str, request: Any) -> str | None:
     request = {key: value for key, value in request.items() if key not in {"api_name", "api_version"}}
     if operation == "main":  # a server may also ignore what the caller says about itself
         request = {**request, "APIVersion": "1.0.5"}
+    violation = _violation(operation, request)
+    if violation is None:
+        return None
+    key = violation.where.split("/")[0]
+    if not key:
+        return str(violation.reason)
+    if operation == "run_userobject" and not _is_read(key, request):
+        return clearly_wrong(operation, {k: v for k, v in request.items() if k != key})
+    for reading in _readings(request[key]):
+        changed = {**request, key: reading}
+        left = _violation(operation, changed)
+        if left is None or left.where.split("/")[0] not in {"", key}:  # whatever is wrong elsewhere
+            return clearly_wrong(operation, changed)
+    return f"{key}: {violation.reason}"
+
+
+def _violation(operation: str, request: Mapping[str, Any]) -> ContractViolation | None:
+    """Return the first thing that is wrong with a request, or None."""
     try:
         documents.check_request(operation, request)
     except ContractViolation as violation:
-        key = violation.where.split("/")[0]
-        if not key:
-            return str(violation.reason)
-        if operation == "run_userobject" and not _is_read(key, request):
-            return clearly_wrong(operation, {k: v for k, v in request.items() if k != key})
-        for reading in _readings(request[key]):
-            changed = {**request, key: reading}
-            if _value_is_valid(operation, changed, key):
-                return clearly_wrong(operation, changed)
-        return f"{key}: {violation.reason}"
+        return violation
     return None
 
 
@@ -99,15 +108,6 @@ def _readings(value: Any) -> Iterator[Any]:
     elif isinstance(value, int | float):
         yield str(value)
         yield int(value) if abs(value) < 1e15 else str(value)
-
-
-def _value_is_valid(operation: str, request: Mapping[str, Any], key: str) -> bool:
-    """Whether the value under a key is valid, whatever is wrong elsewhere."""
-    try:
-        documents.check_request(operation, request)
-    except ContractViolation as violation:
-        return violation.where.split("/")[0] not in {"", key}
-    return True
 
 
 @rule("checkProductStatus", "canceljob", "getOldProduct", successes_only=True)

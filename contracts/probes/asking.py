@@ -291,7 +291,7 @@ class Examination:
         return not self.silent and not (self.stop_early and self.findings)
 
     def _ask(self, question: Probe) -> None:
-        """Ask a question once, and cancel what it left unfinished."""
+        """Ask a question once, and cancel its jobs that have not ended for certain."""
         self.not_seen.pop(self.probe, None)
         try:
             question.ask(self)
@@ -307,19 +307,15 @@ class Examination:
             operation = self.last and documents.operation_for(self.last.method, self.last.path)
             words = f"the answer {lacks}, so the rest of the question could not be asked"
             self.findings.append(Finding(self.probe, operation or "", words, str(self.last or "")))
+        jobs, self._submitted = self._submitted, []
         try:
-            self._cancel_the_rest()
+            for number in jobs:
+                known = self.history.jobs.get(number)
+                if known is None or not all(known.codes.get(name) in {4, -1, -2, -3, -4} for name in known.products):
+                    body = {"UserID": self.owner if known is None else known.owner, "JobID": number, "what": ALL}
+                    self.history.observe(self.backend.call("POST", ROOT + "canceljob.php", body))
         except OSError as error:
             self.give_up(f"It gives no answer: {error}. The remaining questions were skipped.")
-
-    def _cancel_the_rest(self) -> None:
-        """Cancel the jobs of the question that have not ended for certain."""
-        jobs, self._submitted = self._submitted, []
-        for number in jobs:
-            known = self.history.jobs.get(number)
-            if known is None or not all(known.codes.get(name) in {4, -1, -2, -3, -4} for name in known.products):
-                body = {"UserID": self.owner if known is None else known.owner, "JobID": number, "what": ALL}
-                self.history.observe(self.backend.call("POST", ROOT + "canceljob.php", body))
 
     @property
     def absent(self) -> dict[str, int]:

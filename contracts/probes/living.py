@@ -158,20 +158,16 @@ def products_can_be_cancelled_at_every_stage(exam: Examination) -> None:
 def the_limit_of_active_jobs_holds(exam: Examination) -> None:
     """The limit itself is allowed, one more is not; a job that has ended makes room."""
     with exam.changed("limits.active_jobs", 3, otherwise=100):
-        _try_a_limit_of_three(exam)
-
-
-def _try_a_limit_of_three(exam: Examination) -> None:
-    jobs = [exam.submit(LIGHT_CURVE) for _ in range(3)]
-    exam.refusal(exam.call(SUBMIT, LIGHT_CURVE), "a fourth active job of three allowed")
-    exam.expect(exam.ask("getNumJobs").body["numJobs"] == 3, "the count is not at the limit")
-    other = exam.call(SUBMIT, {**LIGHT_CURVE, "UserID": STRANGER})
-    exam.expect(succeeded(other), "the limit of one user was applied to another", other)
-    exam.ask("canceljob", JobID=jobs[0], what="lc")
-    exam.submit(LIGHT_CURVE)
-    exam.refusal(exam.call(SUBMIT, LIGHT_CURVE), "a fourth active job after one was cancelled and replaced")
-    exam.finish(max(exam.history.jobs))
-    exam.submit(LIGHT_CURVE)
+        jobs = [exam.submit(LIGHT_CURVE) for _ in range(3)]
+        exam.refusal(exam.call(SUBMIT, LIGHT_CURVE), "a fourth active job of three allowed")
+        exam.expect(exam.ask("getNumJobs").body["numJobs"] == 3, "the count is not at the limit")
+        other = exam.call(SUBMIT, {**LIGHT_CURVE, "UserID": STRANGER})
+        exam.expect(succeeded(other), "the limit of one user was applied to another", other)
+        exam.ask("canceljob", JobID=jobs[0], what="lc")
+        exam.submit(LIGHT_CURVE)
+        exam.refusal(exam.call(SUBMIT, LIGHT_CURVE), "a fourth active job after one was cancelled and replaced")
+        exam.finish(max(exam.history.jobs))
+        exam.submit(LIGHT_CURVE)
 
 
 @probe(control=True, instant=True)

@@ -132,7 +132,7 @@ def progress_at(build: Build, job_parameters: Mapping[str, Any], now: float) -> 
     elapsed = now - build.running_at
     if elapsed < FIRST_MOMENTS_S:
         return {"GotProgress": 2}
-    steps = _steps(build.product, _variant(build.product, job_parameters), build.observations, build.items)
+    steps = _steps(build, job_parameters)
     found: dict[str, Any] = {"PreProgress": _FILTERS} if build.product is Product.ENHANCED_POS else {}
     total = _total(steps)
     done = min(elapsed * total / build.duration_s, total * _ALMOST_ALL)
@@ -146,26 +146,12 @@ def time_running(elapsed: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def _variant(product: Product, parameters: Mapping[str, Any]) -> str:
-    """Return the word for the steps of a product that depend on the parameters of its job; empty for the usual ones."""
-    match product:
-        case Product.SPECTRUM:
-            return "not fitted" if flag(parameters, "doNotFit") else ""
-        case Product.STANDARD_POS if is_iterative(parameters):
-            return "iterative"
-        case Product.STANDARD_POS:
-            return "centroid" if text(parameters, "detornot") == "centroid" else ""
-        case Product.ASTROM_POS:
-            return "" if corrects_standard(parameters) else "all"
-    return ""
-
-
-def _steps(product: Product, variant: str, observations: int, items: tuple[str, ...]) -> tuple[Step, ...]:
+def _steps(build: Build, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
     """Return the steps of a product; steps that name an observation are repeated for each observation."""
-    match product:
+    match build.product:
         case Product.SPECTRUM:
-            names = items or ("interval0",)
-            each = max(1, observations // len(names))
+            names = build.items or ("interval0",)
+            each = max(1, build.observations // len(names))
             extract = Step("Extract data.", 3, rounds=each, extra="Working on observation {i} / {n}")
             building = Step(
                 "Build spectra.",
@@ -173,18 +159,19 @@ def _steps(product: Product, variant: str, observations: int, items: tuple[str, 
                 rounds=len(names),
                 extra="Working on spectrum: {name} ({i}/{n})",
                 names=names,
-                sub=(extract,) if variant == "not fitted" else (extract, Step("Fit spectrum.", 2)),
+                sub=(extract,) if flag(parameters, "doNotFit") else (extract, Step("Fit spectrum.", 2)),
             )
             return (Step("Prepare data.", round(SPECTRA_PREPARED_S)), building)
-        case Product.STANDARD_POS if variant == "iterative":
+        case Product.STANDARD_POS if is_iterative(parameters):
             steps = _ITERATIVE
         case Product.STANDARD_POS:
-            steps = tuple(step for step in _SIMPLE if not (variant == "centroid" and step is _DETECT))
+            by_centroid = text(parameters, "detornot") == "centroid"
+            steps = tuple(step for step in _SIMPLE if not (by_centroid and step is _DETECT))
         case Product.ASTROM_POS:
-            steps = (_PREPARE, *(_ITERATIVE if variant == "all" else ()), _CORRECT)
+            steps = (_PREPARE, *(() if corrects_standard(parameters) else _ITERATIVE), _CORRECT)
         case _:
-            steps = _STEPS[product]
-    rounds = max(1, observations)
+            steps = _STEPS[build.product]
+    rounds = max(1, build.observations)
     return tuple(replace(s, rounds=rounds) if s.extra and s.rounds == 1 and not s.sub else s for s in steps)
 
 

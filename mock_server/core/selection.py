@@ -121,7 +121,10 @@ def used(use: UseObs, observations: Iterable[Observation]) -> tuple[Observation,
 
 
 def trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]]) -> Iterable[Snapshot]:
-    """Cut snapshots to `ranges` [s, MET], PC ones to whole frames; ranges that touch or overlap count as one."""
+    """Cut snapshots to `ranges` [s, MET], PC ones to whole frames; ranges that touch or overlap count as one.
+
+    A part keeps the number of its snapshot, which is the key of its photons.
+    """
     merged: list[tuple[float, float]] = []
     for low, high in sorted(ranges):
         if merged and low <= merged[-1][1]:
@@ -130,21 +133,16 @@ def trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]]
             merged.append((low, high))
     for snapshot in snapshots:
         for low, high in merged:
-            part = _cut(snapshot, low, high)
-            if part is not None:
-                yield part
-
-
-def _cut(snapshot: Snapshot, low: float, high: float) -> Snapshot | None:
-    """Return the part of a snapshot between two instants; it keeps its number, which is the key of its photons."""
-    if low <= snapshot.start and snapshot.stop <= high:
-        return snapshot
-    start, stop = max(low, snapshot.start), min(high, snapshot.stop)
-    if snapshot.mode == "PC":
-        first = math.ceil((start - snapshot.start) / FRAME_S - 1e-6)
-        last = math.floor((stop - snapshot.start) / FRAME_S + 1e-6)
-        start, stop = snapshot.start + first * FRAME_S, snapshot.start + last * FRAME_S
-    return replace(snapshot, start=start, stop=stop) if start < stop else None
+            if low <= snapshot.start and snapshot.stop <= high:
+                yield snapshot
+                continue
+            start, stop = max(low, snapshot.start), min(high, snapshot.stop)
+            if snapshot.mode == "PC":
+                first = math.ceil((start - snapshot.start) / FRAME_S - 1e-6)
+                last = math.floor((stop - snapshot.start) / FRAME_S + 1e-6)
+                start, stop = snapshot.start + first * FRAME_S, snapshot.start + last * FRAME_S
+            if start < stop:
+                yield replace(snapshot, start=start, stop=stop)
 
 
 def _with_snapshots(observations: Iterable[Observation]) -> tuple[Observation, ...]:

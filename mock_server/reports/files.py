@@ -55,22 +55,30 @@ class Material(NamedTuple):
 
 def render_report(form: str, material: Material) -> str:
     """Return the report in one of :data:`FORMATS`."""
+    if form == "json":
+        return json.dumps(material.report, indent=2) + "\n"
+    text = report_text(material.report)
     match form:
-        case "json":
-            return json.dumps(material.report, indent=2) + "\n"
         case "junit":
-            return _printable(_junit(material))
+            found = _junit(material, text)
         case "html":
-            return _printable(_html(material))
-    return _printable("\n".join([report_text(material.report), *material.failures]) + "\n")
+            scale = _Scale.of(material)
+            active = _picture(lambda axes: _draw_active(axes, scale, material), scale)
+            calls = _picture(lambda axes: _draw_calls(axes, scale, material.journal), scale)
+            jobs = _picture(lambda axes: _draw_jobs(axes, scale, material.jobs), scale)
+            pictures = [
+                ("Active jobs against time and limit", active),
+                ("Calls per minute, by operation", calls),
+                ("Jobs from submission to end", jobs),
+            ]
+            page = Environment(loader=PackageLoader("mock_server.web"), autoescape=True).get_template("report.html")
+            found = page.render(report=material.report, text=text, failures=material.failures, pictures=pictures)
+        case _:
+            found = "\n".join([text, *material.failures]) + "\n"
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", found)  # XML and UTF-8 cannot hold every path asked for
 
 
-def _printable(text: str) -> str:
-    """Return a text without what XML and UTF-8 cannot hold: callers may ask for any path."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def _junit(material: Material) -> str:
+def _junit(material: Material, text: str) -> str:
     """Return a test suite with a case for each limit, for the pages of a CI service."""
     suite = ElementTree.Element("testsuite", name="xrt-mock", tests=str(len(material.limits)))
     suite.set("failures", str(len(material.failures)))
@@ -79,22 +87,9 @@ def _junit(material: Material) -> str:
         failed = next((words for words in material.failures if f"(fails if {limit})" in words), None)
         if failed is not None:
             ElementTree.SubElement(case, "failure", message=failed).text = failed
-    ElementTree.SubElement(suite, "system-out").text = report_text(material.report)
+    ElementTree.SubElement(suite, "system-out").text = text
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _html(material: Material) -> str:
-    templates = Environment(loader=PackageLoader("mock_server.web"), autoescape=True)
-    scale = _Scale.of(material)
-    pictures = [
-        ("Active jobs against time and limit", _picture(lambda axes: _draw_active(axes, scale, material), scale)),
-        ("Calls per minute, by operation", _picture(lambda axes: _draw_calls(axes, scale, material.journal), scale)),
-        ("Jobs from submission to end", _picture(lambda axes: _draw_jobs(axes, scale, material.jobs), scale)),
-    ]
-    text = report_text(material.report)
-    page = templates.get_template("report.html")
-    return page.render(report=material.report, text=text, failures=material.failures, pictures=pictures)
 
 
 class _Scale(NamedTuple):

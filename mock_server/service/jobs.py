@@ -54,6 +54,12 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s\0&;<>]{1,64}@[^@\s\0.&;<>]{1,63}(\.[^@\s\0.&;<>]{1,63})+")
 _SCATTER_OF_POSITIONS = 2.0  # their documented durations scatter more than those of other products
 _NEEDS_PHOTON_COUNTING = frozenset(Product) - {Product.LIGHT_CURVE, Product.SPECTRUM}
+_BY_CHANCE = {
+    "outcomes.not_requested": StatusCode.NOT_REQUESTED,
+    "outcomes.not_queued": StatusCode.NOT_QUEUED,
+    "outcomes.failed": StatusCode.FAILED,
+}
+"""Ends of a build by chance, by the setting that is their share."""
 
 
 class ProductStatus(NamedTuple):
@@ -342,7 +348,12 @@ def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Mo
     noise = math.exp(scatter * normal(seed, "duration", *key)) * epoch["durations.factor"]
     sizes = {"observations": len(chosen), "spectra": len(items), "bands": bands}
     length = duration(product, job.parameters, **sizes, noise=noise)
-    outcome = _drawn_outcome(epoch, uniform(seed, "outcome", *key))
+    outcome, drawn = StatusCode.COMPLETE, uniform(seed, "outcome", *key)
+    for name, by_chance in _BY_CHANCE.items():
+        drawn -= epoch[name]
+        if drawn < 0:
+            outcome = by_chance
+            break
     mode = "PC" if product in _NEEDS_PHOTON_COUNTING else None
     if outcome is StatusCode.COMPLETE and sum(observation.exposure(mode) for observation in chosen) <= 0:
         outcome = StatusCode.FAILED  # it cannot be made of these observations
@@ -350,33 +361,18 @@ def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Mo
     return Wish(product, length, outcome, len(chosen), items, waits)
 
 
-def _drawn_outcome(epoch: Epoch, drawn: float) -> StatusCode:
-    """Return how a build ends by chance; `drawn` is uniform from 0 to 1."""
-    for name, outcome in (
-        ("outcomes.not_requested", StatusCode.NOT_REQUESTED),
-        ("outcomes.not_queued", StatusCode.NOT_QUEUED),
-        ("outcomes.failed", StatusCode.FAILED),
-    ):
-        drawn -= epoch[name]
-        if drawn < 0:
-            return outcome
-    return StatusCode.COMPLETE
-
-
 def _met(facts: Facts, wishes: list[Wish], fault: Fault | None) -> list[Wish]:
     """Return the products of an accepted submission as a planned fault leaves them; count it if it concerns one."""
     if fault is None or not fault.of_the_plan:
         return wishes
-    changed = [_failing(wish, fault) if fault.product in ("", wish.product.value) else wish for wish in wishes]
+    change: dict[str, Any] = {}
+    if fault.kind == "stuck":
+        change = {"duration_s": NEVER}
+    elif fault.kind == "product-failed":
+        change = {"outcome": StatusCode(fault.code)}
+    changed = [wish._replace(**change) if fault.product in ("", wish.product.value) else wish for wish in wishes]
     happens = changed != wishes and (not fault.number or facts.fire(fault.number, fault.times))
     return changed if happens else wishes
-
-
-def _failing(wish: Wish, fault: Fault) -> Wish:
-    """Return a product as a planned fault changes it."""
-    if fault.kind == "stuck":
-        return wish._replace(duration_s=NEVER)
-    return wish._replace(outcome=StatusCode(fault.code)) if fault.kind == "product-failed" else wish
 
 
 def _rules(epoch: Epoch) -> Rules:

@@ -17,9 +17,9 @@ from ..storage.rows import NEVER, build_rows, dumped, job_row, user_key
 from ..submission.read import read_submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from ..core.model import Build, Job, Rebin
+    from ..core.model import Job, Rebin
     from ..storage.facts import Facts
 
 _LARGE = 1e15
@@ -54,7 +54,10 @@ def check_state(facts: Facts, tables: Mapping[str, Any]) -> None:
         raise ValueError("a job has no products: each row of `jobs` needs rows of `builds`")
     stored = facts.dump()  # in the form and order of what was given
     for table, place in (("jobs", "products"), ("builds", "left_at")):
-        of_table = [dumped(table, row) for job in jobs.values() for row in _rows(table, job)]
+        rows: list[tuple[Any, ...]] = []
+        for job in jobs.values():
+            rows += [job_row(replace(job, parameters={}))] if table == "jobs" else build_rows(job)
+        of_table = [dumped(table, row) for row in rows]
         for derived, given in zip(of_table, stored[table], strict=True):
             if {**derived, "parameters": ""} != {**given, "parameters": ""}:
                 raise ValueError(f"job {given['job_id']}: the columns of `{table}`, such as {place!r}, do not agree")
@@ -74,10 +77,6 @@ def check_state(facts: Facts, tables: Mapping[str, Any]) -> None:
         check("journal.job_id", row["job_id"] or 1, _NUMBER)
 
 
-def _rows(table: str, job: Job) -> Iterable[tuple[Any, ...]]:
-    return [job_row(replace(job, parameters={}))] if table == "jobs" else build_rows(job)
-
-
 def _check_job(job: Job) -> None:
     name = f"job {job.job_id}"
     check(f"{name}: job_id", job.job_id, _NUMBER)
@@ -87,7 +86,18 @@ def _check_job(job: Job) -> None:
     if [build.product for build in job.builds] != list(products):
         raise ValueError(f"{name}: its parameters ask for other products than it has")
     for build in job.builds:
-        _check_build(f"{name}, {build.product.value}", build)
+        named = f"{name}, {build.product.value}"
+        check(f"{named}: requested_at", build.requested_at, _MOMENT)
+        check(f"{named}: outcome", build.outcome, _OUTCOME)
+        check(f"{named}: observations", build.observations, _COUNT)
+        check(f"{named}: items", build.items, _ITEMS)
+        if build.duration_s != NEVER:
+            check(f"{named}: duration_s", build.duration_s, _MOMENT)
+        _check_order(named, build.requested_at, build.queued_at, build.started_at, build.running_at)
+        last_start = build.ends_at if build.started_at == NEVER else build.running_at
+        _check_order(named, build.requested_at, last_start, build.ends_at)
+        if build.cancelled_at is not None:
+            _check_order(named, build.requested_at, build.cancelled_at, END_OF_TIME)
 
 
 def _check_parameters(name: str, parameters: Mapping[str, Any]) -> Sequence[Product]:
@@ -105,21 +115,6 @@ def _check_parameters(name: str, parameters: Mapping[str, Any]) -> Sequence[Prod
         raise ValueError(f"{name}: {'; '.join((*error.missing, *error.invalid))[:200]}") from error
     except Refusal as error:
         raise ValueError(f"{name}: {error}") from error
-
-
-def _check_build(name: str, build: Build) -> None:
-    check(f"{name}: requested_at", build.requested_at, _MOMENT)
-    check(f"{name}: outcome", build.outcome, _OUTCOME)
-    check(f"{name}: observations", build.observations, _COUNT)
-    check(f"{name}: items", build.items, _ITEMS)
-    if build.duration_s != NEVER:
-        check(f"{name}: duration_s", build.duration_s, _MOMENT)
-    _check_order(name, build.requested_at, build.queued_at, build.started_at, build.running_at)
-    _check_order(
-        name, build.requested_at, build.ends_at if build.started_at == NEVER else build.running_at, build.ends_at
-    )
-    if build.cancelled_at is not None:
-        _check_order(name, build.requested_at, build.cancelled_at, END_OF_TIME)
 
 
 def _check_order(name: str, *moments: float) -> None:

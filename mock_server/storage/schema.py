@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from ..core.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from .connection import Connection
 
 SCHEMA_VERSION = 3
@@ -113,8 +111,15 @@ def make_or_check(connection: Connection) -> None:
     """
     present = connection.table_names()
     if not present:
-        for statement in _definitions(connection.types):
-            connection.execute(statement)
+        for table, columns in TABLES.items():
+            lines = _CONSTRAINTS.get(table, [])
+            for name, kind in reversed(columns.items()):
+                first, _, rest = kind.partition(" ")
+                null = "" if kind.endswith(" NULL") else " NOT NULL"
+                lines = [f'"{name}" {connection.types.get(first, first)} {rest}{null}', *lines]
+            connection.execute(f"CREATE TABLE {table} ({', '.join(lines)})")
+        for index, columns_of in _INDEXES.items():
+            connection.execute(f"CREATE INDEX {index} ON {columns_of}")
         connection.execute("INSERT INTO meta (name, value) VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
         return
     found = None
@@ -127,15 +132,3 @@ def make_or_check(connection: Connection) -> None:
             f"the database holds schema {found[0]}, but this version of xrt-mock reads schema {SCHEMA_VERSION}: "
             "use the version that wrote it, or start with a new --db file"
         )
-
-
-def _definitions(types: Mapping[str, str]) -> Iterator[str]:
-    for table, columns in TABLES.items():
-        lines = _CONSTRAINTS.get(table, [])
-        for name, kind in reversed(columns.items()):
-            first, _, rest = kind.partition(" ")
-            null = "" if kind.endswith(" NULL") else " NOT NULL"
-            lines = [f'"{name}" {types.get(first, first)} {rest}{null}', *lines]
-        yield f"CREATE TABLE {table} ({', '.join(lines)})"
-    for index, columns_of in _INDEXES.items():
-        yield f"CREATE INDEX {index} ON {columns_of}"

@@ -159,7 +159,13 @@ class Store:
                 yield facts
                 while self._unwritten:
                     batch.append(self._unwritten.popleft())
-                self._write(facts, batch)
+                if batch:
+                    current = (None, facts.era())
+                    facts.add_entries(entry for era, entry in batch if era in current)
+                self._untrimmed += len(batch)
+                if self._keep_calls is not None and self._untrimmed > self._keep_calls // 10:
+                    facts.forget_entries(self._keep_calls)
+                    self._untrimmed = 0
                 connection.commit()
             except BaseException:
                 self._unwritten.extendleft(reversed(batch))
@@ -209,15 +215,6 @@ class Store:
         if self._unwritten:
             with self.transaction(patience_s):
                 pass
-
-    def _write(self, facts: Facts, batch: list[tuple[str | None, Entry]]) -> None:
-        if batch:
-            current = (None, facts.era())
-            facts.add_entries(entry for era, entry in batch if era in current)
-        self._untrimmed += len(batch)
-        if self._keep_calls is not None and self._untrimmed > self._keep_calls // 10:
-            facts.forget_entries(self._keep_calls)
-            self._untrimmed = 0
 
     def journal(self, newest: int | None = None) -> Journal:
         """Return the journal in the order of the calls, or its `newest` entries."""

@@ -40,7 +40,11 @@ def is_cross_site() -> bool:
 def has_foreign_host() -> bool:
     """Return whether a name of another site leads here (DNS rebinding), where no token guards the interface."""
     name = urlsplit(f"//{_host()}").hostname or "localhost"  # HTTP/1.0 has none, but browsers send it
-    return current_call().simulation.token is None and _host() != _own_host() and not _is_loopback(name)
+    try:
+        is_loopback = ip_address(name).is_loopback
+    except ValueError:
+        is_loopback = name == "localhost" or name.endswith(".localhost")
+    return current_call().simulation.token is None and _host() != _own_host() and not is_loopback
 
 
 def _host() -> str:
@@ -51,13 +55,6 @@ def _host() -> str:
 def _own_host() -> str:
     """Return host and port of ``--url``."""
     return urlsplit(current_call().simulation.jobs.base_url).netloc.lower()
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
 
 
 def is_token(given: str) -> bool:

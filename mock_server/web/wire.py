@@ -86,16 +86,10 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circul
 def read_caller(raw: Mapping[str, Any]) -> Caller:
     """Return name and version of the client; a version that cannot be read is ignored (assumed)."""
     name, version = raw.get("api_name"), raw.get("api_version")
-    return Caller(name if isinstance(name, str) else None, _read_version(version))
-
-
-def _read_version(version: Any) -> tuple[int, ...] | None:
-    if isinstance(version, bool) or not isinstance(version, str | int | float):
-        return None
-    parts = str(version)[:_LONGEST_VERSION].strip().split(".")
-    if not 1 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts):
-        return None
-    return tuple(map(int, parts))
+    is_plain = isinstance(version, str | int | float) and not isinstance(version, bool)
+    parts = str(version)[:_LONGEST_VERSION].strip().split(".") if is_plain else []
+    readable = 1 <= len(parts) <= 3 and all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts)
+    return Caller(name if isinstance(name, str) else None, tuple(map(int, parts)) if readable else None)
 
 
 def read_user(raw: Mapping[str, Any]) -> str:
