@@ -187,7 +187,7 @@ def tarred_and_gzipped(files: Mapping[str, Content | Deflated], mtime: float) ->
 
 
 def zipped(files: Mapping[str, Content], mtime: float) -> tuple[bytes, ...]:
-    """Pack files in their order, all of one date [simulated time, s], for which a zip has British local time (field)."""
+    """Pack files in their order, all of one date [simulated time, s]; a zip has British local time (field)."""
     buffer = io.BytesIO()
     utc = utc_from_service(mtime)
     start, stop = (  # of summer time: the last Sundays of March and October, 1:00 UTC
