@@ -163,7 +163,10 @@ class Campaign:
                 if self.budget_s is not None and self._service.now() - began >= self.budget_s:
                     break
                 self._turn()
-                pause = self._until_next()
+                times = [self._due(entry) for entry in self.ledger.at_stage(RUNNING)]
+                if any(self.ledger.at_stage(WAITING, SUBMITTING)) and self._room_left():
+                    times.append(self._count_at)
+                pause = max(0.0, min(times, default=self._service.now()) - self._service.now())
                 left = pause if self.budget_s is None else began + self.budget_s - self._service.now()
                 self._service.sleep(max(0.0, min(pause, left)))
         finally:
@@ -215,13 +218,6 @@ class Campaign:
         """Return the file with this SHA-256, under a name or moved aside; None if there is no such file."""
         candidates = (path, *sorted(path.parent.glob(f"{path.name.partition('.')[0]}.old-*")))
         return next((file for file in candidates if file.is_file() and files.digest(file) == digest), None)
-
-    def _until_next(self) -> float:
-        """Return the time until something has to be done [s]."""
-        times = [self._due(entry) for entry in self.ledger.at_stage(RUNNING)]
-        if any(self.ledger.at_stage(WAITING, SUBMITTING)) and self._room_left():
-            times.append(self._count_at)
-        return max(0.0, min(times, default=self._service.now()) - self._service.now())
 
     def _room_left(self) -> bool:
         return sum(1 for _ in self.ledger.at_stage(RUNNING)) < self.max_active

@@ -57,8 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Run the campaign and write its summary; return the exit code."""
-    _check_outputs(options)
+    """Run the campaign and write its summary; return the exit code.
+
+    Fails before anything is sent if the summary or the plot cannot be written at the end.
+    """
+    for file in (options.json, options.plot):
+        if file and not Path(file).parent.is_dir():
+            raise RequestInvalid(f"{file} cannot be written: there is no folder {Path(file).parent}; make it first")
+    if options.plot and find_spec("matplotlib") is None:
+        raise RequestInvalid("--plot needs matplotlib; install it with: pip install 'xrt-mock[analysis]'")
     requests = [request_of(source, options.user) for source in read_sources(Path(options.sources), options.set)]
     with _Progress(len(requests)) as progress:
         campaign = Campaign(
@@ -82,15 +89,6 @@ def _run(options: argparse.Namespace) -> int:
         with files.local(Path(options.plot)):
             summary.plot(options.plot)
     return 0 if summary.done == summary.sources else 1
-
-
-def _check_outputs(options: argparse.Namespace) -> None:
-    """Fail before anything is sent if the summary or the plot cannot be written at the end."""
-    for file in (options.json, options.plot):
-        if file and not Path(file).parent.is_dir():
-            raise RequestInvalid(f"{file} cannot be written: there is no folder {Path(file).parent}; make it first")
-    if options.plot and find_spec("matplotlib") is None:
-        raise RequestInvalid("--plot needs matplotlib; install it with: pip install 'xrt-mock[analysis]'")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -191,22 +189,22 @@ def _rows_of(file: Path, text: str) -> Iterator[dict[str, Any]]:
         columns = [name.strip() for name in next(lines, [])]
         if twice := [name for name in columns if name and columns.count(name) > 1]:
             raise RequestInvalid(f"{file} has two columns {twice[0]}: remove one")
+        numeric = {name for name in columns if (parameter := _parameter_of(name)) and float in parameter.types}
+        decimal = numeric if separator != "," else ()
         for cells in lines:
             if any(cell.strip() for cell in cells[len(columns) :]):
                 where = f"{file}, line {lines.line_num + line - 1}"
                 raise RequestInvalid(f"{where} has {len(cells)} cells, but there are {len(columns)} columns")
             row = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if cell.strip()}
             if row:
-                yield {name: _with_point(name, cell, separator) for name, cell in row.items()}
+                yield {
+                    name: cell.replace(",", ".")
+                    if name in decimal and cell.count(",") == 1 and "." not in cell
+                    else cell
+                    for name, cell in row.items()
+                }
     except csv.Error as error:
         raise RequestInvalid(f"{file}, line {lines.line_num + line - 1} is not CSV: {error}") from error
-
-
-def _with_point(name: str, cell: str, separator: str) -> str:
-    """Return a cell with a decimal point, if its column has numbers and commas do not separate columns."""
-    parameter = _parameter_of(name)
-    decimal = separator != "," and parameter is not None and float in parameter.types
-    return cell.replace(",", ".") if decimal and cell.count(",") == 1 and "." not in cell else cell
 
 
 def _parameter_of(name: str) -> Parameter | None:

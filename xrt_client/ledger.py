@@ -154,18 +154,17 @@ class Ledger:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = FileIO(self.path, "a+")
             try:
-                self._lock(self._file)
+                if fcntl is not None:
+                    try:
+                        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError as error:
+                        raise RequestInvalid(
+                            f"{self.path} is in use by another run: wait for it, or stop it"
+                        ) from error
                 self._read(self._file)
             except BaseException:
                 self.close()
                 raise
-
-    def _lock(self, file: FileIO) -> None:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RequestInvalid(f"{self.path} is in use by another run: wait for it, or stop it") from error
 
     def _read(self, file: FileIO) -> None:
         self.entries, self.events = {}, []

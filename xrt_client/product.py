@@ -40,7 +40,20 @@ class ParameterSet:
 
     def check(self, given: Mapping[str, Any]) -> list[tuple[Parameter, Any]]:
         """Return parameters with the values to keep; raise RequestInvalid if a name or value is not valid."""
-        return [(parameter := self.find(name), _valid_value(parameter, value)) for name, value in given.items()]
+        checked = []
+        for name, value in given.items():
+            parameter = self.find(name)
+            try:
+                kept = wire.given_value(parameter, value)
+            except TypeError as error:
+                wanted = " or ".join(kind.__name__ for kind in parameter.types)
+                text = f"{parameter.name} should be {wanted}, but you supplied {type(value).__name__}: {value!r}"
+                raise RequestTypeInvalid(text) from error
+            if parameter.allowed and kept not in parameter.allowed:
+                options = ", ".join(parameter.allowed)
+                raise RequestInvalid(f"'{kept}' is not a valid value for {parameter.name}. Options are: {options}.")
+            checked.append((parameter, kept))
+        return checked
 
     def _put(self, checked: list[tuple[Parameter, Any]], say: Callable[[str], None]) -> None:
         given = {parameter.name for parameter, _ in checked}
@@ -102,20 +115,6 @@ class ParameterSet:
     def replace(self, other: ParameterSet) -> None:
         """Copy all values of another set of the same table."""
         self.values = {name: list(v) if isinstance(v, list) else v for name, v in other.values.items()}
-
-
-def _valid_value(parameter: Parameter, value: Any) -> Any:
-    """Return the value to keep; raise RequestInvalid if it is not valid."""
-    try:
-        value = wire.given_value(parameter, value)
-    except TypeError as error:
-        wanted = " or ".join(kind.__name__ for kind in parameter.types)
-        text = f"{parameter.name} should be {wanted}, but you supplied {type(value).__name__}: {value!r}"
-        raise RequestTypeInvalid(text) from error
-    if parameter.allowed and value not in parameter.allowed:
-        options = ", ".join(parameter.allowed)
-        raise RequestInvalid(f"'{value}' is not a valid value for {parameter.name}. Options are: {options}.")
-    return value
 
 
 def kind_of(what: object) -> Kind:

@@ -121,7 +121,8 @@ def _fetch(service: Service, url: str, part: Path, seen: dict[str, str]) -> None
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": seen["tag"]}
     with service.get(url, headers) as response:
-        if response.status_code == 416 or (response.status_code == 206 and not _continues(response, start)):
+        continues = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        if response.status_code == 416 or (response.status_code == 206 and not continues):
             part.unlink(missing_ok=True)
             raise ServiceUnreachable(url, "the file has changed in between: starting again")
         if response.status_code != 206:
@@ -138,11 +139,6 @@ def _fetch(service: Service, url: str, part: Path, seen: dict[str, str]) -> None
         announced = response.headers.get("Content-Length", "")
         if _plain(response) and announced.isascii() and announced.isdigit() and int(announced) != received:
             raise ServiceUnreachable(url, f"answer cut off: {received} of {announced} bytes")
-
-
-def _continues(response: requests.Response, start: int) -> bool:
-    """Return whether a part of a file begins where the last one ended."""
-    return response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
 
 
 def _plain(response: requests.Response) -> bool:

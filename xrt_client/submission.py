@@ -21,7 +21,7 @@ from .parameters import KINDS, WORKED_OUT
 from .transport import Service, default_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from .draft import Draft
 
@@ -93,7 +93,11 @@ class Submission:
         self.become(accepted)
         self._draft.say(f"Job submitted OK, with ID: {accepted.job_id}")
         if updateProds:
-            self._update_draft(accepted.parameters)
+            for name in WORKED_OUT:
+                self._draft.globals.values.pop(name, None)
+            if unread := self._draft.read(accepted.parameters, from_server=True):
+                text = f"the job was submitted, but these values of the service could not be read: {', '.join(unread)}"
+                warnings.warn(text, UserWarning, stacklevel=2)
         return True
 
     def _failed(self, error: XRTError) -> bool:
@@ -106,13 +110,6 @@ class Submission:
         self._accepted, self._lost_after, self.status = job, None, SUBMITTED
         self._draft.submitted = True
         self.answer = {"submitError": None, "URL": job.url, "jobPars": job.parameters}
-
-    def _update_draft(self, parameters: Mapping[str, Any]) -> None:
-        for name in WORKED_OUT:
-            self._draft.globals.values.pop(name, None)
-        if unread := self._draft.read(parameters, from_server=True):
-            text = f"the job was submitted, but these values of the service could not be read: {', '.join(unread)}"
-            warnings.warn(text, UserWarning, stacklevel=3)
 
     # ---- the job -----------------------------------------------------------------------------------------------
 
@@ -194,8 +191,9 @@ class Submission:
         job_id = self.job.job_id
         try:
             statuses = self._wait(_Waiting(self.service, timeout, patience), poll, growth, longest)
-            if check:
-                _raise_first_failure(statuses)
+            for name, status in statuses.items() if check else ():
+                if status["statusCode"] < 0:
+                    raise ProductFailed(name, status["statusCode"], status["statusText"])
         except XRTError as error:
             error.job_id = job_id
             raise
@@ -280,9 +278,3 @@ class _Waiting:
         now = self.service.now()
         if now >= self._deadline:
             raise WaitTimeout(job_id, now - self._began)
-
-
-def _raise_first_failure(statuses: Mapping[str, Mapping[str, Any]]) -> None:
-    for name, status in statuses.items():
-        if status["statusCode"] < 0:
-            raise ProductFailed(name, status["statusCode"], status["statusText"])

@@ -136,7 +136,16 @@ class Service:
             with translated(operation):
                 response = self._send(request)
             check_status(operation, response)
-            return _decoded(operation, response.content)
+            try:
+                answer = json.loads(response.content, parse_constant=_refuse)
+            except (ValueError, RecursionError) as error:  # of the latter: nested so deeply that nothing reads it
+                page = response.content[:_BEGINNING].decode("utf-8", "replace")
+                raise ContractBroken(operation, f"not JSON ({error}): {page[:80]!r}") from error
+            if (levels := shapes.depth(answer)) > shapes.DEEPEST:
+                raise ContractBroken(
+                    operation, f"the answer has {levels} levels of lists and objects, but must have few"
+                )
+            return answer
 
         return self.repeating(once, key) if repeat else once()
 
@@ -205,38 +214,22 @@ def check_status(operation: str, response: requests.Response) -> None:
         return
     text = f"HTTP {code} {response.reason}"
     if code in _UNAVAILABLE:
-        raise ServiceUnreachable(operation, text, maybe_done=code >= 500, retry_after=_retry_after(response))
+        wait: float | None = None
+        value = response.headers.get("Retry-After", "")
+        if value.isascii() and value.isdigit():
+            wait = float(value)
+        else:
+            with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError):  # not a date either
+                then, sent = (parsedate_to_datetime(date) for date in (value, response.headers["Date"]))
+                wait = max(0.0, (then - sent).total_seconds())
+        raise ServiceUnreachable(operation, text, maybe_done=code >= 500, retry_after=wait)
     with translated(operation):
         page = next(response.iter_content(_BEGINNING), b"").decode("utf-8", "replace")
     raise ContractBroken(operation, text, page, maybe_done=False)
 
 
-def _decoded(operation: str, content: bytes) -> Any:
-    """Return the document in an answer; ContractBroken if it is not JSON, or nested so deeply that nothing reads it."""
-    try:
-        document = json.loads(content, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        page = content[:_BEGINNING].decode("utf-8", "replace")
-        raise ContractBroken(operation, f"not JSON ({error}): {page[:80]!r}") from error
-    if (levels := shapes.depth(document)) > shapes.DEEPEST:
-        raise ContractBroken(operation, f"the answer has {levels} levels of lists and objects, but must have few")
-    return document
-
-
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a value of JSON")
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Return `Retry-After` [s]; a date in it is compared with the `Date` of the answer."""
-    value = response.headers.get("Retry-After", "")
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        then, sent = (parsedate_to_datetime(text) for text in (value, response.headers["Date"]))
-        return max(0.0, (then - sent).total_seconds())
-    except (ValueError, TypeError, KeyError, OverflowError):
-        return None
 
 
 _DEFAULT: list[Service] = []

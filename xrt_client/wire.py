@@ -10,6 +10,7 @@ import json
 import math
 import operator
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from . import shapes
@@ -286,21 +287,19 @@ def same_request(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> bool:
     """Return whether `jobPars` agree with all that was sent, apart from values that the service works out itself."""
     changed = {name for flag, names in _OVERRIDDEN.items() if wants(sent, flag) for name in names}
     changed.update(_BY_SSS if wants(sent, "sss") else ())
-    return all(
-        _same_value(_WIRE[name], value, echoed[name])
-        for name, value in sent.items()
-        if name in _WIRE and name in echoed and name not in changed
-    )
-
-
-def _same_value(parameter: Parameter, sent: Any, echoed: Any) -> bool:
-    try:
-        pair = [read_value(parameter, value) for value in (sent, echoed)]
-    except (ValueError, TypeError, OverflowError):
-        pair = [str(sent), str(echoed)]
-    if isinstance(pair[0], str):
-        pair = [_stripped_name(value) for value in pair]
-    return bool(pair[0] == pair[1])
+    for name, value in sent.items():
+        if name not in _WIRE or name not in echoed or name in changed:
+            continue
+        pair = [value, echoed[name]]
+        try:
+            pair = [read_value(_WIRE[name], one) for one in pair]
+        except (ValueError, TypeError, OverflowError):
+            pair = [str(one) for one in pair]
+        if isinstance(pair[0], str):
+            pair = [_stripped_name(one) for one in pair]
+        if pair[0] != pair[1]:
+            return False
+    return True
 
 
 # ---- results ---------------------------------------------------------------------------------------------------
@@ -336,19 +335,12 @@ SOURCES = shapes.keys(given=dict.fromkeys(("Total", "Soft", "Medium", "Hard"), _
 
 def read_sources(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return the sources of each band; texts that are numbers are converted."""
-    bands = {band: sources for band, sources in document.items() if isinstance(sources, list)}
-    return {
-        band: [{key: _number_if_possible(value) for key, value in source.items()} for source in sources]
-        for band, sources in bands.items()
-    }
-
-
-def _number_if_possible(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if _WHOLE.fullmatch(value):
-        return int(value)
-    return float(value) if _NUMBER.fullmatch(value) else value
+    bands = {band: [*map(dict, sources)] for band, sources in document.items() if isinstance(sources, list)}
+    for source in chain.from_iterable(bands.values()):
+        for key, value in source.items():
+            if isinstance(value, str) and _NUMBER.fullmatch(value):
+                source[key] = int(value) if _WHOLE.fullmatch(value) else float(value)
+    return bands
 
 
 _CURVE = shapes.keys(given={"Binning": shapes.text, "TimeFormat": shapes.text, "T0": shapes.maybe(shapes.number)})
@@ -385,12 +377,11 @@ def _row(place: str, value: Any) -> None:
         raise unlike(place, value, "a list")
 
 
-def _observation(place: str, value: Any) -> None:
-    """Accept the number of an observation, which may have a prefix such as ``::ObsID=``."""
-    shapes.whole(place, value.rpartition("=")[2] if isinstance(value, str) else value)
-
-
-_CELLS: dict[str, Shape] = {"ObsID": _observation, "URL": shapes.text}
+_CELLS: dict[str, Shape] = {
+    # the number of an observation may have a prefix such as "::ObsID="
+    "ObsID": lambda place, value: shapes.whole(place, value.rpartition("=")[2] if isinstance(value, str) else value),
+    "URL": shapes.text,
+}
 
 
 def spectra(place: str, value: Any) -> None:

@@ -55,17 +55,14 @@ def spectra(answer: Mapping[str, Any], version: Version) -> Mapping[str, Any]:
         if "DataFile" in new:
             old["DataFile"] = new["DataFile"]
         for mode in ("WT", "PC"):
-            present = mode in new.get("Modes", ())
-            old |= {f"Have{mode}": 1, mode: _flat_mode(new[mode])} if present else {f"Have{mode}": 0}
+            old[f"Have{mode}"] = int(mode in new.get("Modes", ()))
+            if old[f"Have{mode}"]:
+                fit = new[mode].get("PowerLaw", {})
+                old[mode] = flat = {"meantime": new[mode]["MeanTime"]}
+                if "NH" in fit:
+                    for key, stem in _FIT_NAMES.items():
+                        flat |= {stem: fit[key], f"{stem}pos": fit[f"{key}Pos"], f"{stem}neg": fit[f"{key}Neg"]}
+                    flat |= {"cstat": fit["Cstat"], "dof": fit["Dof"], "fitChi": fit["FitChi"]}
+                flat["exposure"] = new[mode]["Exposure"]
         found[name] = old
     return found
-
-
-def _flat_mode(mode: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {"meantime": mode["MeanTime"]}
-    fit = mode.get("PowerLaw", {})
-    if "NH" in fit:
-        for name, old in _FIT_NAMES.items():
-            flat |= {old: fit[name], f"{old}pos": fit[f"{name}Pos"], f"{old}neg": fit[f"{name}Neg"]}
-        flat |= {"cstat": fit["Cstat"], "dof": fit["Dof"], "fitChi": fit["FitChi"]}
-    return flat | {"exposure": mode["Exposure"]}

@@ -73,7 +73,15 @@ class Deflated:
     @classmethod
     def of(cls, content: bytes, level: int) -> Deflated:
         """Compress at a level of zlib; 0 stores."""
-        return cls(len(content), zlib.crc32(content), _deflated(content, level), _zeros(8 * len(content)))
+        shift = tuple(1 << k for k in range(32))
+        power = (_CRC, *(1 << k for k in range(31)))  # the change by 1, 2, 4 ... zero bits
+        bits = 8 * len(content)
+        while bits:
+            if bits & 1:
+                shift = tuple(_times(power, column) for column in shift)
+            power = tuple(_times(power, column) for column in power)
+            bits >>= 1
+        return cls(len(content), zlib.crc32(content), _deflated(content, level), shift)
 
     def crc_after(self, crc: int) -> int:
         """Check sum of something with the sum `crc` and this content behind it."""
@@ -92,18 +100,6 @@ def _times(matrix: tuple[int, ...], vector: int) -> int:
     for bit, column in enumerate(matrix):
         total ^= column if vector >> bit & 1 else 0
     return total
-
-
-def _zeros(bits: int) -> tuple[int, ...]:
-    """Return the matrix that changes a check sum by this number of zero bits."""
-    result = tuple(1 << k for k in range(32))
-    power = (_CRC, *(1 << k for k in range(31)))
-    while bits:
-        if bits & 1:
-            result = tuple(_times(power, column) for column in result)
-        power = tuple(_times(power, column) for column in power)
-        bits >>= 1
-    return result
 
 
 class _GzipStream:
@@ -191,9 +187,14 @@ def tarred_and_gzipped(files: Mapping[str, Content | Deflated], mtime: float) ->
 
 
 def zipped(files: Mapping[str, Content], mtime: float) -> tuple[bytes, ...]:
-    """Pack files in their order, all of one date [simulated time, s], which a zip has in local time (field)."""
+    """Pack files in their order, all of one date [simulated time, s]; a zip has British local time (field)."""
     buffer = io.BytesIO()
-    date = max(_british_time(utc_from_service(mtime)).timetuple()[:6], _OLDEST_IN_ZIP)
+    utc = utc_from_service(mtime)
+    start, stop = (  # of summer time: the last Sundays of March and October, 1:00 UTC
+        datetime(utc.year, month, 31, 1, tzinfo=UTC) - timedelta(days=datetime(utc.year, month, 31).isoweekday() % 7)
+        for month in (3, 10)
+    )
+    date = max((utc + timedelta(hours=start <= utc < stop)).timetuple()[:6], _OLDEST_IN_ZIP)
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in files.items():
             entry = zipfile.ZipInfo(path, date_time=date)
@@ -201,15 +202,6 @@ def zipped(files: Mapping[str, Content], mtime: float) -> tuple[bytes, ...]:
             entry.external_attr, entry.create_system = 0o644 << 16, 3
             archive.writestr(entry, whole(content), compresslevel=_LEVEL)
     return (buffer.getvalue(),)
-
-
-def _british_time(utc: datetime) -> datetime:
-    """Return local time in Leicester: an hour more between the last Sundays of March and October, 1:00 UTC."""
-    start, stop = (
-        datetime(utc.year, month, 31, 1, tzinfo=UTC) - timedelta(days=datetime(utc.year, month, 31).isoweekday() % 7)
-        for month in (3, 10)
-    )
-    return utc + timedelta(hours=start <= utc < stop)
 
 
 def packed(top: str, files: Mapping[str, Content], form: str, mtime: float) -> tuple[bytes, ...]:

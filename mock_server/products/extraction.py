@@ -136,16 +136,15 @@ class Scene:
         return {}
 
     def lacks_centroid(self, observation: Observation, mode: str) -> bool:
-        """Whether the centroid is wanted and cannot be found in an observation, whatever part of it is used."""
+        """Whether the centroid is wanted and cannot be found in an observation, whatever part of it is used.
+
+        The photons of the source decide, and how many the background would hide.
+        """
         if self.centroid_within is None:
             return False
         key = observation.obsid, mode
-        if key not in self._decided:
-            self._decided[key] = self._centroid_fails(observation, mode)
-        return self._decided[key]
-
-    def _centroid_fails(self, observation: Observation, mode: str) -> bool:
-        """Decide by the photons of the source, and by how many the background would hide."""
+        if key in self._decided:
+            return self._decided[key]
         snapshots = self._by_observation[observation.obsid, mode]
         seconds = sum(s.exposure for s in snapshots)
         counts = sum(len(self.source_events(observation, s)) for s in snapshots)
@@ -157,7 +156,8 @@ class Scene:
             chance = next(share for above, share in CENTROID_FAILS[mode] if counts >= above * seconds * seen)
         if self.source.plan.near_bad_column:
             chance = max(chance, BESIDE_BAD_COLUMN)
-        return random.uniform(self.seed, "centroid lost", observation.obsid, mode) < chance
+        self._decided[key] = random.uniform(self.seed, "centroid lost", observation.obsid, mode) < chance
+        return self._decided[key]
 
     def mean_rate(self, snapshots: Sequence[Snapshot]) -> float:
         """True mean count rate over snapshots [count/s]: stands in for the estimate that the service iterates."""

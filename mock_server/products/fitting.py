@@ -27,6 +27,7 @@ BOUNDS = {"powerlaw": (-3.0, 9.5), "apec": (0.02, 64.0), "blackbody": (0.02, 64.
 _COLUMN = 1e22  # columns are fitted in this unit [cm-2]
 _COLUMN_BOUNDS = (0.0, 100.0)
 _STEPS = 40
+_LONGEST_STEP = np.array([5.0, 2.0, 10.0])
 _ERG = 1.602177e-9  # erg in a keV
 _LIBRARIES = ThreadpoolController()  # those that run threads, found once: that takes as long as a fit
 
@@ -208,7 +209,13 @@ class _Problem:
         for _ in range(_STEPS):
             free = np.array([k != fixed for k in range(3)])
             free &= ~((at <= self._low) & (gradient < 0)) & ~((at >= self._high) & (gradient > 0))
-            step = _step(gradient, fisher, free)
+            which = np.flatnonzero(free)
+            matrix = fisher[np.ix_(which, which)]
+            matrix = matrix + np.diag(1e-9 * np.diag(matrix) + 1e-12)
+            step = np.zeros(3)
+            step[which] = np.linalg.solve(matrix, gradient[which])
+            longest = np.max(np.abs(step) / _LONGEST_STEP)
+            step = step / longest if longest > 1 else step
             gain = float(gradient @ step)
             if gain < enough:
                 return at, w, True
@@ -294,17 +301,6 @@ def _background(n: Floats, back: Floats, alpha: float, m: Floats) -> Floats:
     root = np.sqrt(half**2 + 4 * alpha * (1 + alpha) * back * m)
     stable = 2 * back * m / np.maximum(root - half, 1e-300)
     return np.asarray(np.where(half > 0, (half + root) / (2 * alpha * (1 + alpha)), stable))
-
-
-def _step(gradient: Floats, fisher: Floats, free: NDArray[np.bool_]) -> Floats:
-    """Scoring step among the free parameters, held to a sensible size."""
-    step = np.zeros(3)
-    which = np.flatnonzero(free)
-    matrix = fisher[np.ix_(which, which)]
-    matrix = matrix + np.diag(1e-9 * np.diag(matrix) + 1e-12)
-    step[which] = np.linalg.solve(matrix, gradient[which])
-    longest = np.max(np.abs(step) / np.array([5.0, 2.0, 10.0]))
-    return step / longest if longest > 1 else step
 
 
 def _flux(value_and_slopes: Floats, covariance: Floats, delta: float) -> Estimate:

@@ -146,7 +146,15 @@ def picture(values: NDArray[Any], view: SkyView, marks: Sequence[Position] = (),
     """
     edge = (SIDE - _CUT_OUT) // 2
     cut = values[edge : edge + _CUT_OUT, edge : edge + _CUT_OUT].astype(np.float32)
-    cut = cut if exposure else _smoothed(cut)
+    if not exposure:  # the mean over a box, with the frame continued outwards
+        half, side = _SMOOTHED // 2, len(cut)
+        for _ in range(2):  # along one axis, then, turned over, along the other
+            padded = np.pad(cut, ((half, half), (0, 0)), mode="edge")
+            total = np.zeros_like(cut)
+            for k in range(_SMOOTHED):
+                total += padded[k : k + side]
+            cut = np.ascontiguousarray(total.T)
+        cut = cut / np.float32(_SMOOTHED**2)
     rank = cut.size // 2000
     top = float(np.partition(cut, -rank, axis=None)[-rank])
     shown = np.minimum(cut / max(top, 1e-9), 1.0)
@@ -161,15 +169,3 @@ def picture(values: NDArray[Any], view: SkyView, marks: Sequence[Position] = (),
     buffer = io.BytesIO()
     drawn.save(buffer, format="GIF")
     return buffer.getvalue()
-
-
-def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over a box of five pixels; the frame is continued outwards."""
-    half, side = _SMOOTHED // 2, len(values)
-    for _ in range(2):  # along one axis, then, turned over, along the other
-        padded = np.pad(values, ((half, half), (0, 0)), mode="edge")
-        total = np.zeros_like(values)
-        for k in range(_SMOOTHED):
-            total += padded[k : k + side]
-        values = np.ascontiguousarray(total.T)
-    return values / np.float32(_SMOOTHED**2)

@@ -51,13 +51,9 @@ _STEPS = instrument.read_only(
 )  # 6 s in a long snapshot, so that the shortest period of 100 s is resolved
 
 
-def _background_shares() -> Floats:
-    energy = (np.arange(instrument.CHANNELS) + 0.5) / 100
-    shares = np.where(energy > 0.2, 1 / energy + 0.15, 0.0)
-    return instrument.read_only(shares / shares[slice(*instrument.BAND)].sum())
-
-
-BACKGROUND_SHARES = _background_shares()
+_ENERGIES = (np.arange(instrument.CHANNELS) + 0.5) / 100
+_LEVELS = np.where(_ENERGIES > 0.2, 1 / _ENERGIES + 0.15, 0.0)
+BACKGROUND_SHARES: Floats = instrument.read_only(_LEVELS / _LEVELS[slice(*instrument.BAND)].sum())
 """Background in each channel for each count in 0.3-10 keV: 1/E + 0.15 above 0.2 keV, shape (1024,) (assumed)."""
 _BACKGROUND_CUMULATIVE = instrument.read_only(np.cumsum(BACKGROUND_SHARES))
 

@@ -185,7 +185,11 @@ class EnhancedPosition(PositionProduct):
         super().__init__(order, sky)
         snapshots = [snapshot for _, snapshot in self.view.snapshots]
         self.overlaps = [(fit, s.exposure) for n, s in enumerate(snapshots) if (fit := self.overlap(n))]
-        self.used = _without_outliers([fit for fit, _ in self.overlaps])
+        self.used = fits = [fit for fit, _ in self.overlaps]
+        if len(fits) > 2:  # leave out those more than three standard deviations from the mean of all
+            mean = _mean(fits)
+            near = [f for f in fits if abs(f.x - mean.x) <= 3 * f.sigma_x and abs(f.y - mean.y) <= 3 * f.sigma_y]
+            self.used = near or fits
         seed, name = self.view.scene.seed, self.view.scene.source.name
         lacking = not self.used or random.uniform(seed, "no enhanced position", name) < _NO_ENHANCED
         if self.forced_failure or lacking:
@@ -318,14 +322,6 @@ def _mean(fits: list[Fit]) -> Fit:
     x = sum(w * fit.x for w, fit in zip(x_weights, fits, strict=True)) / sum(x_weights)
     y = sum(w * fit.y for w, fit in zip(y_weights, fits, strict=True)) / sum(y_weights)
     return Fit(x, y, sum(x_weights) ** -0.5, sum(y_weights) ** -0.5, sum(fit.counts for fit in fits))
-
-
-def _without_outliers(fits: list[Fit]) -> list[Fit]:
-    """Leave out fits that lie more than three standard deviations from the mean of all."""
-    if len(fits) < 3:
-        return fits
-    mean = _mean(fits)
-    return [f for f in fits if abs(f.x - mean.x) <= 3 * f.sigma_x and abs(f.y - mean.y) <= 3 * f.sigma_y] or fits
 
 
 def _row(*cells: str) -> bytes:

@@ -99,7 +99,10 @@ class SkyView:
         names = ("x", "y", "channel", "snapshot")
         found = Photons(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
         self._maps = self._exposure_maps()
-        self.photons = found.take(self._exposed(found))
+        row, column = _pixels(found)
+        inside = (column >= 0) & (column < SIDE) & (row >= 0) & (row < SIDE)
+        blocks = (np.where(inside, axis, 0) // BLOCK for axis in (row, column))
+        self.photons = found.take(np.asarray(~inside | (self._maps[0][tuple(blocks)] > 0)))
 
     def place(self, position: Position) -> tuple[float, float]:
         """Return the place of a position [deg] on the plane [arcsec]."""
@@ -138,13 +141,6 @@ class SkyView:
         total = max(sum(weights), 1e-9)
         x, y = (sum(w * offset[axis] for w, offset in zip(weights, offsets, strict=True)) / total for axis in (0, 1))
         return x, y
-
-    def _exposed(self, found: Photons) -> NDArray[np.bool_]:
-        """Whether photons lie where time was spent, or outside the image."""
-        row, column = _pixels(found)
-        inside = (column >= 0) & (column < SIDE) & (row >= 0) & (row < SIDE)
-        blocks = (np.where(inside, axis, 0) // BLOCK for axis in (row, column))
-        return np.asarray(~inside | (self._maps[0][tuple(blocks)] > 0))
 
     def exposure_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the good time of each block of pixels [s], and the same times the area that is left there.

@@ -47,7 +47,13 @@ def interval(counts: ArrayLike, background: ArrayLike, confidence: float) -> tup
     upper = gammainccinv(n + 1, (1 - confidence) * total)  # the one-sided interval, which begins at zero
     faint = total < _TINY
     if faint.any():
-        upper[faint] = _far_above(n[faint] + 1, b[faint], np.log1p(-confidence))
+        # Both tails would underflow. The logarithm of the upper one is concave: Newton's steps close in from above.
+        a, end = n[faint] + 1, b[faint]
+        wanted = _log_tail(a, end)[0] + np.log1p(-confidence)
+        for _ in range(_STEPS):
+            log_tail, scale = _log_tail(a, end)
+            end = end + (log_tail - wanted) * scale
+        upper[faint] = end
     lower = b.copy()
     two_sided = (n > b) & (1 - _beyond_level_of_zero(n, b) > confidence)
     if two_sided.any():
@@ -74,20 +80,6 @@ def _beyond_level_of_zero(n: Floats, b: Floats) -> Floats:
 
 def _lambert(x: Floats, branch: int) -> Floats:
     return np.asarray(lambertw(np.maximum(x, -np.exp(-1.0)), branch).real)
-
-
-def _far_above(a: Floats, x: Floats, log_share: float) -> Floats:
-    """Return where the upper tail of a gamma distribution is a share of that at `x`, in logarithms.
-
-    For `x` far above the mean `a`, where both tails would underflow. The logarithm of the tail is concave, so that
-    Newton's steps close in from above.
-    """
-    wanted = _log_tail(a, x)[0] + log_share
-    found = x.copy()
-    for _ in range(_STEPS):
-        log_tail, scale = _log_tail(a, found)
-        found = found + (log_tail - wanted) * scale
-    return found
 
 
 def _log_tail(a: Floats, x: Floats) -> tuple[Floats, Floats]:

@@ -32,10 +32,11 @@ def read_table(path: Path) -> Iterator[Mapping[str, Any]]:
         raise ValueError(f"{path} is no table that astropy reads: {problem}") from problem
     names = table.colnames
     for row in table:
-        yield {name: _plain(row[name]) for name in names}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").strip()
-    return value.item() if hasattr(value, "item") else str(value)
+        cells = {}
+        for name in names:
+            value = row[name]
+            if isinstance(value, bytes):
+                cells[name] = value.decode("utf-8", "replace").strip()
+            else:
+                cells[name] = value.item() if hasattr(value, "item") else str(value)
+        yield cells

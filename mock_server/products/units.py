@@ -32,16 +32,17 @@ class Column(NamedTuple):
 
 def cards(pairs: Iterable[Card]) -> str:
     """Format keywords as cards of 80 characters each."""
-    return "".join(f"{keyword:8}= {_shown(value)}".ljust(80)[:80] for keyword, value in pairs)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        quoted = "'{:8}'".format(value.replace("'", "''"))
-        return f"{quoted:20}"
-    if isinstance(value, bool):
-        return f"{'T' if value else 'F':>20}"
-    return f"{repr(value).upper():>20}"
+    lines = []
+    for keyword, value in pairs:
+        if isinstance(value, str):
+            quoted = "'{:8}'".format(value.replace("'", "''"))
+            shown = f"{quoted:20}"
+        elif isinstance(value, bool):
+            shown = f"{'T' if value else 'F':>20}"
+        else:
+            shown = f"{repr(value).upper():>20}"
+        lines.append(f"{keyword:8}= {shown}".ljust(80)[:80])
+    return "".join(lines)
 
 
 def history(lines: Iterable[str]) -> str:

@@ -86,7 +86,21 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as link, link.makefile("rwb") as stream:
         threading.Thread(target=_receive, args=(stream, tasks), daemon=True).start()
         seed, world = tasks.get()
-        _work(Sky(seed, world), stream, tasks)
+        from .builder import ProductBuilder  # noqa: PLC0415 - needs numpy, scipy, astropy and Pillow
+
+        builder = ProductBuilder(Sky(seed, world))
+        made = Made()
+        while not made.too_large:
+            task: Task = tasks.get()
+            builder.forget_expired(task.now)
+            try:
+                made = Made(getattr(builder, task.method)(*task.arguments))
+            except MemoryError:
+                made = Made(failure=f"it needs more than {MEMORY_BYTES // 2**20} MiB", too_large=True)
+            except Exception:
+                made = Made(failure=traceback.format_exc())
+            stream.write(pickled(made))
+            stream.flush()
 
 
 def _limit() -> None:
@@ -108,25 +122,6 @@ def _receive(stream: Any, tasks: queue.SimpleQueue[Any]) -> None:
             tasks.put(pickle.load(stream))  # noqa: S301 - from the server that started this process
     except (EOFError, OSError):
         os._exit(0)
-
-
-def _work(sky: Sky, stream: Any, tasks: queue.SimpleQueue[Any]) -> None:
-    from .builder import ProductBuilder  # noqa: PLC0415 - needs numpy, scipy, astropy and Pillow
-
-    builder = ProductBuilder(sky)
-    while True:
-        task: Task = tasks.get()
-        builder.forget_expired(task.now)
-        try:
-            made = Made(getattr(builder, task.method)(*task.arguments))
-        except MemoryError:
-            made = Made(failure=f"it needs more than {MEMORY_BYTES // 2**20} MiB", too_large=True)
-        except Exception:
-            made = Made(failure=traceback.format_exc())
-        stream.write(pickled(made))
-        stream.flush()
-        if made.too_large:
-            return
 
 
 def first_message(seed: int, world: World) -> bytes:

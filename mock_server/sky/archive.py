@@ -232,10 +232,6 @@ class Sky:
             nearest = real.numbered(self.seed, position) or nearest
         return nearest if nearest is not None and _apart(nearest, position) <= NEAR_DEG else None
 
-    def _is_replaced(self, source: Source) -> bool:
-        """Return whether the scenario has a source of its own for a real object."""
-        return any(key_of(name) in self._named for name in (source.name, *source.aliases))
-
     def _of_target(self, target: str) -> Source | None:
         """Return the source a target is known to observe."""
         if target in self._targeted:
@@ -244,20 +240,15 @@ class Sky:
 
     def is_elsewhere(self, target: str, position: Position | None) -> bool:
         """Return whether a target is known to observe another part of the sky."""
-        return not self._not_elsewhere((target,), position)
-
-    def _not_elsewhere(self, targets: tuple[str, ...], position: Position | None) -> tuple[str, ...]:
-        """Leave out targets that are known to observe another part of the sky."""
-        if position is None:
-            return targets
-        return tuple(target for target in targets if not self._looks_elsewhere(target, position))
-
-    def _looks_elsewhere(self, target: str, position: Position) -> bool:
-        source = self._of_target(target)
-        if source is None or _apart(source, position) <= FIELD_DEG:
+        source = None if position is None else self._of_target(target)
+        if position is None or source is None or _apart(source, position) <= FIELD_DEG:
             return False
         pointing = found.pointing if (found := known.target(target)) is not None else None
         return pointing is None or coordinates.separation(pointing, position) > FIELD_DEG
+
+    def _not_elsewhere(self, targets: tuple[str, ...], position: Position | None) -> tuple[str, ...]:
+        """Leave out targets that are known to observe another part of the sky."""
+        return tuple(target for target in targets if not self.is_elsewhere(target, position))
 
     def drawn_position(self, name: str, now: float) -> Position | None:
         """Return a position [deg, J2000] for a name that the resolver does not know; None if it will, or hides it."""
@@ -290,7 +281,11 @@ class Sky:
         if position is not None:
             found += [s for s in self.sources if s not in found and _apart(s, position) <= FIELD_DEG]
             others = (real.source(self.seed, near) for near in known.near(position, FIELD_DEG))
-            found += [s for s in others if s not in found and not self._is_replaced(s)]
+            found += [
+                s
+                for s in others
+                if s not in found and self._named.keys().isdisjoint(key_of(name) for name in (s.name, *s.aliases))
+            ]  # none that the scenario replaces by a source of its own
         met = met_from_service(now)
         begun = [t for s in found for t in s.targets if self._begins_at(s, t) <= met]
         if not begun and position is not None and not any(s.targets for s in found):

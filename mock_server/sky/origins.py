@@ -14,9 +14,8 @@ from .names import key_of, position_in
 from .sources import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from ..core.model import Observation
     from .archive import Sky
     from .sources import Source
 
@@ -246,6 +245,7 @@ def description(sky: Sky, name: str, now: float, *, draw: bool = False) -> dict[
     source = sky.named(name) or sky.source(targets, position)
     observed = sky.observations(targets, position, now)
     is_planned = _is_planned(sky, sky.source(targets, position))
+    met = observed[len(observed) // 2].snapshots[0].start if observed else met_from_service(now)
     return {
         "name": name,
         "object": {"name": source.name, "class": source.cls, "origin": of_source(sky, source).value},
@@ -253,7 +253,7 @@ def description(sky: Sky, name: str, now: float, *, draw: bool = False) -> dict[
         "aliases": [{"name": alias} for alias in source.aliases],
         "trigger_met": source.t0_met,
         "rate": {
-            "count_per_s": round(source.mean_rate_at(_middle(observed, now)), 6),
+            "count_per_s": round(source.mean_rate_at(met), 6),
             "origin": of_rate(sky, source).value,
         },
         "targets": [{"target": target, "origin": of_target(sky, source, target).value} for target in targets],
@@ -268,11 +268,6 @@ def description(sky: Sky, name: str, now: float, *, draw: bool = False) -> dict[
             for one in observed
         ],
     }
-
-
-def _middle(observed: Sequence[Observation], now: float) -> float:
-    """Return the start of the middle observation [s, MET]; `now` [s] without observations."""
-    return observed[len(observed) // 2].snapshots[0].start if observed else met_from_service(now)
 
 
 def _is_planned(sky: Sky, source: Source) -> bool:

@@ -89,30 +89,28 @@ _YEAR = re.compile(r"(?:19|20)\d{2}")
 @lru_cache(maxsize=1024)
 def source(seed: int, found: Known) -> Source:
     """Return the source for a real object or burst."""
+    position, t0 = (found.ra, found.dec), found.t0
     if found.cls == "grb":
-        targets = found.targets or (drawn.cell_target((found.ra, found.dec), seed),)
-        t0 = _drawn_trigger(seed, found.name) if found.t0 is None else found.t0
-        return drawn.burst(seed, found.name, (found.ra, found.dec), targets, round(met_from_service(t0), 3))
-    targets = _targets(found)
+        targets = found.targets or (drawn.cell_target(position, seed),)
+        if t0 is None:  # some time on the day that the name gives
+            digits = found.name.removeprefix("GRB ")
+            day = datetime(2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:6]), tzinfo=UTC)
+            t0 = day.timestamp() + random.uniform(seed, "trigger", found.name, high=DAY)
+        return drawn.burst(seed, found.name, position, targets, round(met_from_service(t0), 3))
+    own = (*known.targets_of(found.name), *known.targets_at(position))
+    bursts = (burst for burst in known.near(position, _SAME_DEG) if burst.cls == "grb")  # it may be a counterpart
+    targets = tuple(dict.fromkeys((*(one.target for one in own), *(t for burst in bursts for t in burst.targets))))
     return Source(
         name=found.name,
         ra=found.ra,
         dec=found.dec,
         cls=found.cls,
-        targets=targets or (drawn.cell_target((found.ra, found.dec), seed),),
+        targets=targets or (drawn.cell_target(position, seed),),
         aliases=found.aliases,
         rate=_rate(seed, found),
         spectrum=_spectrum(seed, found),
         plan=_plan(seed, found),
     )
-
-
-def _targets(found: Known) -> tuple[str, ...]:
-    """Return the targets that are called after an object or hold it in their field; a burst's for its counterpart."""
-    position = (found.ra, found.dec)
-    own = (*known.targets_of(found.name), *known.targets_at(position))
-    bursts = (burst for burst in known.near(position, _SAME_DEG) if burst.cls == "grb")
-    return tuple(dict.fromkeys((*(one.target for one in own), *(t for burst in bursts for t in burst.targets))))
 
 
 def numbered(seed: int, position: tuple[float, float]) -> Source | None:
@@ -171,13 +169,6 @@ def source_in(seed: int, galaxy: Known, number: int) -> Source | None:
     angle = random.uniform(seed, "offset angle", name, high=2 * math.pi)
     position = coordinates.offset((galaxy.ra, galaxy.dec), distance, angle)
     return source(seed, Known(name, (), round(position[0], 4), round(position[1], 4), "ulx", None))
-
-
-def _drawn_trigger(seed: int, name: str) -> float:
-    """Return a trigger time [s since 1970-01-01 UTC] on the day of a burst's name."""
-    digits = name.removeprefix("GRB ")
-    day = datetime(2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:6]), tzinfo=UTC)
-    return day.timestamp() + random.uniform(seed, "trigger", name, high=DAY)
 
 
 def _plan(seed: int, found: Known) -> Plan:

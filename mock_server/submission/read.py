@@ -27,9 +27,11 @@ _OVERRIDDEN_BY = {"RA": "getCoords", "Dec": "getCoords", "targ": "getTargs", "Ts
 _READ_LATE = {p.name: (p.name in _OVERRIDDEN_BY) + 2 * (p.kind in (Kind.DATA, Kind.RANGES)) for p in TABLE}
 _SERVER_ONLY = frozenset(p.name for p in TABLE if p.server_only)
 _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is documented, the values are assumed
+_ALWAYS_SUPER_SOFT = {"grades": "0", "specgrades": "0"}
 _NEEDED = tuple(p.name for p in TABLE if p.name in NEEDED)
 _BUILT_IN = {p.name: read_value(p, p.default) for p in TABLE if not is_missing(p.default)}
 _REPLAYED_IN_ORDER = ("specz", "zval", "galactic", "doNotFit")
+"""The redshift before the absorber: the official client replays them in this order, and each sets others."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,10 @@ class Submission:
             for p in TABLE
             if p.name in computed or (p.group in groups and p.name in values and p.name not in given)
         ]
+        replayed = iter([name for name in _REPLAYED_IN_ORDER if name in names])
+        names = [next(replayed) if name in _REPLAYED_IN_ORDER else name for name in names]
         pars = {}
-        for name in _in_replay_order(names):
+        for name in names:
             if name not in computed:
                 pars[name] = stored(BY_NAME[name], values[name])
             elif name in ("RA", "Dec"):
@@ -95,15 +99,6 @@ class Submission:
             else:
                 pars[name] = computed[name]
         return pars
-
-
-def _in_replay_order(names: list[str]) -> list[str]:
-    """Put the redshift before the absorber: the official client replays them in this order, and each sets others."""
-    found = [name for name in _REPLAYED_IN_ORDER if name in names]
-    if len(found) < 2:
-        return names
-    replayed = iter(found)
-    return [next(replayed) if name in _REPLAYED_IN_ORDER else name for name in names]
 
 
 def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Submission:
@@ -135,9 +130,13 @@ def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Subm
     products = tuple(product for product in Product if values.get(product.flag))
     if not products and not unread:
         raise Refusal("No products were requested.")
-    in_force = _in_force(values, defaults)
+    in_force = dict(_BUILT_IN)
+    if values.get("binMeth") == "time":
+        in_force["hrbin"] = True  # documented answers without time binning hold 0, the reference page says 1
+    in_force |= {name: read_value(BY_NAME[name], default) for name, default in defaults.items()}
     chosen = {name for name, value in values.items() if value != in_force.get(name)}
-    values = _completed(values, in_force)
+    is_soft = values.get("sss")
+    values = in_force | (_SUPER_SOFT if is_soft else {}) | values | (_ALWAYS_SUPER_SOFT if is_soft else {})
     situation = Situation(values, frozenset(products), chosen)
     unknown = NEEDED.keys() - given.keys() - values.keys()
     missing = sorted((name for name in unknown if NEEDED[name](situation)), key=_NEEDED.index)
@@ -165,21 +164,6 @@ def _read_given(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
         except ValueError as problem:
             unread[name] = f"{name} is {shown(value)}, but {problem}"
     return values, unread
-
-
-def _in_force(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults in force for a request with these values."""
-    in_force = dict(_BUILT_IN)
-    if values.get("binMeth") == "time":
-        in_force["hrbin"] = True  # documented answers without time binning hold 0, the reference page says 1
-    return in_force | {name: read_value(BY_NAME[name], default) for name, default in defaults.items()}
-
-
-def _completed(values: Mapping[str, Any], in_force: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values with the defaults in force, and with the values that the switches set."""
-    if not values.get("sss"):
-        return {**in_force, **values}
-    return {**in_force, **_SUPER_SOFT, **values, "grades": "0", "specgrades": "0"}
 
 
 def parameters_for_caller(job_pars: Mapping[str, Any], api_name: str | None) -> dict[str, Any]:

@@ -78,11 +78,20 @@ def read_value(parameter: Parameter, value: Any, *, relative: bool = False, t0: 
     """
     match parameter.kind:
         case Kind.FLAG:
-            return _read_flag(parameter, value)
+            word = (value if isinstance(value, str) else shown(_without_point(value))).casefold()
+            word = parameter.codes.get(word, word)
+            if word not in _TRUE and word not in _FALSE:
+                raise ValueError("must be 0 or 1")
+            return word in _TRUE
         case Kind.WHOLE | Kind.NUMBER:
             return _read_number(parameter, value)
         case Kind.MODELS:
-            return _read_models(parameter, value)
+            if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+                raise ValueError(f"must be a list with some of: {', '.join(parameter.choices)}")
+            return _offered(parameter, *(clean(word).casefold() for word in value))
+        case Kind.CHOICE:
+            word = _read_text(parameter, value).casefold()
+            return _offered(parameter, parameter.codes.get(word, word))[0]
         case _:
             return _READERS[parameter.kind](parameter, _read_text(parameter, value), relative, t0)
 
@@ -99,14 +108,6 @@ def _read_text(parameter: Parameter, value: Any) -> str:
     if len(text) > longest:
         raise ValueError(f"must have at most {longest} characters")
     return text
-
-
-def _read_flag(parameter: Parameter, value: Any) -> bool:
-    word = (value if isinstance(value, str) else shown(_without_point(value))).casefold()
-    word = parameter.codes.get(word, word)
-    if word not in _TRUE and word not in _FALSE:
-        raise ValueError("must be 0 or 1")
-    return word in _TRUE
 
 
 def _read_number(parameter: Parameter, value: Any) -> float | int:
@@ -126,24 +127,15 @@ def _read_number(parameter: Parameter, value: Any) -> float | int:
     return int(number) if whole else number
 
 
-def _read_models(parameter: Parameter, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise ValueError(f"must be a list with some of: {', '.join(parameter.choices)}")
-    models = tuple(dict.fromkeys(clean(word).casefold() for word in value))
-    if not set(models) <= set(parameter.choices):
+def _offered(parameter: Parameter, *words: str) -> tuple[str, ...]:
+    """Return each word once; raise ValueError unless the parameter offers all of them."""
+    if not set(words) <= set(parameter.choices):
         raise ValueError(f"must be one of: {', '.join(parameter.choices)}")
-    return models
+    return tuple(dict.fromkeys(words))
 
 
 def _as_written(_parameter: Parameter, text: str, *_: object) -> str:
     return text
-
-
-def _read_choice(parameter: Parameter, text: str, *_: object) -> str:
-    word = parameter.codes.get(text.casefold(), text.casefold())
-    if word not in parameter.choices:
-        raise ValueError(f"must be one of: {', '.join(parameter.choices)}")
-    return word
 
 
 def _read_targets(_parameter: Parameter, text: str, *_: object) -> tuple[str, ...]:
@@ -188,7 +180,6 @@ def _read_data(parameter: Parameter, text: str, relative: bool, t0: float | None
 _READERS: dict[Kind, Callable[..., Any]] = {
     Kind.TEXT: _as_written,
     Kind.VERSION: _as_written,
-    Kind.CHOICE: _read_choice,
     Kind.TARGETS: _read_targets,
     Kind.ENERGIES: _read_energies,
     Kind.INSTANT: _read_instant,
@@ -202,14 +193,10 @@ def _without_point(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
-def _stored_energies(bands: tuple[tuple[float, float], ...]) -> str:
-    return ",".join(f"{_without_point(low)}-{_without_point(high)}" for low, high in bands)
-
-
 _STORED: dict[Kind, Callable[[Any], Any]] = {
     Kind.FLAG: int,
     Kind.TARGETS: lambda targets: targets[0] if len(targets) == 1 else "{" + ",".join(targets) + "}",
-    Kind.ENERGIES: _stored_energies,
+    Kind.ENERGIES: lambda bands: ",".join(f"{_without_point(low)}-{_without_point(high)}" for low, high in bands),
     Kind.MODELS: list,
 }
 

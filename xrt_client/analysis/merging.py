@@ -69,7 +69,12 @@ def mergeLightCurveBins(
         chosen, as_limit, fraction("ulConf", ulConf), fraction("detThresh", detThresh or ulConf)
     )
     inserted = insert is True or (insert == "match" and is_limit == limits)
-    _replace_bins(lc, chosen.index if remove else None, new if inserted else None)
+    if remove or inserted:
+        changed = lc.drop(index=chosen.index) if remove else lc
+        if inserted:  # a merged bin has fractions in columns that were integers
+            types = {column: object if column in TEXT_COLUMNS else float for column in lc.columns}
+            changed = pd.concat([changed, new.reindex(lc.columns).to_frame().T.astype(types)])
+        pd.DataFrame.__init__(lc, changed.sort_values("Time", ignore_index=True))  # pandas is going to drop `inplace`
     if verbose or not silent:
         print(f"The new bin is {'an upper limit' if is_limit else 'a rate'}")
     return (is_limit, inserted, new)
@@ -84,8 +89,15 @@ def _merged_bin(
     factor = float((bins["CorrFact"] * weight).sum() / weight.sum())
     merged = Counts(int(bins["CtsInSrc"].sum()), float(bins["BGInSrc"].sum()), factor, float(bins["Exposure"].sum()))
     is_limit = merged.bounds(threshold)[0] <= 0 if as_limit is None else as_limit
+    time = bins["Time"].mean()
+    start, stop = (bins["Time"] + bins["TimeNeg"]).min(), (bins["Time"] + bins["TimePos"]).max()
     cells = {
-        **_merged_times(bins),
+        "Time": time,
+        "TimePos": stop - time,
+        "TimeNeg": start - time,
+        "FracExp": bins["Exposure"].sum() / (stop - start),
+        "BGrate": (bins["BGrate"] * bins["Exposure"]).sum() / bins["Exposure"].sum(),
+        "BGerr": math.sqrt(((bins["BGerr"] * bins["Exposure"]) ** 2).sum()) / bins["Exposure"].sum(),
         "CorrFact": merged.factor,
         "CtsInSrc": merged.counts,
         "BGInSrc": merged.background,
@@ -100,29 +112,3 @@ def _merged_bin(
     value = "UpperLimit" if is_limit else "Rate"
     columns = [value if column in ("Rate", "UpperLimit") else column for column in bins.columns]
     return is_limit, pd.Series(cells).reindex([column for column in columns if column not in TEXT_COLUMNS])
-
-
-def _merged_times(bins: pd.DataFrame) -> dict[str, float]:
-    """Return time, exposure fraction and background of a merged bin."""
-    exposure = bins["Exposure"].sum()
-    time = bins["Time"].mean()
-    start, stop = (bins["Time"] + bins["TimeNeg"]).min(), (bins["Time"] + bins["TimePos"]).max()
-    return {
-        "Time": time,
-        "TimePos": stop - time,
-        "TimeNeg": start - time,
-        "FracExp": exposure / (stop - start),
-        "BGrate": (bins["BGrate"] * bins["Exposure"]).sum() / exposure,
-        "BGerr": math.sqrt(((bins["BGerr"] * bins["Exposure"]) ** 2).sum()) / exposure,
-    }
-
-
-def _replace_bins(lc: pd.DataFrame, removed: pd.Index | None, new: pd.Series | None) -> None:
-    """Remove bins and insert one, in place and in order of time."""
-    if removed is None and new is None:
-        return
-    changed = lc if removed is None else lc.drop(index=removed)
-    if new is not None:  # a merged bin has fractions in columns that were integers
-        types = {column: object if column in TEXT_COLUMNS else float for column in lc.columns}
-        changed = pd.concat([changed, new.reindex(lc.columns).to_frame().T.astype(types)])
-    pd.DataFrame.__init__(lc, changed.sort_values("Time", ignore_index=True))  # pandas is going to drop `inplace`

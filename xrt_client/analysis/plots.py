@@ -82,7 +82,11 @@ def plotLightCurve(
             print(f"Plotting {name}")
         _plot_dataset(ax, name, lcData[name], cols or {})
     ax.set(xscale="log" if xlog else "linear", yscale="log" if ylog else "linear")
-    times, values = _axis_labels(lcData, names, T0)
+    times = str(lcData.get("TimeFormat", "MET"))
+    if "met" in times.lower():
+        times = "Time (s)" if T0 is None else f"Time since MET={T0} (s)"
+    ratios = ["HR" in name for name in names]
+    values = "Count rate" if not any(ratios) else "Hardness ratio" if all(ratios) else "Count rate or HR"
     ax.set(xlabel=xlabel or times, ylabel=ylabel or values)
     if fileName is not None:
         fig.savefig(fileName)
@@ -105,15 +109,6 @@ def _plot_dataset(ax: Any, name: str, table: pd.DataFrame, colours: Mapping[str,
         errors = [table[column if column in table.columns else f"{value}Err"].abs() for column in columns]
     times = [table["TimeNeg"].abs(), table["TimePos"].abs()]
     ax.errorbar(table["Time"], table[value], xerr=np.array(times), yerr=np.array(errors), **style)
-
-
-def _axis_labels(lcData: Mapping[str, Any], names: Sequence[str], T0: float | None) -> tuple[str, str]:
-    times = str(lcData.get("TimeFormat", "MET"))
-    if "met" in times.lower():
-        times = "Time (s)" if T0 is None else f"Time since MET={T0} (s)"
-    ratios = ["HR" in name for name in names]
-    values = "Count rate" if not any(ratios) else "Hardness ratio" if all(ratios) else "Count rate or HR"
-    return times, values
 
 
 def plot_active(active: Sequence[tuple[float, int]], fileName: str | os.PathLike[str]) -> None:

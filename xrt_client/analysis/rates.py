@@ -47,7 +47,12 @@ def bayesRate(N: float, B: float, conf: float) -> tuple[float, float, float]:
     mode = max(0.0, float(N - B))
     total = gammaincc(N + 1, B)
     if total < _TINY:  # the background exceeds the counts by far
-        return (0.0, _far_above(N + 1, B, math.log1p(-conf)) - B, mode)
+        # Both tails would underflow. The logarithm of the upper one is concave: Newton's steps close in from above.
+        wanted, end = _log_tail(N + 1, B)[0] + math.log1p(-conf), B
+        for _ in range(50):
+            log_tail, scale = _log_tail(N + 1, end)
+            end += (log_tail - wanted) * scale
+        return (0.0, end - B, mode)
 
     def above(s: float) -> float:
         """Content of the posterior above s."""
@@ -71,19 +76,6 @@ def bayesRate(N: float, B: float, conf: float) -> tuple[float, float, float]:
     last = min(mode, float(gammainccinv(N + 1, total * min(1.0, conf * (1 + 1e-9)))) - B)
     low = float(brentq(excess, lowest, max(last, lowest), xtol=1e-9))
     return (low, upper(low), mode)
-
-
-def _far_above(a: float, x: float, log_share: float) -> float:
-    """Return where the upper tail of a gamma distribution is a share of that at `x`, in logarithms.
-
-    For `x` far above the mean `a`, where both tails would underflow. The logarithm of the tail is concave, so that
-    Newton's steps close in from above.
-    """
-    wanted = _log_tail(a, x)[0] + log_share
-    for _ in range(50):
-        log_tail, scale = _log_tail(a, x)
-        x += (log_tail - wanted) * scale
-    return x
 
 
 def _log_tail(a: float, x: float) -> tuple[float, float]:
