@@ -26,7 +26,7 @@ SOURCES = [
     "GRB 101225A",
     "GK Per",
     "FO Aqr",
-    "M82",
+    "AM Her",
     *(f"GRB {year:02d}{month:02d}14A" for year in (21, 22, 23, 24, 25) for month in (3, 7, 11)),
 ]
 

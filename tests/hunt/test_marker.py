@@ -39,6 +39,7 @@ def test_wrong_in_calm(xrt_mock):
 """
 
 
+@pytest.mark.nightly
 def test_a_failing_test_shows_its_smallest_world_and_a_line_to_paste_under_xdist_too(pytester):
     pytester.makepyfile(TESTS)
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:random_order", "-n", "2")
