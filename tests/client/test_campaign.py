@@ -541,7 +541,9 @@ def test_the_command_can_be_continued_after_an_error(sim, command, capsys):
     assert sim.report()["jobs"]["submitted"] == 1
 
 
-def test_the_command_can_be_interrupted_and_continued(sim, command, capsys, monkeypatch):
+def test_the_command_can_be_interrupted_and_continued(sim, command, capsys, monkeypatch, request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with monkeypatch.context() as patched:
         patched.setattr(Campaign, "_follow", lambda *_: signal.raise_signal(signal.SIGINT))
         assert main(command) == 130

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from mock_server import Simulator
+from mock_server.core.errors import Unavailable
 from mock_server.core.journal import Entry
 from mock_server.core.model import Build, Job, Product, Rebin, StatusCode, User
 from mock_server.storage.store import Store, StoreError
@@ -123,8 +124,9 @@ def test_a_transaction_whose_connection_ends_fails_as_a_whole_and_the_next_succe
             end_connections()
             facts.save_user(User(ME, "token"))
 
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(Unavailable, match="the database cannot be used now: terminating connection") as caught:
         interrupted()
+    assert isinstance(caught.value.__cause__, psycopg.OperationalError)
     with store.transaction() as facts:
         assert (facts.all_jobs(), facts.users()) == ([], [])
         facts.add_job(JOB)
@@ -135,7 +137,10 @@ def test_a_transaction_that_does_not_get_its_turn_does_not_spoil_the_next(store,
     hurried = Store(f"{db}?options={quote('-c lock_timeout=1')}")
     with store.transaction() as facts:
         facts.add_job(JOB)
-        with pytest.raises(psycopg.errors.LockNotAvailable), hurried.transaction():
+        with (
+            pytest.raises(Unavailable, match=r"the database cannot be used now: .* lock timeout"),
+            hurried.transaction(0),
+        ):
             pass
     with hurried.transaction() as facts:
         assert facts.all_jobs() == [JOB]
