@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 pytest_plugins = ["pytester"]
 
 TESTS = """
