@@ -85,7 +85,7 @@ def completed(*words):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("r",), ["run"]),
+        (("r",), ["record", "replay", "run"]),
         (("contract", "d"), ["diff"]),
         (("run", "--scenario", "b"), ["busy-week"]),
         (("serve", "--scenario", "t"), ["tightening-limit"]),

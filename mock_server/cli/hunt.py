@@ -50,7 +50,7 @@ def hunt(command: tuple[str, ...], reports: tuple[tuple[str, Path], ...], **opti
     \b
     Examples:
       xrt-mock hunt -- python my_pipeline.py
-      xrt-mock hunt --worlds 2000 --at-most 5 --report html hunt.html -- python my_pipeline.py
+      xrt-mock hunt --at-most 5 --report html hunt.html -- python my_pipeline.py
     """
     require_package("hypothesis")
     from ..hunt.hunting import run_hunt

@@ -87,24 +87,24 @@ sky_options = (
         "single_sources",
         multiple=True,
         metavar="NAME=RA,DEC[,RATE]",
-        help="Add a source: position in degrees or hh:mm:ss, rate in count/s. Several can be given.",
+        help="Add a source: degrees or hh:mm:ss, and count/s. Can be repeated.",
     ),
     click.option(
         "--sources",
         "source_files",
         multiple=True,
         metavar="FILE",
-        help="Add the sources of a file: CSV, JSON, or a table that astropy reads, with name, ra and dec.",
+        help="Add the sources of a CSV or JSON file, or of a table that astropy reads.",
     ),
     click.option(
         "--unknown-names",
         type=click.Choice(["refuse", "draw"]),
-        help="Names that no table has: refuse them, or draw a position; default: the scenario's.",
+        help="Names in no table; default: the scenario's.",
     ),
     click.option(
         "--unknown-observations",
         type=click.Choice(["believe", "refuse"]),
-        help="Observation IDs that no table has: believe in them, or find no data; default: the scenario's.",
+        help="Observation IDs in no table: trust them, or find no data; default: the scenario's.",
     ),
 )
 """Options about what can be observed; :func:`read_sky` reads them."""

@@ -18,7 +18,7 @@ def _check_url(_ctx: click.Context, _parameter: click.Parameter, url: str | None
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=PORT, help="Port to listen on; 0 takes a free one.")
+@click.option("--port", default=8000, show_default=True, type=PORT, help="Port; 0 takes a free one.")
 @click.option("--db", default="sqlite://", show_default=True, help="Database, such as sqlite:///jobs.sqlite.")
 @click.option("--clock", help="system (default), virtual, or a factor such as x60; a database keeps its own.")
 @click.option(
@@ -26,12 +26,12 @@ def _check_url(_ctx: click.Context, _parameter: click.Parameter, url: str | None
     type=click.Choice(["open", "registered"]),
     default="open",
     show_default=True,
-    help="Users who may submit: all well-formed addresses, or registered ones only.",
+    help="Users who may submit: all, or registered ones.",
 )
 @click.option(
     "--scenario",
     shell_complete=complete_scenario,
-    help="Name of a scenario, or path of a TOML file; default: calm. A database keeps its own.",
+    help="Scenario, or path of a TOML file; default: calm. A database keeps its own.",
 )
 @seed_option
 @with_sky_options
@@ -40,22 +40,21 @@ def _check_url(_ctx: click.Context, _parameter: click.Parameter, url: str | None
     default=1,
     show_default=True,
     type=click.IntRange(1),
-    help="Number of worker processes (needs a database file).",
+    help="Worker processes (need a database file).",
 )
-@click.option("--token", envvar="XRT_MOCK_TOKEN", help="Bearer token required by the control interface.")
+@click.option("--token", envvar="XRT_MOCK_TOKEN", help="Bearer token of the control interface.")
 @click.option(
     "--keep-calls",
     default=100_000,
     show_default=True,
     type=click.IntRange(100),
-    help="Maximum number of calls kept in the journal.",
+    help="Most calls that the journal keeps.",
 )
-@click.option("--url", callback=_check_url, help="Base URL used in answers; default: the address listened on.")
+@click.option("--url", callback=_check_url, help="Base URL of answers; default: this server's.")
 def serve(host: str, port: int, url: str | None, **options: Any) -> None:
     """Serve the simulator on HOST and PORT until interrupted.
 
-    A database file or PostgreSQL keeps jobs, time and scenario when the server
-    stops; the next server continues with them.
+    A database (SQLite or PostgreSQL) keeps all for the next server.
 
     \b
     Examples:

@@ -201,7 +201,7 @@ BROKEN_CLIENTS: dict[str, tuple[str, Any]] = {
     "rebins with another version's form": ("../API/main.php", {"APIFunc": "cancelRebin", "APIVersion": 1, "JobID": 3}),
     "rebins the wrong type of object": (
         "../API/main.php",
-        {"APIFunc": "rebinLightCurve", "APIVersion": "1.0.5", "type": "GRB", "objectID": 3, "binMeth": "obsid"},
+        {"APIFunc": "rebinLightCurve", "APIVersion": "1.0.5", "type": "REBIN_LC", "objectID": 3, "binMeth": "obsid"},
     ),
 }
 
