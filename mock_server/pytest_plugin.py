@@ -205,7 +205,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     result = yield
     simulator = _simulator(item)
     if simulator is not None:
-        problems = [*_never_triggered(simulator), *_limits_passed(item, simulator)]
+        from .reports.limits import broken_limits, parse_limits
+
+        of_the_scenario = list(simulator.scenario.faults)  # planned for all tests, so not every test triggers them
+        own = [fault for fault in simulator.controls.never_fired() if fault not in of_the_scenario]
+        problems = [f"planned fault was never triggered: {_arguments(fault.as_mapping())}" for fault in own]
+        wanted = _marks(item).get("fail_on", item.config.getini("xrt_mock_fail_on"))
+        problems += broken_limits(parse_limits(wanted), simulator.report()) if wanted else []
         if problems:
             pytest.fail("\n".join(problems), pytrace=False)
     return result
@@ -234,19 +240,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     pytest.fail(report.summary, pytrace=False)
 
 
-def _never_triggered(simulator: Simulator) -> list[str]:
-    of_the_scenario = list(simulator.scenario.faults)  # planned for all tests, so not every test triggers them
-    own = [fault for fault in simulator.controls.never_fired() if fault not in of_the_scenario]
-    return [f"planned fault was never triggered: {_arguments(fault.as_mapping())}" for fault in own]
-
-
-def _limits_passed(item: pytest.Item, simulator: Simulator) -> list[str]:
-    from .reports.limits import broken_limits, parse_limits
-
-    wanted = _marks(item).get("fail_on", item.config.getini("xrt_mock_fail_on"))
-    return broken_limits(parse_limits(wanted), simulator.report()) if wanted else []
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the last calls to the report of a failed test, and figures for the summary to every report."""
@@ -260,13 +253,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         if report.failed:
             calls = simulator.controls.last_calls(_LAST_CALLS)
             report.sections.append(("xrt-mock: last calls", "\n".join(calls) or "none"))
-            report.sections.append(("xrt-mock: to repeat", _how_to_repeat(item, simulator)))
+            given = _marks(item) | {"scenario": simulator.scenario.name, "seed": simulator.scenario.seed}
+            report.sections.append(("xrt-mock: to repeat", f"@pytest.mark.xrt_mock({_arguments(given)})"))
     return report
-
-
-def _how_to_repeat(item: pytest.Item, simulator: Simulator) -> str:
-    given = _marks(item) | {"scenario": simulator.scenario.name, "seed": simulator.scenario.seed}
-    return f"@pytest.mark.xrt_mock({_arguments(given)})"
 
 
 def _arguments(values: Mapping[str, Any]) -> str:

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ORDER = ("twice", "again", "file", "lost", "endless", "active", "polls", "contract", "exit")
+_RANKS = {name: rank for rank, name in enumerate(_ORDER)}
+    name: k
+    for k, name in enumerate(["twice", "again", "file", "lost", "endless", "active", "polls", "contract", "exit"])
+}
+"""Of the failures in worlds of one size, the one that harms most is reported first."""
+
 
 @dataclass(frozen=True)
 class Hunt:
@@ -187,7 +194,12 @@ def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> 
     began = time.monotonic()
     with _pool(hunt, 1) as pool:
         calm, imports, _ = pool.submit(_work, _Worker.play_calm, ()).result()
-    _check_calm(calm)
+    if calm.code != 0:
+        how = "never ends" if calm.code is None else f"ends with exit code {calm.code}"
+        text = "\n".join(calm.text.splitlines()[-5:])
+        raise HuntError(f"the program {how} in the calm world; run it with `xrt-mock run` first:\n{text}")
+    if not calm.calls:
+        raise HuntError("the program makes no call to the service in the calm world: there is nothing to hunt")
     fresh = "it is no Python program" if not hunt.program.python else "--fresh was given" if hunt.fresh else ""
     with _pool(hunt, hunt.workers) as pool:
         if not fresh:
@@ -206,7 +218,9 @@ def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> 
             say(f"{done} of {len(parts)} kinds of weather")
         for part in parts:
             tally.add(part.result())
-        ranked = sorted(tally.found.values(), key=_rank)
+        ranked = sorted(
+            tally.found.values(), key=lambda one: (len(one.world), _RANKS.get(one.finding.oracle, 9), one.finding.key)
+        )
         found = list(pool.map(partial(_work, _Worker.repeat, calm=calm, imports=imports), ranked))
         for number, one in enumerate(found, 1):
             if hunt.keep is not None:
@@ -217,24 +231,6 @@ def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> 
 
 def _pool(hunt: Hunt, workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, get_context("fork"), _begin, (hunt,))
-
-
-def _check_calm(calm: Life) -> None:
-    if calm.code != 0:
-        how = "never ends" if calm.code is None else f"ends with exit code {calm.code}"
-        text = "\n".join(calm.text.splitlines()[-5:])
-        raise HuntError(f"the program {how} in the calm world; run it with `xrt-mock run` first:\n{text}")
-    if not calm.calls:
-        raise HuntError("the program makes no call to the service in the calm world: there is nothing to hunt")
-
-
-def _rank(found: Found) -> tuple[Any, ...]:
-    order = ("twice", "again", "file", "lost", "endless", "active", "polls", "contract", "exit")
-    return (
-        len(found.world),
-        order.index(found.finding.oracle) if found.finding.oracle in order else len(order),
-        found.finding.key,
-    )
 
 
 def available_processors() -> int:
