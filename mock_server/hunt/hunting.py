@@ -31,9 +31,6 @@ T = TypeVar("T")
 
 _ORDER = ("twice", "again", "file", "lost", "endless", "active", "polls", "contract", "exit")
 _RANKS = {name: rank for rank, name in enumerate(_ORDER)}
-    name: k
-    for k, name in enumerate(["twice", "again", "file", "lost", "endless", "active", "polls", "contract", "exit"])
-}
 """Of the failures in worlds of one size, the one that harms most is reported first."""
 
 
