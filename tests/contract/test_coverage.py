@@ -181,6 +181,7 @@ def live(simulator: Simulator, folder: Path) -> None:
     """Follow jobs closely, cancel at every stage, fetch and miss files."""
     mine = Service(sleep=simulator.clock.sleep, now=simulator.clock.now, policy=RetryPolicy(attempts=1))
     request = built(service=mine)
+    request.setStandardPosPars(detOrCent="detect", centMeth="iterative")  # the astrometric position waits for it
     assert request.submit(), request.submitError
     stages = {1: "Image", 2: "SourceDet", 3: "Spectrum"}
     for _ in range(400):
