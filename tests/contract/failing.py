@@ -35,6 +35,7 @@ RAISED: dict[str, type[Exception]] = {
 }
 """Exceptions of `requests` for calls without a complete answer."""
 PATHS = {"JobID": "1", "directory": "lc", "stem": "lc", "format": "zip", "file": "curve.qdp", "RebinID": "1"}
+PATHS["target"] = "00966554"
 FAULTED = {"main": "rebinLightCurve", "downloadRebinnedFile": "downloadFile"}
 """Operations that have other names in faults."""
 

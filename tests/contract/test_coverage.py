@@ -33,7 +33,7 @@ def exercised_by_questions() -> Coverage:
     watch = seen.watcher("provider")
     with Simulator() as simulator:
         probes.examine(simulator.app, watch=watch)
-    with Simulator() as simulator:
+    with Simulator(settings={"archive.unknown_observations": "refuse"}) as simulator:
         empty_and_catalogued(harness.Watched(harness.backend(simulator.app), watch), simulator)
     with Simulator(settings={"outcomes.failed": 1.0}) as simulator:
         failing_products(harness.Watched(harness.backend(simulator.app), watch), simulator)
@@ -62,6 +62,14 @@ def empty_and_catalogued(service: Any, simulator: Simulator) -> None:
     simulator.clock.advance(1e4)
     curve = {"APIFunc": "downloadLightCurve", "APIVersion": "1.0.5", "type": "REBIN_LC", "objectID": number}
     service.call("POST", "/API/main.php", curve)
+    burst = {"APIVersion": "1.0.5", "APIFunc": "timesliceSpectrum", "targetID": 554620}
+    before = {"rnames": ["early"], "times": ["1-2"], "modes": ["BOTH"]}  # XRT was not yet looking
+    number = service.call("POST", "/API/main.php", burst | before).body.get("JobID", 0)
+    simulator.clock.advance(1e4)
+    none = {"APIFunc": "downloadSpectrum", "APIVersion": "1.0.5", "type": "timeslice", "objectID": number}
+    service.call("POST", "/API/main.php", none)
+    for missing in ("xrt_curves/00554620/nothing.qdp", "xrt_spectra/00554620/nothing.pi"):
+        service.call("GET", f"/{missing}")
     known = {
         "UserID": OWNER,
         "name": "FO Aqr",
@@ -181,6 +189,7 @@ def live(simulator: Simulator, folder: Path) -> None:
     """Follow jobs closely, cancel at every stage, fetch and miss files."""
     mine = Service(sleep=simulator.clock.sleep, now=simulator.clock.now, policy=RetryPolicy(attempts=1))
     request = built(service=mine)
+    request.setStandardPosPars(detOrCent="detect", centMeth="iterative")  # the astrometric position waits for it
     assert request.submit(), request.submitError
     stages = {1: "Image", 2: "SourceDet", 3: "Spectrum"}
     for _ in range(400):

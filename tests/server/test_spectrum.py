@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from contracts import documents
 from mock_server.core.model import Product
 from mock_server.products import answers_by_version, extraction, fitting, instrument, spectrum
 from mock_server.products.archive import whole
@@ -262,6 +263,15 @@ def test_a_scenario_can_make_fits_fail():
     mode = spectrum.build(order_of(sky, Product.SPECTRUM, BURST), sky).answer()["interval0"]["PC"]
     assert mode["Models"] == ["PowerLaw"]
     assert mode["PowerLaw"] == {"NOFIT": 1}
+
+
+def test_clients_of_1_9_get_a_mode_without_a_fit_without_its_numbers():
+    answer = answers_by_version.spectra(built(models=("apec",)).answer(), (1, 9))
+    assert set(answer["interval0"]["PC"]) == {"meantime", "exposure"}
+    assert (
+        documents.check_response("getSpecData", 200, {"OK": 1, "APIVersion": "1.12", **answer}, "text/html")
+        == "SpectraOld"
+    )
 
 
 def test_too_few_counts_cannot_be_fitted():
