@@ -60,9 +60,12 @@ def test_a_killed_run_leaves_neither_programs_nor_files(tmp_path):
     command = [sys.executable, "-m", "mock_server.cli", "run", "--", "sh", "-c"]
     script = "echo $$; while :; do /bin/sleep 60; done"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([*command, script], env=environment, text=True, **pipes) as run:
+    with (
+        open(os.devnull, "r+b") as null,
+        subprocess.Popen([*command, script], env=environment, stdin=null, stdout=subprocess.PIPE, stderr=null) as run,
+    ):
         try:
+            assert run.stdout is not None
             program = int(run.stdout.readline())
             started = [program, *children(program)]
             assert list(tmp_path.iterdir()), "it needs no files"
