@@ -1,4 +1,4 @@
-"""A process that ends what a killed run has started, and removes its folders: it waits for the end of a pipe."""
+"""A process that ends what a killed run has started, and removes its files: it waits for the end of a pipe."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class Guardian:
 
 
 @contextlib.contextmanager
-def guarding(folders: Sequence[str]) -> Iterator[Guardian]:
-    """Context manager: if this process is killed meanwhile, its programs end and its `folders` are removed."""
+def guarding(places: Sequence[str]) -> Iterator[Guardian]:
+    """Context manager: if this process is killed meanwhile, its programs end and its files and folders are removed."""
     process = None
     if os.name == "posix":
-        command = ["/bin/sh", "-c", _SCRIPT, "xrt-mock-guardian", *folders]
+        command = ["/bin/sh", "-c", _SCRIPT, "xrt-mock-guardian", *places]
         with contextlib.suppress(OSError):
             process = subprocess.Popen(  # noqa: S603 - the script above
                 command,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import secrets
 import sys
 import threading
@@ -110,6 +111,10 @@ class LinkServer:
         """Return the processes that are connected now."""
         with self.lock:
             return set(self.sessions.values())
+
+    def places(self) -> list[str]:
+        """Return the folder and the file that :meth:`close` removes."""
+        return [os.path.dirname(self.address), *([self.page.path] if self.page else [])]
 
     def note_call(self, request: Request) -> None:
         """Warn, once, of a program that calls again and again without sleeping."""

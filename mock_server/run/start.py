@@ -118,7 +118,7 @@ def running(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))
         proxy = stack.enter_context(Proxy(simulator.app, simulator.clock, open_net=allow_net))
         base = prepare(os.environ if env is None else env, folder, server.address, server.key)
-        guardian = stack.enter_context(guarding([str(folder), os.path.dirname(server.address)]))
+        guardian = stack.enter_context(guarding([str(folder), *server.places()]))
         programs = Programs(server, guardian, command, base | proxy.environment(folder), copies)
         try:
             yield programs

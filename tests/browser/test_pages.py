@@ -91,7 +91,7 @@ def test_files_and_pictures_come_to_the_page_by_themselves_at_the_end(submit, wa
 def test_an_address_that_is_being_typed_is_not_lost_when_a_product_ends(submit, watch):
     page, later = watch(submit(POSITIONS)["URL"])
     page.get_by_label("To cancel").fill(ME)
-    later(60)
+    later(80)
     expect(page.locator("#status-psf")).to_have_text("Complete")
     expect(page.locator("#row-psf").get_by_role("button")).to_be_hidden()
     expect(page.get_by_label("To cancel")).to_have_value(ME)

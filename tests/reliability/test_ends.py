@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -57,30 +56,31 @@ def test_processes_end_with_their_parent_however_it_ends(tmp_path):
     wait_for(lambda: not any(map(alive, at_work)))
 
 
-def test_a_killed_run_leaves_neither_programs_nor_folders(tmp_path):
-    where, ready = tmp_path / "temporary", tmp_path / "ready"
-    where.mkdir()
-    script = f"echo $$ > {ready}.part; mv {ready}.part {ready}; while :; do /bin/sleep 60; done"
-    command = [sys.executable, "-m", "mock_server.cli", "run", "--", "sh", "-c", script]
-    environment = {**os.environ, "TMPDIR": str(where)}
-    with open(os.devnull) as nothing:
-        run = subprocess.Popen(command, env=environment, stdin=nothing, stderr=subprocess.DEVNULL)
-    wait_for(ready.exists)
-    program = int(ready.read_text())
-    started = [program, *children(program)]
-    assert list(where.iterdir()), tempfile.gettempdir()
-    run.kill()
-    assert run.wait(60) == -signal.SIGKILL
+def test_a_killed_run_leaves_neither_programs_nor_files(tmp_path):
+    command = [sys.executable, "-m", "mock_server.cli", "run", "--", "sh", "-c"]
+    script = "echo $$; while :; do /bin/sleep 60; done"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with (
+        open(os.devnull, "r+b") as null,
+        subprocess.Popen([*command, script], env=environment, stdin=null, stdout=subprocess.PIPE, stderr=null) as run,
+    ):
+        try:
+            assert run.stdout is not None
+            program = int(run.stdout.readline())
+            started = [program, *children(program)]
+            assert list(tmp_path.iterdir()), "it needs no files"
+        finally:
+            run.kill()
+    assert run.returncode == -signal.SIGKILL
     wait_for(lambda: not any(map(alive, started)))
-    wait_for(lambda: not list(where.iterdir()))
+    wait_for(lambda: not list(tmp_path.iterdir()))
 
 
 def test_a_run_that_ends_leaves_no_guardian(tmp_path):
     listed = tmp_path / "listed"
-    script = f"ps -o ppid=,args= -A > {listed}"
+    script = f"ps -ww -o ppid=,args= -A > {listed}"
     command = [sys.executable, "-m", "mock_server.cli", "run", "--", "sh", "-c", script]
-    run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert run.wait(60) == 0
+    assert subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
     assert "xrt-mock-guardian" in listed.read_text(), "there was none"
     left = [Path(f"/proc/{pid}/cmdline") for pid in children(1)]
     assert not any(b"xrt-mock-guardian" in place.read_bytes() for place in left if place.exists())
