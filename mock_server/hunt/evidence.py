@@ -19,7 +19,6 @@ from .waiting import lines_in_stack
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..core.model import Job
     from ..simulator import Simulator
     from .deviations import World
     from .recorder import Recorder
@@ -97,6 +96,13 @@ def report(evidence: Evidence, world: World) -> Life:
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
     peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
     at_peak = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
+    facts = []
+    for job in jobs:
+        call = submission_of(job.job_id, recorder.calls)
+        made = [build.outcome is StatusCode.COMPLETE and build.cancelled_at is None for build in job.builds]
+        source, key = (call.source, call.key) if call else (job.name, job.name)
+        complete = all(made) and job.ended_at < math.inf
+        facts.append(JobFacts(job.job_id, source, key, job.submitted_at, job.ended_at, complete))
     return Life(
         world=world,
         code=evidence.code,
@@ -104,7 +110,7 @@ def report(evidence: Evidence, world: World) -> Life:
         where=where,
         text="\n".join(texts),
         calls=tuple(recorder.calls),
-        jobs=tuple(_facts(job, recorder) for job in jobs),
+        jobs=tuple(facts),
         files=tuple(files),
         violations=tuple((v["words"], v["where"] or "") for v in violations),
         peak_active=(peak, at_peak[-1].where if at_peak else ()),
@@ -112,16 +118,6 @@ def report(evidence: Evidence, world: World) -> Life:
         met=met,
         writes=notes.count,
     )
-
-
-def _facts(job: Job, recorder: Recorder) -> JobFacts:
-    call = submission_of(job.job_id, recorder.calls)
-    complete = all(
-        build.outcome is StatusCode.COMPLETE and build.cancelled_at is None and build.ends_at < math.inf
-        for build in job.builds
-    )
-    source, key = (call.source, call.key) if call else (job.name, job.name)
-    return JobFacts(job.job_id, source, key, job.submitted_at, job.ended_at, complete)
 
 
 def _new_files(evidence: Evidence) -> list[Path]:

@@ -46,7 +46,12 @@ def install() -> None:
     global joined  # noqa: PLW0603 - a process is part of one run
     if any("multiprocessing.resource_tracker" in word for word in sys.orig_argv):
         return  # a helper of Python's own that neither calls nor sleeps
-    _import_time_machine()
+    if "pytest" not in sys.modules and not any("pytest" in word or "py.test" in word for word in sys.orig_argv):
+        sys.modules["pytest"] = None  # type: ignore[assignment]  # time_machine imports it for a fixture: too heavy
+        try:
+            import time_machine  # noqa: F401
+        finally:
+            del sys.modules["pytest"]
     from .link import Link, LinkedClock, clock_of
     from .network import guard
 
@@ -74,14 +79,3 @@ def install() -> None:
     Interception(link.ask, clock, link.welcome.hosts, guarded=False).__enter__()
     guard(link.welcome.hosts, link.welcome.open_net)
     joined = Guest(link, clock, children)
-
-
-def _import_time_machine() -> None:
-    """Import time_machine without pytest, which it imports for its fixture, unless this program is pytest."""
-    if "pytest" in sys.modules or any("pytest" in word or "py.test" in word for word in sys.orig_argv):
-        return
-    sys.modules["pytest"] = None  # type: ignore[assignment]  # `import pytest` fails, as if it were not installed
-    try:
-        import time_machine  # noqa: F401
-    finally:
-        del sys.modules["pytest"]
