@@ -1,6 +1,9 @@
 """The official client's module for bursts, unchanged: what it saves is what user objects hold for the same data."""
 
+import io
 import os
+import re
+import tarfile
 
 import pytest
 
@@ -11,6 +14,14 @@ from tests.server.conftest import EXACT, ME
 udg = pytest.importorskip("swifttools.ukssdc.data.GRB")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def unpacked(archive):
+    """Return the files of an archive by name, without the date of writing and the sums over it."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        files = {member.name: opened.extractfile(member).read() for member in opened if member.isfile()}
+    dated = re.compile(rb"(DATE    |CHECKSUM|DATASUM )= .{70}", re.DOTALL)
+    return {name: dated.sub(b"", data) for name, data in files.items()}
 
 
 def same_job(sim, product, target):
@@ -36,6 +47,9 @@ def test_light_curves_spectra_and_positions_of_a_burst(tmp_path, name, target):
             assert saved
             for file in saved:
                 assert (tmp_path / folder / file).read_bytes() == contents.file(job_id, f"{folder}/{file}"), file
+            for path in (tmp_path / folder).glob("*.tar.gz"):
+                packed = b"".join(contents.file(job_id, f"{folder}/{path.name}"))
+                assert unpacked(path.read_bytes()) == unpacked(packed), path.name
     assert set(curve["URLs"]) == set(curve["Datasets"])
     assert len(spectra["rnames"]) == 2
     assert positions["Best_Err90"] > 0
