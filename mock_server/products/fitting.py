@@ -27,7 +27,7 @@ BOUNDS = {"powerlaw": (-3.0, 9.5), "apec": (0.02, 64.0), "blackbody": (0.02, 64.
 _COLUMN = 1e22  # columns are fitted in this unit [cm-2]
 _COLUMN_BOUNDS = (0.0, 100.0)
 _STEPS = 40
-_LONGEST_STEP = np.array([5.0, 2.0, 10.0])
+_LONGEST_STEP = instrument.read_only(np.array([5.0, 2.0, 10.0]))
 _ERG = 1.602177e-9  # erg in a keV
 _LIBRARIES = ThreadpoolController()  # those that run threads, found once: that takes as long as a fit
 

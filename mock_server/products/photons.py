@@ -51,8 +51,8 @@ _STEPS = instrument.read_only(
 )  # 6 s in a long snapshot, so that the shortest period of 100 s is resolved
 
 
-_ENERGIES = (np.arange(instrument.CHANNELS) + 0.5) / 100
-_LEVELS = np.where(_ENERGIES > 0.2, 1 / _ENERGIES + 0.15, 0.0)
+_ENERGIES = instrument.read_only((np.arange(instrument.CHANNELS) + 0.5) / 100)
+_LEVELS = instrument.read_only(np.where(_ENERGIES > 0.2, 1 / _ENERGIES + 0.15, 0.0))
 BACKGROUND_SHARES: Floats = instrument.read_only(_LEVELS / _LEVELS[slice(*instrument.BAND)].sum())
 """Background in each channel for each count in 0.3-10 keV: 1/E + 0.15 above 0.2 keV, shape (1024,) (assumed)."""
 _BACKGROUND_CUMULATIVE = instrument.read_only(np.cumsum(BACKGROUND_SHARES))

@@ -96,22 +96,6 @@ def test_ten_looks_while_eight_users_submit_poll_and_download_find_nothing():
             verified(simulator.app)
 
 
-def test_two_looks_at_once_find_nothing():
-    with Simulator() as simulator:
-        exams: list[probes.Examination] = []
-        names = [name for name, each in probes.PROBES.items() if each.ask.__module__ != probes.results.__name__]
-
-        def look() -> None:
-            exams.append(probes.examine(simulator.app, probes=names))
-
-        threads = [threading.Thread(target=look) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert not [finding for exam in exams for finding in exam.findings]
-
-
 @pytest.mark.parametrize("factor", [1.0, 600.0])
 def test_a_clock_that_runs_causes_no_finding(factor):
     with Simulator(clock=ScaledClock(factor)) as simulator:

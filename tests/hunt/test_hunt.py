@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+pytestmark = pytest.mark.nightly  # half a minute of processor time, and not yet the same on every busy machine
+
 PROGRAM = """
 import os, time, requests
 
