@@ -86,11 +86,10 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the place of each source in a file, and its values by column."""
     match path.suffix.lower():
         case ".csv" | ".txt":
-            lines = [line for line in path.read_text("utf-8-sig").splitlines() if not line.startswith("#")]
-            before = len(path.read_text("utf-8-sig").splitlines()) - len(lines)
-            reader = csv.DictReader(lines, skipinitialspace=True)
+            numbered = [(n, s) for n, s in enumerate(_text(path).splitlines(), start=1) if s and not s.startswith("#")]
+            reader = csv.DictReader((line for _, line in numbered), skipinitialspace=True)
             for row in reader:
-                yield f"line {reader.line_num + before}", row
+                yield f"line {numbered[reader.line_num - 1][0]}", row
         case ".json":
             for number, entry in enumerate(_entries(path), start=1):
                 yield f"entry {number}", entry
@@ -101,9 +100,17 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield f"row {number}", entry
 
 
-def _entries(path: Path) -> list[Mapping[str, Any]]:
+def _text(path: Path) -> str:
     try:
-        data = json.loads(path.read_text("utf-8"))
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputInvalid(f"{path} is not in UTF-8: save it as UTF-8") from None
+
+
+def _entries(path: Path) -> list[Mapping[str, Any]]:
+    text = _text(path)
+    try:
+        data = json.loads(text)
     except ValueError as error:
         raise InputInvalid(f"{path} is not JSON: {error}") from error
     if isinstance(data, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from ..core import selection
@@ -52,6 +53,8 @@ def unresolved_names(sky: Sky, journal: Journal, now: float) -> list[dict[str, A
         name = entry.detail.partition(UNRESOLVED)[2]
         if name and name not in found:
             position = sky.drawn_position(name, now)
-            option = f'--source "{name}={position[0]:.4f},{position[1]:.4f}"' if position else None
+            option = None
+            if position is not None:  # in quotes as a shell needs them
+                option = f"--source {shlex.quote(f'{name}={position[0]:.4f},{position[1]:.4f}')}"
             found[name] = {"name": name, "where": entry.where or None, "option": option}
     return list(found.values())

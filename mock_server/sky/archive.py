@@ -204,10 +204,9 @@ class Sky:
         """
         here = self._not_elsewhere(targets, position)
         observed = next((source for target in here if (source := self._of_target(target)) is not None), None)
-        if position is None or (observed is not None and self._is_meant(observed, position)):
-            return (observed, True) if observed is not None else (drawn.anything(self.seed, here, position), False)
-        nearest = self._nearest(position)
-        if nearest is None:
+        is_meant = observed is not None and (position is None or self._is_meant(observed, position))
+        nearest = None if is_meant or position is None else self._nearest(position)
+        if position is None or nearest is None:
             return (observed, True) if observed is not None else (drawn.anything(self.seed, here, position), False)
         if observed is not None and _apart(observed, position) <= _apart(nearest, position):
             return observed, True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import request
 
 from ..core.errors import NotResolved, ParametersRefused, Unavailable
+from ..service.objects import UNRESOLVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,9 +75,9 @@ class Call:
         if isinstance(refusal, ParametersRefused):
             reasons += [f"needed: {', '.join(refusal.missing)}"] if refusal.missing else []
             reasons += refusal.invalid
-        if isinstance(refusal, NotResolved) and refusal.name:
-            reasons.append(f"name: {refusal.name}")
         self.outcome, self.detail = "refused", "; ".join(reasons)
+        if isinstance(refusal, NotResolved) and refusal.name:
+            self.detail += UNRESOLVED + refusal.name
 
 
 def current_call() -> Call:

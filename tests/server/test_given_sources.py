@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from mock_server import Simulator
 from mock_server.cli.commands import main
-from mock_server.core.errors import NotResolved
+from mock_server.core.errors import InputInvalid, NotResolved
 from mock_server.core.model import Product, StatusCode
 from mock_server.scenario.source_lists import read_sources, source_from_text
 from mock_server.sky import known
@@ -71,6 +71,7 @@ def test_a_file_may_be_csv_json_or_a_table_of_astropy(tmp_path):
     [
         ("a.csv", "name,ra,dec\nOne,1,2\nTwo,1,\n", "a.csv, line 3: dec missing"),
         ("a.csv", "# note\nname,ra,dec\n,1,2\n", "a.csv, line 3: name missing"),
+        ("a.csv", "name,ra,dec\n\n,1,2\n# note\n# another\nA,1,2\n", "a.csv, line 3: name missing"),
         ("a.csv", "name,ra,dec,class\nB,1,2,grb\n", "a.csv, line 2: t0_met missing"),
         ("a.csv", "name,ra,dec,rate\nB,1,2,bright\n", "a.csv, line 2: rate is 'bright'"),
         ("a.csv", "name,ra,dec\n", "holds no sources"),
@@ -82,6 +83,19 @@ def test_a_file_may_be_csv_json_or_a_table_of_astropy(tmp_path):
 def test_what_a_file_lacks_is_named_with_its_line(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=words):
+        read_sources([tmp_path / name])
+
+
+def test_a_mark_at_the_beginning_of_a_file_is_no_part_of_it(tmp_path):
+    (tmp_path / "a.csv").write_text("name,ra,dec\nOne,1,2\n", "utf-8-sig")
+    (tmp_path / "a.json").write_text('[{"name": "One", "ra": 1, "dec": 2}]', "utf-8-sig")
+    assert read_sources([tmp_path / "a.csv"]) == read_sources([tmp_path / "a.json"]) != []
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+def test_a_file_in_another_encoding_is_refused_in_a_sentence(tmp_path, name):
+    (tmp_path / name).write_text("name,ra,dec\nOne,1,2\n", "utf-16")
+    with pytest.raises(InputInvalid, match=rf"{name} is not in UTF-8: save it as UTF-8"):
         read_sources([tmp_path / name])
 
 

@@ -1,6 +1,7 @@
 """What is drawn is said: in logs, reports, pages and with --verbose."""
 
 import re
+import shlex
 import sys
 
 import pytest
@@ -8,8 +9,8 @@ from click.testing import CliRunner
 
 from mock_server import Simulator
 from mock_server.cli.commands import main
-from mock_server.core.errors import NotResolved
 from mock_server.reports.courtesy import report_text
+from mock_server.scenario.source_lists import source_from_text
 from mock_server.sky import known
 from mock_server.sky.origins import Origin
 from tests.server.conftest import EXACT, IMAGE, ME
@@ -134,16 +135,29 @@ def test_names_that_did_not_resolve_end_the_report_with_a_remedy(tmp_path):
 
     code, lines, _ = run()
     assert code == 3
-    assert re.fullmatch(r'--source "Unheard of=[\d.]+,-?[\d.]+"', lines[-1])
-    option, value = lines[-1].split(" ", 1)
-    code, lines, printed = run(option, value.strip('"'))
+    assert re.fullmatch(r"--source 'Unheard of=[\d.]+,-?[\d.]+'", lines[-1])
+    code, lines, printed = run(*shlex.split(lines[-1]))
     assert code == 0
     assert not lines[-1].startswith("--source")
     assert "job 1: position: given" in printed
 
 
+def refused(sim, name):
+    """Submit an object that does not resolve; return what the report says about it."""
+    body = CURVE | {"name": name}
+    assert sim.app.test_client().post("/user_objects/run_userobject.php", json=body).get_json(force=True)["OK"] == 0
+    (unresolved,) = sim.report()["unresolved_names"]
+    assert unresolved["name"] == name
+    return unresolved
+
+
+def test_a_remedy_can_be_pasted_whatever_the_name_holds():
+    name = 'Barnard\'s "other" star'
+    with Simulator(settings=EXACT) as sim:
+        option, value = shlex.split(refused(sim, name)["option"])
+    assert (option, source_from_text(value)["name"]) == ("--source", name)
+
+
 def test_a_remedy_is_not_given_for_what_is_known_but_hidden():
     with Simulator(settings=EXACT) as sim:
-        with pytest.raises(NotResolved):
-            sim.jobs.submit(CURVE | {"name": "GRB 390101A"})
-        assert sim.report()["unresolved_names"] == []
+        assert refused(sim, "GRB 390101A")["option"] is None
