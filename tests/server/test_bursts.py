@@ -95,6 +95,9 @@ def test_positions_are_flat_and_near_the_burst(main):
     kinds = ("Best", "Enhanced", "Standard", "SPER", "Onboard")
     assert set(found) == {"OK", "APIVersion"} | {f"{k}_{part}" for k in kinds for part in ("RA", "Decl", "Err90")}
     assert found["Onboard_Decl"] == pytest.approx(27.6979, abs=0.01)
+    assert [found[f"Best_{part}"] for part in ("RA", "Decl", "Err90")] == [
+        found[f"Enhanced_{part}"] for part in ("RA", "Decl", "Err90")
+    ]
     assert set(main("getGRBPositions", targetID=TARGET, posToGet=["SPER"])) == {"OK", "APIVersion"} | {
         f"SPER_{part}" for part in ("RA", "Decl", "Err90")
     }
@@ -109,6 +112,7 @@ def test_a_light_curve_can_be_binned_anew(sim, main):
     address = answer[f"{answer['Datasets'][0]}Data"]["URL"]
     assert f"/xrt_curves/00554620/rebin_{number}/" in address
     assert fetch(sim, address).status_code == 200
+    assert fetch(sim, address.replace("00554620", "00221755")).status_code == 404  # another burst
 
 
 def test_a_spectrum_of_other_times_can_be_made_and_cancelled(sim, main):
@@ -149,6 +153,17 @@ def test_what_does_not_fit_is_refused(main, function, body):
     answer = main(function, **body)
     assert "ERROR" in answer
     assert "OK" not in answer
+
+
+def test_a_rebinning_of_a_job_is_never_taken_for_spectra_of_a_burst(sim, main):
+    ask = Asker(sim)
+    job = ask.submit({"name": "GRB 130427A", "lc": 1, "binMeth": "obsid", "getCoords": 1, "getTargs": 1, "cent": 0})
+    sim.clock.advance(86400)
+    number = main("rebinLightCurve", type="UOB_LC", objectID=job, binMeth="snapshot")["JobID"]
+    sim.clock.advance(600)
+    assert main("checkRebinStatus", JobID=number)["status"] == 4
+    refused = main("downloadSpectrum", type="timeslice", objectID=number)
+    assert f"Request {number} does not exist" in refused["ERRORTEXT"]
 
 
 def test_a_number_of_a_job_is_never_taken_for_a_burst(main):

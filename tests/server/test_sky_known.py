@@ -26,6 +26,7 @@ def test_every_object_is_found_by_its_name_and_aliases():
     [
         ("pks 1510-089", "PKS 1510-08"),
         ("PKS 1510-08", "PKS 1510-08"),
+        ("PKS 2145+067", "4C +06.69"),  # the tables have PKS 2145+06 alone
         ("GRB060729A", "GRB 060729"),
         ("GRB 130427A", "GRB 130427A"),
     ],
