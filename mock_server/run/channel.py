@@ -6,6 +6,7 @@ and pickling plainly takes half the time.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import struct
@@ -15,9 +16,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_SIZE = struct.Struct("!Q")
+_SIZES = struct.Struct("!QQ")  # of the pickle, and of the buffer behind it
 _CHUNK = 65_536
 _LOOK_UP = struct.pack("@ll", 0, 250_000)  # a C timeval: quarter of a second
+
+
+class _Waiting(io.RawIOBase):
+    """A socket that is read until something comes, handlers of signals running meanwhile."""
+
+    def __init__(self, connection: socket) -> None:
+        self._socket = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            try:
+                return self._socket.recv_into(buffer)
+            except BlockingIOError:  # the moment is over, and handlers have run
+                continue
 
 
 class Channel:
@@ -37,11 +55,16 @@ class Channel:
         self._socket = socket(fileno=os.dup(connection.fileno()))
         connection.close()
         self._socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, _LOOK_UP)
+        self._reader = io.BufferedReader(_Waiting(self._socket), _CHUNK)
 
     def send(self, thing: Any) -> None:
         """Send an object that can be pickled."""
-        pickled = pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
-        self._socket.sendall(_SIZE.pack(len(pickled)) + pickled)
+        buffers: list[pickle.PickleBuffer] = []
+        pickled = pickle.dumps(thing, pickle.HIGHEST_PROTOCOL, buffer_callback=buffers.append)
+        content = buffers[0].raw() if buffers else b""  # of an answer: there is never a second one
+        self._socket.sendall(_SIZES.pack(len(pickled), len(content)) + pickled)
+        if content:
+            self._socket.sendall(content)
 
     def receive(self) -> Any:
         """Wait for an object and return it.
@@ -51,25 +74,16 @@ class Channel:
         EOFError, OSError
             If the other end is gone.
         """
-        data = self._read()
-        while len(data) < _SIZE.size:
-            data += self._read()
-        (size,) = _SIZE.unpack_from(data)
-        missing, parts = size - (len(data) - _SIZE.size), [data[_SIZE.size :]]
-        while missing > 0:
-            parts.append(self._read())
-            missing -= len(parts[-1])
-        return pickle.loads(parts[0] if len(parts) == 1 else b"".join(parts))  # noqa: S301 - it knew the run's key
+        size, following = _SIZES.unpack(self._read(_SIZES.size))
+        pickled, buffers = self._read(size), [self._read(following)] if following else []
+        return pickle.loads(pickled, buffers=buffers)  # noqa: S301 - it knew the run's key
 
-    def _read(self) -> bytes:
-        while True:
-            try:
-                data = self._socket.recv(_CHUNK)
-            except BlockingIOError:  # the moment is over, and handlers have run
-                continue
-            if not data:
-                raise EOFError
-            return data
+    def _read(self, size: int) -> bytes:
+        """Return the next bytes; large ones are read into their place."""
+        data = self._reader.read(size)
+        if len(data) < size:
+            raise EOFError
+        return data
 
     def close(self) -> None:
         """Hang up."""

@@ -7,8 +7,9 @@ Knows neither `requests` nor Flask. Everything that carries requests to the simu
 from __future__ import annotations
 
 import io
+import pickle
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from urllib.parse import unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ COPY = "xrt_mock.copy"
 
 HOSTS = ("www.swift.ac.uk",)
 """The host names of the real service."""
+
+
+_LARGE = 2**20
 
 
 class Request(NamedTuple):
@@ -42,6 +46,12 @@ class Answer(NamedTuple):
     reason: str
     headers: list[tuple[str, str]]
     body: bytes
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        """Pickle a large body beside the rest, so that no copy of it is made on the way to another process."""
+        is_large = len(self.body) >= _LARGE and protocol.__index__() >= pickle.HIGHEST_PROTOCOL
+        body = pickle.PickleBuffer(self.body) if is_large else self.body
+        return Answer, (self.status, self.reason, self.headers, body)
 
 
 def environ(request: Request) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 import os
 import pickle
 import struct
+import threading
+import tracemalloc
 from multiprocessing import Pipe
 
 import pytest
 
 from mock_server.run.channel import Channel
+from mock_server.transport.wsgi_call import Answer
 
 
 @pytest.fixture
@@ -16,6 +19,24 @@ def ends():
     yield one, other
     one.close()
     other.close()
+
+
+def test_a_large_answer_arrives_as_it_was_and_is_copied_once(ends):
+    one, other = ends
+    answer = Answer(200, "OK", [("Content-Type", "application/x-tar")], os.urandom(50_000_000))
+    received = []
+    receiver = threading.Thread(target=lambda: received.append(other.receive()))
+    tracemalloc.start()
+    try:
+        receiver.start()
+        one.send(answer)
+        receiver.join()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert received == [answer]
+    assert type(received[0].body) is bytes
+    assert most < 1.2 * len(answer.body)  # the one that was received
 
 
 @pytest.mark.parametrize("thing", [None, ("ask", ({"a": "b"}, b"body")), b"", "x" * 100_000], ids=repr)
@@ -28,7 +49,7 @@ def test_objects_arrive_as_they_were(ends, thing):
 def test_an_object_in_many_pieces_is_whole(ends):
     one, other = ends
     pickled = pickle.dumps(("answer", b"x" * 500))
-    message = struct.pack("!Q", len(pickled)) + pickled
+    message = struct.pack("!QQ", len(pickled), 0) + pickled
     for start in range(0, len(message), 3):
         one._socket.sendall(message[start : start + 3])
     assert other.receive() == ("answer", b"x" * 500)
@@ -43,7 +64,7 @@ def test_the_other_end_gone_is_said(ends):
 
 def test_the_other_end_gone_in_the_middle_is_said(ends):
     one, other = ends
-    one._socket.sendall(struct.pack("!Q", 100) + b"half")
+    one._socket.sendall(struct.pack("!QQ", 100, 0) + b"half")
     one.close()
     with pytest.raises(EOFError):
         other.receive()
