@@ -286,7 +286,7 @@ def summary(found: list[tuple[str, dict[str, Any]]]) -> list[str]:
     found
         Name and courtesy report of each test.
     """
-    from .reports.courtesy import duration_text
+    from .core.words import duration_text
 
     calls = sum(sum(report["calls"].values()) for _, report in found)
     jobs = sum(report["jobs"]["submitted"] for _, report in found)

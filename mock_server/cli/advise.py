@@ -141,7 +141,7 @@ def recommended(trials: Sequence[Trial]) -> Trial:
 
 def as_text(trials: Sequence[Trial]) -> str:
     """Return trials as a table, and the recommendation in words."""
-    from ..reports.courtesy import duration_text
+    from ..core.words import duration_text
 
     best = recommended(trials)
     rows = [f"{'active jobs':>11}  {'total time':>14}  {'peak':>5}  {'refused':>7}"]

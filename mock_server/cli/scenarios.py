@@ -19,7 +19,7 @@ def scenarios(as_json: bool) -> None:
       xrt-mock scenarios
       xrt-mock run --scenario busy-week -- python my_pipeline.py
     """
-    from ..reports.courtesy import iso_text
+    from ..core.words import iso_text
     from ..scenario.files import load_scenario, scenario_names
 
     found = [load_scenario(name) for name in scenario_names()]

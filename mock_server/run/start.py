@@ -173,7 +173,7 @@ class Programs:
 
         def watch() -> None:
             code = process.wait()
-            self._codes[copy] = code if code >= 0 else 128 - code
+            self._codes[copy] = code
             self._server.leave((copy,))
             self._ended.put(copy)
 
@@ -194,7 +194,29 @@ class Programs:
         finally:
             if handles_signals:
                 signal.signal(signal.SIGTERM, before)
-        return next((self._codes[copy] for copy in sorted(self._codes) if self._codes[copy]), 0)
+        codes = (code if code >= 0 else 128 - code for _, code in sorted(self._codes.items()))
+        return next(filter(None, codes), 0)
+
+    def endings(self) -> list[dict[str, Any]]:
+        """Return how each copy ended: number (None for the only one), exit code or signal, exception and its line.
+
+        The exception is that of the last Python process that one ended; an exit code of None means that it runs.
+        """
+        found = []
+        for copy in range(self._copies):
+            code = self._codes.get(copy)
+            words, where = self._server.crashes.get(copy, (None, None)) if code else (None, None)
+            killed = code is not None and code < 0
+            found.append(
+                {
+                    "copy": copy if self._copies > 1 else None,
+                    "exit_code": 128 - code if code is not None and killed else code,
+                    "signal": signal.Signals(-code).name if code is not None and killed else None,
+                    "exception": words,
+                    "where": where,
+                }
+            )
+        return found
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self._processes:

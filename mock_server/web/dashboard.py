@@ -11,7 +11,7 @@ from ..core.errors import Refusal, Unavailable
 from ..core.faults import KINDS, OPERATIONS
 from ..core.queue import status_at
 from ..core.validation import parse_digits
-from ..reports.courtesy import report_text
+from ..reports.text import report_text
 from ..reports.timeline import activity, gantt
 from ..scenario.settings import SETTINGS
 from ..service.operator import ControlError
