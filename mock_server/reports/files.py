@@ -31,6 +31,7 @@ FORMATS = ("text", "json", "html", "junit", "markdown")
 _MOST_BARS = 200
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MINUTE = 60.0
+_FAR = 4  # a limit that many times above the jobs needs another scale
 
 
 class Material(NamedTuple):
@@ -142,15 +143,25 @@ def _picture(draw: Callable[[Axes], None], scale: _Scale) -> str:
 
 
 def _draw_active(axes: Axes, scale: _Scale, material: Material) -> None:
-    limit, peak = material.report["active_jobs"]["limit"], material.report["active_jobs"]["peak"]
-    steps = [step for step in active_steps(material.jobs) if step[0] < NEVER]
-    axes.step([scale(at) for at, _ in steps], [n for _, n in steps], where="post", label="active jobs of all users")
-    if limit <= 3 * max(peak, 1):
-        axes.axhline(limit, color="tab:red", label=f"limit for each user: {limit}")
+    """Draw the user with the most active jobs against the limit and the courtesy; all users together, faint."""
+    limit, worst = material.report["active_jobs"]["limit"], material.report["active_jobs"]["user"]
+    users = {job.user.casefold() for job in material.jobs}
+    if len(users) > 1:
+        _draw_steps(axes, scale, material.jobs, f"{len(users)} users together", color="tab:gray", alpha=0.4)
+    jobs = [job for job in material.jobs if job.user.casefold() == worst]
+    _draw_steps(axes, scale, jobs, "the user with the most" if len(users) > 1 else "active jobs", color="tab:blue")
     axes.axhline(5, color="tab:orange", linestyle="--", label="courtesy: about 5")
+    axes.axhline(limit, color="tab:red", label=f"limit for each user: {limit}")
     axes.set_ylim(bottom=0)
+    if limit > _FAR * max(5, material.report["active_jobs"]["peak"]):
+        axes.set_yscale("symlog", linthresh=10)  # a far limit is drawn, too, without hiding what is below it
     axes.set_ylabel("jobs")
     _legend(axes)
+
+
+def _draw_steps(axes: Axes, scale: _Scale, jobs: Sequence[Job], label: str, **style: Any) -> None:
+    steps = [step for step in active_steps(jobs) if step[0] < NEVER]
+    axes.step([scale(at) for at, _ in steps], [n for _, n in steps], where="post", label=label, **style)
 
 
 def _draw_calls(axes: Axes, scale: _Scale, journal: Journal | None) -> None:
