@@ -33,6 +33,10 @@ def diff(before: Path, after: Path, as_json: bool) -> None:
     """Print what differs between two reports, written by `xrt-mock run --report json FILE`.
 
     Exit code: 0 if they are equal, 1 if not.
+
+    \b
+    Example:
+      xrt-mock report diff before.json after.json
     """
     from ..reports.difference import differences
 
