@@ -57,7 +57,7 @@ def test_text_begins_with_the_verdict_and_every_limit(material):
     ]
 
 
-def ended(code: int = 1, **more: object) -> dict[str, object]:
+def ended(code: int | None = 1, **more: object) -> dict[str, object]:
     return {"copy": None, "exit_code": code, "signal": None, "exception": None, "where": None} | more
 
 
