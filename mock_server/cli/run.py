@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 @click.option("--contract", "watched", is_flag=True, help="Report requests that break the contract, too.")
 @click.option("--verbose", is_flag=True, help="Print what is real and what is drawn, for every job.")
 @click.option("--allow-net", is_flag=True, help="Let the program reach other hosts than the service.")
+@click.option("--isolate", is_flag=True, help="Give the program a network of its own with the simulator alone (Linux).")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     scenario: str,
@@ -71,6 +72,7 @@ def run(
     watched: bool,
     verbose: bool,
     allow_net: bool,
+    isolate: bool,
     command: tuple[str, ...],
     **about_the_sky: Any,
 ) -> NoReturn:
@@ -87,6 +89,8 @@ def run(
     from ..reports.limits import parse_limits
     from ..scenario.files import load_scenario
 
+    if isolate and allow_net:
+        raise click.UsageError("--isolate leaves no way to other hosts, and --allow-net opens one: use one of them")
     limits = parse_limits(fail_on)
     for form, file in reports:  # fails early if one could not be written when the program has ended
         if str(file) == "--":
@@ -100,7 +104,14 @@ def run(
     began, played = time.perf_counter(), load_scenario(scenario)
     options = {"seed": seed} | read_sky(**about_the_sky)
     code, material = _simulate(
-        played, options, command, limits, make_watcher, copies=copies, allow_net=allow_net, verbose=verbose
+        played,
+        options,
+        command,
+        limits,
+        make_watcher,
+        copies=copies,
+        network={"allow_net": allow_net, "isolate": isolate},
+        verbose=verbose,
     )
     _write_reports(reports, material)
     if isinstance(code, Exception):
@@ -117,7 +128,7 @@ def _simulate(
     make_watcher: Callable[[SimulatorApp], RequestWatcher] | None,
     *,
     copies: int,
-    allow_net: bool,
+    network: Mapping[str, bool],
     verbose: bool,
 ) -> tuple[int | Exception, Material]:
     """Run the program; return its exit code, or the bug that kept it from ending, and what its reports are made of."""
@@ -126,7 +137,7 @@ def _simulate(
 
     asked = PendingSimulator(VirtualClock(played.start))
     with contextlib.ExitStack() as kept:
-        with running(asked, command, copies=copies, allow_net=allow_net) as programs:
+        with running(asked, command, copies=copies, **network) as programs:
             # loaded while the program begins, which takes about as long
             from ..reports.files import Material
             from ..simulator import Simulator
