@@ -100,7 +100,7 @@ class ModeSpectrum:
         self.exposure = ogip.Exposure(
             mode=self.mode,
             intervals=tuple((piece.snapshot.start, piece.snapshot.stop) for piece in pieces),
-            source=(scene.source.name, *scene.position),
+            source=(scene.source.name, scene.source.ra, scene.source.dec),
             obsid=first.observation.obsid,
             pointing=(first.observation.ra, first.observation.dec),
             roll=photons.roll(scene.seed, first.observation.target, first.snapshot.start),

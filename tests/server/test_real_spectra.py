@@ -171,8 +171,12 @@ def test_a_spectrum_has_the_keywords_of_the_real_one(mode, unit):
         assert header["UTCFINIT"] == pytest.approx(float(facts["UTCFINIT"]), abs=0.01)
     for keyword in {"EXPOSURE", "ONTIME", "LIVETIME"} & names:
         assert header[keyword] == pytest.approx(float(facts[keyword]), rel=1e-3)
-    for keyword in {"RA_PNT", "DEC_PNT", "RA_NOM", "DEC_NOM", "CRVAL1", "CRVAL2"} & names:
-        assert header[keyword] == pytest.approx(float(facts[keyword]), abs=1e-5)
+    pointed = {name for name in names if re.fullmatch(r"X?(RA|DEC)_(PNT|NOM)|CRVAL\d|REF[XY]CRVL", name)}
+    assert len(pointed) >= (0 if unit == "GTI" else 4)
+    assert {key: str(header[key]) for key in pointed} == {key: facts[key] for key in pointed}
+    if mode == "PC":
+        for keyword in {"RA_OBJ", "DEC_OBJ"} & names:
+            assert str(header[keyword]) == facts[keyword]
 
 
 @MODES
@@ -263,9 +267,18 @@ def test_a_full_circle_is_taken_where_pile_up_does_not_count():
     assert "pcallnonpup1.evt" in areas
 
 
-def test_the_inner_radius_is_that_of_a_real_job():
-    piled_up = region("PC", 2.80, 0.6, 30.0)
-    assert (piled_up.inner, piled_up.outer) == (5.5, 30.0)
+@pytest.mark.parametrize(("rate", "inner"), [(2.80, 5.5), (2.0 * 11.4, 10.0)], ids=["job 224851", "job 319830"])
+def test_the_inner_radius_is_that_of_a_real_job(rate, inner):
+    """Both rates are corrected: job 319830 (M82) had about 2 count/s in the annulus, and the factor 11.4."""
+    piled_up = region("PC", rate, 0.6, 30.0)
+    assert (piled_up.inner, piled_up.outer) == (inner, 30.0)
+
+
+def test_the_factor_of_a_real_annulus_is_within_reach():
+    """Of 10 to 30 pixels it is 7.0; bad columns and vignetting, which take up to 60 %, can make it 11.4."""
+    alone = 1 / region("PC", 2.0 * 11.4, 0.6, 30.0).net_share(0.0)
+    assert alone == pytest.approx(7.0, abs=0.2)
+    assert 0.4 < alone / 11.4 < 1
 
 
 # Responses and areas
