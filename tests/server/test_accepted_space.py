@@ -110,6 +110,7 @@ def test_every_accepted_job_is_made_within_bounds(name, parameters):
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(7200)
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(NAMES), st.fixed_dictionaries({}, optional=ANY))
 def test_every_accepted_job_is_made_within_bounds_at_length(name, parameters):
