@@ -128,7 +128,7 @@ class TimeSlice:
                 start, stop = (math.trunc(met - self.scene.t0) for met in (piece.snapshot.start, piece.snapshot.stop))
                 lines += [f"{piece.observation.obsid}/{name}, {start} -- {stop}"]
                 lines += [f"  {self._shape(piece)}", f"  Counts: {len(piece.source.met)}"]
-                lines += [f"  BACKSCAL {piece.region.source_area / 1e6:.15g}", ""]
+                lines += [f"  BACKSCAL {piece.area:.15g}", ""]
         return ("\n".join(lines) + "\n").encode("ascii")
 
     def _shape(self, piece: Piece) -> str:

@@ -275,10 +275,20 @@ def test_regions_are_listed_snapshot_by_snapshot():
         r"00032646038/wtallnonpup{}\.evt, {} -- {}\n"
         r'  box\(102\.69380,25\.05000,11\.8",141\.6",\d+\.\d+\)\n'
         r"  Counts: \d+\n"
-        r"  BACKSCAL 0\.0003\n\n"
+        r"  BACKSCAL 0\.00029\d+\n\n"
     )
     first, second = block.format(1, 0, 653), block.format(2, 6000, 6469)
     assert re.fullmatch(first + second, text("WT", "Obs_00032646038.areas"))
+
+
+def test_the_area_is_the_mean_of_the_snapshots_weighted_with_their_counts():
+    """As 0.58227491 = 2063/3543 is the weight in the real job."""
+    listed = re.findall(r"Counts: (\d+)\n  BACKSCAL (\S+)", text("WT", "Obs_00032646038.areas"))
+    counts, areas = (np.array([float(cell) for cell in column]) for column in zip(*listed, strict=True))
+    header = opened("WT", "source.pi")["SPECTRUM"].header
+    assert len(set(areas)) == 2
+    assert int(counts.sum()) == header["TOTCTS"]
+    assert header["BACKSCAL"] == pytest.approx(counts @ areas / counts.sum(), rel=1e-9)
 
 
 def test_every_archive_says_where_and_from_when():
