@@ -119,8 +119,8 @@ def test_sherpa_loads_every_spectrum_and_leaves_out_bad_channels(which, tmp_path
                 response = next(tmp_path.glob(f"*{path.stem[-2:]}.rmf"))
                 ui.load_pha(path.name, str(path))
                 ui.load_rmf(path.name, str(response))
-            ui.ignore_bad(path.name)
             ui.notice_id(path.name, 0.3, 10.0)
+            ui.ignore_bad(path.name)  # last: with 4.19 no filter can be shown that is set after it
             kept = ui.get_data(path.name).get_noticed_channels()
             assert (kept.min(), kept.max() <= 1000) == (30, True)
             assert any("ENERG_LO" in str(one.message) or "bin" in str(one.message) for one in said), (
@@ -150,8 +150,8 @@ def test_sherpa_recovers_the_index_of_a_power_law(tmp_path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about energy 0
             ui.load_pha(str(tmp_path / last))
-        ui.ignore_bad()
         ui.notice(0.3, 10.0)
+        ui.ignore_bad()
         ui.set_source(ui.powlaw1d.model)
         ui.set_stat("wstat")
         ui.guess(ui.get_source())
