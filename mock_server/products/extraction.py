@@ -270,8 +270,6 @@ class Piece:
         Whether the centroid was wanted and could not be found.
     centre
         Middle of the region: offset from the pointing, east and north [arcsec].
-    area
-        Size of the source region without its dead pixels [10^6 pixels]: BACKSCAL.
     source, background
         Counts.
     """
@@ -279,7 +277,6 @@ class Piece:
     observation: Observation
     snapshot: Snapshot
     region: Region
-    area: float
     share: float
     kept: float
     vignetting: float
@@ -292,6 +289,12 @@ class Piece:
     def correction(self) -> float:
         """Factor from the counts in the region to those of a source on axis."""
         return 1.0 / (self.share * self.kept * self.vignetting)
+
+
+def backscal(seed: int, piece: Piece) -> float:
+    """Size of the source region of a snapshot without its dead pixels [10^6 pixels]."""
+    key = piece.observation.obsid, piece.snapshot.number, piece.snapshot.mode
+    return piece.region.source_area / 1e6 * (1 - random.uniform(seed, "dead pixels", *key, high=DEAD_PIXELS))
 
 
 def pieces(scene: Scene) -> dict[str, list[Piece]]:
@@ -318,12 +321,10 @@ def extract(scene: Scene, observation: Observation, snapshot: Snapshot, chosen: 
         photons.background_events(seed, observation, whole),
     )
     inside, outside = _split(events, chosen, centre, scene.grades, snapshot)
-    key = observation.obsid, whole.number, whole.mode
     return Piece(
         observation=observation,
         snapshot=snapshot,
         region=chosen,
-        area=chosen.source_area / 1e6 * (1 - random.uniform(seed, "dead pixels", *key, high=DEAD_PIXELS)),
         share=max(chosen.net_share(displaced), 0.02),
         kept=1.0 - lost,
         vignetting=photons.vignetting(observation, source.ra, source.dec),

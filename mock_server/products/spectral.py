@@ -72,6 +72,8 @@ class ModeSpectrum:
     ----------
     source, background
         Counts in the two regions by channel, each of shape (1024,).
+    backscal
+        Size of the source region in each snapshot [10^6 pixels].
     areas, alpha
         Size of the source and of the background region [10^6 pixels], and their ratio. That of the source is the mean
         over its snapshots, weighted with source counts (field).
@@ -92,11 +94,9 @@ class ModeSpectrum:
     def __init__(self, scene: Scene, pieces: Sequence[Piece], model: Model, made_at: float) -> None:
         first = pieces[0]
         self.mode, self.region, self.model, self.pieces = first.snapshot.mode, first.region, model, pieces
+        self.backscal = [extraction.backscal(scene.seed, piece) for piece in pieces]
         weights = [len(piece.source.met) + 1e-9 for piece in pieces]
-        self.areas = (
-            float(np.average([piece.area for piece in pieces], weights=weights)),
-            self.region.background_area / 1e6,
-        )
+        self.areas = float(np.average(self.backscal, weights=weights)), self.region.background_area / 1e6
         self.alpha = alpha = self.areas[0] / self.areas[1]
         self.source = _by_channel([piece.source.channel for piece in pieces])
         self.background = _by_channel([piece.background.channel for piece in pieces])

@@ -33,7 +33,6 @@ def piece(
         observation=Observation(obsid, 10.0, -29.7, 0.0, 1, "20260105", (snapshot,)),
         snapshot=snapshot,
         region=Region("PC", 0.0, 30.0),
-        area=0.0028,
         share=0.8,
         kept=1.0,
         vignetting=1.0,

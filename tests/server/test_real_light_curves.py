@@ -226,7 +226,7 @@ def test_as_many_ratios_lack_an_excess_in_a_band_as_real_ones():
     lacks = (hard <= 0) | (soft <= 0)
     level = np.array([class_of("PC", value) for value in np.log10(np.maximum(rate, 1e-9))])
     weights = {edge: bins for edge, (_, bins) in real_bins("PC", "rate").items()}
-    classes = [(limit, 1455)]
+    classes: list[tuple[Any, float]] = [(limit, 1455)]
     classes += [(~limit & (level == edge), 6833 * bins / sum(weights.values())) for edge, bins in weights.items()]
     total = sum(weight for _, weight in classes)
     ours = variance = 0.0
