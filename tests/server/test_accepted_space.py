@@ -7,6 +7,8 @@ import json
 import math
 import re
 import resource
+import subprocess
+import sys
 import tarfile
 import time
 from typing import Any
@@ -206,6 +208,31 @@ def test_the_archive_of_many_spectra_holds_their_response_once(form):
     held = {id(chunk): len(chunk) for chunk in packed}
     assert sum(map(len, packed)) > 30 * 2e6
     assert sum(held.values()) < 2.2e6 + 30 * 2e5
+
+
+LARGEST = """
+import json, resource, sys
+from mock_server import Simulator
+simulator, (job, path) = Simulator(), json.loads(sys.argv[1])
+client = simulator.app.test_client()
+answer = json.loads(client.post("/user_objects/run_userobject.php", json=job).data)
+simulator.clock.advance(6 * 86400)
+reply = client.get(f"/user_objects/tprods/USERPROD_{answer['JobID']}/{path}")
+length = sum(map(len, reply.response))
+print(reply.status_code, length, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("path", ["spec.tar.gz", "spec.zip", "spec.tar"])
+def test_hundreds_of_fitted_spectra_are_packed_below_512_mib(path):
+    """All observations of M82 in a process of their own; the archive has 900 MB, and is sent in chunks."""
+    asked = json.dumps([SPECTRA | {"timeslice": "obsid"}, path])
+    done = subprocess.run([sys.executable, "-c", LARGEST, asked], capture_output=True, text=True, check=True)
+    status, length, mib = map(int, done.stdout.split())
+    assert status == 200
+    assert length > 800e6
+    assert mib < MOST_MIB
 
 
 # Whatever a table holds
