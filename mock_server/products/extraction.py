@@ -31,8 +31,9 @@ RADII = ((0.5, 30.0), (0.1, 25.0), (0.05, 20.0), (0.01, 15.0), (0.005, 12.0), (0
 ANNULUS, WIDE_ANNULUS = (60.0, 110.0), (40.0, 165.0)
 """Background region in PC [pixels] (Evans et al. 2007), and that of a piled-up source: its area is field, its radii are
 assumed."""
-PILE_UP_INNER = 1.0
-"""Inner radius at the rate above which pile-up counts [pixels]; each doubling adds 2 (field: 5.5 at 2.8 count/s)."""
+PILE_UP_INNER, PILE_UP_GROWTH = 2.2, 1.5
+"""Inner radius at the rate above which pile-up counts, and what each doubling of the rate adds [pixels] (field: 5.5 at
+2.8 count/s, 10 at 22.8, both corrected)."""
 CENTROID_FAILS = {
     "PC": ((1.0, 0.0), (10**-0.5, 0.014), (0.1, 0.035), (10**-1.5, 0.056), (0.01, 0.40), (0.0, 0.87)),
     "WT": ((1.0, 0.07), (10**-0.5, 0.13), (0.0, 0.71)),
@@ -42,6 +43,8 @@ CENTROID_OF_LIMIT_FAILS = {"PC": 0.91, "WT": 0.77}
 """The same for observations that show no source (field: 38 user objects)."""
 BESIDE_BAD_COLUMN = 0.3
 """Least such chance of sources that are planned beside a bad column (assumed)."""
+DEAD_PIXELS = 0.012
+"""Largest share of a source region that dead pixels take from its area (field: 0.4 to 0.8 %)."""
 _CELL = {"PC": math.pi * 15**2, "WT": 40.0}  # pixels in which a source must show
 
 
@@ -226,13 +229,14 @@ class Region:
 
 def region(mode: str, rate: float, threshold: float, radius_limit: float) -> Region:
     """Choose the region for a count rate; above `threshold` the piled-up core is left out."""
-    excess = 2 * math.log2(rate / threshold) if threshold > 0 and rate > threshold else None
+    doublings = math.log2(rate / threshold) if threshold > 0 and rate > threshold else None
     if mode == "WT":
         outer = min(photons.WT_SOURCE_WIDTH / 2, radius_limit)
-        inner = 0.0 if excess is None else min((1 + round(excess)) / 2, 6.0, max(outer - 2, 0.0))
+        inner = 0.0 if doublings is None else min((1 + round(2 * doublings)) / 2, 6.0, max(outer - 2, 0.0))
     else:
         outer = min(next(radius for above, radius in RADII if rate > above), radius_limit)
-        inner = 0.0 if excess is None else min(round(2 * (PILE_UP_INNER + excess)) / 2, 12.0, max(outer - 10, 0.0))
+        left_out = 0.0 if doublings is None else round(2 * (PILE_UP_INNER + PILE_UP_GROWTH * doublings)) / 2
+        inner = min(left_out, 12.0, max(outer - 10, 0.0))
     return Region(mode, inner, outer)
 
 
@@ -285,6 +289,12 @@ class Piece:
     def correction(self) -> float:
         """Factor from the counts in the region to those of a source on axis."""
         return 1.0 / (self.share * self.kept * self.vignetting)
+
+
+def backscal(seed: int, piece: Piece) -> float:
+    """Size of the source region of a snapshot without its dead pixels [10^6 pixels]."""
+    key = piece.observation.obsid, piece.snapshot.number, piece.snapshot.mode
+    return piece.region.source_area / 1e6 * (1 - random.uniform(seed, "dead pixels", *key, high=DEAD_PIXELS))
 
 
 def pieces(scene: Scene) -> dict[str, list[Piece]]:

@@ -156,8 +156,8 @@ def fit(
     """
     if groups.source.sum() < LEAST_COUNTS:
         return None
-    response = np.add.reduceat(instrument.response_by_channel(mode)[: groups.beyond], groups.first, axis=0)
-    fold = (response * (area * exposure * np.diff(instrument.ENERGIES))).T
+    fold = np.add.reduceat(instrument.response(mode)[:, : groups.beyond], groups.first, axis=1)
+    fold *= (area * exposure * np.diff(instrument.ENERGIES))[:, np.newaxis]
     with _LIBRARIES.limit(limits=1, user_api="blas"):  # small matrices: more threads make them tens of times slower
         return _Problem(groups, fold, model, galactic, redshift).solve(delta)
 
@@ -172,6 +172,8 @@ class _Problem:
         self.groups, self.fold, self.model = groups, fold, model
         self._passed = instrument.transmission(galactic) if galactic else np.ones(len(instrument.MIDDLES))
         self._depth = instrument.optical_depth(redshift) * _COLUMN
+        n, back = groups.source, groups.background
+        self._saturated = float(np.sum(xlogy(n, n) - n + xlogy(back, back) - back))  # the terms of W without the model
         low, high = BOUNDS[model]
         self._low, self._high = np.array([_COLUMN_BOUNDS[0], low, -80.0]), np.array([_COLUMN_BOUNDS[1], high, 80.0])
 
@@ -198,7 +200,7 @@ class _Problem:
         m, slopes = np.maximum(folded[0], 1e-30), folded[[1, 2, 0]]  # the slope of the log norm is the model
         b = _background(n, back, alpha, m)
         mu = m + alpha * b
-        w = 2 * np.sum(mu - n + xlogy(n, n / mu) + b - back + xlogy(back, back / np.maximum(b, 1e-30)))
+        w = 2 * (np.sum(mu + b) - n @ np.log(mu) - back @ np.log(np.maximum(b, 1e-30)) + self._saturated)
         weighted = slopes / (mu + alpha**2 * b)
         return float(w), slopes @ (n / mu - 1), weighted @ slopes.T
 

@@ -120,12 +120,6 @@ def response(mode: str) -> Floats:
     return read_only(redistribution(mode, MIDDLES))
 
 
-@cache
-def response_by_channel(mode: str) -> Floats:
-    """Return :func:`response` with a row for each channel, contiguous in memory, shape (1024, 590)."""
-    return read_only(np.ascontiguousarray(response(mode).T))
-
-
 def energy_to_channel(energy: float) -> int:
     """First channel at or above `energy` [keV]; channel n covers 10n to 10n+10 eV."""
     return round(min(max(energy, 0.0), CHANNELS / 100) * 100)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEADC = {"PC": 0.996011317, "WT": 0.998336554}
 """Share of the on-time in which a mode is not dead (field)."""
 LEAST_CHANNEL = instrument.BAND[0]
+_NOMINAL = frozenset({"RA_NOM", "DEC_NOM", "CRVAL1", "CRVAL2", "REFXCRVL", "REFYCRVL"})
+_ANGLES = _NOMINAL | {"RA_OBJ", "DEC_OBJ", "RA_PNT", "DEC_PNT", "PA_PNT", "XRA_OBJ", "XDEC_OBJ", "XRA_PNT", "XDEC_PNT"}
 _MJDREFF = 0.00074287037  # of the spacecraft's time scale, with the digits of real headers
 _CENTRE = 500.5  # of a sky image, where the telescope points [pixel]
 _FILES = {"PC": ("swxpc0to12s6_20130101v014.rmf", 14), "WT": ("swxwt0to2s6_20131212v015.rmf", 15)}
@@ -270,8 +272,18 @@ def _typed(keyword: str, value: str) -> Any:
 
 def _header(unit: str, mode: str, values: Mapping[str, Any], left_out: tuple[str, ...] = ()) -> str:
     """Return the cards of a unit of a spectrum, with the computed values filled in."""
-    filled = ((key, values[key] if value is None else value) for key, value in _template(unit, mode))
-    return units.cards((key, value) for key, value in filled if value is not None and key not in left_out)
+    wanted = ((key, values[key] if value is None else value) for key, value in _template(unit, mode))
+    filled = [(key, value) for key, value in wanted if value is not None and key not in left_out]
+    return units.cards((key, _as_written(unit, mode, key, value) if key in _ANGLES else value) for key, value in filled)
+
+
+def _as_written(unit: str, mode: str, key: str, degrees: float) -> float:
+    """Round an angle to the digits that real headers have (field): 15, 14 or 7."""
+    if mode == "PC" and key in _NOMINAL:
+        digits = 7
+    else:
+        digits = 15 if unit == "PRIMARY" and key not in _NOMINAL and not key.startswith("X") else 14
+    return float(f"{degrees:.{digits}g}")
 
 
 @cache

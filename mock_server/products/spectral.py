@@ -72,6 +72,11 @@ class ModeSpectrum:
     ----------
     source, background
         Counts in the two regions by channel, each of shape (1024,).
+    backscal
+        Size of the source region in each snapshot [10^6 pixels].
+    areas, alpha
+        Size of the source and of the background region [10^6 pixels], and their ratio. That of the source is the mean
+        over its snapshots, weighted with source counts (field).
     detected
         Whether there is a source at all; else nothing is fitted.
     mean_time
@@ -89,7 +94,10 @@ class ModeSpectrum:
     def __init__(self, scene: Scene, pieces: Sequence[Piece], model: Model, made_at: float) -> None:
         first = pieces[0]
         self.mode, self.region, self.model, self.pieces = first.snapshot.mode, first.region, model, pieces
-        alpha = self.region.alpha
+        self.backscal = [extraction.backscal(scene.seed, piece) for piece in pieces]
+        weights = [len(piece.source.met) + 1e-9 for piece in pieces]
+        self.areas = float(np.average(self.backscal, weights=weights)), self.region.background_area / 1e6
+        self.alpha = alpha = self.areas[0] / self.areas[1]
         self.source = _by_channel([piece.source.channel for piece in pieces])
         self.background = _by_channel([piece.background.channel for piece in pieces])
         inside, outside = (counts[slice(*instrument.BAND)].sum() for counts in (self.source, self.background))
@@ -100,7 +108,7 @@ class ModeSpectrum:
         self.exposure = ogip.Exposure(
             mode=self.mode,
             intervals=tuple((piece.snapshot.start, piece.snapshot.stop) for piece in pieces),
-            source=(scene.source.name, *scene.position),
+            source=(scene.source.name, scene.source.ra, scene.source.dec),
             obsid=first.observation.obsid,
             pointing=(first.observation.ra, first.observation.dec),
             roll=photons.roll(scene.seed, first.observation.target, first.snapshot.start),
@@ -133,7 +141,7 @@ class ModeSpectrum:
     def file_rate(self) -> float:
         """Count rate in the text of a fit [count/s]: net, not corrected, from 0.3 keV to the last count (field)."""
         band = slice(instrument.BAND[0], 1 + int(np.flatnonzero(self.source)[-1]))
-        net = self.source[band].sum() - self.region.alpha * self.background[band].sum()
+        net = self.source[band].sum() - self.alpha * self.background[band].sum()
         return float(net / self.exposure.seconds)
 
     def files(self, name: str) -> dict[str, bytes | Deflated]:
@@ -192,7 +200,7 @@ class ModeSpectrum:
         east, north = self.pieces[0].centre
         return ogip.RegionCounts(
             channels=self.source if source else self.background,
-            area=(self.region.source_area if source else self.region.background_area) / 1e6,
+            area=self.areas[not source],
             image=image.reshape(height, 2 * half).astype(np.float32),
             corner=(round(501 - east / instrument.PIXEL) - half, round(501 + north / instrument.PIXEL) - height // 2),
         )

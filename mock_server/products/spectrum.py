@@ -123,12 +123,12 @@ class TimeSlice:
         lines = []
         for mode, one in self.modes.items():
             piled_up = one.region.inner > 0
-            for n, piece in enumerate(one.pieces, start=1):
+            for n, (piece, area) in enumerate(zip(one.pieces, one.backscal, strict=True), start=1):
                 name = f"{mode.lower()}{'pup' if piled_up else 'allnonpup'}{n}.evt"
                 start, stop = (math.trunc(met - self.scene.t0) for met in (piece.snapshot.start, piece.snapshot.stop))
                 lines += [f"{piece.observation.obsid}/{name}, {start} -- {stop}"]
                 lines += [f"  {self._shape(piece)}", f"  Counts: {len(piece.source.met)}"]
-                lines += [f"  BACKSCAL {piece.region.source_area / 1e6:.15g}", ""]
+                lines += [f"  BACKSCAL {area:.15g}", ""]
         return ("\n".join(lines) + "\n").encode("ascii")
 
     def _shape(self, piece: Piece) -> str:

@@ -6,6 +6,7 @@ takes. The tests read every file with astropy, cfitsio and fitsverify.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -32,17 +33,20 @@ class Column(NamedTuple):
 
 def cards(pairs: Iterable[Card]) -> str:
     """Format keywords as cards of 80 characters each."""
-    lines = []
-    for keyword, value in pairs:
-        if isinstance(value, str):
-            quoted = "'{:8}'".format(value.replace("'", "''"))
-            shown = f"{quoted:20}"
-        elif isinstance(value, bool):
-            shown = f"{'T' if value else 'F':>20}"
-        else:
-            shown = f"{repr(value).upper():>20}"
-        lines.append(f"{keyword:8}= {shown}".ljust(80)[:80])
-    return "".join(lines)
+    return "".join(_card(keyword, value) for keyword, value in pairs)
+
+
+@lru_cache(maxsize=2048, typed=True)
+def _card(keyword: str, value: Any) -> str:
+    """Format one keyword; most are the same in all files."""
+    if isinstance(value, str):
+        quoted = "'{:8}'".format(value.replace("'", "''"))
+        shown = f"{quoted:20}"
+    elif isinstance(value, bool):
+        shown = f"{'T' if value else 'F':>20}"
+    else:
+        shown = f"{repr(value).upper():>20}"
+    return f"{keyword:8}= {shown}".ljust(80)[:80]
 
 
 def history(lines: Iterable[str]) -> str:

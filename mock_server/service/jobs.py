@@ -194,8 +194,7 @@ class JobService:
         archive: Sequence[Observation] = ()
         if not self.in_force.sky.world.forces("no_data", str(job.parameters.get("name", ""))):
             archive = self.archive_for(job.parameters, moment.now, moment.epoch)
-        if Product.LIGHT_CURVE in products:
-            self.refuse_oversized(job.parameters, archive)
+        self.refuse_oversized(products, job.parameters, archive)
         return [_wish(job, product, archive, moment) for product in products]
 
     def archive_for(self, pars: Mapping[str, Any], now: float, epoch: Epoch) -> Sequence[Observation]:
@@ -203,11 +202,15 @@ class JobService:
         where = selection.targets(pars), selection.position(pars)
         return self.in_force.sky.observations(*where, now, selection.t0(pars), believed(pars, epoch))
 
-    def refuse_oversized(self, pars: Mapping[str, Any], archive: Sequence[Observation]) -> None:
-        """Refuse a light curve with too many bins (assumed)."""
+    def refuse_oversized(
+        self, products: Collection[Product], pars: Mapping[str, Any], archive: Sequence[Observation]
+    ) -> None:
+        """Refuse a light curve with too many bins, and too many spectra (assumed)."""
+        if not {Product.LIGHT_CURVE, Product.SPECTRUM}.intersection(products):
+            return
         where = selection.targets(pars), selection.position(pars)
         source = self.in_force.sky.source(*where, selection.t0(pars))
-        if problems := [*oversized(pars, archive, source.mean_rate_at)]:
+        if problems := [*oversized(products, pars, archive, source.mean_rate_at)]:
             raise ParametersRefused([], problems)
 
     def cancel(self, user: str, job_id: int, names: Sequence[str]) -> dict[str, CancelCode]:

@@ -153,7 +153,7 @@ class Contents:
             others = {product.flag: 0 for product in Product if product is not Product.LIGHT_CURVE}
             parameters = read_submission({**job.parameters, **others, **changed}, moment.epoch.defaults).job_pars({})
             archive = self._jobs.archive_for(parameters, min(build.running_at, now), moment.epoch)
-            self._jobs.refuse_oversized(parameters, archive)
+            self._jobs.refuse_oversized([Product.LIGHT_CURVE], parameters, archive)
             length = rebin_duration(build.observations)
             return facts.add_rebin(Rebin(0, job_id, now, now + 1, now + 1 + length, parameters))
 

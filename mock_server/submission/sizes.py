@@ -1,4 +1,4 @@
-"""Size of what a submission asks for: light curves with too many bins are refused. Pure."""
+"""Size of what a submission asks for: light curves with too many bins, and too many spectra, are refused. Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,30 @@ from ..core import selection
 from ..core.model import Product
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from ..core.model import Observation, Snapshot
 
 MOST_BINS = 30_000
 """Most bins of a light curve in one mode (assumed): more take minutes, and hundreds of megabytes."""
+MOST_SPECTRA = 900
+"""Most spectra of a job, one for each mode of a slice, if none is fitted (assumed): more take more than 10 s."""
+_FIT = {"powerlaw": 1, "apec": 3, "blackbody": 3}  # how many spectra take as long as a fit
 _OF_PILED_UP = 0.25  # share of the counts that is left where the core of a bright source is left out
 
 
 def oversized(
-    parameters: Mapping[str, Any], archive: Sequence[Observation], rate_at: Callable[[float], float]
+    products: Collection[Product],
+    parameters: Mapping[str, Any],
+    archive: Sequence[Observation],
+    rate_at: Callable[[float], float],
 ) -> Iterator[str]:
-    """Yield a sentence for each parameter that would give a light curve too many bins.
+    """Yield a sentence for each parameter that would give a light curve too many bins, or too many spectra.
 
     Parameters
     ----------
+    products
+        Products to judge; only light curves and spectra are bounded.
     parameters
         ``jobPars`` of the job.
     archive
@@ -32,6 +40,30 @@ def oversized(
     rate_at
         Expected count rate of the source at a moment [count/s, of s MET].
     """
+    if Product.LIGHT_CURVE in products:
+        yield from _too_many_bins(parameters, archive, rate_at)
+    if Product.SPECTRUM in products:
+        yield from _too_many_spectra(parameters, archive)
+
+
+def _too_many_spectra(parameters: Mapping[str, Any], archive: Sequence[Observation]) -> Iterator[str]:
+    how = selection.text(parameters, "timeslice", "single")
+    chosen = selection.selected(Product.SPECTRUM, parameters, archive)
+    parts = selection.slices(parameters, chosen) if how in ("obsid", "snapshot") else ()
+    count = sum(len({s.mode for o in part.observations for s in o.snapshots}) for part in parts)
+    models = [] if selection.flag(parameters, "doNotFit") else list(parameters.get("models") or ["powerlaw"])
+    most = MOST_SPECTRA // (1 + sum(_FIT[model] for model in models))
+    if count > most:
+        fits = f"fits of {' and '.join(models)}" if models else "no fits"
+        yield (
+            f"timeslice is {how}, which gives {count} spectra of these observations, but with {fits} a job has at most "
+            f"{most}: select fewer observations, or fit fewer models"
+        )
+
+
+def _too_many_bins(
+    parameters: Mapping[str, Any], archive: Sequence[Observation], rate_at: Callable[[float], float]
+) -> Iterator[str]:
     method = selection.text(parameters, "binMeth")
     if method not in ("counts", "time"):
         return

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import resource
+import subprocess
+import sys
 import tarfile
 import time
 from typing import Any
@@ -110,6 +113,7 @@ def test_every_accepted_job_is_made_within_bounds(name, parameters):
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(7200)
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(NAMES), st.fixed_dictionaries({}, optional=ANY))
 def test_every_accepted_job_is_made_within_bounds_at_length(name, parameters):
@@ -159,6 +163,76 @@ def test_a_binning_that_is_just_long_enough_is_accepted(ask):
     least = float(refusal.split("at least ")[1].split(maxsplit=1)[0])
     assert ask("run_userobject.php", **(job | {"binMeth": "time", "pcbin": least, "hrbin": 1}))["OK"] == 1
     assert ask("run_userobject.php", **(job | {"binMeth": "counts"}))["OK"] == 1
+
+
+# Too many spectra
+
+SPECTRA = {"UserID": ME, "name": "M82", "getCoords": 1, "getTargs": 1, "cent": 1, "poserr": 1, "specz": 0, "spec": 1}
+SPECTRA |= {"specobs": "all"}
+THREE = ["powerlaw", "apec", "blackbody"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"timeslice": "snapshot"}, "with fits of powerlaw a job has at most 450"),
+        ({"timeslice": "obsid", "models": THREE}, "with fits of powerlaw and apec and blackbody a job has at most 112"),
+    ],
+)
+def test_too_many_spectra_are_refused_with_how_many_there_may_be(ask, given, sentence):
+    answer = ask("run_userobject.php", **(SPECTRA | given))
+    assert answer["OK"] == 0
+    said = answer["ERROR"] + str(answer.get("listErr"))
+    assert re.search(rf"timeslice is {given['timeslice']}, which gives \d+ spectra", said)
+    assert sentence in said
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"timeslice": "obsid"}, {"timeslice": "snapshot", "doNotFit": 1}, {"timeslice": "single", "models": THREE}],
+)
+def test_spectra_of_all_observations_of_a_source_are_accepted(ask, given):
+    assert ask("run_userobject.php", **(SPECTRA | given))["OK"] == 1
+
+
+@pytest.mark.parametrize("form", ["tar.gz", "zip"])
+def test_the_archive_of_many_spectra_holds_their_response_once(form):
+    """A spectrum has 2 MB, nearly all of which is its response: memory grows by a twentieth of that."""
+    source = SKY.named("M82")
+    assert source is not None
+    few = [o.obsid for o in SKY.observations(source.targets, (source.ra, source.dec), 1772323200.0)[:30]]
+    order = order_of(
+        SKY, Product.SPECTRUM, "M82", specobs="user", usespecobs=",".join(few), timeslice="obsid", doNotFit=1
+    )
+    packed = ProductBuilder(SKY).archive([order], form)
+    held = {id(chunk): len(chunk) for chunk in packed}
+    assert sum(map(len, packed)) > 30 * 2e6
+    assert sum(held.values()) < 2.2e6 + 30 * 2e5
+
+
+LARGEST = """
+import json, resource, sys
+from mock_server import Simulator
+simulator, (job, path) = Simulator(), json.loads(sys.argv[1])
+client = simulator.app.test_client()
+answer = json.loads(client.post("/user_objects/run_userobject.php", json=job).data)
+simulator.clock.advance(6 * 86400)
+reply = client.get(f"/user_objects/tprods/USERPROD_{answer['JobID']}/{path}")
+length = sum(map(len, reply.response))
+print(reply.status_code, length, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("path", ["spec.tar.gz", "spec.zip", "spec.tar"])
+def test_hundreds_of_fitted_spectra_are_packed_below_512_mib(path):
+    """All observations of M82 in a process of their own; the archive has 900 MB, and is sent in chunks."""
+    asked = json.dumps([SPECTRA | {"timeslice": "obsid"}, path])
+    done = subprocess.run([sys.executable, "-c", LARGEST, asked], capture_output=True, text=True, check=True)
+    status, length, mib = map(int, done.stdout.split())
+    assert status == 200
+    assert length > 800e6
+    assert mib < MOST_MIB
 
 
 # Whatever a table holds

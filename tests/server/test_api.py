@@ -8,6 +8,7 @@ import pytest
 from mock_server import Simulator
 from mock_server.core.faults import OPERATIONS as FAULTABLE
 from mock_server.web.api import OPERATIONS
+from tests.server.test_statistics import table
 
 from .conftest import ANOTHER_USER, EXACT, IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
 
@@ -468,3 +469,13 @@ def test_two_simulators_of_one_seed_answer_alike():
             return [ask("run_userobject.php", LIGHT_CURVE), sim.clock.advance(60), ask.codes(1, "lc")]
 
     assert answers() == answers()
+
+
+@pytest.mark.parametrize("row", table("real/job_numbers.csv"), ids=lambda row: row["job"])
+def test_real_job_numbers_are_job_numbers_here(ask, row):
+    """The service had some 320,000 jobs by 2026; programs keep their numbers."""
+    for sent in (row["job"], int(row["job"])):
+        answer = ask("checkProductStatus.php", JobID=sent, what="lc")
+        assert answer["OK"] == 0
+        assert row["job"] in answer["ERROR"]
+        assert INVALID not in answer["ERROR"]

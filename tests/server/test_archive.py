@@ -45,6 +45,19 @@ def test_zip_gives_back_every_file_below_one_folder():
         assert opened.infolist()[0].date_time == (2026, 3, 1, 0, 0, 0)
 
 
+def test_a_zip_keeps_large_chunks_of_compressed_files_once():
+    large = random.Random(2).randbytes(1_200_000)
+    files: dict[str, Any] = {"a.tar.gz": (b"first", large), "b.tar.gz": (large, b"last"), "c.txt": (b"some ", large)}
+    packed = archive.packed("USERPROD_7", files, "zip", WHEN)
+    assert sum(chunk is large for chunk in packed) == 2
+    with zipfile.ZipFile(io.BytesIO(b"".join(packed))) as opened:
+        assert opened.testzip() is None
+        assert {name[11:]: opened.read(name) for name in opened.namelist()} == {
+            k: b"".join(v) for k, v in files.items()
+        }
+        assert {f"{entry.external_attr >> 16:o}" for entry in opened.infolist()} == {"644"}
+
+
 def test_a_date_before_1980_does_not_stop_a_zip():
     assert archive.packed("USERPROD_7", FILES, "zip", 0.0)
 

@@ -18,6 +18,7 @@ from PIL import Image
 from mock_server.core.model import Product
 from mock_server.products.builder import ProductBuilder
 from mock_server.sky.archive import Sky
+from tests.server.fitsverify import verified
 from tests.server.ordering import NOW, order_of
 
 SKY = Sky(3)
@@ -86,6 +87,17 @@ def test_every_image_is_read_by_astropy_and_by_cfitsio(kind, product, tmp_path):
         elif name.endswith(".gif"):
             with Image.open(io.BytesIO(data)) as picture:
                 picture.load()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SOURCES if kind != "windowed timing alone"])
+def test_fitsverify_finds_neither_errors_nor_warnings_in_images(kind, tmp_path):
+    paths = []
+    for product in PRODUCTS[1:]:
+        for name, data in opened(kind, product).items():
+            if name.endswith(".img.gz"):
+                paths.append(tmp_path / f"{product.value}-{name.replace('/', '-')}".removesuffix(".gz"))
+                paths[-1].write_bytes(gzip.decompress(data))
+    assert verified(paths) == []
 
 
 @pytest.mark.parametrize("kind", ["bright and piled up", "binned by observation"])

@@ -246,7 +246,7 @@ def test_brighter_sources_have_larger_regions(rate, radius):
 
 def test_piled_up_sources_lose_their_core():
     assert region("PC", 0.6, 0.6, 30.0).inner == 0
-    assert region("PC", 1.2, 0.6, 30.0).inner == 3
+    assert region("PC", 1.2, 0.6, 30.0).inner == 3.5
     assert region("PC", 300.0, 0.6, 30.0).inner == 12
     assert region("PC", 300.0, 0.6, 15.0).inner == 5
     assert region("PC", 300.0, 1e9, 30.0).inner == 0

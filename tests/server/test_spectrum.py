@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from contracts import documents
 from mock_server.core.model import Product
-from mock_server.products import answers_by_version, extraction, fitting, instrument, spectrum
+from mock_server.products import answers_by_version, emission, extraction, fitting, instrument, spectrum
 from mock_server.products.archive import whole
 from mock_server.products.builder import ProductBuilder
 from mock_server.sky.archive import Sky, World
@@ -114,7 +114,7 @@ def test_source_and_light_curve_have_the_same_counts():
 
 def test_areas_are_in_the_ratio_of_the_regions():
     source, back = (opened(f"interval0pc{part}.pi")["SPECTRUM"].header["BACKSCAL"] for part in ("source", "back"))
-    assert source / back == pytest.approx(built().slices[0].modes["PC"].region.alpha)
+    assert source / back == pytest.approx(built().slices[0].modes["PC"].region.alpha, rel=extraction.DEAD_PIXELS)
 
 
 def test_grouping_loses_no_count():
@@ -240,6 +240,18 @@ def test_every_model_asked_for_is_fitted():
     assert {"kT", "kTPos", "kTNeg"} <= set(mode["Blackbody"])
     assert mode["PowerLaw"]["Cstat"] < mode["Blackbody"]["Cstat"]  # it is a power law
     assert {"interval0pc_apec_plot.gif", "interval0pc_bb_plot.gif"} <= set(files(product))
+
+
+def test_a_temperature_at_the_bound_of_the_fit_has_no_error_upwards():
+    """As in a printed answer: KT 64, KTPos 0."""
+    area = instrument.area("PC")
+    hard = emission.counted(instrument.MIDDLES**-1.0, "PC")
+    source = np.round(hard * 2000 / hard[slice(*instrument.BAND)].sum()).astype(np.int64)
+    groups = fitting.Groups.of(source, np.zeros_like(source), 0.05)
+    found = fitting.fit(groups, "PC", area, 1000.0, "apec", None, 0.0, 2.706)
+    assert found is not None
+    assert (found.parameter.value, found.parameter.above) == (64.0, 0.0)
+    assert found.parameter.below < 0
 
 
 def test_without_a_galactic_absorber_the_column_stands_apart():

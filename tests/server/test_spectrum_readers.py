@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
-import subprocess
 import tarfile
 import warnings
 from dataclasses import replace
@@ -20,6 +17,7 @@ from mock_server.core.model import Product
 from mock_server.products.archive import whole
 from mock_server.products.builder import ProductBuilder
 from mock_server.sky.archive import Sky
+from tests.server.fitsverify import verified
 from tests.server.ordering import order_of, single
 from tests.server.test_real_spectra import OneObservation, job
 
@@ -90,14 +88,7 @@ def test_cfitsio_reads_every_table(which, tmp_path):
 
 @EVERY
 def test_fitsverify_finds_neither_errors_nor_warnings(which, tmp_path):
-    program = shutil.which("fitsverify")
-    if program is None and "CI" not in os.environ:
-        pytest.skip("fitsverify is missing: apt-get install fitsverify")
-    paths = [str(path) for path in written(which, tmp_path)]
-    assert program, "fitsverify is missing: apt-get install fitsverify"
-    said = subprocess.run([program, "-q", *paths], capture_output=True, text=True, check=False).stdout.splitlines()
-    assert [line for line in said if not line.startswith("verification OK: ")] == []
-    assert len(said) == len(paths)
+    assert verified(written(which, tmp_path)) == []
 
 
 def test_the_first_header_has_the_start_of_the_data():
@@ -119,8 +110,8 @@ def test_sherpa_loads_every_spectrum_and_leaves_out_bad_channels(which, tmp_path
                 response = next(tmp_path.glob(f"*{path.stem[-2:]}.rmf"))
                 ui.load_pha(path.name, str(path))
                 ui.load_rmf(path.name, str(response))
-            ui.ignore_bad(path.name)
             ui.notice_id(path.name, 0.3, 10.0)
+            ui.ignore_bad(path.name)  # last: with 4.19 no filter can be shown that is set after it
             kept = ui.get_data(path.name).get_noticed_channels()
             assert (kept.min(), kept.max() <= 1000) == (30, True)
             assert any("ENERG_LO" in str(one.message) or "bin" in str(one.message) for one in said), (
@@ -150,8 +141,8 @@ def test_sherpa_recovers_the_index_of_a_power_law(tmp_path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about energy 0
             ui.load_pha(str(tmp_path / last))
-        ui.ignore_bad()
         ui.notice(0.3, 10.0)
+        ui.ignore_bad()
         ui.set_source(ui.powlaw1d.model)
         ui.set_stat("wstat")
         ui.guess(ui.get_source())
