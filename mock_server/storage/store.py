@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InputInvalid, Unavailable
 from .connection import MEMORY, database
-from .facts import Facts, Shared, StoredClock
-from .schema import make_or_check
+from .facts import Facts, Shared
+from .schema import SchemaError, make_or_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +47,8 @@ class Store:
         ``sqlite://`` (in memory), ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
     keep_calls
         Least number of calls that the journal keeps; it keeps up to a tenth and one batch more. None: all calls.
+    first
+        What is done in the transaction that makes the tables, or checks them: a start happens as a whole or not at all.
 
     Attributes
     ----------
@@ -60,7 +62,12 @@ class Store:
     What is asked of a database that is locked, lost or full raises :class:`~mock_server.core.errors.Unavailable`.
     """
 
-    def __init__(self, url: str = "sqlite://", keep_calls: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str = "sqlite://",
+        keep_calls: int | None = None,
+        first: Callable[[Store, Facts], object] = lambda _store, _facts: None,
+    ) -> None:
         self.shared = url not in MEMORY
         self._lock = threading.RLock()  # of the only connection to a database in memory
         self.pause: Callable[[float], object] = sleep
@@ -77,14 +84,18 @@ class Store:
         except ValueError as error:
             raise StoreError(f"--db {url}: {error}") from error
         self._not_written: tuple[type[Exception], ...] = (*self._kind.errors, Unavailable)
-        not_opened: tuple[type[Exception], ...] = (*self._not_written, ValueError)
+        not_opened: tuple[type[Exception], ...] = (*self._not_written, SchemaError)
         try:
             self._idle.append(self._take())
             with self.transaction() as facts:
                 make_or_check(facts.connection)
+                first(self, facts)
         except not_opened as error:
             self.close()
             raise StoreError(f"--db {url}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self, patience_s: float = _PATIENCE_S) -> Iterator[Facts]:
@@ -242,20 +253,6 @@ class Store:
         """Return what other processes may have changed; outside a transaction."""
         with self.reading() as facts:
             return facts.shared()
-
-    def begin_clock(self, kind: str, factor: float, start: float) -> StoredClock:
-        """Return the stored clock; a database without one gets a clock from `start` [s] on.
-
-        Its time is never before the last thing that happened, also if the machine's clock was set back meanwhile.
-        """
-        with self.transaction() as facts:
-            found, latest, real = facts.clock(), facts.latest(), time.time()
-            clock = found or StoredClock(kind, factor, start, max(start, latest or start), real)
-            if found is None:
-                facts.add_clock(clock)
-            else:
-                facts.move_clock(max(clock.base, latest or clock.base), real)
-        return clock
 
     def advance_clock(self, seconds: float) -> None:
         """Move the stored clock forward; a transaction of another process waits until it is done."""
