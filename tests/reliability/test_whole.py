@@ -48,6 +48,7 @@ def test_an_operation_that_ends_at_any_statement_is_done_or_not_done(tmp_path, o
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_operation_killed_at_any_statement_is_done_or_not_done(db, operation):
     state = prepare(db)
@@ -101,6 +102,7 @@ def test_a_first_start_that_ends_at_any_statement_leaves_all_or_nothing(tmp_path
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(1800)
 def test_a_first_start_killed_at_any_statement_leaves_all_or_nothing(db):
     ends: list[int] = []
     while not ends or ends[-1] == -signal.SIGKILL:
