@@ -151,7 +151,7 @@ class Store:
             self.pause(_PAUSE_S)
 
     def _take_turn(self, patience_s: float) -> Facts:
-        """Return a connection in whose transaction nobody else writes.
+        """Return a connection in whose transaction no other caller writes.
 
         While another program holds the lock, other callers use the connections, and one attempt at a time is made.
         """
