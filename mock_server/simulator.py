@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .clocks.base import Clock
     from .core.journal import Journal
+    from .storage.facts import Facts
     from .web.app import SimulatorApp
 
 SERVICE = "https://www.swift.ac.uk"
@@ -94,45 +95,35 @@ class Simulator:
             raise InputInvalid(f"users is {users!r}, but must be open or registered")
         if token is not None and not (token.isprintable() and token.strip() == token != ""):
             raise InputInvalid("token is empty or has blanks around it: give a text, or none to require no token")
-        self.store = Store(db, keep_calls)
-        try:
-            self.scenario = self._prepare_scenario(scenario, seed, sources, settings or {})
-            if clock is not None and not isinstance(clock, str):
-                self.clock = clock
-            elif self.store.shared:
-                from .clocks.stored import open_clock  # noqa: PLC0415 - not needed in memory
-
-                self.clock = open_clock(self.store, clock, new_clock, self.scenario.start)
-            else:
-                self.clock = parse_clock(clock or new_clock, self.scenario.start)
-            in_force = InForce(self.store, self.scenario)
-            self.jobs = JobService(self.store, self.clock, in_force, base_url=base_url, open_to_all=users == "open")
-            self.controls = Controls(self.jobs)
-        except BaseException:
-            self.store.close()
-            raise
-        self.simulation = Simulation(self.jobs, Contents(self.jobs), self.controls, Bursts(self.jobs), token)
-
-    def _prepare_scenario(
-        self,
-        which: str | Path | Scenario | None,
-        seed: int | None,
-        sources: Iterable[str | Path | Mapping[str, Any]],
-        settings: Mapping[str, Any],
-    ) -> Scenario:
-        check_settings(settings)
-        with self.store.reading() as facts:
-            kept = facts.meta("scenario") if self.store.shared else None
-        if which is None and kept is not None:
-            scenario = scenario_from_record(json.loads(kept))
-        else:
-            scenario = which if isinstance(which, Scenario) else load_scenario(which or "calm")
+        check_settings(settings or {})
+        given = scenario if scenario is None or isinstance(scenario, Scenario) else load_scenario(scenario or "calm")
+        added: Iterable[Mapping[str, Any]] = ()
         if sources:
             from .scenario.source_lists import read_sources  # noqa: PLC0415 - few simulators have any
 
-            scenario = scenario.with_sources(read_sources(sources))
-        values = {**scenario.values, **settings}
-        return replace(scenario, values=values, seed=scenario.seed if seed is None else seed)
+            added = read_sources(sources)
+
+        def adapt(found: Scenario) -> Scenario:
+            values = {**found.values, **(settings or {})}
+            return replace(found.with_sources(added), values=values, seed=found.seed if seed is None else seed)
+
+        def begin(store: Store, facts: Facts) -> None:
+            """Make the parts in the first transaction: a start that is killed leaves an empty database empty."""
+            self.scenario = adapt(given or _kept_scenario(facts))
+            if clock is not None and not isinstance(clock, str):
+                self.clock = clock
+            elif store.shared:
+                from .clocks.stored import open_clock  # noqa: PLC0415 - not needed in memory
+
+                self.clock = open_clock(store, facts, clock, new_clock, self.scenario.start)
+            else:
+                self.clock = parse_clock(clock or new_clock, self.scenario.start)
+            in_force = InForce(facts, self.scenario)
+            self.jobs = JobService(store, self.clock, in_force, base_url=base_url, open_to_all=users == "open")
+            self.controls = Controls(self.jobs, facts)
+
+        self.store = Store(db, keep_calls, begin)
+        self.simulation = Simulation(self.jobs, Contents(self.jobs), self.controls, Bursts(self.jobs), token)
 
     @cached_property
     def app(self) -> SimulatorApp:
@@ -233,6 +224,12 @@ class Simulator:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _kept_scenario(facts: Facts) -> Scenario:
+    """Return the scenario that the database holds, else ``calm``."""
+    kept = facts.meta("scenario")
+    return load_scenario("calm") if kept is None else scenario_from_record(json.loads(kept))
 
 
 @contextmanager

@@ -32,7 +32,7 @@ LARGEST = 8 << 30  # bytes of an unpacked archive
 RATIO = 200  # largest ratio of an unpacked archive to its file ...
 SMALL = 64 << 20  # ... if it is larger than this [bytes]; photons shrink by a factor of 3, empty images by up to 100
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\u202a-\u202e\ud800-\udfff]+')
-_LONGEST = 120  # characters; most file systems allow 255 bytes
+_LONGEST = 120  # bytes in UTF-8; most file systems allow 255, and temporary names are longer
 
 
 @contextlib.contextmanager
@@ -53,7 +53,10 @@ def safe_name(text: str) -> str:
     It stays in its folder: it has no separators, and it is not hidden. Names that are safe already are unchanged.
     """
     name = _FORBIDDEN.sub("_", text).strip(". ")
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 41]}_{name[-40:]}"
+    data = name.encode()
+    if len(data) <= _LONGEST:
+        return name
+    return f"{data[: _LONGEST - 41].decode(errors='ignore')}_{data[-40:].decode(errors='ignore')}"
 
 
 def name_of(url: str) -> str:

@@ -15,7 +15,7 @@ from .base import ScaledClock, check_forward
 from .virtual import VirtualClock, parse_clock
 
 if TYPE_CHECKING:
-    from ..storage.facts import Shared, StoredClock
+    from ..storage.facts import Facts, Shared, StoredClock
     from ..storage.store import Store
 
 
@@ -76,14 +76,6 @@ class StoredVirtualClock(VirtualClock):
         super().__init__(stored.base)
         self.origin = stored.origin
 
-    @property
-    def _now(self) -> float:
-        return self.now()
-
-    @_now.setter
-    def _now(self, now: float) -> None:
-        self._store.move_clock(now)
-
     def now(self) -> float:
         """Return simulated time [s]."""
         return self._store.shared_state().base
@@ -91,6 +83,10 @@ class StoredVirtualClock(VirtualClock):
     def now_from(self, shared: Shared) -> float:
         """Return simulated time [s] as read before."""
         return shared.base
+
+    def _move(self, now: float) -> None:
+        self._store.move_clock(now)
+        super()._move(now)
 
     def advance(self, seconds: float) -> float:
         """Move time forward, wake the participants that are due, and return the new time [s]."""
@@ -108,13 +104,17 @@ class StoredVirtualClock(VirtualClock):
         return self.now()
 
 
-def open_clock(store: Store, text: str | None, new: str, start: float) -> StoredScaledClock | StoredVirtualClock:
+def open_clock(
+    store: Store, facts: Facts, text: str | None, new: str, start: float
+) -> StoredScaledClock | StoredVirtualClock:
     """Return the clock that a database keeps; a database without one gets one.
 
     Parameters
     ----------
     store
         The database.
+    facts
+        The transaction in which this happens.
     text
         ``system``, ``virtual``, or a factor such as ``x60``; None: the clock that the database keeps.
     new
@@ -129,7 +129,7 @@ def open_clock(store: Store, text: str | None, new: str, start: float) -> Stored
     """
     wanted = parse_clock(text or new, start)
     kind, factor = ("scaled", wanted.factor) if isinstance(wanted, ScaledClock) else ("virtual", 1.0)
-    stored = store.begin_clock(kind, factor, start if kind == "virtual" else time.time())
+    stored = facts.begin_clock(kind, factor, start if kind == "virtual" else time.time(), time.time())
     if text is not None and (stored.kind, stored.factor) != (kind, factor):
         name = "virtual" if stored.kind == "virtual" else "system" if stored.factor == 1 else f"x{stored.factor:g}"
         raise ClockError(

@@ -42,7 +42,7 @@ class VirtualClock:
     """
 
     def __init__(self, start: float) -> None:
-        self.origin = self._now = float(start)
+        self.origin = self._at = float(start)
         self._lock = _thread.allocate_lock()  # the real one: threading.Lock may be replaced by one that waits on us
         self.steps = 0
         self.on_move: Callable[[float], object] | None = None
@@ -51,12 +51,12 @@ class VirtualClock:
 
     def now(self) -> float:
         """Return simulated time [s]."""
-        return self._now
+        return self._at
 
     def sleep(self, seconds: float) -> None:
         """Return once `seconds` have passed; for a thread that is no participant, time moves on at once."""
         if _thread.get_ident() in self._by_thread:
-            self.wait(self._now + max(0.0, seconds))
+            self.wait(self.now() + max(0.0, seconds))
         else:
             self.advance(max(0.0, seconds))
 
@@ -64,16 +64,16 @@ class VirtualClock:
         """Move time on by `seconds`, wake the participants that are due, and return the new time [s]."""
         check_forward(seconds)
         with self._lock:
-            self._move(self._now + seconds)
+            self._move(self._at + seconds)
             self._run_next()
-            return self._now
+            return self._at
 
     def advance_to(self, now: float) -> float:
         """Move time on to `now` [s], if that is later, wake the participants that are due, and return the new time."""
         with self._lock:
-            self._now = max(self._now, now)
+            self._at = max(self._at, now)
             self._run_next()
-            return self._now
+            return self._at
 
     def join(self, participant: ParticipantId) -> None:
         """Add a participant, which counts as running from now on; its thread or process need not exist yet."""
@@ -133,7 +133,7 @@ class VirtualClock:
             if token is not None and participant.woken_by == token:
                 return
             participant.until, participant.token = until, token
-            participant.empty_sleeps = participant.empty_sleeps + 1 if until <= self._now else 0
+            participant.empty_sleeps = participant.empty_sleeps + 1 if until <= self.now() else 0
             blocked = participant.block()
             self._run_next()
         try:
@@ -204,7 +204,7 @@ class VirtualClock:
 
     def _move(self, now: float) -> None:
         self.steps += 1
-        self._now = now
+        self._at = now
         if self.on_move is not None:
             self.on_move(now)
 
@@ -219,7 +219,7 @@ class VirtualClock:
             return
         due = min(self._participants.values(), key=_Participant.wakes_at, default=None)
         if due is not None and due.until is not None and due.until < math.inf and not due.held:
-            self._move(max(self._now, due.until))
+            self._move(max(self.now(), due.until))
             due.resume()
 
 

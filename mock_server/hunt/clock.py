@@ -30,7 +30,7 @@ class LifeClock(VirtualClock):
 
     def _run_next(self) -> None:
         super()._run_next()
-        if self._now >= self.end:
+        if self.now() >= self.end:
             self.ended.set()
 
     def clear(self) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..products.order import Order
     from ..sky.archive import World
     from ..storage.facts import Facts
-    from ..storage.store import Store
     from .scenario import Epoch
 
 
@@ -55,8 +54,8 @@ class InForce:
 
     Parameters
     ----------
-    store
-        Holds the changes that were made at run time.
+    facts
+        Hold the changes that were made at run time.
     scenario
         As it was read.
 
@@ -72,15 +71,14 @@ class InForce:
         The last moment that was asked for; it dates the journal entry of a call that could not read its own.
     """
 
-    def __init__(self, store: Store, scenario: Scenario) -> None:
+    def __init__(self, facts: Facts, scenario: Scenario) -> None:
         self.given = scenario
         self._scenario = scenario
         self._generation = self._era = "0"
         self.faults: dict[int, Fault] = {}
         self.sky = Sky(scenario.seed, scenario.world)
         self._builder: Builder | None = None
-        with store.reading() as facts:
-            self.refresh(facts)
+        self.refresh(facts)
         self.latest = self.at(scenario.start)
 
     def refresh(self, facts: Facts, generation: str | None = None) -> None:

@@ -43,13 +43,15 @@ class Controls:
     ----------
     jobs
         The job service that is controlled.
+    facts
+        The first transaction: the scenario is stored in it, or compared with the one that the database holds.
     """
 
-    def __init__(self, jobs: JobService) -> None:
+    def __init__(self, jobs: JobService, facts: Facts) -> None:
         self._jobs = jobs
         self._store, self._clock, self._in_force = jobs.store, jobs.clock, jobs.in_force
-        with self._changing() as facts:
-            self._register_scenario(facts)
+        self._register_scenario(facts)
+        self._in_force.refresh(facts)
 
     @contextmanager
     def _changing(self) -> Iterator[Facts]:

@@ -236,9 +236,18 @@ class Facts:
         row = self.connection.execute(sql.CLOCK).fetchone()
         return None if row is None else StoredClock(*row)
 
-    def add_clock(self, clock: StoredClock) -> None:
-        """Store the clock that several processes share."""
+    def begin_clock(self, kind: str, factor: float, start: float, real: float) -> StoredClock:
+        """Return the stored clock at the real time `real` [s]; a database without one gets a clock from `start` [s] on.
+
+        Its time is never before the last thing that happened, also if the machine's clock was set back meanwhile.
+        """
+        found, latest = self.clock(), self.latest()
+        if found is not None:
+            self.move_clock(max(found.base, latest or found.base), real)
+            return found
+        clock = StoredClock(kind, factor, start, max(start, latest or start), real)
         self.connection.execute(sql.INSERT["clock"], (1, *clock))
+        return clock
 
     def advance_clock(self, seconds: float) -> None:
         """Move the clock forward by a number of seconds."""

@@ -9,6 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from ..core.errors import InputInvalid
+from .schema import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +46,7 @@ class PostgreSQL:
         encoding = self._connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             self._connection.close()
-            raise InputInvalid(f"the database has the encoding {encoding}: make one with UTF8, which holds every text")
+            raise SchemaError(f"the database has the encoding {encoding}: make one with UTF8, which holds every text")
 
     def _open(self) -> psycopg.Connection:
         patience = {"connect_timeout": _WAIT_TO_CONNECT_S} | conninfo_to_dict(self._url)

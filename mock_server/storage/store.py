@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InputInvalid, Unavailable
 from .connection import MEMORY, database
-from .facts import Facts, Shared, StoredClock
-from .schema import make_or_check
+from .facts import Facts, Shared
+from .schema import SchemaError, make_or_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from ..core.journal import Entry, Journal
-    from .connection import Connection
 
 _PATIENCE_S = 3.0
 """Real time that a call waits for the database before it is refused as :class:`Unavailable` [s]."""
@@ -47,6 +47,8 @@ class Store:
         ``sqlite://`` (in memory), ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
     keep_calls
         Least number of calls that the journal keeps; it keeps up to a tenth and one batch more. None: all calls.
+    first
+        What is done in the transaction that makes the tables, or checks them: a start happens as a whole or not at all.
 
     Attributes
     ----------
@@ -60,13 +62,20 @@ class Store:
     What is asked of a database that is locked, lost or full raises :class:`~mock_server.core.errors.Unavailable`.
     """
 
-    def __init__(self, url: str = "sqlite://", keep_calls: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str = "sqlite://",
+        keep_calls: int | None = None,
+        first: Callable[[Store, Facts], object] = lambda _store, _facts: None,
+    ) -> None:
         self.shared = url not in MEMORY
         self._lock = threading.RLock()  # of the only connection to a database in memory
         self.pause: Callable[[float], object] = sleep
         self._idle: list[Facts] = []
         self._opened, self._opening = 0, threading.Lock()
         self._closed = False
+        self._locked_until = 0.0  # real time before which the lock is not tried again, because another caller just did
+        self._locked_by: BaseException = Unavailable()
         self._unwritten: deque[tuple[str | None, Entry]] = deque()  # with the era in which the call began
         self._waiting_since = 0.0  # real time at which the oldest unwritten entry came
         self._retry_at = 0.0  # real time before which a batch that could not be written is not tried again
@@ -77,33 +86,44 @@ class Store:
         except ValueError as error:
             raise StoreError(f"--db {url}: {error}") from error
         self._not_written: tuple[type[Exception], ...] = (*self._kind.errors, Unavailable)
-        not_opened: tuple[type[Exception], ...] = (*self._not_written, ValueError)
+        not_opened: tuple[type[Exception], ...] = (*self._not_written, SchemaError)
         try:
             self._idle.append(self._take())
             with self.transaction() as facts:
                 make_or_check(facts.connection)
+                first(self, facts)
         except not_opened as error:
             self.close()
             raise StoreError(f"--db {url}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def reading(self, patience_s: float = _PATIENCE_S) -> AbstractContextManager[Facts]:
+        """Read what is committed. Each question is one statement; `transaction` gives the same answers all the time."""
+        return self._connected(self._take, patience_s)
 
     @contextmanager
-    def reading(self, patience_s: float = _PATIENCE_S) -> Iterator[Facts]:
-        """Read what is committed. Each question is one statement; `transaction` gives the same answers all the time."""
+    def _connected(self, take: Callable[[float], Facts], patience_s: float) -> Iterator[Facts]:
         if not self.shared:
             with self._lock:
                 yield self._idle[0]
             return
-        facts = self._take(patience_s)
         try:
-            yield facts
+            facts = take(patience_s)
+            try:
+                yield facts
+            finally:
+                self._give_back(facts)
         except self._kind.errors as error:
             if not self._kind.is_passing(error):
                 raise
             raise Unavailable(f"the database cannot be used now: {_first_line(error)}") from error
-        finally:
-            self._idle.append(facts)
-            if self._closed:
-                self._close_idle()
+
+    def _give_back(self, facts: Facts) -> None:
+        self._idle.append(facts)
+        if self._closed:
+            self._close_idle()
 
     def _take(self, patience_s: float = _PATIENCE_S) -> Facts:
         """Return a connection that is not in use, or a new one; wait for one if too many are open."""
@@ -130,18 +150,28 @@ class Store:
                 raise Unavailable(f"the database cannot be reached now: {words}") from refused
             self.pause(_PAUSE_S)
 
-    def _begin(self, connection: Connection, patience_s: float) -> None:
-        """Begin a transaction; while another program holds the lock, other callers go on."""
+    def _take_turn(self, patience_s: float) -> Facts:
+        """Return a connection in whose transaction no other caller writes.
+
+        While another program holds the lock, other callers use the connections, and one attempt at a time is made.
+        """
         until, pause_s = monotonic() + patience_s, _PAUSE_S
         while True:
-            try:
-                connection.begin()
-            except self._kind.errors as error:
-                connection.rollback()
-                if not self._kind.is_locked(error) or monotonic() >= until:
-                    raise
-            else:
-                return
+            if patience_s == 0 or monotonic() >= self._locked_until:
+                facts = self._take(max(0.0, until - monotonic()))
+                try:
+                    facts.connection.begin()
+                except BaseException as error:
+                    facts.connection.rollback()
+                    self._give_back(facts)
+                    if not (isinstance(error, self._kind.errors) and self._kind.is_locked(error)):
+                        raise
+                    self._locked_until, self._locked_by = monotonic() + pause_s, error
+                else:
+                    self._locked_until = 0.0
+                    return facts
+            if monotonic() >= until:
+                raise Unavailable(f"the database cannot be used now: {_first_line(self._locked_by)}")
             self.pause(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -151,11 +181,12 @@ class Store:
 
         Another program's lock is waited for during `patience_s` of real time.
         """
-        with self.reading(patience_s) as facts:
+        with self._connected(self._take_turn, patience_s) as facts:
             connection = facts.connection
             batch: list[tuple[str | None, Entry]] = []
             try:
-                self._begin(connection, patience_s)
+                if not self.shared:
+                    connection.begin()
                 yield facts
                 while self._unwritten:
                     batch.append(self._unwritten.popleft())
@@ -242,20 +273,6 @@ class Store:
         """Return what other processes may have changed; outside a transaction."""
         with self.reading() as facts:
             return facts.shared()
-
-    def begin_clock(self, kind: str, factor: float, start: float) -> StoredClock:
-        """Return the stored clock; a database without one gets a clock from `start` [s] on.
-
-        Its time is never before the last thing that happened, also if the machine's clock was set back meanwhile.
-        """
-        with self.transaction() as facts:
-            found, latest, real = facts.clock(), facts.latest(), time.time()
-            clock = found or StoredClock(kind, factor, start, max(start, latest or start), real)
-            if found is None:
-                facts.add_clock(clock)
-            else:
-                facts.move_clock(max(clock.base, latest or clock.base), real)
-        return clock
 
     def advance_clock(self, seconds: float) -> None:
         """Move the stored clock forward; a transaction of another process waits until it is done."""

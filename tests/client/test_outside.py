@@ -47,6 +47,13 @@ def test_a_name_from_the_wire_stays_in_its_folder(name):
     assert (Path("/a") / (safe or "x")).parent == Path("/a")
 
 
+@pytest.mark.parametrize("letter", ["n", "ö", "名", "\U0001f52d"])
+def test_a_long_name_in_any_script_can_be_that_of_a_file(tmp_path, letter):
+    safe = files.safe_name(letter * 300)
+    (tmp_path / f"prefix_{safe}.tar.gz.4194304.part").touch()
+    assert letter in safe
+
+
 @pytest.mark.parametrize("name", ["interval0", "late time", "WTCURVE.qdp", "a+b-c_d.tar.gz", "Überrest"])
 def test_a_name_that_is_safe_is_left_as_it_is(name):
     assert files.safe_name(name) == name

@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from mock_server import Simulator
-from mock_server.storage import store
+from mock_server.storage.store import Store
 
 from .serving import SUBMISSION
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mock_server.storage.connection import Connection
+    from mock_server.storage.facts import Facts
 
 ME = "me@example.org"
 SCENARIO, SEED = "busy-week", 77
@@ -59,7 +61,7 @@ def counted(simulator: Simulator, last: int, at_last: Callable[[], object]) -> S
 
 def prepare(db: str) -> dict[str, Any]:
     """Give a database its first state again, whatever is in it; return a state to load."""
-    emptied = store.Store(db)
+    emptied = Store(db)
     with emptied.transaction() as facts:
         facts.clear()
         facts.connection.execute("DELETE FROM clock")
@@ -71,6 +73,22 @@ def prepare(db: str) -> dict[str, Any]:
         sim.controls.plan_fault({"kind": "stuck"})
         state = sim.controls.save()
         return {**state, "now": state["now"] + LATER, "tables": {**state["tables"], "faults": []}}
+
+
+def start(db: str, last: int, at_last: Callable[[], object]) -> Statements:
+    """Start for the first time on a database; what its connections ask is counted from their opening on."""
+    statements, opened = Statements(last, at_last), Store._take
+
+    def take(of: Store, patience_s: float = 3.0) -> Facts:
+        facts = opened(of, patience_s)
+        if not isinstance(facts.connection, Counted):
+            counted_connection: Any = Counted(facts.connection, statements)
+            facts.connection = counted_connection
+        return facts
+
+    with mock.patch.object(Store, "_take", take):
+        Simulator(SCENARIO, seed=SEED, clock="virtual", users="registered", db=db).close()
+    return statements
 
 
 def act(simulator: Simulator, operation: str, state: dict[str, Any]) -> None:
@@ -106,8 +124,14 @@ def seen(db: str) -> dict[str, Any]:
 
 
 def main(db: str, operation: str, last: str, state: str) -> None:
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if operation == "start":
+        start(db, int(last), kill)
+        return
     with Simulator(db=db) as sim:
-        counted(sim, int(last), lambda: os.kill(os.getpid(), signal.SIGKILL))
+        counted(sim, int(last), kill)
         act(sim, operation, json.loads(state))
 
 

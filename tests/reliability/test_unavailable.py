@@ -90,6 +90,25 @@ def test_a_lock_of_another_program_costs_a_503_and_all_is_well_afterwards(db, ho
         assert outcomes == [("run_userobject", "unavailable"), ("getNumJobs", "ok"), ("run_userobject", "ok")]
 
 
+def test_callers_who_wait_for_a_lock_keep_no_connection_from_others(db, hold):
+    """More callers wait than connections are open, each while the one before it pauses."""
+    with Simulator(db=db) as sim:
+        held, waiting, attempts = hold(), list[float](), list[str]()
+
+        def pause(seconds: float) -> None:
+            waiting.append(seconds)
+            if len(waiting) < 30:
+                sim.jobs.submit(SUBMIT | {"name": f"{len(waiting)}"})
+            elif len(waiting) == 30:
+                attempts.append(f"{sim.jobs.count(ME)} counted while all wait")
+                held.close()
+
+        sim.store.pause = pause
+        sim.jobs.submit(SUBMIT | {"name": "the first"})
+        assert attempts == ["0 counted while all wait"]
+        assert sim.jobs.count(ME) == 30
+
+
 def test_others_are_answered_while_calls_wait_for_a_lock(db, hold):
     """Real time is the matter here: each refusal comes within 5 s of its request, with eight waiting side by side."""
     with Served("--db", db, "--clock", "virtual") as server, ExitStack() as stack:
@@ -119,10 +138,11 @@ def test_others_are_answered_while_calls_wait_for_a_lock(db, hold):
 def test_more_threads_than_the_server_has_connections_take_turns(new_database):
     with psycopg.connect(plain(new_database), autocommit=True) as operator:
         name = operator.info.dbname
-        operator.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 4")
-    with Simulator(db=new_database) as sim:
-        at_once([partial(sim.jobs.submit, SUBMIT | {"name": f"{number}"}) for number in range(20)])
-        assert sim.jobs.count(ME) == 20
+        operator.execute(f"CREATE ROLE few_{name} LOGIN CONNECTION LIMIT 3")  # superusers have no limit
+        operator.execute(f"ALTER DATABASE {name} OWNER TO few_{name}")
+    with Simulator(db=new_database.replace("xrt@", f"few_{name}@")) as sim:
+        at_once([partial(sim.jobs.submit, SUBMIT | {"name": f"{number}"}) for number in range(10)])
+        assert sim.jobs.count(ME) == 10
 
 
 def test_a_database_whose_encoding_lacks_letters_is_refused(postgresql):

@@ -2,17 +2,20 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
+from typing import Any
 
+import psycopg
 import pytest
 
 from mock_server import Simulator
 from mock_server.core.journal import Entry
 
-from .killed import ME, OPERATIONS, act, counted, prepare, seen
+from .killed import ME, OPERATIONS, act, counted, prepare, seen, start
 from .serving import SUBMISSION, Caller, Served, at_once
 
 
@@ -45,6 +48,7 @@ def test_an_operation_that_ends_at_any_statement_is_done_or_not_done(tmp_path, o
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_operation_killed_at_any_statement_is_done_or_not_done(db, operation):
     state = prepare(db)
@@ -67,6 +71,46 @@ def test_an_operation_killed_at_any_statement_is_done_or_not_done(db, operation)
         ends.append(subprocess.run([*command, str(last)], input=json.dumps(state), text=True, check=False).returncode)
     assert seen(db) == after
     print(f"{operation}: killed at {last - 1} statements, 0 half done")
+
+
+def stored(db: str) -> dict[str, Any]:
+    """Return all rows of a database by table, as another program sees them."""
+    if db.startswith("sqlite"):
+        with closing(sqlite3.connect(db.removeprefix("sqlite:///"))) as other:
+            tables = [name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {table: other.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+    with psycopg.connect(db.replace("+psycopg", "")) as operator:
+        found = operator.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        return {table: operator.execute(f"SELECT * FROM {table}").fetchall() for (table,) in found}
+
+
+def test_a_first_start_that_ends_at_any_statement_leaves_all_or_nothing(tmp_path):
+    def db(number: int) -> str:
+        return f"sqlite:///{tmp_path / f'{number}.sqlite'}"
+
+    total = -start(db(0), 0, interrupt).left
+    whole = stored(db(0))
+    assert whole["meta"]
+    assert whole["clock"]
+    for last in range(1, total + 1):
+        with pytest.raises(Interrupted):
+            start(db(last), last, interrupt)
+        found = stored(db(last))
+        assert not found, f"something is stored after statement {last} of {total}"
+        with Simulator("calm", seed=1, clock="x60", db=db(last)) as sim:  # nothing of the first start holds it back
+            assert (sim.scenario.name, sim.scenario.seed) == ("calm", 1)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_a_first_start_killed_at_any_statement_leaves_all_or_nothing(db):
+    ends: list[int] = []
+    while not ends or ends[-1] == -signal.SIGKILL:
+        command = [sys.executable, "-m", "tests.reliability.killed", db, "start", str(len(ends) + 1)]
+        ends.append(subprocess.run(command, input="", text=True, check=False).returncode)
+        assert bool(stored(db)) == (ends[-1] == 0), f"half done at statement {len(ends)}"
+    assert ends[-1] == 0
+    print(f"start: killed at {len(ends) - 1} statements, 0 half done")
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(30, marks=pytest.mark.nightly)])
