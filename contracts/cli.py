@@ -57,9 +57,7 @@ def main(context: click.Context) -> None:
 
 @main.command()
 @click.argument("target")
-@click.option(
-    "--examples", default=10, show_default=True, type=click.IntRange(1), help="Generated calls per operation."
-)
+@click.option("--examples", default=5, show_default=True, type=click.IntRange(1), help="Generated calls per operation.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the generated calls.")
 @click.option("--questions-only", is_flag=True, help="Send only the fixed questions, no generated calls.")
 @click.option(
@@ -227,7 +225,13 @@ def _send_generated(backend: Backend, app: Any, target: str, seed: int, examples
     history = History()
     with _calling(target, "generated") as count:
         verdict = provider.run(
-            app, url=None if app else target, seed=seed, examples=examples, watch=count, history=history
+            app,
+            url=None if app else target,
+            seed=seed,
+            examples=examples,
+            watch=count,
+            history=history,
+            phases=("coverage", "fuzzing", "stateful"),  # the coverage has the documented examples, too
         )
         for number, job in history.jobs.items():
             if not job.finished:

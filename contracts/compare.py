@@ -320,17 +320,12 @@ class _Walk:
 
         key = json.dumps([old, new], sort_keys=True, default=str)
         if key not in self._judged:
-            found: list[str | None] = []
-            for allowing, refusing, documents in (
-                (old, new, (self._old, self._new)),
-                (new, old, (self._new, self._old)),
-            ):
-                try:
-                    body = counterexamples.find(allowing, refusing, documents, focus=focus)
-                    found.append(counterexamples.shown(body))
-                except (LookupError, ValueError):
-                    found.append(None)
-            self._judged[key] = (found[0], found[1])
+            try:
+                found = counterexamples.between(old, new, (self._old, self._new), focus=focus)
+            except ValueError:  # one of them is no schema
+                found = ([], [])
+            shown = [counterexamples.shown(bodies[0]) if bodies else None for bodies in found]
+            self._judged[key] = (shown[0], shown[1])
         return self._judged[key]
 
     def _normal(self, node: Any) -> Any:

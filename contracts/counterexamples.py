@@ -31,14 +31,14 @@ _TYPE_OF_KEYWORD = {
 }  # fmt: skip
 
 
-def find(
-    allowing: Any, refusing: Any, documents: tuple[Any, Any], *, focus: frozenset[str] = frozenset(), tries: int = 500
-) -> Any:
-    """Return the shortest body found that the first schema allows and the second refuses.
+def between(
+    old: Any, new: Any, documents: tuple[Any, Any], *, focus: frozenset[str] = frozenset(), tries: int = 400
+) -> tuple[list[Any], list[Any]]:
+    """Return bodies that only the old schema allows, and bodies that only the new one allows, shortest first.
 
     Parameters
     ----------
-    allowing, refusing
+    old, new
         The two schemas.
     documents
         The documents in which their references are resolved.
@@ -46,33 +46,27 @@ def find(
         Names of properties that matter most.
     tries
         Number of bodies to try.
-
-    Raises
-    ------
-    LookupError
-        If no such body was found.
     """
-    allows, refuses = (
+    allows = [
         jsonschema_rs.Draft202012Validator(_absolute(schema), registry=_registry(document)).is_valid
-        for schema, document in zip((allowing, refusing), documents, strict=True)
-    )
+        for schema, document in zip((old, new), documents, strict=True)
+    ]
     draw = random.Random(0)  # noqa: S311 - no secret
-    makers = [_Maker(documents[0], draw, focus), _Maker(documents[1], draw, focus)]
-    found: list[Any] = []
+    makers = [(_Maker(document, draw, focus), schema) for document, schema in zip(documents, (old, new), strict=True)]
+    found: tuple[list[Any], list[Any]] = ([], [])
     for number in range(tries):
-        maker, schema = (makers[0], allowing) if number % 3 else (makers[1], refusing)
-        body = maker.body(schema, _DEPTH, strange=number % 4 != 0)
-        if allows(body) and not refuses(body):
-            found.append(body)
-            if len(found) == _ENOUGH:
+        maker, schema = makers[number % 2]
+        body = maker.body(schema, _DEPTH, strange=number % 8 > 1)
+        by_old, by_new = allows[0](body), allows[1](body)
+        if by_old != by_new:
+            found[by_new].append(body)
+            if min(map(len, found)) == _ENOUGH:
                 break
-    if not found:
-        raise LookupError("no such body was found")
-    return min(found, key=lambda body: len(json.dumps(body)))
+    return tuple(sorted(bodies, key=lambda body: len(json.dumps(body))) for bodies in found)  # type: ignore[return-value]
 
 
 _ENOUGH = 5
-"""Bodies found, of which the shortest is shown."""
+"""Bodies found on both sides, after which no more are tried."""
 
 
 _REGISTRIES: list[tuple[Mapping[str, Any], jsonschema_rs.Registry]] = []

@@ -7,9 +7,11 @@ JSON Schema has. Most tools refuse that, or validate nothing. The plain form say
 from __future__ import annotations
 
 import copy
+from types import NoneType
 from typing import Any
 
 from . import documents
+from .counterexamples import resolve
 
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
@@ -40,25 +42,44 @@ def plain(server: str | None = None) -> dict[str, Any]:
                 answered[_JSON] = answered.pop("text/html")
     schemas = document["components"]["schemas"]
     for name in list(schemas):
-        schemas[name] = _plain_schema(schemas[name])
+        schemas[name] = _plain_schema(schemas[name], document)
     return document
 
 
-def _plain_schema(node: Any) -> Any:
-    """Return a schema without constants that are lists, and without rows described cell by cell."""
+def _plain_schema(node: Any, document: dict[str, Any]) -> Any:
+    """Return a schema of names and single types: no constants that are lists, no rows described cell by cell."""
     if isinstance(node, list):
-        return [_plain_schema(item) for item in node]
+        return [_plain_schema(item, document) for item in node]
     if not isinstance(node, dict):
         return node
-    found = {key: _plain_schema(value) for key, value in node.items() if not key.startswith("x-")}
+    if "/properties/" in node.get("$ref", ""):  # many tools know names of whole schemas only
+        return _plain_schema({**resolve(node, document)}, document)
+    found = {key: _plain_schema(value, document) for key, value in node.items() if not key.startswith("x-")}
     if isinstance(found.get("const"), list):
         names = found.pop("const")
         found |= {
             "type": "array", "minItems": len(names), "maxItems": len(names), "items": {"type": "string", "enum": names},
         }  # fmt: skip
+    if isinstance(found.get("enum"), list) and len({type(value) for value in found["enum"]}) > 1:
+        found["anyOf"] = _by_type(found.pop("enum"))
     if "prefixItems" in found:
         found.pop("prefixItems")
         found["items"] = {}
     if found.get("maxItems") == 0:
         found["items"] = {}
+    return found
+
+
+def _by_type(values: list[Any]) -> list[dict[str, Any]]:
+    """Return alternatives, of one type each, for values of several types."""
+    types = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null", list: "array"}
+    found = []
+    for kind, name in types.items():
+        some = [value for value in values if type(value) is kind]
+        if some in ([None], [True, False], [False, True]):
+            found.append({"type": name})
+        elif some == [[]]:
+            found.append({"type": name, "maxItems": 0, "items": {}})
+        elif some:
+            found.append({"type": name, "enum": some})
     return found

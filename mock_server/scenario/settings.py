@@ -56,6 +56,7 @@ SETTINGS: dict[str, Setting] = {
     "api.version": Setting("1.12", _VERSION, "APIVersion in every answer"),
     "api.component_version": Setting("1.0.5", _VERSION, "APIVersion in answers of main.php"),
     "api.mirror_caller": Setting(False, FLAG, "answer with the version that the caller sent"),
+    "api.json_label": Setting(False, FLAG, "label JSON as JSON, for tools; the service labels it as a page"),
     "api.deprecation_type": Setting("", TEXT, "type of the deprecation warning"),
     "api.deprecation_message": Setting("", TEXT, "text of the deprecation warning; empty: no warning"),
     "sky.unknown_names": Setting(

@@ -19,6 +19,8 @@ from .call import Call, current_call
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ..scenario.scenario import Epoch
+
     Raw = Mapping[str, Any]
     Operation = Callable[[Call, Raw, Caller], dict[str, Any]]
 
@@ -80,7 +82,7 @@ def reply(name: str, answer_to: Operation) -> Response:
     message = epoch["api.deprecation_message"]
     if message and name != _NO_DEPRECATION and (caller.api_version or _NEWEST) >= _KNOWS_DEPRECATION:
         answer["deprecationWarning"] = {"type": epoch["api.deprecation_type"] or "API", "message": message}
-    return as_response(answer)
+    return as_response(answer, epoch)
 
 
 @api.route("/API/main.php", methods=["GET", "POST"], endpoint="main")
@@ -99,12 +101,14 @@ def reply_main() -> Response:
     except Refusal as refusal:
         call.note_refusal(refusal)
         answer = wire.main_refused(refusal)
-    return as_response(answer | {"APIVersion": call.moment.epoch["api.component_version"]})
+    epoch = call.moment.epoch
+    return as_response(answer | {"APIVersion": epoch["api.component_version"]}, epoch)
 
 
-def as_response(answer: Mapping[str, Any]) -> Response:
+def as_response(answer: Mapping[str, Any], epoch: Epoch) -> Response:
     """Return the HTTP answer that carries a JSON object."""
-    return Response(wire.as_text(answer), content_type="text/html; charset=UTF-8")
+    label = "application/json" if epoch["api.json_label"] else "text/html; charset=UTF-8"
+    return Response(wire.as_text(answer), content_type=label)
 
 
 def read_body() -> dict[str, Any]:

@@ -75,7 +75,7 @@ def changed(change: Callable[[dict[str, Any], Fault], object]) -> Callable[[Resp
     """Return what changes the JSON object of an answer; files are left as they are."""
 
     def spoiler(response: Response, fault: Fault) -> None:
-        if response.mimetype == "text/html" and response.get_data().startswith(b"{"):
+        if response.mimetype in {"text/html", "application/json"} and response.get_data().startswith(b"{"):
             answer = json.loads(response.get_data())
             change(answer, fault)
             response.set_data(wire.as_text(answer))

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
-import pytest
 from click.testing import CliRunner
 from openapi_spec_validator import validate
 
-from contracts import documents, export
+from contracts import documents, export, harness
 from contracts.cli import main
+from mock_server import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NODE_TOOLS = {
-    "redocly": ("@redocly/cli@2", ["redocly", "lint", "FILE"]),
-    "spectral": ("@stoplight/spectral-cli@6", ["spectral", "lint", "FILE", "--ruleset", "RULES"]),
-    "openapi-typescript": ("openapi-typescript@7", ["openapi-typescript", "FILE", "-o", "types.ts"]),
-}
-"""Packages of npm, and their commands."""
-NODE_NEEDS = {"openapi-typescript": ["-p", "typescript@5"]}
-LONG_S = 600
+
+COUNT = "/user_objects/getNumJobs.php"
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:
@@ -73,20 +63,9 @@ def test_the_command_writes_the_document(tmp_path):
     assert json.loads(file.read_text(encoding="utf-8")) == export.plain()
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("tool", NODE_TOOLS)
-def test_tools_of_node_take_the_plain_document(tmp_path, tool):
-    if shutil.which("npx") is None:
-        pytest.skip("npx is not there: install Node.js 18 or later (nodejs.org)")
-    package, command = NODE_TOOLS[tool]
-    file, rules = tmp_path / "plain.json", tmp_path / "rules.yaml"
-    file.write_text(json.dumps(export.plain("http://127.0.0.1:8000")), encoding="utf-8")
-    rules.write_text('extends: ["spectral:oas"]\n', encoding="utf-8")
-    words = [{"FILE": str(file), "RULES": str(rules)}.get(word, word) for word in command]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "xrt-mock" / "npm"
-    done = subprocess.run(
-        ["npx", "--yes", "-p", package, *NODE_NEEDS.get(tool, []), *words],
-        cwd=tmp_path, capture_output=True, text=True, timeout=LONG_S, check=False,
-        env={**os.environ, "npm_config_cache": str(cache)},
-    )  # fmt: skip
-    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+def test_json_is_labelled_as_json_only_where_it_is_set():
+    labels = []
+    for settings in ({}, {"api.json_label": True}):
+        with Simulator(settings=settings) as simulator:
+            labels.append(harness.backend(simulator.app).call("POST", COUNT, {"UserID": "a@b.org"}).label)
+    assert labels == ["text/html", "application/json"]
