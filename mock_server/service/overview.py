@@ -28,8 +28,12 @@ _RUNNING, _WAITING, _ENDED = 20, 12, 8
 _JOBS, _USERS, _CALLS, _REGISTERED = 20, 12, 50, 50
 _JUDGED = 1_000  # newest calls of which the verdict speaks
 _SHORTEST_S = 60.0  # the axis needs a length
-_STEPS_S = (10, 30, 60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)
-_TICKS = 5
+_PAST_S = 3600.0
+_STEPS_S = tuple(
+    unit * number for unit, numbers in ((1, (10, 20, 30)), (60, (1, 2, 5, 10, 20, 30)), (3600, (1, 2, 3, 6, 12)),
+                                        (86400, (1, 2, 7, 30, 90, 365))) for number in numbers
+)  # fmt: skip
+_TICKS = 6
 _TROUBLE = ("outage", "unavailable", "fault", "refused", "missing")
 
 
@@ -185,13 +189,14 @@ class Axis:
 
     @classmethod
     def of(cls, unfinished: Sequence[PlannedBuild], ended: Sequence[PlannedBuild], now: float) -> Axis:
-        """Return the axis that shows what is planned, and at most twice as much of the past."""
+        """Return the axis that shows what is planned, and at most an hour or twice as much of the past."""
         plans = [one.build for one in unfinished]
         finite = [moment for build in plans for moment in (build.started_at, build.left_at) if moment < NEVER]
         ahead = 1.05 * (max([now, *finite]) - now)
-        past = [build.requested_at for build in plans or [one.build for one in ended]]
-        behind = now - min(past, default=now)
-        behind = max(min(behind, 2 * ahead) if plans and ahead else behind, _SHORTEST_S)
+        past = [one.build.requested_at for one in (*unfinished, *ended)]
+        behind = max(now - min(past, default=now), _SHORTEST_S)
+        if plans:
+            behind = min(behind, max(2 * ahead, _PAST_S))
         return cls(now - behind, now + max(ahead, behind / 10), now)
 
     def at(self, moment: float) -> float:

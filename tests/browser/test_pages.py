@@ -147,31 +147,75 @@ def test_registering_works_without_scripts(open_page):
 # the dashboard ---------------------------------------------------------------------------------------------------
 
 
+def open_drawer(page, name: str) -> None:
+    page.locator(f"#drawer-{name} > summary").click()
+
+
 def test_a_limit_changed_in_the_dashboard_refuses_the_next_submission(submit, open_page):
     page = open_page("/_mock/")
+    expect(page.get_by_label("limits.active_jobs")).to_be_hidden()
+    open_drawer(page, "settings")
     page.get_by_label("limits.active_jobs").fill("1")
     page.get_by_role("button", name="Change settings").click()
     expect(page.get_by_label("limits.active_jobs")).to_have_value("1")
     assert [submit(IMAGE)["OK"], submit(IMAGE)["OK"]] == [1, 0]
 
 
+def test_a_fault_is_planned_and_deleted_by_keys_alone(open_page, server):
+    page = open_page("/_mock/")
+    page.locator("#drawer-faults > summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("refuse")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#live-faults")).to_contain_text("refuse")
+    assert [fault["kind"] for fault in server.simulator.controls.faults()] == ["refuse"]
+
+
+def test_everything_that_can_be_used_is_reached_by_keys_and_seen(submit, open_page):
+    submit(IMAGE)
+    page = open_page("/_mock/")
+    for drawer in ("settings", "faults", "more"):
+        open_drawer(page, drawer)
+    usable = page.locator("a, button, input, select, summary").count()
+    page.evaluate("document.body.tabIndex = -1; document.body.focus()")
+    reached = set()
+    for _ in range(usable + 10):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                """() => {
+                    const one = document.activeElement, box = one.getBoundingClientRect();
+                    const seen = getComputedStyle(one).outlineStyle !== "none" && box.width > 0;
+                    const all = [...document.querySelectorAll("a, button, input, select, summary")];
+                    return [all.indexOf(one), seen].join(" ");
+                }"""
+            )
+        )
+    assert {f"{number} true" for number in range(usable)} <= reached
+
+
 def test_the_dashboard_moves_time_to_the_next_change(submit, open_page):
     submit(IMAGE)
     page = open_page("/_mock/")
     page.get_by_role("button", name="To the next change").click()
-    expect(page.locator(".gantt")).to_contain_text("Running")
+    expect(page.locator(".queue")).to_contain_text("Running")
     page.get_by_role("button", name="+ 1 hour").click()
-    expect(page.locator(".gantt")).to_contain_text("Complete")
+    expect(page.locator(".queue")).to_contain_text("Complete")
 
 
 def test_the_dashboard_follows_what_happens_and_leaves_alone_what_is_typed(submit, open_page):
     page = open_page("/_mock/")
+    open_drawer(page, "settings")
     expect(page.locator("#live-jobs")).to_have_text("No jobs yet.")
     page.get_by_label("limits.active_jobs").fill("7")
     submit(IMAGE | {"name": "Cyg X-1"})
     expect(page.locator("#live-jobs")).to_contain_text("Cyg X-1")
     expect(page.locator("#live-journal")).to_contain_text("run_userobject")
     expect(page.get_by_label("limits.active_jobs")).to_have_value("7")
+    assert page.locator("#drawer-settings").get_attribute("open") is not None
 
 
 def test_a_link_that_has_the_focus_keeps_it_while_the_dashboard_follows(submit, open_page):
@@ -190,11 +234,21 @@ def test_the_journal_stays_filtered_while_the_dashboard_follows(submit, open_pag
     expect(page.locator("#live-journal")).to_contain_text("0 calls")
 
 
-def test_a_mistake_in_the_dashboard_is_explained(open_page):
+def test_a_mistake_in_the_dashboard_is_explained_in_its_drawer(open_page):
     page = open_page("/_mock/")
+    open_drawer(page, "settings")
     page.get_by_label("queue.slots").fill("-1")
     page.get_by_role("button", name="Change settings").click()
     expect(page.get_by_role("alert")).to_contain_text("queue.slots is -1, but must be a whole number")
+    expect(page.get_by_label("queue.slots")).to_be_visible()
+
+
+def test_time_and_verdict_are_seen_first_and_the_queue_without_scrolling(submit, open_page):
+    submit(IMAGE)
+    page = open_page("/_mock/")
+    tops = [page.locator(part).bounding_box()["y"] for part in ("#live-time", "#live-verdict", ".drawers", "#queue")]
+    assert tops == sorted(tops)
+    assert tops[-1] < WIDE["height"] / 2
 
 
 # every page ------------------------------------------------------------------------------------------------------
@@ -291,7 +345,7 @@ def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
         assert complaints(page) == []
         page.get_by_label("Token").fill("secret")
         page.get_by_role("button", name="Enter").click()
-        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+        expect(page.get_by_text("Settings").first).to_be_visible()
         page.get_by_role("button", name="+ 1 day").click()
         expect(page.locator("#live-time")).to_contain_text("2026-03-03")
         page.close()
