@@ -25,6 +25,8 @@ dashboard = Blueprint("dashboard", __name__, url_prefix="/_mock")
 
 _COOKIE = "xrt_mock_token"
 _OUTCOMES = ("ok", "partial", "refused", "missing", "outage", "unavailable", "fault")
+_FILES = {"htmx.js": "htmx.min.js", "uplot.js": "uplot.min.js", "uplot.css": "uplot.min.css", "charts.js": "charts.js"}
+"""Files that come with the package, by the name in their address."""
 _FILTERS = ("operation", "user", "job", "outcome")
 _PARTS = ("time", "verdict", "queue", "users", "registered", "jobs", "journal", "faults")
 _DRAWERS = {
@@ -66,10 +68,10 @@ def enter() -> Response:
     return response
 
 
-@dashboard.get("/htmx.js", endpoint="script")
-def script() -> Response:
-    """Send the library that keeps the page up to date."""
-    return script_file("htmx.min.js")
+@dashboard.get(f"/<any({', '.join(map(repr, _FILES))}):name>", endpoint="script")
+def script(name: str) -> Response:
+    """Send a library that the pages use, or the script of the charts."""
+    return script_file(_FILES[name])
 
 
 @dashboard.get("/", endpoint="show")
