@@ -114,7 +114,7 @@ class Sheet:
         """Write a label; what follows ``^`` is raised, as exponents are."""
         base, _, exponent = label.partition("^")
         self.draw.text(at, base, fill=_BLACK)
-        self.draw.text((at[0] + 6 * len(base), at[1] - 5), exponent, fill=_BLACK)
+        self.draw.text((at[0] + 1 + self.draw.textlength(base), at[1] - 5), exponent, fill=_BLACK)
 
     @classmethod
     def scales(cls, x: tuple[float, float], y: tuple[float, float], log_x: bool, log_y: bool) -> tuple[Scale, Scale]:

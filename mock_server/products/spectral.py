@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .extraction import Piece, Scene
     from .fitting import Estimate, Fit
     from .instrument import Floats
+    from .plots import Folded
 
 SHORT = {"powerlaw": "pow", "apec": "apec", "blackbody": "bb"}
 NAMES = {"powerlaw": "PowerLaw", "apec": "APEC", "blackbody": "Blackbody"}
@@ -228,7 +229,7 @@ class ModeSpectrum:
             for short, folded in self._folded()
         ]
 
-    def _folded(self) -> Iterator[tuple[str, plots.Folded]]:
+    def _folded(self) -> Iterator[tuple[str, Folded]]:
         """Yield the short name of each model that was fitted, with data and model as they are drawn."""
         for model, result in self.fits.items():
             if result is not None:

@@ -72,7 +72,7 @@ class Glance:
 
     def _builds(self, statement: str, *values: float) -> list[PlannedBuild]:
         found = self._connection.execute(statement, values)
-        return [PlannedBuild(*row[:3], rows.build_from(row[3:])) for row in found]
+        return [PlannedBuild(row[0], row[1], row[2], rows.build_from(row[3:])) for row in found]
 
     def queue_size(self) -> tuple[int, int]:
         """Return the number of builds that hold a slot, and of those that wait for one; see :data:`MOST_BUILDS`."""

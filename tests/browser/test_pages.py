@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import requests
+from PIL import Image, ImageChops, ImageStat
 
 from contracts.coverage import Coverage
 from contracts.harness import WsgiBackend
@@ -118,7 +120,8 @@ def test_the_enter_key_alone_cancels_nothing(submit, open_page, server):
 
 def test_a_job_can_be_cancelled_by_keys_alone(submit, open_page):
     page = open_page(submit(IMAGE)["URL"])
-    page.keyboard.press("Tab")
+    for _ in range(3):  # past two links
+        page.keyboard.press("Tab")
     page.keyboard.type(ME)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -130,7 +133,65 @@ def test_the_page_of_an_expired_job_says_so(submit, advance, open_page):
     advance(9 * DAY)
     page = open_page(url)
     expect(page.get_by_text("The products of this job are no longer available.")).to_be_visible()
-    assert page.get_by_role("link").count() == 0
+    assert page.get_by_role("link").all_text_contents() == ["Dashboard", "This page as JSON"]
+
+
+CURVE_AND_SPECTRUM = LIGHT_CURVE | {"spec": 1, "specz": 0}
+
+
+@pytest.fixture
+def results(submit, advance):
+    """The address of a finished job with a light curve and spectra."""
+    url = submit(CURVE_AND_SPECTRUM)["URL"]
+    advance(DAY)
+    return url
+
+
+def test_without_scripts_a_page_shows_pictures_and_offers_nothing_that_needs_them(results, open_page):
+    page = open_page(results, java_script_enabled=False)
+    assert page.get_by_role("img").count() == 3
+    expect(page.get_by_role("button", name="Look closer")).to_have_count(0)
+
+
+def test_a_light_curve_is_looked_at_by_keys_alone_and_its_numbers_are_those_of_the_file(results, open_page, server):
+    page = open_page(results)
+    page.get_by_role("button", name="Look closer at the light curve").focus()
+    page.keyboard.press("Enter")
+    chart = page.get_by_role("group", name="Light curve of GRB 200416A")
+    expect(chart).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    first = requests.get(f"{server.url}/_mock/jobs/1/charts", timeout=60).json()["light_curve"]["points"][0]
+    expect(chart.locator(".u-legend")).to_contain_text(f"{first['y'][0]:.4g}")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chart canvas")).to_have_count(1)
+    assert complaints(page) == []
+
+
+def test_a_chart_is_zoomed_by_its_buttons_and_shown_whole_again(results, open_page):
+    page = open_page(results)
+    page.get_by_role("button", name="Look closer at the light curve").click()
+    drawn = lambda: Image.open(BytesIO(page.locator(".chart canvas").screenshot())).convert("L")  # noqa: E731
+    unlike = lambda one, other: sum(ImageStat.Stat(ImageChops.difference(one, other)).mean)  # noqa: E731
+    whole = drawn()
+    page.get_by_role("button", name="Zoom in").click()
+    zoomed = drawn()
+    page.get_by_role("button", name="Whole").click()
+    assert unlike(whole, zoomed) > 10 * unlike(whole, drawn())
+
+
+def test_spectra_have_a_chart_of_their_residuals(results, open_page):
+    page = open_page(results)
+    page.get_by_role("button", name="Look closer at spec/interval0pc_pow_plot.gif").click()
+    expect(page.locator(".chart canvas")).to_have_count(2)
+    expect(page.locator(".chart .u-legend").last).to_contain_text("Residual")
+
+
+def test_data_that_cannot_be_read_are_asked_for_again(results, open_page, server):
+    page = open_page(results)
+    server.simulator.controls.reset()
+    page.get_by_role("button", name="Look closer at the light curve").click()
+    expect(page.get_by_role("button", name="The data could not be read; try again")).to_be_enabled()
 
 
 # registration ----------------------------------------------------------------------------------------------------
@@ -264,6 +325,7 @@ AT = {"queued": 10, "running": 90, "complete": DAY, "light curve": DAY, "expired
 """After how many seconds the page of a job shows what a story tells."""
 ADDRESSES = {
     "dashboard": "/_mock/",
+    "courtesy report": "/_mock/courtesy",
     "registration": "/user_objects/register.php",
     "a link that is not known": "/user_objects/register.php?confirm=x",
     "not found": "/nowhere",
@@ -312,6 +374,7 @@ def assert_html(text):
 @pytest.mark.parametrize("story", STORIES)
 def test_axe_finds_nothing_to_complain_of_and_nothing_runs_over_the_edge(stories, open_page, story):
     page = open_page(stories(story))
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     for look, (scheme, window, rules) in LOOKS.items():
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(window)

@@ -12,6 +12,7 @@
     probe.remove();
     return found;
   };
+  const power = (value) => "10" + String(value).replace(/./g, (digit) => digit === "-" ? "\u207b" : "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[digit]);
   const COLOURS = { WT: "blue", PC: "red" };
   const show = (value) => value == null ? "" : value === 0 ? "0" : Math.abs(value) >= 1e4 || Math.abs(value) < 1e-2 ? value.toExponential(3) : value.toPrecision(4);
 
@@ -51,7 +52,8 @@
           const at = u.valToPos(x, "x", true), y = set.y[k];
           if (log && y <= 0) { return; }
           const height = u.valToPos(y, "y", true);
-          pen.moveTo(u.valToPos(Math.max(x + set.left[k], u.scales.x.distr === 3 ? 1e-9 : -Infinity), "x", true), height);
+          if (set.steps && k) { pen.lineTo(u.valToPos(x + set.left[k], "x", true), height); }
+          if (!set.steps || !k) pen.moveTo(u.valToPos(Math.max(x + set.left[k], u.scales.x.distr === 3 ? 1e-9 : -Infinity), "x", true), height);
           pen.lineTo(u.valToPos(x + set.right[k], "x", true), height);
           if (set.limits) {
             pen.moveTo(at, height);
@@ -70,22 +72,57 @@
     }] } };
   }
 
+  // The ends of an axis: all points with their errors, and a little more; what was zoomed to stays as it is.
+  function range(sets, low, high, at, log) {
+    const values = sets.flatMap((set) => set[at].flatMap((value, k) => set[low] ? [value + set[low][k], value, value + set[high][k]] : [value]));
+    const shown = values.filter((value) => value != null && (!log || value > 0));
+    const least = Math.min(...shown), most = Math.max(...shown);
+    const data = sets.flatMap((set) => set[at]).filter((value) => value != null && (!log || value > 0));
+    const whole = [Math.min(...data), Math.max(...data)];
+    return function (u, from, to) {
+      if (from > whole[0] || to < whole[1]) { return [from, to]; }
+      if (log) { return [least / Math.pow(most / least, 0.04), most * Math.pow(most / least, 0.04)]; }
+      return [least - 0.04 * (most - least), most + 0.04 * (most - least)];
+    };
+  }
+
+  // Ticks of a logarithmic axis; those of uPlot are no round numbers where the axis does not begin with one.
+  function ticks(u, axis, from, to) {
+    const found = [];
+    for (let k = Math.floor(Math.log10(from)); k <= Math.log10(to); k++) {
+      for (let m = 1; m < 10; m++) { found.push(Number(m + "e" + k)); }
+    }
+    return found.filter((value) => value >= from && value <= to);
+  }
+
+  function tickLabel(value, crowded) {
+    const [mantissa, exponent] = value.toExponential().split("e").map(Number);
+    if (mantissa === 1) { return Math.abs(exponent) < 3 ? String(value) : power(exponent); }
+    return !crowded && (mantissa === 2 || mantissa === 5) ? (Math.abs(exponent) < 3 ? String(value) : mantissa + "\u00b7" + power(exponent)) : "";
+  }
+
   function chart(box, sets, data, options) {
     const ink = colour("ink"), line = colour("line");
-    const axis = (label, size) => ({ label: label, stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, size: size, font: "13px system-ui", labelFont: "13px system-ui" });
-    const scale = (log) => log ? { distr: 3, time: false } : { time: false };
+    const axis = (label, size, log) => ({ label: label, ...(log ? {
+      splits: ticks, filter: (u, splits) => splits,
+      values: (u, splits) => splits.map((value) => tickLabel(value, splits[splits.length - 1] > 50 * splits[0])),
+    } : {}), stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, size: size, font: "13px system-ui", labelFont: "13px system-ui" });
+    const scale = (log, ends) => Object.assign({ time: false, range: ends }, log ? { distr: 3 } : {});
     const height = options.height || 360;
     const width = () => Math.max(260, box.clientWidth);
     const plot = new uPlot({
       width: width(), height: height,
-      scales: { x: scale(options.logX), y: scale(options.logY) },
-      axes: [axis(options.x, 50), axis(options.y, 70)],
+      scales: {
+        x: scale(options.logX, range(sets, "left", "right", "x", options.logX)),
+        y: scale(options.logY, range(sets, "down", "up", "y", options.logY)),
+      },
+      axes: [axis(options.x, 40, options.logX), axis(options.y, 60, options.logY)],
       series: [{ label: options.x, value: (u, value) => show(value) }, ...sets.map((set) => Object.assign({
         label: set.label, stroke: set.colour, value: (u, value) => show(value), paths: () => null,
         points: { show: !set.limits, size: 4, fill: set.colour },
       }, set.series))],
       cursor: { drag: { x: true, y: true, uni: 30 }, points: { size: 9 } },
-      plugins: [errors(sets.filter((set) => set.x))],
+      plugins: [errors(sets)],
     }, data, box);
     new ResizeObserver(() => plot.setSize({ width: width(), height: height })).observe(box);
     return plot;
@@ -93,7 +130,6 @@
 
   // Buttons and keys for what a mouse does by dragging.
   function controls(box, plots) {
-    const whole = plots.map((plot) => ({ x: [plot.scales.x.min, plot.scales.x.max] }));
     const bar = document.createElement("p");
     const zoom = (factor) => plots.forEach(function (plot) {
       const log = plot.scales.x.distr === 3;
@@ -102,7 +138,7 @@
       const half = (to(plot.scales.x.max) - to(plot.scales.x.min)) * factor / 2;
       plot.setScale("x", { min: back(at - half), max: back(at + half) });
     });
-    const reset = () => plots.forEach((plot, k) => plot.setScale("x", { min: whole[k].x[0], max: whole[k].x[1] }));
+    const reset = () => plots.forEach((plot) => plot.setData(plot.data));
     [["Zoom in", () => zoom(0.5)], ["Zoom out", () => zoom(2)], ["Whole", reset]].forEach(function (pair) {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: pair[0] });
       button.addEventListener("click", pair[1]);
@@ -140,7 +176,7 @@
     const x = low.map((value, k) => Math.sqrt(value * high[k]));
     const widths = { left: low.map((value, k) => value - x[k]), right: high.map((value, k) => value - x[k]) };
     const data = Object.assign({ x: x, y: found.value, up: found.error, down: found.error.map((e) => -e), colour: colour(COLOURS[found.mode] || "ink"), label: found.mode }, widths);
-    const model = { colour: colour("green"), label: "Model", series: { paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, width: 2 } };
+    const model = Object.assign({ x: x, y: found.model, steps: true, colour: colour("green"), label: "Model", series: { points: { show: false } } }, widths);
     const residuals = Object.assign({}, data, {
       y: found.value.map((value, k) => found.error[k] > 0 ? (value - found.model[k]) / found.error[k] : null),
       up: x.map(() => 1), down: x.map(() => -1), label: "Residual",
