@@ -14,8 +14,8 @@ author = copyright = "the xrt-mock developers"  # noqa: A001 - Sphinx's name
 release = metadata.version("xrt-mock")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc"]
 html_theme = "furo"
-html_static_path = ["static"]
-html_css_files = ["wide.css"]
+html_static_path = ["static", "../mock_server/web/templates/tokens.css"]
+html_css_files = ["tokens.css", "theme.css"]
 html_title = f"xrt-mock {release}"
 exclude_patterns = ["build"]
 myst_enable_extensions = ["substitution"]
