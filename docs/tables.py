@@ -88,13 +88,14 @@ def operations(document: str) -> str:
     return table(("call", "name", "what it does"), *rows)
 
 
-def command_line(command: click.Command = command_group, words: str = "xrt-mock") -> str:
-    """Return the help of a command and of all below it."""
-    context = click.Context(command, info_name=words, max_content_width=80)
-    parts = [f"### `{words}`\n\n```text\n{command.get_help(context)}\n```\n"]
+def command_line(command: click.Command = command_group, parent: click.Context | None = None) -> str:
+    """Return the help of a command and of all below it, as a terminal of 80 columns shows it."""
+    options: dict[str, Any] = {"terminal_width": 80, **command.context_settings}
+    context = click.Context(command, parent=parent, info_name=command.name if parent else "xrt-mock", **options)
+    parts = [f"### `{context.command_path}`\n\n```text\n{command.get_help(context)}\n```\n"]
     if isinstance(command, click.Group):
-        below = ((name, command.get_command(context, name)) for name in command.list_commands(context))
-        parts += [command_line(found, f"{words} {name}") for name, found in below if found is not None]
+        below = (command.get_command(context, name) for name in command.list_commands(context))
+        parts += [command_line(found, context) for found in below if found is not None]
     return "\n".join(parts)
 
 

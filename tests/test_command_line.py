@@ -64,7 +64,8 @@ def check_screen(said, command):
 
 
 def test_the_page_of_the_command_line_has_every_command():
-    assert "{{ command_line }}" in page("reference/command-line.md")
+    shown = page("reference/command-line.md")
+    assert [name for name in main.list_commands(click.Context(main)) if f"### `xrt-mock {name}`" not in shown] == []
 
 
 # completion ------------------------------------------------------------------------------------------------------
