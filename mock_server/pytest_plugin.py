@@ -11,6 +11,7 @@ import contextlib
 import functools
 import importlib.util
 import json
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -172,8 +173,14 @@ def _marks(item: pytest.Item) -> dict[str, Any]:
 def _options(item: pytest.Item) -> dict[str, Any]:
     """Return the arguments of the simulator for a test."""
     from .clocks.virtual import parse_clock
+    from .core.validation import did_you_mean
+    from .simulator import Simulator
 
     given = _marks(item)
+    known = ("fail_on", *signature(Simulator).parameters)
+    for name in set(given) - set(known):
+        words = did_you_mean(name, known) or f"; known: {', '.join(known)}"
+        raise pytest.UsageError(f"{item.nodeid}: the marker xrt_mock has no argument {name!r}{words}")
     given.pop("fail_on", None)
     scenario = given.get("scenario", item.config.getini("xrt_mock_scenario"))
     given["scenario"] = scenario_named(scenario) if isinstance(scenario, str) else scenario
@@ -286,7 +293,7 @@ def summary(found: list[tuple[str, dict[str, Any]]]) -> list[str]:
     found
         Name and courtesy report of each test.
     """
-    from .reports.courtesy import duration_text
+    from .core.words import duration_text
 
     calls = sum(sum(report["calls"].values()) for _, report in found)
     jobs = sum(report["jobs"]["submitted"] for _, report in found)

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -88,7 +89,7 @@ def completed(*words):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("r",), ["record", "replay", "run"]),
+        (("r",), ["record", "replay", "report", "run"]),
         (("contract", "d"), ["diff"]),
         (("run", "--scenario", "b"), ["busy-week"]),
         (("serve", "--scenario", "t"), ["tightening-limit"]),
@@ -278,6 +279,15 @@ REAL_ADDRESSES = ["https://www.swift.ac.uk", "http://SWIFT.AC.UK:80/x", "www.swi
 def test_the_real_service_is_not_put_under_load(address):
     done = asked("load", address, "--headless")
     assert (done.exit_code, "must not be put under load" in done.output) == (2, True)
+
+
+def test_load_asks_whether_anybody_answers_before_it_starts():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    done = asked("load", address, "--headless")
+    assert done.exit_code == 2
+    assert f"nothing answers at {address}" in done.output
+    assert "xrt-mock serve" in done.output
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,22 @@ class Results:
             path = Path(dir).expanduser() / f"{stem or ''}{short}.{format}"
             ended = short not in running
             saved[KINDS[short].long] = self._save(f"{url}/{short}.{format}", path, clobber, extract) if ended else None
+        if any("HTTP 404" in (outcome or "") for outcome in saved.values()) and self._expired():
+            job = self._submission.job.job_id
+            words = f"ERROR: the products of job {job} have expired; copyOldJob({job}) and submit() build them again"
+            saved = {name: words if "HTTP 404" in (outcome or "") else outcome for name, outcome in saved.items()}
         if not silent:
             print("\n".join(f"{name}: {outcome or 'not complete'}" for name, outcome in saved.items()))
         return saved
+
+    def _expired(self) -> bool:
+        """Return whether the service says that the job's products are gone; False if it does not answer."""
+        try:
+            listed = self._submission.listOldJobs()
+        except (ServiceUnreachable, ServiceRejected, ContractBroken):
+            return False
+        number = str(self._submission.job.job_id)
+        return any(str(job["JobID"]) == number and not job["hasProd"] for job in listed)
 
     def _running(self, chosen: list[str]) -> list[str]:
         """Return those of some products that have not ended; ask the service if it is not known."""

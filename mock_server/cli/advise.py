@@ -28,6 +28,7 @@ COURTEOUS = 5
 """Active jobs that the service asks its users not to exceed (documented: about 5)."""
 
 _WAIT_S = 120.0
+_WORTH = 1.05  # times as fast: what is less is not worth a word
 _STUCK = (
     "the campaign never ends: after {submitted} jobs the scenario leaves no slots (queue.slots), or no room below "
     "limits.active_jobs; choose another --scenario"
@@ -135,21 +136,26 @@ def _submission(number: int, products: Sequence[Product]) -> dict[str, Any]:
 
 
 def recommended(trials: Sequence[Trial]) -> Trial:
-    """Return the fastest throttle within what the service asks for."""
-    return min((trial for trial in trials if trial.throttle <= COURTEOUS), key=lambda trial: trial.seconds)
+    """Return the fastest throttle within what the service asks for that meets no refusal; else the smallest."""
+    courteous = [trial for trial in trials if trial.throttle <= COURTEOUS]
+    return min((trial for trial in courteous if not trial.refused), key=lambda t: t.seconds, default=courteous[0])
 
 
 def as_text(trials: Sequence[Trial]) -> str:
     """Return trials as a table, and the recommendation in words."""
-    from ..reports.courtesy import duration_text
+    from ..core.words import counted, duration_text
 
     best = recommended(trials)
     rows = [f"{'active jobs':>11}  {'total time':>14}  {'peak':>5}  {'refused':>7}"]
     rows += [f"{t.throttle:>11}  {duration_text(t.seconds):>14}  {t.peak:>5}  {t.refused:>7}" for t in trials]
-    fastest = min(trials, key=lambda trial: trial.seconds)
+    words = f"recommended: at most {best.throttle} active jobs, {duration_text(best.seconds)}"
+    fastest = min((trial for trial in trials if not trial.refused), key=lambda trial: trial.seconds, default=best)
     gain = best.seconds / fastest.seconds
-    rows.append(
-        f"recommended: at most {best.throttle} active jobs, {duration_text(best.seconds)}; "
-        f"{fastest.throttle} would be {gain:.1f} times as fast, but the service asks for about {COURTEOUS}"
-    )
-    return "\n".join(rows)
+    if gain >= _WORTH:
+        more = f"{fastest.throttle} would be {gain:.1f} times as fast"
+        words += f"; {more}, but the service asks for about {COURTEOUS}"
+    else:
+        words += "; no other throttle without refusals is much faster"
+    if best.refused:
+        words += f"; even so {counted(best.refused, 'submission')} would be refused"
+    return "\n".join([*rows, words])

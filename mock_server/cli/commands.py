@@ -22,6 +22,7 @@ _MODULES = {
     "proxy": "mock_server.cli.proxy",
     "record": "mock_server.cli.record",
     "replay": "mock_server.cli.record",
+    "report": "mock_server.cli.report",
     "run": "mock_server.cli.run",
     "scenarios": "mock_server.cli.scenarios",
     "settings": "mock_server.cli.settings",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contracts.watching import RequestWatcher
 
     from ..reports.files import Material
-    from ..reports.limits import Limit
+    from ..reports.limits import Gate, Limit
     from ..scenario.scenario import Scenario
     from ..web.app import SimulatorApp
 
@@ -46,15 +46,22 @@ if TYPE_CHECKING:
 @click.option(
     "--report",
     "reports",
-    type=(click.Choice(["text", "json", "html", "junit"]), click.Path(path_type=Path, allow_dash=True)),
+    type=(click.Choice(["text", "json", "html", "junit", "markdown"]), click.Path(path_type=Path, allow_dash=True)),
     multiple=True,
     metavar="FORMAT FILE",
-    help="Write the courtesy report as text, json, html (with pictures) or junit; - is standard output.",
+    help="Write the courtesy report as text, json, html (with pictures), junit or markdown; - is standard output.",
 )
-@click.option("--fail-on", default="", metavar="LIMITS", help="Fail past limits such as 'active>5,poll<10s,lost>0'.")
+@click.option(
+    "--fail-on",
+    default="",
+    metavar="LIMITS",
+    help="Fail past limits such as 'active>5,poll<10s,lost>0'. They can be on active, poll, refused, lost, "
+    "undownloaded, violations and duplicates.",
+)
 @click.option("--contract", "watched", is_flag=True, help="Report requests that break the contract, too.")
 @click.option("--verbose", is_flag=True, help="Print what is real and what is drawn, for every job.")
 @click.option("--allow-net", is_flag=True, help="Let the program reach other hosts than the service.")
+@click.option("--isolate", is_flag=True, help="Give the program a network of its own with the simulator alone (Linux).")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     scenario: str,
@@ -65,6 +72,7 @@ def run(
     watched: bool,
     verbose: bool,
     allow_net: bool,
+    isolate: bool,
     command: tuple[str, ...],
     **about_the_sky: Any,
 ) -> NoReturn:
@@ -81,8 +89,12 @@ def run(
     from ..reports.limits import parse_limits
     from ..scenario.files import load_scenario
 
+    if isolate and allow_net:
+        raise click.UsageError("--isolate leaves no way to other hosts, and --allow-net opens one: use one of them")
     limits = parse_limits(fail_on)
     for form, file in reports:  # fails early if one could not be written when the program has ended
+        if str(file) == "--":
+            raise click.UsageError(f"--report {form} needs a file before --; - is standard output")
         if str(file) != "-":
             require_writable(file)
         if form == "html":
@@ -92,13 +104,20 @@ def run(
     began, played = time.perf_counter(), load_scenario(scenario)
     options = {"seed": seed} | read_sky(**about_the_sky)
     code, material = _simulate(
-        played, options, command, limits, make_watcher, copies=copies, allow_net=allow_net, verbose=verbose
+        played,
+        options,
+        command,
+        limits,
+        make_watcher,
+        copies=copies,
+        network={"allow_net": allow_net, "isolate": isolate},
+        verbose=verbose,
     )
     _write_reports(reports, material)
     if isinstance(code, Exception):
         raise code
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
-    sys.exit(code or (1 if material.failures else 0))
+    sys.exit(code or int(any(gate.broken for gate in material.gates)))
 
 
 def _simulate(
@@ -109,7 +128,7 @@ def _simulate(
     make_watcher: Callable[[SimulatorApp], RequestWatcher] | None,
     *,
     copies: int,
-    allow_net: bool,
+    network: Mapping[str, bool],
     verbose: bool,
 ) -> tuple[int | Exception, Material]:
     """Run the program; return its exit code, or the bug that kept it from ending, and what its reports are made of."""
@@ -118,10 +137,9 @@ def _simulate(
 
     asked = PendingSimulator(VirtualClock(played.start))
     with contextlib.ExitStack() as kept:
-        with running(asked, command, copies=copies, allow_net=allow_net) as programs:
+        with running(asked, command, copies=copies, **network) as programs:
             # loaded while the program begins, which takes about as long
             from ..reports.files import Material
-            from ..reports.limits import broken_limits
             from ..simulator import Simulator
 
             simulator = kept.enter_context(Simulator(played, asked.clock, **options))
@@ -133,12 +151,13 @@ def _simulate(
                 code = programs.wait()
             except Exception as bug:
                 code = bug
-        report, controls = simulator.report(), simulator.controls
-        failed: list[str] = []
+        controls = simulator.controls
+        report = controls.report(began=played.start) | {"programs": programs.endings()}
+        gates: list[Gate] = []
         try:
             if watcher is not None:
                 report["contract_violations"] = watcher.report()
-            failed = broken_limits(limits, report)
+            gates = [limit.judge(report) for limit in limits]
         except Exception as bug:
             code = bug
         jobs = controls.jobs()
@@ -146,20 +165,18 @@ def _simulate(
             found = simulator.jobs.origins(job)
             for line in (*found.lines(), *found.observation_lines()):
                 click.echo(f"job {job.job_id}: {line}", err=True)
-        return code, Material(report, failed, [str(limit) for limit in limits], jobs, controls.journal())
+        return code, Material(report, gates, jobs, controls.journal())
 
 
 def _write_reports(reports: Sequence[tuple[str, Path]], material: Material) -> None:
     """Write the reports that were asked for, and print a summary on standard error."""
-    from ..reports.courtesy import report_text
     from ..reports.files import render_report
+    from ..reports.text import report_text
 
     def write(form: str, file: Path) -> None:
         write_text(file, render_report(form, material))
 
     with contextlib.ExitStack() as last:  # what fails does not keep the others from being written
-        for words in reversed(material.failures):
-            last.callback(click.secho, words, fg="red", err=True)
-        last.callback(click.echo, report_text(material.report), err=True)
+        last.callback(click.echo, report_text(material.report, material.gates), err=True)
         for form, file in reversed(reports):
             last.callback(write, form, file)

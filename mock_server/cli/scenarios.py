@@ -40,7 +40,7 @@ def scenarios(name: str | None, as_json: bool) -> None:
 
 
 def _head(scenario: Scenario) -> dict[str, Any]:
-    from ..reports.courtesy import iso_text
+    from ..core.words import iso_text
 
     start = iso_text(scenario.start)
     return {"name": scenario.name, "description": scenario.description, "seed": scenario.seed, "start": start}
@@ -48,7 +48,7 @@ def _head(scenario: Scenario) -> dict[str, Any]:
 
 def _print_one(scenario: Scenario, as_json: bool) -> None:
     """Print what differs from the built-in settings, the dated changes, faults and users."""
-    from ..reports.courtesy import iso_text
+    from ..core.words import iso_text
 
     found = _head(scenario) | {
         "settings": dict(scenario.values),

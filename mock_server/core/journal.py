@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .words import iso_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+CALLED_FROM = ", called from "
+"""In :attr:`Entry.where`, between the line of a function that called the service and the line that called it."""
 
 
 class Entry(NamedTuple):
@@ -29,7 +34,7 @@ class Entry(NamedTuple):
     detail
         Reason of a refusal, or what was requested; with the nearest known parameter for unknown ones.
     where
-        File and line of the program that called, if known.
+        File and line of the program that called, if known: ``a.py:3`` or ``a.py:3, called from b.py:7``.
     seq
         Its number in the journal, from 1; 0 until the journal is written.
     """
@@ -111,4 +116,6 @@ def describe(entry: Entry) -> str:
     """Return one line about an entry."""
     about = f" job {entry.job_id}" if entry.job_id is not None else ""
     words = f": {entry.detail}" if entry.detail else ""
-    return f"{entry.at:.0f} {entry.operation}{about} {entry.user} -> {entry.status} {entry.outcome}{words}".strip()
+    return (
+        f"{iso_text(entry.at)} {entry.operation}{about} {entry.user} -> {entry.status} {entry.outcome}{words}".strip()
+    )

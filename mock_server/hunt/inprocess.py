@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..run.patches.time import SimulatedTime
 from ..scenario.files import read_scenario
 from ..simulator import Simulator
+from ..transport.callsite import lines_of, short_words
 from ..transport.intercept import Interception
 from ..transport.wsgi_call import ask
 from .clock import LifeClock
@@ -21,7 +22,7 @@ from .evidence import Evidence, report
 from .recorder import Recorder
 from .search import Search, Tally
 from .stage import HORIZON_S
-from .witness import lines_of, short_words, with_all_lines
+from .witness import with_all_lines
 from .worlds import streams
 
 if TYPE_CHECKING:

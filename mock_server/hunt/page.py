@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from ..reports.courtesy import duration_text
+from ..core.words import duration_text
 from .deviations import words_of
 from .oracles import SUBMIT
 from .words import place, to_repeat

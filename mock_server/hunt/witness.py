@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..transport.callsite import user_line, user_lines
+from ..transport.callsite import lines_of, short_words, user_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,6 @@ SEPARATOR = " < "
 """Stands between the user's lines in the note of a call, the innermost first."""
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_LONGEST = 90
 _ENDS_OF_WRITES = {"write", "writelines", "writestr", "close", "__exit__"}
 
 
@@ -88,21 +87,6 @@ def with_all_lines(ask: Callable[[Request], Answer]) -> Callable[[Request], Answ
         return ask(request._replace(where=SEPARATOR.join(user_lines(sys._getframe(1)))))
 
     return carried
-
-
-def lines_of(error: BaseException) -> tuple[str, ...]:
-    """Return the user's lines at which an exception was raised, the innermost first."""
-    lines, trace = [], error.__traceback__
-    while trace is not None:
-        lines.append(user_line(trace.tb_frame.f_code.co_filename, trace.tb_lineno))
-        trace = trace.tb_next
-    return tuple(line for line in reversed(lines) if line)
-
-
-def short_words(error: BaseException) -> str:
-    """Return type and text of an exception, at most a line."""
-    line = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def _killer(full: str) -> Callable[[FrameType, str, Any], None]:

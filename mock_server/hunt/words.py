@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from ..reports.courtesy import duration_text
+from ..core.words import duration_text
 from .deviations import kill_of, words_of
 
 if TYPE_CHECKING:

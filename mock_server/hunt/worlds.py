@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hypothesis import strategies as st
 
 from ..core.faults import KINDS, OPERATIONS
-from ..reports.courtesy import duration_text
+from ..core.words import duration_text
 from .deviations import Deviation, Kill, World
 from .life import RETRIEVALS
 from .oracles import SUBMIT

@@ -1,43 +1,58 @@
 """The courtesy report: how callers used the service, from jobs and journal.
 
-It holds simulated time only, so equal runs have equal reports. A report is JSON-ready data; :func:`report_text` makes
-lines for a terminal from it.
+It holds simulated time only, so equal runs have equal reports. A report is JSON-ready data; `text` makes lines for a
+terminal from it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..core.journal import CALLED_FROM, Journal
 from ..core.model import StatusCode
-from ..core.queue import status_at
+from ..core.queue import NEVER, status_at
+from ..core.words import iso_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..core.faults import Fault
-    from ..core.journal import Entry, Journal
+    from ..core.journal import Entry
     from ..core.model import Job
     from ..scenario.scenario import Scenario
 
 _CREATED = "run_userobject"
 _POLLED = "checkProductStatus"
-_DOWNLOADED = "downloadProduct"
-
-
-def iso_text(instant: float) -> str:
-    """Return simulated time as ``YYYY-MM-DDThh:mm:ssZ``."""
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+_FETCHED = ("downloadProduct", "downloadFile")
+_PICTURES = (".gif", ".png", ".ps")  # of a job's page: to have seen one is not to have saved a product
+_RESULTS = (
+    "getLCData",
+    "getSpecData",
+    "getPSFPos",
+    "getEnhPos",
+    "getXastromPos",
+    "getAstromPos",
+    "getSourceDetResults",
+)
+_ONE_INSTANT_S = 0.01
 
 
 def courtesy_report(
-    jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float, never_fired: Iterable[Fault] = ()
+    jobs: Sequence[Job],
+    journal: Journal,
+    scenario: Scenario,
+    now: float,
+    never_fired: Iterable[Fault] = (),
+    began: float | None = None,
 ) -> dict[str, Any]:
     """Return the courtesy report as JSON-ready data.
 
-    Contract violations are None here: the watcher of the calls adds them. What was drawn, and names that did not
-    resolve, are empty here: the operator's side knows the sky.
+    Contract violations are None here: the watcher of the calls adds them. The ends of programs, what was drawn, and
+    names that did not resolve are empty here: others add them.
+
+    A line of a program is ``file:line``. If it is called from several places, each of them is named:
+    ``file:line, called from file:line``.
 
     Parameters
     ----------
@@ -51,8 +66,11 @@ def courtesy_report(
         Simulated time at the end [s].
     never_fired
         Planned faults that no call triggered.
+    began
+        Simulated time at which the program began [s]; default: at the first call.
     """
-    first = min((entry.at for entry in journal), default=now)
+    journal = _with_short_lines(journal)
+    first = min((entry.at for entry in journal), default=now) if began is None else began
     states = Counter(_state(job, now) for job in jobs)
     refused = Counter((entry.operation, entry.detail, entry.where) for entry in journal.where(outcome="refused"))
     return {
@@ -61,6 +79,7 @@ def courtesy_report(
         "began": iso_text(first),
         "ended": iso_text(now),
         "simulated_s": round(now - first, 3),
+        "programs": [],
         "calls_forgotten": journal.forgotten,
         "calls": dict(sorted(Counter(entry.operation for entry in journal).items())),
         "jobs": {
@@ -69,7 +88,8 @@ def courtesy_report(
             "submissions_refused": journal.count(operation=_CREATED, outcome="refused"),
         },
         "active_jobs": _peak(jobs, journal) | {"limit": scenario.at(now)["limits.active_jobs"]},
-        "polling": _polling(journal),
+        "failed": _failed(jobs, journal, now),
+        "polling": _polling(jobs, journal),
         "downloads": _downloads(jobs, journal, scenario, now),
         "refused": [
             {"operation": operation, "words": words, "where": where or None, "times": times}
@@ -121,14 +141,54 @@ def _peak(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
     return best | {"at": iso_text(best["at"]), "where": where}
 
 
-def _polling(journal: Journal) -> dict[str, Any]:
-    """Return the intervals between two status calls for one job [s], and the line of the shortest."""
-    last: dict[int | None, Entry] = {}
+def _with_short_lines(journal: Journal) -> Journal:
+    """Return the journal without the callers of lines that are called from one place only."""
+    full = {entry.where for entry in journal if CALLED_FROM in entry.where}
+    if not full:
+        return journal
+    called_from = Counter(where.partition(CALLED_FROM)[0] for where in full)
+    alone = {where: line for where in full if called_from[line := where.partition(CALLED_FROM)[0]] == 1}
+    entries = (e._replace(where=alone[e.where]) if e.where in alone else e for e in journal)
+    return Journal(entries, journal.forgotten)
+
+
+def _failed(jobs: Sequence[Job], journal: Journal, now: float) -> list[dict[str, Any]]:
+    """Return products that were not made, grouped by product and status, with the lines that submitted them."""
+    found: dict[tuple[str, StatusCode], list[int]] = {}
+    for job in jobs:
+        for build in job.builds:
+            code = status_at(build, now)
+            if code < 0 and code is not StatusCode.CANCELLED:
+                found.setdefault((build.product.value, code), []).append(job.job_id)
+    lines = _submitting_lines(journal)
+    return [
+        {
+            "product": product,
+            "status": code.name.lower(),
+            "jobs": numbers,
+            "where": sorted({lines[number] for number in numbers if number in lines}),
+        }
+        for (product, code), numbers in sorted(found.items())
+    ]
+
+
+def _polling(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
+    """Return the intervals between two status calls for one job [s], and the line of the shortest.
+
+    Looks at a job that the last look has shown ended do not count. Two looks in one instant count as one: the official
+    client looks by itself before it fetches results.
+    """
+    ended = {job.job_id: job.ended_at for job in jobs}
+    last: dict[int | None, tuple[Entry, bool]] = {}
     intervals: list[tuple[float, str]] = []
     for entry in journal.where(operation=_POLLED):
-        if entry.job_id in last:
-            intervals.append((entry.at - last[entry.job_id].at, entry.where))
-        last[entry.job_id] = entry
+        before, second = last.get(entry.job_id, (None, False))
+        if before is not None and before.at < ended.get(entry.job_id or 0, NEVER):
+            if entry.at - before.at < _ONE_INSTANT_S and not second:
+                last[entry.job_id] = (before, True)
+                continue
+            intervals.append((entry.at - before.at, entry.where))
+        last[entry.job_id] = (entry, False)
     from statistics import median  # noqa: PLC0415 - takes a tenth of the start
 
     shortest, where = min(intervals, key=lambda interval: interval[0], default=(None, ""))
@@ -141,14 +201,18 @@ def _polling(journal: Journal) -> dict[str, Any]:
 
 
 def _downloads(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float) -> dict[str, Any]:
-    got = {entry.job_id for entry in journal.where(operation=_DOWNLOADED, outcome="ok")}
+    """Return files that were fetched, and complete jobs of which no file was, or not even a result was read."""
+    fetched = [e for e in journal if e.operation in _FETCHED and not e.detail.endswith(_PICTURES)]
+    saved = {entry.job_id for entry in fetched if entry.outcome == "ok"}
+    read = {entry.job_id for entry in journal if entry.operation in _RESULTS and entry.outcome == "ok"} - saved
     submitted = _submitting_lines(journal)
     complete = [job for job in jobs if any(status_at(build, now) is StatusCode.COMPLETE for build in job.builds)]
-    left = [job for job in complete if job.job_id not in got]
+    left = [job for job in complete if job.job_id not in saved | read]
     lost = [job for job in left if now >= scenario.expires_at(job.ended_at)]
     return {
-        "files": journal.count(operation=_DOWNLOADED, outcome="ok"),
-        "missing": journal.count(operation=_DOWNLOADED, outcome="missing"),
+        "files": sum(entry.outcome == "ok" for entry in fetched),
+        "missing": sum(entry.outcome == "missing" for entry in fetched),
+        "jobs_read_without_a_file": [job.job_id for job in complete if job.job_id in read],
         "jobs_never_downloaded": [job.job_id for job in left],
         "jobs_expired_before_download": [job.job_id for job in lost],
         "where": sorted({submitted[job.job_id] for job in left if job.job_id in submitted}),
@@ -188,87 +252,3 @@ def _retries(journal: Journal) -> list[dict[str, Any]]:
         {"operation": operation, "where": where or None, "times": len(waits), "shortest_s": round(min(waits), 3)}
         for (operation, where), waits in sorted(found.items())
     ]
-
-
-def report_text(report: dict[str, Any]) -> str:
-    """Return a report in a few lines for a terminal."""
-    jobs, active, polling, downloads = report["jobs"], report["active_jobs"], report["polling"], report["downloads"]
-    at = f" at {active['where']}" if active["where"] else ""
-    lines = [
-        f"jobs submitted {jobs['submitted']}, complete {jobs['complete']}, failed {jobs['failed']}, "
-        f"cancelled {jobs['cancelled']}, unfinished {jobs['unfinished']}; refused {jobs['submissions_refused']}",
-        f"peak active jobs {active['peak']} (limit {active['limit']}){at}",
-        f"files downloaded {downloads['files']}, missing {downloads['missing']}, "
-        f"jobs never downloaded {len(downloads['jobs_never_downloaded'])}",
-    ]
-    if polling["shortest_s"] is not None:
-        line = f" at {polling['where']}" if polling["where"] else ""
-        lines.append(f"polled every {polling['median_s']:g} s (shortest {polling['shortest_s']:g} s{line})")
-    lines += [f"never downloaded: jobs submitted at {line}" for line in downloads["where"]]
-    lines += [
-        f"submitted more than once: jobs {', '.join(map(str, twice['jobs']))} at {', '.join(twice['where']) or '?'}"
-        for twice in report["duplicate_submissions"]
-    ]
-    lines += [
-        f"retried after a failure: {retry['operation']}, {retry['times']} times, at {retry['where'] or '?'}"
-        for retry in report["retries"]
-    ]
-    lines += [
-        f"outside the contract, {bad['times']} times at {bad['where'] or '?'}: {bad['operation']}: {bad['words']}"
-        for bad in report["contract_violations"] or ()
-    ]
-    lines += [
-        f"planned fault was never triggered: {', '.join(f'{name}={value}' for name, value in fault.items())}"
-        for fault in report["planned_failures_not_met"]
-    ]
-    if report["calls_forgotten"]:
-        lines.append(f"this report covers the newest calls only: {report['calls_forgotten']} older calls were dropped")
-    lines += _drawn_lines(report["drawn"])
-    lines.append(f"simulated time {duration_text(report['simulated_s'])}")
-    lines += _remedy_lines(report["unresolved_names"])
-    return "\n".join(lines)
-
-
-def _drawn_lines(drawn: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what is not real: positions, targets, observations."""
-    parts = {
-        "positions": [entry["name"] for entry in drawn if entry["position"]],
-        "targets": [f"{target} ({entry['name']})" for entry in drawn for target in entry["targets"]],
-        "observations": [entry["name"] for entry in drawn if entry["observations"]],
-    }
-    lines = [f"drawn by the simulator, not real: {what} of {_listed(names)}" for what, names in parts.items() if names]
-    for entry in drawn:
-        if entry["believed"]:
-            number = len(entry["believed"])
-            lines.append(f"drawn because a job names them: {number} observations of {entry['name']}")
-        for reason in sorted(set(entry["no_data"].values())):
-            obsids = [obsid for obsid, why in entry["no_data"].items() if why == reason]
-            lines.append(f"no data for {entry['name']}: {_listed(obsids)}: {reason}")
-    return lines
-
-
-def _remedy_lines(unresolved: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the options that would make names resolve, ready to paste."""
-    options = [entry["option"] for entry in unresolved if entry["option"]]
-    if not options:
-        return []
-    names = _listed([entry["name"] for entry in unresolved])
-    return [
-        f"names that did not resolve: {names}",
-        "to fix it, add --unknown-names draw to `xrt-mock run`, or these options with the right positions:",
-        " ".join(options),
-    ]
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    """Return names in a row, the first ones if there are many."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def duration_text(seconds: float) -> str:
-    """Return a length of time as ``2 d 03:04:05``."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    return (f"{days} d " if days else "") + f"{hour:02d}:{minute:02d}:{second:02d}"

@@ -1,4 +1,4 @@
-"""The courtesy report as a file: JSON, text, JUnit, or one self-contained page with pictures.
+"""The courtesy report as a file: JSON, text, Markdown, JUnit, or one self-contained page with pictures.
 
 Like the report they hold simulated time only, so equal runs write equal bytes.
 """
@@ -15,7 +15,8 @@ from xml.etree import ElementTree
 from jinja2 import Environment, PackageLoader
 
 from ..core.queue import NEVER
-from .courtesy import active_steps, report_text
+from .courtesy import active_steps
+from .text import ending_text, report_text, verdict_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 
     from ..core.journal import Journal
     from ..core.model import Job
+    from .limits import Gate
 
-FORMATS = ("text", "json", "html", "junit")
+FORMATS = ("text", "json", "html", "junit", "markdown")
 _MOST_BARS = 200
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MINUTE = 60.0
+_FAR = 4  # a limit that many times above the jobs needs another scale
 
 
 class Material(NamedTuple):
@@ -38,17 +41,14 @@ class Material(NamedTuple):
     ----------
     report
         The courtesy report.
-    failures
-        A sentence for each broken limit.
-    limits
-        Every limit, as the user wrote it.
+    gates
+        Every limit, and what the report says about it.
     jobs, journal
         For the pictures.
     """
 
     report: dict[str, Any]
-    failures: Sequence[str] = ()
-    limits: Sequence[str] = ()
+    gates: Sequence[Gate] = ()
     jobs: Sequence[Job] = ()
     journal: Journal | None = None
 
@@ -57,7 +57,7 @@ def render_report(form: str, material: Material) -> str:
     """Return the report in one of :data:`FORMATS`."""
     if form == "json":
         return json.dumps(material.report, indent=2) + "\n"
-    text = report_text(material.report)
+    text = report_text(material.report, material.gates)
     match form:
         case "junit":
             found = _junit(material, text)
@@ -72,24 +72,41 @@ def render_report(form: str, material: Material) -> str:
                 ("Jobs from submission to end", jobs),
             ]
             page = Environment(loader=PackageLoader("mock_server.web"), autoescape=True).get_template("report.html")
-            found = page.render(report=material.report, text=text, failures=material.failures, pictures=pictures)
+            found = page.render(report=material.report, text=text, gates=material.gates, pictures=pictures)
+        case "markdown":
+            found = _markdown(material, text)
         case _:
-            found = "\n".join([text, *material.failures]) + "\n"
+            found = text + "\n"
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", found)  # XML and UTF-8 cannot hold every path asked for
 
 
 def _junit(material: Material, text: str) -> str:
-    """Return a test suite with a case for each limit, for the pages of a CI service."""
-    suite = ElementTree.Element("testsuite", name="xrt-mock", tests=str(len(material.limits)))
-    suite.set("failures", str(len(material.failures)))
-    for limit in material.limits:
-        case = ElementTree.SubElement(suite, "testcase", classname="courtesy", name=limit)
-        failed = next((words for words in material.failures if f"(fails if {limit})" in words), None)
-        if failed is not None:
-            ElementTree.SubElement(case, "failure", message=failed).text = failed
+    """Return a test suite with a case for each program and each limit, for the pages of a CI service."""
+    suite = ElementTree.Element("testsuite", name="xrt-mock")
+    for program in material.report["programs"]:
+        name = "program" if program["copy"] is None else f"program, copy {program['copy']}"
+        _add_case(suite, name, "" if program["exit_code"] == 0 else ending_text(program))
+    for gate in material.gates:
+        _add_case(suite, str(gate.limit), str(gate) if gate.broken else "")
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(len(suite.findall("testcase/failure"))))
     ElementTree.SubElement(suite, "system-out").text = text
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _add_case(suite: ElementTree.Element, name: str, failure: str) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname="courtesy", name=name)
+    if failure:
+        ElementTree.SubElement(case, "failure", message=failure).text = failure
+
+
+def _markdown(material: Material, text: str) -> str:
+    """Return the verdict as a heading with a list, and the report below it, for the summary of a build server."""
+    verdict, *judged = verdict_lines(material.report, material.gates) or ["Courtesy report"]
+    items = ["- `{}`".format(line.strip().replace("`", "'")) for line in judged]
+    fence = "`" * (1 + max(2, *(len(run) for run in re.findall("`+", text)), 0))
+    return "\n".join([f"## xrt-mock: {verdict}", "", *items, "", f"{fence}text", text, fence, ""])
 
 
 class _Scale(NamedTuple):
@@ -126,15 +143,25 @@ def _picture(draw: Callable[[Axes], None], scale: _Scale) -> str:
 
 
 def _draw_active(axes: Axes, scale: _Scale, material: Material) -> None:
-    limit, peak = material.report["active_jobs"]["limit"], material.report["active_jobs"]["peak"]
-    steps = [step for step in active_steps(material.jobs) if step[0] < NEVER]
-    axes.step([scale(at) for at, _ in steps], [n for _, n in steps], where="post", label="active jobs of all users")
-    if limit <= 3 * max(peak, 1):
-        axes.axhline(limit, color="tab:red", label=f"limit for each user: {limit}")
+    """Draw the user with the most active jobs against the limit and the courtesy; all users together, faint."""
+    limit, worst = material.report["active_jobs"]["limit"], material.report["active_jobs"]["user"]
+    users = {job.user.casefold() for job in material.jobs}
+    if len(users) > 1:
+        _draw_steps(axes, scale, material.jobs, f"{len(users)} users together", color="tab:gray", alpha=0.4)
+    jobs = [job for job in material.jobs if job.user.casefold() == worst]
+    _draw_steps(axes, scale, jobs, "the user with the most" if len(users) > 1 else "active jobs", color="tab:blue")
     axes.axhline(5, color="tab:orange", linestyle="--", label="courtesy: about 5")
+    axes.axhline(limit, color="tab:red", label=f"limit for each user: {limit}")
     axes.set_ylim(bottom=0)
+    if limit > _FAR * max(5, material.report["active_jobs"]["peak"]):
+        axes.set_yscale("symlog", linthresh=10)  # a far limit is drawn, too, without hiding what is below it
     axes.set_ylabel("jobs")
     _legend(axes)
+
+
+def _draw_steps(axes: Axes, scale: _Scale, jobs: Sequence[Job], label: str, **style: Any) -> None:
+    steps = [step for step in active_steps(jobs) if step[0] < NEVER]
+    axes.step([scale(at) for at, _ in steps], [n for _, n in steps], where="post", label=label, **style)
 
 
 def _draw_calls(axes: Axes, scale: _Scale, journal: Journal | None) -> None:

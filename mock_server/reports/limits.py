@@ -55,6 +55,20 @@ _COMPARISONS = {">": operator.gt, "<": operator.lt}
 _FORM = re.compile(r"\s*(\w+)\s*([<>])\s*([0-9.]+)\s*s?\s*")
 
 
+class Gate(NamedTuple):
+    """A limit, and what a report says about it; `value` is None if the report has no data for it."""
+
+    limit: Limit
+    value: float | None
+    where: str | None
+    broken: bool
+
+    def __str__(self) -> str:
+        value = "not seen" if self.value is None else f"{self.value:g}"
+        at = f", at {self.where}" if self.where else ""
+        return f"{QUANTITIES[self.limit.quantity].meaning}: {value}{at} (fails if {self.limit})"
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """One limit; the report fails if the comparison of `quantity` with `bound` is true."""
@@ -66,15 +80,12 @@ class Limit:
     def __str__(self) -> str:
         return f"{self.quantity}{self.comparison}{self.bound:g}"
 
-    def failure(self, report: Report) -> str | None:
-        """Return a sentence about the broken limit, with the line of the program if known; None if it is kept."""
+    def judge(self, report: Report) -> Gate:
+        """Return what a report says about the limit, with the line of the program if it is known."""
         quantity = QUANTITIES[self.quantity]
         value = quantity.value(report)
-        if value is None or not _COMPARISONS[self.comparison](value, self.bound):
-            return None
-        where = quantity.where(report)
-        at = f", at {where}" if where else ""
-        return f"{quantity.meaning}: {value:g}{at} (fails if {self})"
+        broken = value is not None and _COMPARISONS[self.comparison](value, self.bound)
+        return Gate(self, value, quantity.where(report) if value else None, broken)
 
 
 def parse_limits(text: str) -> list[Limit]:
@@ -92,4 +103,4 @@ def parse_limits(text: str) -> list[Limit]:
 
 def broken_limits(limits: Iterable[Limit], report: Report) -> list[str]:
     """Return a sentence for each limit that a report breaks."""
-    return [found for limit in limits if (found := limit.failure(report)) is not None]
+    return [str(gate) for limit in limits if (gate := limit.judge(report)).broken]

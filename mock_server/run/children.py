@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..transport.imports import when_imported
 from .environment import PARTICIPANT, format_participant
+from .watchdog import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..clocks.base import ParticipantId
     from .link import Link
     from .patches.time import SimulatedTime
 
+_OPTIONS = "bBc:dEhiIm:OPqsSuvVW:xX:?"  # of Python
 _PROXY_VARIABLES = {
     *("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY"),
     *("WGETRC", "NODE_USE_ENV_PROXY", "PERL_LWP_ENV_PROXY"),
@@ -43,6 +45,7 @@ class Children:
         self._variables = _variables_of_the_run()
         self._hook_folder = os.environ["PYTHONPATH"].partition(os.pathsep)[0]
         self.forked: list[ParticipantId] = []
+        self._strangers: set[str] = set()
 
     def forget(self) -> None:
         """Begin anew in another run: no child has been started, and the variables are those of this moment."""
@@ -91,11 +94,24 @@ class Children:
                 return int(popen.pid)
 
             if self._link.current() is not None and is_python(args, kwargs):
-                self.start(start)
+                if option := option_without_hook(args):
+                    self._announce_stranger(option)
+                    original(popen, args, *rest, **kwargs)
+                else:
+                    self.start(start)
             else:
                 original(popen, args, *rest, **kwargs)
 
         subprocess.Popen.__init__ = __init__
+
+    def _announce_stranger(self, option: str) -> None:
+        """Say, once for each option, that a child takes no part."""
+        if option not in self._strangers:
+            self._strangers.add(option)
+            warn(
+                f"a child with `python {option}` takes no part in this run: it runs in real time, and nothing keeps it "
+                f"from the network; leave out {option}, or use --isolate"
+            )
 
     def follow_spawn(self, popen_spawn: Any) -> None:
         original = popen_spawn.Popen._launch
@@ -118,6 +134,22 @@ class Children:
 
 def _variables_of_the_run() -> dict[str, str]:
     return {n: value for n, value in os.environ.items() if n.startswith("XRT_MOCK_") or n in _PROXY_VARIABLES}
+
+
+def option_without_hook(args: Sequence[Any]) -> str | None:
+    """Return the option of a Python command with which it does not load the run's hook: -I, -E or -S; else None."""
+    import getopt  # noqa: PLC0415 - most programs start no other
+
+    try:
+        options, _ = getopt.getopt([os.fsdecode(word) for word in args[1:]], _OPTIONS, ["check-hash-based-pycs="])
+    except getopt.GetoptError:
+        return None
+    for option, _value in options:
+        if option in ("-c", "-m"):  # what follows is the program's
+            return None
+        if option in ("-I", "-E", "-S"):
+            return option
+    return None
 
 
 def is_python(args: Any, options: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ Kept light: a program waits only for the HTTP library that it uses.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,3 +80,13 @@ def install() -> None:
     Interception(link.ask, clock, link.welcome.hosts, guarded=False).__enter__()
     guard(link.welcome.hosts, link.welcome.open_net)
     joined = Guest(link, clock, children)
+    atexit.register(_name_crash, link, os.getpid())
+
+
+def _name_crash(link: Link, pid: int) -> None:
+    """Let the run know which exception ended this process, if one did: Python has printed it, and kept it."""
+    error = getattr(sys, "last_value", None)
+    if error is not None and os.getpid() == pid:
+        from ..transport.callsite import lines_of, short_words
+
+        link.note_crash(short_words(error), next(iter(lines_of(error)), None))

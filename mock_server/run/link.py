@@ -135,6 +135,11 @@ class Link:
             raise result
         return result
 
+    def note_crash(self, words: str, where: str | None) -> None:
+        """Let the run know which exception ends this program, and the user's line that raised it."""
+        with contextlib.suppress(SystemExit):  # the run has ended
+            self.call("note_crash", words, where)
+
     def ask(self, request: Request) -> Answer:
         """Return the simulator's answer to a request."""
         answer: Answer = self.call("ask", request)

@@ -56,6 +56,8 @@ class LinkServer:
     ----------
     address, key
         What a program needs to connect.
+    crashes
+        The last exception that ended a Python process of each copy: its words, and the user's line that raised it.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class LinkServer:
         self.threads: dict[ParticipantId, NativeThread] = {}
         self.asking: set[ParticipantId | None] = set()
         self.unannounced: Counter[ParticipantId] = Counter()
+        self.crashes: dict[int, tuple[str, str | None]] = {}
         self.page: Page | None = None
         self._watchdog: Watchdog | None = None
         if isinstance(clock, VirtualClock):
@@ -243,6 +246,9 @@ class _Session:
         finally:
             self._server.asking.discard(self._participant)
         return answer if user is None else copies.inbound(answer, user, self._copy)
+
+    def note_crash(self, words: str, where: str | None) -> None:
+        self._server.crashes[self._copy] = (words, where)
 
     def announce(self, child: ParticipantId) -> None:
         with self._server.lock:

@@ -24,6 +24,7 @@ from ..transport.wsgi_call import HOSTS
 from . import affinity
 from .environment import PARTICIPANT, format_participant, prepare
 from .guardian import guarding
+from .isolation import isolated
 from .link_server import LinkServer
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run(
     *,
     copies: int = 1,
     allow_net: bool = False,
+    isolate: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> int:
     """Run a program against a simulator and return its exit code.
@@ -86,6 +88,8 @@ def run(
         Number of copies to start. They share the clock, and each has its place in the order of calls.
     allow_net
         Whether programs may reach hosts other than the service's; never the service itself.
+    isolate
+        Whether programs have a network of their own, from which only the simulator can be reached (Linux).
     env
         The program's environment; default: this process's.
 
@@ -94,7 +98,7 @@ def run(
     int
         The program's exit code; 128 + n if signal n ended it; that of the first copy that failed if there are several.
     """
-    with running(simulator, command, copies=copies, allow_net=allow_net, env=env) as programs:
+    with running(simulator, command, copies=copies, allow_net=allow_net, isolate=isolate, env=env) as programs:
         return programs.wait()
 
 
@@ -105,6 +109,7 @@ def running(
     *,
     copies: int = 1,
     allow_net: bool = False,
+    isolate: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Programs]:
     """Context manager: start a program against a simulator; at the end, end what is left of it.
@@ -115,11 +120,14 @@ def running(
     server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=processor)
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)
+        network = stack.enter_context(isolated()) if isolate else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))
-        proxy = stack.enter_context(Proxy(simulator.app, simulator.clock, open_net=allow_net))
+        listener = network.listener if network else None
+        proxy = stack.enter_context(Proxy(simulator.app, simulator.clock, open_net=allow_net, listener=listener))
         base = prepare(os.environ if env is None else env, folder, server.address, server.key)
         guardian = stack.enter_context(guarding([str(folder), *server.places()]))
-        programs = Programs(server, guardian, command, base | proxy.environment(folder), copies)
+        started = network.command(command) if network else command
+        programs = Programs(server, guardian, started, base | proxy.environment(folder), copies)
         try:
             yield programs
         finally:
@@ -173,7 +181,7 @@ class Programs:
 
         def watch() -> None:
             code = process.wait()
-            self._codes[copy] = code if code >= 0 else 128 - code
+            self._codes[copy] = code
             self._server.leave((copy,))
             self._ended.put(copy)
 
@@ -194,7 +202,29 @@ class Programs:
         finally:
             if handles_signals:
                 signal.signal(signal.SIGTERM, before)
-        return next((self._codes[copy] for copy in sorted(self._codes) if self._codes[copy]), 0)
+        codes = (code if code >= 0 else 128 - code for _, code in sorted(self._codes.items()))
+        return next(filter(None, codes), 0)
+
+    def endings(self) -> list[dict[str, Any]]:
+        """Return how each copy ended: number (None for the only one), exit code or signal, exception and its line.
+
+        The exception is that of the last Python process that one ended; an exit code of None means that it runs.
+        """
+        found = []
+        for copy in range(self._copies):
+            code = self._codes.get(copy)
+            words, where = self._server.crashes.get(copy, (None, None)) if code else (None, None)
+            killed = code is not None and code < 0
+            found.append(
+                {
+                    "copy": copy if self._copies > 1 else None,
+                    "exit_code": 128 - code if code is not None and killed else code,
+                    "signal": signal.Signals(-code).name if code is not None and killed else None,
+                    "exception": words,
+                    "where": where,
+                }
+            )
+        return found
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self._processes:

@@ -14,7 +14,8 @@ from ..core.faults import ANY, Fault, find_fault, never_fired
 from ..core.model import User
 from ..core.queue import next_change
 from ..core.validation import shown
-from ..reports.courtesy import courtesy_report, iso_text
+from ..core.words import iso_text
+from ..reports.courtesy import courtesy_report
 from ..scenario.files import check_same_scenario, scenario_record
 from ..scenario.scenario import END_OF_TIME
 from ..scenario.settings import ScenarioError, check_settings
@@ -215,11 +216,11 @@ class Controls:
             now = self._jobs.begin(facts).now
             return next_change(facts.unfinished(now), now)
 
-    def report(self) -> dict[str, Any]:
-        """Return the courtesy report; all times in it are simulated."""
+    def report(self, began: float | None = None) -> dict[str, Any]:
+        """Return the courtesy report from simulated time `began` [s] on; default: from the first call."""
         now, scenario, *_ = self._jobs.begin()
         jobs, journal, sky = self.jobs(), self._store.journal(), self._in_force.sky
-        report = courtesy_report(jobs, journal, scenario, now, self.never_fired())
+        report = courtesy_report(jobs, journal, scenario, now, self.never_fired(), began)
         report["drawn"] = drawn_objects(sky, jobs, scenario)
         return report | {"unresolved_names": unresolved_names(sky, journal, now)}
 

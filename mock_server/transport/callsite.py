@@ -8,6 +8,8 @@ import sys
 import sysconfig
 from typing import TYPE_CHECKING
 
+from ..core.journal import CALLED_FROM
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
@@ -16,6 +18,7 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIBRARY = tuple(
     {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), _OURS, _OURS.replace("mock_server", "xrt_client")}
 )
+_LONGEST = 160
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -24,19 +27,42 @@ def _short_name(filename: str) -> str | None:
     """Return the file's name relative to the current folder, or None if it is part of a library."""
     if filename.startswith(("<frozen", *_LIBRARY)) or any(mark in filename for mark in _PACKAGES):
         return None
+    if "ipykernel" in filename and (cell := _cell_name(filename)):
+        return cell
     here = os.getcwd() + os.sep
     return filename[len(here) :] if filename.startswith(here) else os.path.basename(filename)
 
 
+def _cell_name(filename: str) -> str | None:
+    """Return ``cell In[3]`` for the file that a notebook's kernel made of a cell."""
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive else None
+    named = shell.compile.format_code_name(filename) if shell else None
+    return None if named is None else " ".join(named).lower().replace("in[", "In[")
+
+
 def calling_line(depth: int = 1) -> str | None:
     """Return the user's line that led here, such as ``pipeline.py:12``; None if no frame is the user's.
+
+    If it is in a function that another line of the user called, that line follows:
+    ``tools.py:12, called from pipeline.py:40``.
 
     Parameters
     ----------
     depth
         Number of frames above the caller's to begin with.
     """
-    return next(user_lines(sys._getframe(depth)), None)
+    frame: FrameType | None = sys._getframe(depth)
+    line, code = None, None
+    while frame is not None:
+        if frame.f_code is not code and (found := user_line(frame.f_code.co_filename, frame.f_lineno)) is not None:
+            if line is not None:
+                return f"{line}{CALLED_FROM}{found}"
+            line, code = found, frame.f_code
+            if code.co_name == "<module>":
+                break
+        frame = frame.f_back
+    return line
 
 
 def user_lines(frame: FrameType | None) -> Iterator[str]:
@@ -52,3 +78,18 @@ def user_line(filename: str, number: int) -> str | None:
     """Return a line as ``pipeline.py:12``; None if it is part of a library."""
     name = _short_name(filename)
     return None if name is None else f"{name}:{number}"
+
+
+def lines_of(error: BaseException) -> tuple[str, ...]:
+    """Return the user's lines at which an exception was raised, the innermost first."""
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        lines.append(user_line(trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    return tuple(line for line in reversed(lines) if line)
+
+
+def short_words(error: BaseException) -> str:
+    """Return type and text of an exception, at most a line."""
+    line = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

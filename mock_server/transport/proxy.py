@@ -54,6 +54,8 @@ class Proxy:
         Whether other hosts are passed through; never the service's own.
     host, port
         Where to listen; port 0 takes a free one.
+    listener
+        A socket that listens already, in place of host and port.
 
     Attributes
     ----------
@@ -72,12 +74,17 @@ class Proxy:
         open_net: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
+        listener: socket.socket | None = None,
     ) -> None:
         authority = trustme.CA(organization_name="xrt-mock")
         self.ca_pem: bytes = authority.cert_pem.bytes()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*hosts).configure_cert(tls)
-        self._server = _Server((host, port), _Handler, app=app, clock=clock, hosts=hosts, open_net=open_net, tls=tls)
+        shared: dict[str, Any] = {"app": app, "clock": clock, "hosts": hosts, "open_net": open_net, "tls": tls}
+        if listener is None:
+            self._server = _Server((host, port), _Handler, **shared)
+        else:
+            self._server = _Server(listener.getsockname(), _Handler, listener=listener, **shared)
         self.url = f"http://{host}:{self._server.server_address[1]}"
         self._open_net = open_net
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="xrt-mock proxy").start()
@@ -128,7 +135,11 @@ class _Server(ThreadingHTTPServer):
         self.hosts: Collection[str] = shared["hosts"]
         self.open_net: bool = shared["open_net"]
         self.tls: ssl.SSLContext = shared["tls"]
-        super().__init__(*address_and_handler)
+        listener: socket.socket | None = shared.get("listener")
+        super().__init__(*address_and_handler, bind_and_activate=listener is None)
+        if listener is not None:
+            self.socket.close()
+            self.socket = listener.dup()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print nothing about callers that disconnect early."""

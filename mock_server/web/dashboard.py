@@ -12,7 +12,7 @@ from ..core.errors import Refusal, Unavailable
 from ..core.faults import KINDS, OPERATIONS
 from ..core.queue import status_at
 from ..core.validation import parse_digits
-from ..reports.courtesy import report_text
+from ..reports.text import report_text
 from ..scenario.settings import SETTINGS
 from ..service.operator import ControlError
 from ..service.overview import COUNTED, COURTESY, SEARCHED, overview

@@ -13,6 +13,7 @@ from contracts.coverage import Coverage
 from contracts.harness import WsgiBackend
 from mock_server import MockServer
 from mock_server.reports.files import Material, render_report
+from mock_server.reports.limits import Gate, Limit
 from tests.server.conftest import ANOTHER_USER, IMAGE, LIGHT_CURVE, ME, POSITIONS
 from tests.tools.asserting import no_exception
 
@@ -417,7 +418,9 @@ def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
 def courtesy_report(sim):
     with sim.store.reading() as facts:
         jobs = facts.all_jobs()
-    return render_report("html", Material(sim.report(), ["a limit was passed"], jobs=jobs, journal=sim.journal))
+    return render_report(
+        "html", Material(sim.report(), [Gate(Limit("active", ">", 5), 6, "a.py:1", True)], jobs, sim.journal)
+    )
 
 
 def coverage_matrix(sim):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mock_server import Simulator
 from xrt_client import (
     ContractBroken,
     ProductFailed,
@@ -35,6 +36,29 @@ def done(canned, grb, service):
     canned.will("checkProductStatus.php", statuses(lc=4, spec=4, psf=4, enh=4, xastrom=4, image=4, sourceDet=4))
     assert grb.submit(updateProds=False)
     return grb
+
+
+def test_products_that_have_expired_are_reported_as_that_and_not_as_an_address_that_is_not_there(tmp_path):
+    with Simulator().intercept() as simulator:
+        wanted = XRTProductRequest(ME, silent=True)
+        wanted.setGlobalPars(name="GRB 060729", getCoords=True, getTargs=True, centroid=False, useSXPS=False)
+        wanted.addImage(energies="0.3-10")
+        assert wanted.submit()
+        simulator.clock.advance(30 * 86400)
+        outcome = wanted.downloadProducts(tmp_path)
+    words = "the products of job 1 have expired; copyOldJob(1) and submit() build them again"
+    assert outcome == {"Image": f"ERROR: {words}"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_is_not_there_is_no_expiry_if_the_service_still_has_the_products(canned, done, tmp_path):
+    job = {"JobID": done.JobID, "Name": "x", "hasProd": True} | dict.fromkeys(
+        ("DateSubmitted", "LightCurve", "Spectrum", "StandardPos", "EnhancedPos", "AstromPos", "Image"), False
+    )
+    canned.will("listOldJobs.php", {"OK": 1, "APIVersion": "1.12", "jobs": [job]})
+    assert "HTTP 404" in str(done.downloadProducts(tmp_path, what="lc"))
+    canned.will("listOldJobs.php", DOWN)
+    assert "HTTP 404" in str(done.downloadProducts(tmp_path, what="lc"))
 
 
 # ---- positions -------------------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def test_products_that_expired_before_download_are_named(tmp_path):
     report, said, code = run(tmp_path, NEVER_DOWNLOADS, "--fail-on", "lost>0")
     assert report["downloads"]["jobs_expired_before_download"] == [1]
     assert report["downloads"]["where"] == [here(NEVER_DOWNLOADS)]
-    assert f"never downloaded: jobs submitted at {here(NEVER_DOWNLOADS)}" in said
+    assert f"never downloaded: 1 job (1), 1 of them expired, submitted at {here(NEVER_DOWNLOADS)}" in said
     assert code == 1
 
 
@@ -120,7 +120,7 @@ def test_a_submission_repeated_blindly_is_named(tmp_path):
     options = ("--scenario", "loses.toml", "--fail-on", "duplicates>0")
     report, said, code = run(tmp_path, RESUBMITS_AFTER_A_LOST_ANSWER, *options, client=OFFICIAL)
     assert report["duplicate_submissions"] == [{"jobs": [1, 2], "where": [here(RESUBMITS_AFTER_A_LOST_ANSWER)]}]
-    assert f"submitted more than once: jobs 1, 2 at {here(RESUBMITS_AFTER_A_LOST_ANSWER)}" in said
+    assert f"submitted more than once: 1 request, jobs 1, 2, at {here(RESUBMITS_AFTER_A_LOST_ANSWER)}" in said
     assert code == 1
 
 

@@ -34,6 +34,25 @@ def test_the_table_has_a_line_for_each_and_a_recommendation(trials):
     assert lines[-1].startswith("recommended: at most 5 active jobs")
 
 
+def trial(throttle: int, seconds: float, refused: int = 0) -> advise.Trial:
+    return advise.Trial(throttle, seconds, throttle, refused)
+
+
+@pytest.mark.parametrize(
+    ("tried", "throttle", "words"),
+    [
+        ([trial(1, 900), trial(3, 300), trial(5, 200, 4), trial(50, 190, 60)], 3, "no other throttle without refusals"),
+        ([trial(1, 900), trial(5, 200), trial(50, 100)], 5, "50 would be 2.0 times as fast"),
+        ([trial(1, 900), trial(5, 200), trial(50, 199)], 5, "no other throttle without refusals is much faster"),
+        ([trial(1, 900, 1), trial(5, 200, 4)], 1, "even so 1 submission would be refused"),
+        ([trial(1, 900), trial(3, 900), trial(5, 900)], 1, "at most 1 active jobs"),
+    ],
+)
+def test_the_recommendation_is_supported_by_the_numbers_beside_it(tried, throttle, words):
+    assert advise.recommended(tried).throttle == throttle
+    assert words in advise.as_text(tried).splitlines()[-1]
+
+
 def test_a_limit_of_the_service_shows_as_refusals():
     (found,) = [t for t in advise.try_throttles(12, [Product.IMAGE], "tightening-limit") if t.throttle == 50]
     assert found.seconds > 0

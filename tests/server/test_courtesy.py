@@ -9,7 +9,9 @@ from mock_server import Simulator
 from mock_server.core.faults import Fault
 from mock_server.core.journal import Entry, Journal
 from mock_server.core.model import Build, Job, Product, StatusCode
-from mock_server.reports.courtesy import courtesy_report, duration_text, iso_text, report_text
+from mock_server.core.words import duration_text, iso_text
+from mock_server.reports.courtesy import courtesy_report
+from mock_server.reports.text import report_text
 from mock_server.scenario.scenario import Scenario
 
 NOW = 1_772_450_000.0
@@ -70,6 +72,72 @@ def test_a_single_status_call_has_no_interval():
     assert reported([], [call(0)])["polling"] == {"calls": 1, "median_s": None, "shortest_s": None, "where": None}
 
 
+def test_a_look_at_a_job_that_was_shown_complete_is_not_impatience():
+    entries = [call(0, where="a.py:3"), call(60, where="a.py:3"), call(60.2, where="a.py:9"), call(61, where="a.py:9")]
+    found = reported([job(1, 0, 60)], entries)["polling"]
+    assert (found["calls"], found["shortest_s"], found["where"]) == (4, 60.0, "a.py:3")
+
+
+def test_a_second_look_in_one_instant_is_the_clients_own_and_a_third_is_not():
+    twice = [call(0), call(0), call(60), call(60.001)]
+    assert reported([], twice)["polling"]["shortest_s"] == 60.0
+    assert reported([], [*twice, call(60.002)])["polling"]["shortest_s"] == 0.002
+
+
+@pytest.mark.parametrize("operation", ["downloadProduct", "downloadFile"])
+def test_a_file_fetched_by_an_address_that_the_service_gave_is_a_download(operation):
+    fetched = reported([job(1, 0, 10)], [call(20, operation, detail="spec/interval0.tar.gz")])["downloads"]
+    assert (fetched["files"], fetched["jobs_never_downloaded"]) == (1, [])
+
+
+def test_a_picture_of_the_job_page_is_not_a_download():
+    fetched = reported([job(1, 0, 10)], [call(20, "downloadFile", detail="lc/curve.gif")])["downloads"]
+    assert (fetched["files"], fetched["jobs_never_downloaded"]) == (0, [1])
+
+
+def test_results_that_were_read_without_a_file_are_reported_as_that():
+    report = reported(
+        [job(1, 0, 10), job(2, 0, 10)], [call(20, "getLCData"), call(20, "getPSFPos", 2, outcome="refused")]
+    )
+    assert report["downloads"]["jobs_read_without_a_file"] == [1]
+    assert report["downloads"]["jobs_never_downloaded"] == [2]
+    lines = report_text(report).splitlines()
+    assert "results read without a file: 1 job (1)" in lines
+    assert "never downloaded: 1 job (2)" in lines
+
+
+def test_a_helper_is_named_with_its_callers_if_there_are_several():
+    one = call(1, "getNumJobs", None, where="a.py:1, called from b.py:9", outcome="refused", detail="no")
+    other = call(2, "listOldJobs", None, where="a.py:1, called from b.py:12")
+    assert reported([], [one])["refused"][0]["where"] == "a.py:1"
+    assert reported([], [one, other])["refused"][0]["where"] == "a.py:1, called from b.py:9"
+
+
+def test_the_text_says_why_calls_were_refused_and_products_failed():
+    entries = [call(n, "run_userobject", None, outcome="refused", detail="no", where="a.py:1") for n in range(38)]
+    entries += [call(n, "getNumJobs", None, outcome="refused", detail=f"reason {n}") for n in range(10)]
+    entries.append(call(0, "run_userobject", 1, where="a.py:9"))
+    lines = report_text(reported([job(1, 0, 10, outcome=StatusCode.FAILED)], entries)).splitlines()
+    assert "refused 38 times: run_userobject: no, at a.py:1" in lines
+    assert "3 more refusals for 3 other reasons: see the report as JSON or HTML" in lines
+    assert "failed: image of 1 job (1), submitted at a.py:9" in lines
+
+
+def test_duplicates_are_counted_and_three_are_shown():
+    jobs = [job(number, 0, 10, n=number % 50) for number in range(200)]
+    entries = [call(0, "run_userobject", number, where="a.py:3") for number in range(200)]
+    (line,) = [line for line in report_text(reported(jobs, entries)).splitlines() if "more than once" in line]
+    assert line == (
+        "submitted more than once: 50 requests, such as jobs 0, 50, 100 and 1 more; 1, 51, 101 and 1 more; "
+        "2, 52, 102 and 1 more, at a.py:3"
+    )
+
+
+def test_a_program_that_never_called_has_lived_through_simulated_time():
+    found = courtesy_report([], Journal(), Scenario(), NOW + 600, began=NOW)
+    assert (found["began"], found["simulated_s"]) == (iso_text(NOW), 600.0)
+
+
 def test_jobs_never_downloaded_are_listed_with_the_line_that_submitted_them():
     jobs = [job(1, 0, 10), job(2, 0, 10), job(3, 0, 9 * DAY)]
     entries = [
@@ -80,6 +148,7 @@ def test_jobs_never_downloaded_are_listed_with_the_line_that_submitted_them():
     assert reported(jobs, entries, at=8 * DAY)["downloads"] == {
         "files": 1,
         "missing": 1,
+        "jobs_read_without_a_file": [],
         "jobs_never_downloaded": [2],
         "jobs_expired_before_download": [2],
         "where": ["a.py:2"],
@@ -121,7 +190,7 @@ def test_the_text_names_retries_and_planned_faults_that_were_never_triggered():
         [Fault("status", operation="canceljob", status=500)],
     )
     lines = report_text(found).splitlines()
-    assert "retried after a failure: checkProductStatus, 1 times, at a.py:3" in lines
+    assert "retried after a failure: checkProductStatus, 1 time, at a.py:3" in lines
     assert "planned fault was never triggered: kind=status, operation=canceljob, status=500" in lines
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from mock_server import Simulator
 from mock_server.cli.commands import main
-from mock_server.reports.courtesy import report_text
+from mock_server.reports.text import report_text
 from mock_server.scenario.source_lists import source_from_text
 from mock_server.sky import known
 from mock_server.sky.origins import Origin
@@ -106,7 +106,7 @@ def test_the_report_says_what_was_drawn_and_what_had_no_data(sim):
     (positions,) = (line for line in text.splitlines() if "not real: positions" in line)
     assert all(name in positions for name in ("GRB 250815C", "NGC 1313 X-7", "Unheard of", "SIM-DECAY"))
     assert "Mrk 421" not in positions
-    assert "drawn because a job names them: 1 observations of M82" in text
+    assert "drawn because a job names them: 1 observation of M82" in text
     assert "no data for M82: 00221755000: its target looks at another part of the sky" in text
 
 

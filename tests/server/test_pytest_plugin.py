@@ -97,6 +97,21 @@ def test_marked(xrt_mock):
     result.stdout.fnmatch_lines(["*write xrt_mock's arguments by name*"])
 
 
+def test_an_unknown_argument_of_the_marker_is_named_with_the_nearest_known_one(check):
+    result = check("""
+@pytest.mark.xrt_mock(scenari="calm")
+def test_never_runs(xrt_mock):
+    pass
+
+@pytest.mark.xrt_mock(weather="calm")
+def test_never_runs_either(xrt_mock):
+    pass
+""")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*the marker xrt_mock has no argument 'scenari'; did you mean 'scenario'?"])
+    result.stdout.fnmatch_lines(["*has no argument 'weather'; known: fail_on, scenario, clock, *"])
+
+
 def test_a_failing_test_shows_the_last_calls_and_how_to_repeat_it(check):
     result = check("""
 def test_fails(xrt_mock):

@@ -9,7 +9,7 @@ import pytest
 
 from mock_server.core.journal import Entry
 from mock_server.reports.files import FORMATS, Material, render_report
-from mock_server.reports.limits import broken_limits, parse_limits
+from mock_server.reports.limits import Gate, Limit, parse_limits
 
 
 @pytest.fixture
@@ -20,8 +20,7 @@ def material(sim, ask) -> Material:
     ask("getNumJobs.php", UserID="<script>alert(1)</script>")
     limits = parse_limits("refused>0,active>5")
     report = sim.report() | {"jobs": sim.report()["jobs"] | {"submissions_refused": 2}}
-    failed = broken_limits(limits, report)
-    return Material(report, failed, [str(limit) for limit in limits], sim.controls.jobs(), sim.journal)
+    return Material(report, [limit.judge(report) for limit in limits], sim.controls.jobs(), sim.journal)
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "html"])  # a page has a test of its own
@@ -50,8 +49,64 @@ def test_the_page_is_self_contained_escapes_input_and_is_the_same_for_the_same_m
     assert 'href="http' not in page
 
 
-def test_text_ends_with_the_broken_limits(material):
-    assert render_report("text", material).endswith("submissions refused: 2 (fails if refused>0)\n")
+def test_text_begins_with_the_verdict_and_every_limit(material):
+    assert render_report("text", material).splitlines()[:3] == [
+        "FAILED",
+        "  FAILED  submissions refused: 2 (fails if refused>0)",
+        "  passed  most jobs active at a time: 0 (fails if active>5)",
+    ]
+
+
+def ended(code: int | None = 1, **more: object) -> dict[str, object]:
+    return {"copy": None, "exit_code": code, "signal": None, "exception": None, "where": None} | more
+
+
+CRASHED = ended(exception="KeyError: 'x'", where="a.py:7")
+
+
+@pytest.mark.parametrize(
+    ("programs", "lines"),
+    [
+        ([ended(0)], ["PASSED", "  passed  the program ended with exit code 0"]),
+        ([CRASHED], ["FAILED", "  FAILED  the program ended with exit code 1: KeyError: 'x', at a.py:7"]),
+        ([ended(137, signal="SIGKILL")], ["FAILED", "  FAILED  the program was ended by SIGKILL"]),
+        ([ended(None)], ["FAILED", "  FAILED  the program did not end"]),
+        (
+            [ended(0, copy=0), ended(3, copy=1)],
+            [
+                "FAILED",
+                "  passed  copy 0 of the program ended with exit code 0",
+                "  FAILED  copy 1 of the program ended with exit code 3",
+            ],
+        ),
+    ],
+)
+def test_the_verdict_says_how_the_program_ended(material, programs, lines):
+    found = material._replace(report=material.report | {"programs": programs}, gates=[])
+    text = render_report("text", found).splitlines()
+    assert text[: len(lines)] == lines
+    assert text[len(lines)].startswith("jobs submitted")
+    markdown = render_report("markdown", found).splitlines()
+    assert markdown[0] == f"## xrt-mock: {lines[0]}"
+    assert markdown[2] == f"- `{lines[1].strip()}`"
+
+
+def test_a_run_that_crashed_is_a_failed_case_for_a_build_server(material):
+    found = material._replace(report=material.report | {"programs": [CRASHED]}, gates=[])
+    suite = ElementTree.fromstring(render_report("junit", found))
+    assert (suite.attrib["tests"], suite.attrib["failures"]) == ("1", "1")
+    (case,) = suite.iter("testcase")
+    assert case.attrib["name"] == "program"
+    failure = case.find("failure")
+    assert failure is not None
+    assert failure.attrib["message"] == "the program ended with exit code 1: KeyError: 'x', at a.py:7"
+
+
+def test_markdown_shows_any_text_as_it_is(material):
+    crash = ended(exception="ValueError: a ``` and <b>", where="a.py:7")
+    text = render_report("markdown", material._replace(report=material.report | {"programs": [crash]}))
+    assert "````text\n" in text
+    assert text.endswith("````\n")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -61,7 +116,8 @@ def test_any_path_that_was_asked_for_can_be_in_a_report(sim, form):
     where = "a\x01.py\ud800:3"
     sim.store.note(Entry(sim.clock.now(), "getNumJobs", where="a\x01.py:3"))
     report = sim.report() | {"duplicated_submissions": [{"name": where, "jobs": [1, 2], "where": where}]}
-    material = Material(report, ["\x02 (fails if \x02)"], ["\x02"], [], sim.journal)
+    gate = Gate(Limit("active", ">", 5), 6, "\x02.py:1", True)
+    material = Material(report, [gate], [], sim.journal)
     text = render_report(form, material)
     text.encode()
     if form == "junit":

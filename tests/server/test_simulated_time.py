@@ -13,11 +13,14 @@ from time import monotonic as monotonic_by_name
 from time import sleep as sleep_by_name
 from typing import Any
 
+import freezegun
 import pytest
+import time_machine
 
 from mock_server.clocks.base import ScaledClock
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.run import watchdog
+from mock_server.run.patches.foreign import OtherTimeWarning
 from mock_server.run.patches.time import SimulatedTime
 
 START = datetime.datetime(2021, 3, 4, 5, 6, 7, tzinfo=datetime.UTC).timestamp()
@@ -360,3 +363,19 @@ def test_a_function_kept_from_within_works_as_ever_afterwards(clock):
         from time import monotonic, sleep
     sleep(0)
     assert monotonic() <= time.monotonic()
+
+
+def test_another_library_that_sets_the_time_is_named_with_what_to_do_instead(clock):
+    with SimulatedTime(clock):
+        travel = time_machine.travel(0)
+        with pytest.warns(OtherTimeWarning, match=r"time_machine\.travel .* xrt_mock\.clock\.advance"):
+            travel.start()
+        travel.stop()
+        frozen = freezegun.freeze_time("2001-01-01")
+        with pytest.warns(OtherTimeWarning, match=r"freezegun\.freeze_time .* xrt_mock\.clock\.advance"):
+            frozen.start()
+        frozen.stop()
+        with SimulatedTime(VirtualClock(START + 100)):  # a simulator within another one is no other library
+            assert time.time() >= START + 100
+    with time_machine.travel(START, tick=False):
+        assert time.time() == START

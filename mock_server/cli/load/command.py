@@ -13,6 +13,7 @@ from ..options import require_package
 from .guard import is_real
 
 _USERS = Path(__file__).with_name("users.py")
+_PATIENCE_S = 10.0
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
@@ -38,4 +39,19 @@ def load(url: str, options: tuple[str, ...]) -> NoReturn:
             f"{other[0]} would load another host than {url}: give the address as URL, without --host"
         )
     require_package("locust")
+    _require_answer(url)
     os.execv(sys.executable, [sys.executable, "-m", "locust", "-f", str(_USERS), "--host", url, *options])  # noqa: S606
+
+
+def _require_answer(url: str) -> None:
+    """Fail if nothing answers: Locust would count hours of refused connections."""
+    import requests
+
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy stands before a simulator
+            session.get(url, timeout=_PATIENCE_S, stream=True).close()
+    except requests.RequestException as error:
+        raise click.UsageError(
+            f"nothing answers at {url} ({type(error).__name__}); start a simulator with `xrt-mock serve --port 8000`"
+        ) from error

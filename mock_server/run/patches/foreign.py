@@ -1,4 +1,7 @@
-"""Libraries that need more than the standard library's functions: trio's clock and lock, notebooks' front ends."""
+"""Libraries that need more than the standard library's functions.
+
+They are trio with its clock and lock, front ends of notebooks, and libraries that set the time of a test themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ import contextlib
 import functools
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
+
+import time_machine
 
 from .current import shared_clock, simulated_time, stack
 from .outside import OUTSIDE
@@ -54,6 +60,43 @@ def patch_trio_queue(replace: Callable[[Any, str, Any], None], entry_queue: Modu
 
     replace(queue, "__init__", __init__)
     replace(queue, "run_sync_soon", soon)
+
+
+class OtherTimeWarning(UserWarning):
+    """A test sets the time by another library than the simulator, so its clocks and the service's differ."""
+
+
+class Travel(time_machine.travel):
+    """The simulator's own way to set the time."""
+
+
+def patch_time_machine(replace: Callable[[Any, str, Any], None], module: ModuleType) -> None:
+    """Say that the time which a test sets with time-machine is not the service's."""
+    _say_when_started(replace, module.travel, "time_machine.travel", Travel)
+
+
+def patch_freezegun(replace: Callable[[Any, str, Any], None], api: ModuleType) -> None:
+    """Say that the time which a test sets with freezegun is not the service's."""
+    _say_when_started(replace, api._freeze_time, "freezegun.freeze_time", ())
+
+
+def _say_when_started(
+    replace: Callable[[Any, str, Any], None], kind: type[Any], name: str, ours: type[Any] | tuple[()]
+) -> None:
+    original = kind.start
+
+    @functools.wraps(original)
+    def start(self: Any) -> Any:
+        if simulated_time() is not None and not isinstance(self, ours):
+            warnings.warn(
+                f"{name} changes what the program reads from its clocks, and not the simulated service's time; to move "
+                "both, call xrt_mock.clock.advance(seconds), or give the scenario a start",
+                OtherTimeWarning,
+                stacklevel=3,
+            )
+        return original(self)
+
+    replace(kind, "start", start)
 
 
 def patch_nbclient(replace: Callable[[Any, str, Any], None], client: ModuleType) -> None:

@@ -29,14 +29,12 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import time_machine
-
 from ...clocks.virtual import VirtualClock
 from ...transport.imports import forget, when_imported
 from ..watchdog import Watchdog, warn
 from .asyncio import patch_asyncio
 from .current import simulated_time, stack
-from .foreign import patch_nbclient, patch_trio_clock, patch_trio_queue
+from .foreign import Travel, patch_freezegun, patch_nbclient, patch_time_machine, patch_trio_clock, patch_trio_queue
 from .processes import patch_multiprocessing, patch_os, patch_subprocess
 from .readings import NS, Readings
 from .selecting import patch_select, patch_selectors
@@ -63,6 +61,8 @@ _PATCHES = {
     "nbclient.client": patch_nbclient,
     "trio._core._entry_queue": patch_trio_queue,
     "trio._core._run": patch_trio_clock,
+    "time_machine": patch_time_machine,
+    "freezegun.api": patch_freezegun,
     "select": patch_select,
     "selectors": patch_selectors,
     "subprocess": patch_subprocess,
@@ -112,7 +112,7 @@ class SimulatedTime(contextlib.ContextDecorator):
                 watchdog = Watchdog(self.clock, self._native.get, warn)
                 watchdog.start()
                 self._undo.callback(watchdog.close)
-        traveller = self._undo.enter_context(time_machine.travel(self.clock.now(), tick=False))
+        traveller = self._undo.enter_context(Travel(self.clock.now(), tick=False))
         # computed at every reading of a clock, so that time moved by another thread is seen at once
         traveller.time_ns = self.read  # type: ignore[method-assign]
         if not stack:

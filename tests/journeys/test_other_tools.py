@@ -1,0 +1,161 @@
+"""Tools that run pipelines: each takes a campaign of twenty sources through simulated time (`tox -e tools`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.nightly
+
+SERVICE = '''
+import time
+import requests
+
+URL = "https://www.swift.ac.uk/user_objects/"
+ME = {"UserID": "me@example.org"}
+
+
+def post(operation, **body):
+    return requests.post(f"{URL}{operation}.php", json=ME | body, timeout=100).json()
+
+
+def campaign(number):
+    """Submit one job, wait for it, save its archive; return its number."""
+    while post("getNumJobs")["numJobs"] >= 5:
+        time.sleep(60)
+    job = post("run_userobject", name=f"GRB 2103{number:02d}A", getCoords=1, getTargs=1, image=1)["JobID"]
+    while post("checkProductStatus", JobID=job, what="image")["image"]["statusCode"] != 4:
+        time.sleep(60)
+    requests.get(f"{URL}tprods/USERPROD_{job}/image.tar.gz", timeout=100).raise_for_status()
+    return job
+'''
+POOL = """
+from concurrent.futures import ProcessPoolExecutor
+from service import campaign
+if __name__ == "__main__":
+    with ProcessPoolExecutor(4) as pool:
+        list(pool.map(campaign, range(1, 21)))
+"""
+JOBLIB = """
+from joblib import Parallel, delayed
+from service import campaign
+Parallel(n_jobs=4)(delayed(campaign)(number) for number in range(1, 21))
+"""
+LUIGI = """
+import luigi
+from service import campaign
+
+class Source(luigi.Task):
+    number = luigi.IntParameter()
+    def output(self):
+        return luigi.LocalTarget(f"out/{self.number}")
+    def run(self):
+        job = campaign(self.number)
+        with self.output().open("w") as file:
+            file.write(str(job))
+
+if __name__ == "__main__":
+    assert luigi.build([Source(n) for n in range(1, 21)], workers=4, local_scheduler=True, log_level="WARNING")
+"""
+APSCHEDULER = """
+from apscheduler.schedulers.blocking import BlockingScheduler
+from service import campaign
+
+scheduler = BlockingScheduler()
+left = list(range(1, 21))
+
+def tick():
+    campaign(left.pop(0))
+    if not left:
+        scheduler.shutdown(wait=False)
+
+scheduler.add_job(tick, "interval", minutes=10, max_instances=1)
+scheduler.start()
+"""
+CELERY = """
+from celery import Celery
+from celery.contrib.testing.worker import start_worker
+import service
+
+app = Celery("tasks", broker="memory://", backend="cache+memory://")
+
+@app.task
+def one(number):
+    return service.campaign(number)
+
+if __name__ == "__main__":
+    with start_worker(app, pool="threads", concurrency=4, perform_ping_check=False, shutdown_timeout=100):
+        [result.get() for result in [one.delay(number) for number in range(1, 21)]]
+"""
+SNAKEFILE = """
+rule all:
+    input: expand("out/{n}", n=range(1, 21))
+rule one:
+    output: "out/{n}"
+    shell: "python -c 'import service; service.campaign({wildcards.n})' > {output}"
+"""
+NOTEBOOK = "from service import campaign\nfor number in range(1, 21):\n    campaign(number)"
+EXACT = {"apscheduler", "celery", "luigi"}
+"""Tools with which time never has to be moved on without somebody: every run is the same."""
+
+
+def run(folder: Path, *command: str) -> dict[str, Any]:
+    """Run a command; return the report."""
+    report = folder / "report.json"
+    words = [sys.executable, "-m", "mock_server.cli", "run", "--report", "json", str(report), "--", *command]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        words, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False, timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    return found
+
+
+def write_notebook(file: Path) -> None:
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, file)
+
+
+TOOLS: dict[str, tuple[str, str, list[str]]] = {
+    "concurrent": ("pipeline.py", POOL, ["python", "pipeline.py"]),
+    "joblib": ("pipeline.py", JOBLIB, ["python", "pipeline.py"]),
+    "luigi": ("pipeline.py", LUIGI, ["python", "pipeline.py"]),
+    "apscheduler": ("pipeline.py", APSCHEDULER, ["python", "pipeline.py"]),
+    "celery": ("pipeline.py", CELERY, ["python", "pipeline.py"]),
+    "snakemake": ("Snakefile", SNAKEFILE, ["snakemake", "-q", "-c4"]),
+    "papermill": ("", "", ["papermill", "campaign.ipynb", "done.ipynb"]),
+    "nbmake": ("", "", ["python", "-m", "pytest", "--nbmake", "--nbmake-timeout=600", "campaign.ipynb"]),
+}
+"""The package, the file that it runs, and the command."""
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_takes_a_campaign_through_simulated_time(tool, tmp_path):
+    if find_spec(tool) is None:
+        pytest.skip(f"{tool} is not installed; run this with `tox -e tools`")
+    name, text, command = TOOLS[tool]
+    reports = []
+    for number in range(2 if tool in EXACT else 1):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "service.py").write_text(SERVICE, encoding="utf-8")
+        if name:
+            (folder / name).write_text(text, encoding="utf-8")
+        else:
+            write_notebook(folder / "campaign.ipynb")
+        reports.append(run(folder, *command))
+    assert reports[0]["jobs"]["complete"] == reports[0]["downloads"]["files"] == 20
+    assert reports[0]["active_jobs"]["peak"] <= 5
+    assert reports[0]["simulated_s"] > 600
+    assert reports[0] == reports[-1]
