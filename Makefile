@@ -48,6 +48,7 @@ bench: $(VENV)/pip
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/products.py
+	$(BIN)/python benchmarks/dashboard.py
 
 clean:
 	rm -rf $(VENV) .tox build

@@ -1,24 +1,20 @@
 """Configuration of Sphinx: `tox -e docs` builds the documentation."""
 
+import re
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
-import click
-
-from contracts import documents
-from mock_server.cli.commands import main
-from mock_server.core.faults import KINDS
-from mock_server.scenario.settings import SETTINGS
-
+ROOT = Path(__file__).parents[1]
 project = "xrt-mock"
 author = copyright = "the xrt-mock developers"  # noqa: A001 - Sphinx's name
 release = metadata.version("xrt-mock")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc"]
 html_theme = "furo"
-html_static_path = ["static"]
-html_css_files = ["wide.css"]
+html_static_path = ["static", "../mock_server/web/templates/tokens.css"]
+html_css_files = ["tokens.css", "theme.css"]
 html_title = f"xrt-mock {release}"
 exclude_patterns = ["build"]
-myst_enable_extensions = ["substitution"]
 myst_heading_anchors = 2
 nb_execution_mode = "force"  # every build makes the pictures of the tutorial, so that they are up to date
 nb_execution_raise_on_error = True
@@ -28,39 +24,65 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 
 
-def table(*rows: tuple[object, ...]) -> str:
-    """Return a table in Markdown; the first row is the head."""
-    head, *body = (f"| {' | '.join(str(cell) for cell in row)} |" for row in rows)
-    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
-
-
-def operations(document: str) -> str:
-    """Return the operations of an OpenAPI document."""
-    found = documents.operations(document).values()
-    rows = [(f"`{o.method} {o.path}`", f"`{o.id}`", o.definition.get("summary", "")) for o in found]
-    return table(("call", "name", "what it does"), *rows)
-
-
-def command_line(command: click.Command = main, words: str = "xrt-mock") -> str:
-    """Return the help of a command and of all below it."""
-    context = click.Context(command, info_name=words, max_content_width=80)
-    parts = [f"### `{words}`\n\n```text\n{command.get_help(context)}\n```\n"]
-    if isinstance(command, click.Group):
-        below = ((name, command.get_command(context, name)) for name in command.list_commands(context))
-        parts += [command_line(found, f"{words} {name}") for name, found in below if found is not None]
-    return "\n".join(parts)
-
-
-myst_substitutions = {
-    "command_line": command_line(),
-    "jobs_operations": operations("jobs"),
-    "control_operations": operations("control"),
-    "settings": table(
-        ("setting", "built in", "may be", "meaning"),
-        *((f"`{name}`", f"`{s.default!r}`", s.must_be, s.meaning) for name, s in SETTINGS.items()),
-    ),
-    "faults": table(
-        ("kind", "what happens", "arguments", "work done"),
-        *((f"`{n}`", k.meaning, ", ".join(k.arguments), "yes" if k.work_done else "no") for n, k in KINDS.items()),
-    ),
+WHOLE = {
+    "architecture": "ARCHITECTURE.md",
+    "contributing": "CONTRIBUTING.md",
+    "differences": "contracts/DIFFERENCES.md",
 }
+"""Pages that are files of the project: in the folder they only lead there."""
+DOCSTRINGS = {
+    "reference/client": """
+.. automodule:: xrt_client
+   :members:
+   :imported-members:
+""",
+    "reference/simulator": """
+.. currentmodule:: mock_server
+
+.. autoclass:: Simulator
+   :members: journal, report, change, intercept, close
+
+.. autoclass:: MockServer
+
+.. autoclass:: Scenario
+   :members: at, changed
+
+.. autoclass:: Controls
+   :members:
+
+.. autoclass:: Fault
+   :members: work_done, of_the_plan
+
+.. autoclass:: Journal
+   :members:
+
+.. autoclass:: Entry
+""",
+    "reference/contracts": """
+.. automodule:: contracts.documents
+   :members:
+
+.. automodule:: contracts.consumer
+   :members: Recorder, Answering
+
+.. automodule:: contracts.generation
+   :members: answers_of
+""",
+}
+"""Docstrings at the end of pages: a code host could not show them."""
+
+
+def complete(_app: object, page: str, source: list[str]) -> None:
+    """Add to a page what only this site can show."""
+    if page in WHOLE:
+        text = (ROOT / WHOLE[page]).read_text(encoding="utf-8")
+        source[0] = re.sub(r"\]\((?:docs/|\.\./docs/)", "](", text)
+    if page in DOCSTRINGS:
+        source[0] += f"\n```{{eval-rst}}{DOCSTRINGS[page]}```\n"
+    if page == "index":
+        source[0] += "\n" + (ROOT / "docs" / "toctrees.txt").read_text(encoding="utf-8")
+
+
+def setup(app: Any) -> None:
+    """Have Sphinx call :func:`complete`."""
+    app.connect("source-read", complete)

@@ -16,8 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from mock_server.cli.commands import main
+from mock_server.core.faults import KINDS
 from mock_server.reports import files
-from mock_server.scenario.files import scenario_names
+from mock_server.scenario.files import load_scenario, scenario_names
+from mock_server.scenario.settings import SETTINGS
 from tests.test_docs import page
 from xrt_client import campaign_cli
 
@@ -63,7 +65,8 @@ def check_screen(said, command):
 
 
 def test_the_page_of_the_command_line_has_every_command():
-    assert "{{ command_line }}" in page("reference/command-line.md")
+    shown = page("reference/command-line.md")
+    assert [name for name in main.list_commands(click.Context(main)) if f"### `xrt-mock {name}`" not in shown] == []
 
 
 # completion ------------------------------------------------------------------------------------------------------
@@ -150,6 +153,33 @@ def test_lists_are_json_lists():
     assert {"group", "name", "provider"} <= set(matrix[0])
 
 
+def test_settings_and_faults_are_printed_as_the_tables_have_them():
+    settings = json.loads(asked("settings", "--json").stdout)
+    assert [(one["setting"], one["built_in"], one["meaning"]) for one in settings] == [
+        (name, setting.default, setting.meaning) for name, setting in SETTINGS.items()
+    ]
+    faults = json.loads(asked("faults", "--json").stdout)
+    assert [(one["kind"], tuple(one["arguments"]), one["work_done"]) for one in faults] == [
+        (name, kind.arguments, kind.work_done) for name, kind in KINDS.items()
+    ]
+    for command, names in (("settings", SETTINGS), ("faults", KINDS)):
+        printed = asked(command).stdout
+        assert [line for line in printed.splitlines() if not line.startswith(" ")] == list(names)
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_a_scenario_is_printed_with_all_that_is_in_its_file(name):
+    found = json.loads(asked("scenarios", name, "--json").stdout)
+    printed, scenario = asked("scenarios", name).stdout, load_scenario(name)
+    assert (found["settings"], len(found["changes"]), len(found["faults"]), found["file"]) == (
+        scenario.values, len(scenario.changes), len(scenario.faults), scenario.text,
+    )  # fmt: skip
+    assert printed.startswith(f"{name}: {scenario.description}")
+    changed = [*scenario.values, *(setting for change in scenario.changes for setting in change.values)]
+    assert [setting for setting in changed if f": {setting} = " not in printed] == []
+    assert printed.count("fault: kind ") == len(scenario.faults)
+
+
 def test_the_report_of_a_run_can_be_all_of_its_output():
     done = subprocess.run([*XRT_MOCK, "run", "--report", "json", "-", "--", "true"], capture_output=True, check=True)
     assert json.loads(done.stdout)["jobs"]["submitted"] == 0
@@ -162,6 +192,7 @@ def test_the_report_of_a_run_can_be_all_of_its_output():
     ("words", "code", "said"),
     [
         (("scenarios",), 0, "calm"),
+        (("scenarios", "nonsense"), 2, "there is no scenario 'nonsense'"),
         (("contract", "lint"), 0, "in order"),
         (("verify", WRONG_SERVER, "--questions-only"), 1, "kinds of findings"),
         (("ctl", "--url", "http://127.0.0.1:1", "clock"), 1, "start a simulator with: xrt-mock serve"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import json
 import os
@@ -27,6 +28,9 @@ from mock_server.scenario.files import scenario_names
 from tests.tools.asserting import no_exception
 from xrt_client import jobs
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))  # no package: Sphinx reads it
+tables = importlib.import_module("tables")
+
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 HOME = str(Path.home())  # of the caches that matplotlib and others keep: `pytester` hides it
@@ -34,7 +38,8 @@ DOCS = ROOT / "docs"
 RUN_ELSEWHERE = {"client.md": "tests/client/test_page.py"}
 PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 SCENARIO_PAGES = [name for name in PAGES if name.startswith("scenarios/")]
-NOT_CODE = ("{toctree}", "{eval-rst}", "{include}", "{literalinclude}")
+NOT_CODE = ("text", "toml", "py")  # what docs/tables.py writes
+UNKNOWN_TO_CODE_HOSTS = ("{eval-rst}", "{include}", "{literalinclude}", "{toctree}", "{{ ")
 BLOCK = re.compile(r"^```(?P<kind>\S+)[^\n]*\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```\{code-block\} (\w+)\n:caption: (\S+)\n\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -79,6 +84,21 @@ def test_every_block_is_of_a_kind_that_is_run():
         languages = {file.language for file in files(name)}
         assert languages <= {"python", "toml", "yaml", "text"}, f"{name} has files in {languages}"
         assert len(files(name)) == page(name).count("```{code-block}"), f"a block of {name} has no caption"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_nothing_that_a_code_host_cannot_show(name):
+    assert [words for words in UNKNOWN_TO_CODE_HOSTS if words in page(name)] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tables_of_a_page_are_what_the_code_says(name):
+    assert page(name) == tables.filled(page(name)), "python docs/tables.py writes the tables anew"
+
+
+def test_every_table_stands_on_a_page():
+    placed = {place["name"] for name in PAGES for place in tables.PLACE.finditer(page(name))}
+    assert placed == set(tables.TABLES)
 
 
 @pytest.mark.parametrize("name", with_blocks("python"))
@@ -231,7 +251,7 @@ def test_the_pipelines_of_the_page_do_what_can_be_done_here(pytester):
         run(list(commands), pytester)
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if "{include}" not in page(name)])
+@pytest.mark.parametrize("name", PAGES)
 def test_links_lead_to_files_that_exist(name):
     targets = re.findall(r"\]\(([^)#:]+)\)", page(name))
     missing = [
@@ -241,6 +261,9 @@ def test_links_lead_to_files_that_exist(name):
 
 
 def test_every_page_is_in_the_table_of_contents():
-    entries = re.findall(r"^(?:.* <)?([\w/-]+)>?$", page("index.md"), re.MULTILINE)
+    trees = (DOCS / "toctrees.txt").read_text(encoding="utf-8")
+    entries = re.findall(r"^(?:.* <)?([\w/-]+)>?$", trees, re.MULTILINE)
     listed = {f"{entry}.md" for entry in entries if (DOCS / f"{entry}.md").is_file()}
     assert listed == set(PAGES) - {"index.md"}
+    linked = set(re.findall(r"\]\(([\w/-]+\.md)\)", page("index.md")))
+    assert linked == listed, "a code host has no table of contents: the index links to every page"

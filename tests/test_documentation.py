@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import subprocess
@@ -34,7 +36,11 @@ def test_every_command_of_the_readme_is_known_here():
     known = {
         "make demo": test_the_targets_of_make_exist,
         "make test": test_the_targets_of_make_exist,
-        'pip install "xrt-mock[server]"': test_the_installed_extra_exists,
+        'pip install ".[server]"': test_the_installed_extra_exists,
+        **dict.fromkeys(
+            [command for command in commands() if command.startswith("docker ")],
+            test_the_container_serves_as_the_readme_says,
+        ),
         "xrt-mock run -- python my_pipeline.py": test_the_first_program_runs_as_the_readme_says,
         "xrt-mock serve --port 8000 --clock x60": test_the_server_starts_as_the_readme_says,
     }
@@ -76,6 +82,33 @@ def test_the_server_starts_as_the_readme_says():
             assert server.stdout.readline().startswith("listening on http://127.0.0.1:")
         finally:
             server.terminate()
+
+
+def in_container(instruction: str) -> list[str]:
+    """Return the words of an instruction of the Containerfile that has them as a list."""
+    text = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    found = re.search(rf"^{instruction}\b[^\n\[]*(\[.*\])$", text, re.MULTILINE)
+    assert found is not None
+    return list(json.loads(found[1]))
+
+
+def test_the_container_serves_as_the_readme_says():
+    """What the image runs, here: a server with a token on every address, and its health check."""
+    docker = [shlex.split(command) for command in commands() if command.startswith("docker ")]
+    assert len(docker) == 4
+    run_words = next(words for words in docker if words[1] == "run")
+    token = dict(pair.split("=") for pair in run_words if "=" in pair)["XRT_MOCK_TOKEN"]
+    serve, check = in_container("CMD"), in_container("HEALTHCHECK")
+    assert in_container("ENTRYPOINT") == ["xrt-mock"]
+    words = [*XRT_MOCK, *serve, "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=os.environ | {"XRT_MOCK_TOKEN": token}) as one:
+        try:
+            assert one.stdout is not None
+            address = one.stdout.readline().removeprefix("listening on ").strip()
+            port = address.rpartition(":")[2]
+            run([sys.executable, *(word.replace("8000", port) for word in check[1:])], ROOT)
+        finally:
+            one.terminate()
 
 
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])

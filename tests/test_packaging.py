@@ -127,6 +127,52 @@ def test_pipx_runs_it_without_an_installation(wheel, tmp_path):
     assert f"xrt-mock, version {PROJECT['version']}" in said
 
 
+VERSIONS = [re.findall(r"Python :: (3\.\d+)$", line) for line in PROJECT["classifiers"]]
+PYTHONS = [version for found in VERSIONS for version in found]
+"""Versions that the classifiers name: each is tried where it is installed."""
+
+
+def interpreter(version: str) -> str | None:
+    """Return an interpreter of this version: on the path, or one of pyenv's."""
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for path in (shutil.which(f"python{version}"), *sorted(kept.glob(f"{version}.*/bin/python{version}"))):
+        if (
+            path
+            and subprocess.run([path, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0
+        ):
+            return str(path)
+    return None
+
+
+def test_the_classifiers_name_the_versions_from_the_oldest_on():
+    assert PROJECT["requires-python"] == f">={PYTHONS[0]}"
+    assert [f"3.{minor}" for minor in range(int(PYTHONS[0][2:]), int(PYTHONS[-1][2:]) + 1)] == PYTHONS
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("version", PYTHONS)
+def test_a_release_runs_from_the_wheel_in_an_empty_environment(wheel, tmp_path, version):
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"Python {version} is not installed here")
+    sh(f"{python} -m venv venv && venv/bin/pip install --quiet {shlex.quote(wanted(wheel, 'server'))}", tmp_path)
+    programs = tmp_path / "venv" / "bin"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)[0]
+    (tmp_path / "my_pipeline.py").write_text(first, encoding="utf-8")
+    assert f"Python {version}." in sh("python --version && pip check", tmp_path, programs)
+    assert PROJECT["version"] in sh("xrt-mock --version", tmp_path, programs)
+    assert "lc.tar.gz" in sh("xrt-mock run -- python my_pipeline.py", tmp_path, programs)
+    page = """
+import urllib.request
+from mock_server import MockServer
+with MockServer() as server:
+    print([urllib.request.urlopen(f"{server.url}/_mock/{path}").status for path in ("", "charts.js", "uplot.js")])
+"""
+    assert sh(f"python -c {shlex.quote(page)}", tmp_path, programs) == "[200, 200, 200]\n"
+
+
 def first_try():
     """The commands of the quick start's first section, and the files it has the reader save."""
     start = page("quick-start.md").split("\n## ")[0]

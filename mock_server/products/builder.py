@@ -111,6 +111,10 @@ class ProductBuilder:
         """
         return self._product(order).answer(*options)
 
+    def chart(self, order: Order, *arguments: Any) -> Any:
+        """Return what a page draws of a light curve, of spectra, or of positions on an image, as JSON-ready data."""
+        return self._product(order).chart(*arguments)
+
     def _product(self, order: Order) -> Any:
         """Return the object that files and answers of an order are made from."""
         module = import_module(f".{MODULES[order.product]}", __package__)

@@ -72,6 +72,34 @@ class Images:
             found[f"{stem}.gif"] = picture(exposure, self.view, marks, exposure=True)
         return found
 
+    def chart(self, *positions: tuple[str, float, float, float]) -> list[dict[str, Any]]:
+        """Return where positions lie on a picture.
+
+        Parameters
+        ----------
+        positions
+            Name, right ascension and declination [deg], and radius [arcsec] of each.
+
+        Returns
+        -------
+        list
+            Name of each that lies on it, with the middle of its circle and the radius [picture pixels].
+        """
+        found = []
+        for name, ra, dec, radius in positions:
+            x, y = _on_picture(self.view, (ra, dec))
+            if 0 <= x < _CUT_OUT and 0 <= y < _CUT_OUT:
+                middle = {"x": round(x, 2), "y": round(y, 2)}
+                found.append({"name": name} | middle | {"radius": round(radius / skyview.PIXEL, 2)})
+        return found
+
+
+def _on_picture(view: SkyView, position: Position) -> tuple[float, float]:
+    """Return column and row of a position [deg] on a picture."""
+    edge = (SIDE - _CUT_OUT) // 2
+    x, y = skyview.pixel(view.place(position))
+    return x - 1 - edge, _CUT_OUT - 1 - (y - 1 - edge)
+
 
 def build(order: Order, sky: Sky) -> Images:
     """Look at the field of an order."""
@@ -163,8 +191,7 @@ def picture(values: NDArray[Any], view: SkyView, marks: Sequence[Position] = (),
     drawn.putpalette(_PALETTE)
     pen = ImageDraw.Draw(drawn)
     for position in marks:
-        x, y = skyview.pixel(view.place(position))
-        column, row = x - 1 - edge, _CUT_OUT - 1 - (y - 1 - edge)
+        column, row = _on_picture(view, position)
         pen.ellipse((column - _RING, row - _RING, column + _RING, row + _RING), outline=255)
     buffer = io.BytesIO()
     drawn.save(buffer, format="GIF")

@@ -81,13 +81,19 @@ class LightCurve:
 
     def picture(self) -> bytes:
         """Draw the rates and limits."""
-        found = []
+        return plots.light_curve([*self.points()], mjd=self.axis.mjd)
+
+    def chart(self) -> dict[str, Any]:
+        """Return the rates and limits as JSON-ready data: times [s since T0, or MJD], rates [count/s]."""
+        return {"mjd": self.axis.mjd, "points": [points.as_dict() for points in self.points() if len(points.x)]}
+
+    def points(self) -> Iterator[plots.Points]:
+        """Yield the rates and the limits of each mode."""
         for mode, curve in self.curves.items():
             for limits in (False, True):
                 which = curve.chosen(limits, incbad=False)
                 columns = *curve.times, curve.rates.rate, curve.rates.above, curve.rates.below
-                found.append(plots.Points(mode, limits, *(column[which] for column in columns)))
-        return plots.light_curve(found, mjd=self.axis.mjd)
+                yield plots.Points(mode, limits, *(column[which] for column in columns))
 
     def hardness_picture(self) -> bytes:
         """Draw the hardness ratios."""

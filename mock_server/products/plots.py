@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -44,6 +44,17 @@ class Points:
         which = np.logical_and.reduce([np.isfinite(column) for column in columns])
         return Points(self.mode, self.limits, *(column[which] for column in columns))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the points as JSON-ready data; limits have no errors of the rate."""
+        shown = self.finite()
+        columns = ("x", "right", "left", "y", "up", "down")
+        return {"mode": self.mode, "limits": self.limits} | {name: numbers(getattr(shown, name)) for name in columns}
+
+
+def numbers(values: Floats) -> list[float]:
+    """Return numbers with six digits, as JSON has them."""
+    return [float(f"{value:.6g}") for value in values.tolist()]
+
 
 class Scale:
     """One axis: from values to pixels, and where its ticks are."""
@@ -69,7 +80,7 @@ class Scale:
     def ticks(self) -> list[tuple[float, str]]:
         """Values and labels of the ticks."""
         if self.log and self._high - self._low >= 1:
-            return [(10.0**k, f"1e{k}") for k in range(math.ceil(self._low), math.floor(self._high) + 1)]
+            return [(10.0**k, f"10^{k}") for k in range(math.ceil(self._low), math.floor(self._high) + 1)]
         low, high = (10.0**v if self.log else v for v in (self._low, self._high))
         step = 10.0 ** math.floor(math.log10((high - low) / 2))
         step *= next(f for f in (1, 2, 5, 10) if (high - low) / (step * f) <= 6)
@@ -90,14 +101,20 @@ class Sheet:
         for value, label in self.x.ticks():
             at = float(self.x.at(value))
             self.draw.line([(at, bottom), (at, bottom - 6)], fill=_BLACK)
-            self.draw.text((at - 3 * len(label), bottom + 6), label, fill=_BLACK)
+            self._label((at - 3 * len(label.replace("^", "")), bottom + 8), label)
         for value, label in self.y.ticks():
             at = float(self.y.at(value))
             self.draw.line([(left, at), (left + 6, at)], fill=_BLACK)
-            self.draw.text((left - 8 - 6 * len(label), at - 6), label, fill=_BLACK)
+            self._label((left - 8 - 6 * len(label.replace("^", "")), at - 6), label)
         self.draw.text(((left + right) / 2 - 3 * len(labels[0]), bottom + 26), labels[0], fill=_BLACK)
         self.draw.text((4, 6), labels[1], fill=_BLACK)
         self.draw.text(((left + right) / 2 - 3 * len(title), 6), title, fill=_BLACK)
+
+    def _label(self, at: tuple[float, float], label: str) -> None:
+        """Write a label; what follows ``^`` is raised, as exponents are."""
+        base, _, exponent = label.partition("^")
+        self.draw.text(at, base, fill=_BLACK)
+        self.draw.text((at[0] + 1 + self.draw.textlength(base), at[1] - 5), exponent, fill=_BLACK)
 
     @classmethod
     def scales(cls, x: tuple[float, float], y: tuple[float, float], log_x: bool, log_y: bool) -> tuple[Scale, Scale]:
@@ -144,8 +161,17 @@ def light_curve(sets: Sequence[Points], mjd: bool, label: str = "Count rate (0.3
     return sheet.gif()
 
 
-def spectrum(title: str, mode: str, groups: Groups, expected: Floats, seconds: float) -> bytes:
-    """Draw a spectrum with its folded model, groups joined until each shows some twenty counts.
+class Folded(NamedTuple):
+    """A spectrum as it is drawn: bounds of the bins, shape (n + 1,) [keV]; rates, shape (n,) [counts/s/keV]."""
+
+    bounds: Floats
+    value: Floats
+    error: Floats
+    model: Floats
+
+
+def folded(groups: Groups, expected: Floats, seconds: float) -> Folded:
+    """Return a spectrum with its folded model, groups joined until each shows some twenty counts.
 
     Parameters
     ----------
@@ -160,15 +186,20 @@ def spectrum(title: str, mode: str, groups: Groups, expected: Floats, seconds: f
     bounds = np.append(groups.edges[:-1][starts], groups.edges[-1])
     source, back, model = (np.add.reduceat(values, starts) for values in (groups.source, groups.background, expected))
     scale = seconds * np.diff(bounds)
-    middle = np.sqrt(bounds[1:] * bounds[:-1])
-    value = (source - groups.alpha * back) / scale
     error = np.sqrt(source + groups.alpha**2 * back) / scale
+    return Folded(bounds, (source - groups.alpha * back) / scale, error, model / scale)
+
+
+def spectrum(title: str, mode: str, shown: Folded, seconds: float) -> bytes:
+    """Draw a spectrum with its folded model; `seconds` of good time say how far down the axis goes."""
+    bounds, value, error, model = shown
+    middle = np.sqrt(bounds[1:] * bounds[:-1])
     points = Points(mode, False, middle, bounds[1:] - middle, bounds[:-1] - middle, value, error, -error)
-    shown = np.concatenate([value[value > 0], model[model > 0] / scale[model > 0], [1e-6 / seconds]])
-    span = (max(float(shown.max()) * 1e-4, float(np.sort(shown)[1])), float(shown.max()))
+    positive = np.concatenate([value[value > 0], model[model > 0], [1e-6 / seconds]])
+    span = (max(float(positive.max()) * 1e-4, float(np.sort(positive)[1])), float(positive.max()))
     sheet = Sheet(*Sheet.scales((0.3, 10.0), span, True, True), title, ("Energy [keV]", "counts/s/keV"))
     sheet.crosses(points)
-    x, y = sheet.x.at(bounds).tolist(), sheet.y.at(model / scale).tolist()
+    x, y = sheet.x.at(bounds).tolist(), sheet.y.at(model).tolist()
     for k, level in enumerate(y):
         sheet.draw.line([(x[k], level), (x[k + 1], level)], fill=_GREEN, width=2)
         if k:

@@ -14,13 +14,14 @@ from .archive import Deflated
 from .statistics import Rules, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from .extraction import Piece, Scene
     from .fitting import Estimate, Fit
     from .instrument import Floats
+    from .plots import Folded
 
 SHORT = {"powerlaw": "pow", "apec": "apec", "blackbody": "bb"}
 NAMES = {"powerlaw": "PowerLaw", "apec": "APEC", "blackbody": "Blackbody"}
@@ -222,11 +223,25 @@ class ModeSpectrum:
     def plots(self, name: str) -> dict[str, bytes]:
         """Draw the data with each folded model that was fitted, for the slice called `name`."""
         stem = f"{name}{self.mode.lower()}"
-        titles = {f"{stem}_{SHORT[model]}": result for model, result in self.fits.items() if result is not None}
         return {
-            f"{title}_plot.gif": plots.spectrum(title, self.mode, self.groups, result.expected, self.exposure.seconds)
-            for title, result in titles.items()
+            f"{stem}_{short}_plot.gif": plots.spectrum(f"{stem}_{short}", self.mode, folded, self.exposure.seconds)
+            for short, folded in self._folded()
         }
+
+    def charts(self, name: str) -> list[dict[str, Any]]:
+        """Return the data with each folded model that was fitted, as JSON-ready data."""
+        stem = f"{name}{self.mode.lower()}"
+        return [
+            {"title": f"{stem}_{short}", "mode": self.mode}
+            | {key: plots.numbers(values) for key, values in folded._asdict().items()}
+            for short, folded in self._folded()
+        ]
+
+    def _folded(self) -> Iterator[tuple[str, Folded]]:
+        """Yield the short name of each model that was fitted, with data and model as they are drawn."""
+        for model, result in self.fits.items():
+            if result is not None:
+                yield SHORT[model], plots.folded(self.groups, result.expected, self.exposure.seconds)
 
     def answer(self, name: str, url: str) -> dict[str, Any]:
         """Return the part of the answer about this mode of the slice called `name`; its plots lie at `url`."""

@@ -196,6 +196,10 @@ class Spectra:
         found.update(_SCRIPTS)
         return found
 
+    def chart(self) -> list[dict[str, Any]]:
+        """Return each spectrum with each folded model, as JSON-ready data; see :class:`plots.Folded`."""
+        return [chart for one in self.slices for mode in one.modes.values() for chart in mode.charts(one.name)]
+
     def answer(self) -> dict[str, Any]:
         """Return spectra and fits as `getSpecData.php` does in its newest form, without OK and APIVersion."""
         if not any(one.modes for one in self.slices):

@@ -107,6 +107,10 @@ class Makers:
         """Return the answer of the service about a product, in the newest form."""
         return self._ask("answer", order, *options)
 
+    def chart(self, order: Order, *arguments: Any) -> Any:
+        """Return what a page draws of a product, as JSON-ready data."""
+        return self._ask("chart", order, *arguments)
+
     def end(self) -> None:
         """End the processes, whatever they do."""
         for maker in self._started:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.durations import rebin_duration
 from ..core.errors import Expired, NotReady
@@ -17,7 +17,7 @@ from ..submission.read import read_submission
 from .jobs import believed, no_such_job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..core.model import Build
     from ..products.archive import Content
@@ -25,8 +25,27 @@ if TYPE_CHECKING:
     from ..scenario.in_force import Moment
     from .jobs import JobService
 
+POSITIONS = (Product.STANDARD_POS, Product.ENHANCED_POS, Product.ASTROM_POS)
 _PICTURES = {Product.LIGHT_CURVE: "curve.gif", Product.SPECTRUM: "_plot.gif"}
 """Endings of the files that the page of a job shows."""
+
+
+class Sights(NamedTuple):
+    """What the page of a job shows of its complete products.
+
+    Parameters
+    ----------
+    pictures
+        Paths below the job's address, by product.
+    positions
+        Position by product; None if it was not found.
+    marks
+        Where these lie on the image; see :meth:`mock_server.products.images.Images.chart`.
+    """
+
+    pictures: Mapping[Product, Sequence[str]]
+    positions: Mapping[Product, Any]
+    marks: Sequence[Mapping[str, Any]]
 
 
 class Contents:
@@ -97,15 +116,31 @@ class Contents:
                     return contents[rebinned[2]]
         raise NotReady(f"job {job_id} has no file {stem}/{inner}")
 
-    def pictures(self, job_id: int, moment: Moment | None = None) -> list[tuple[Product, str]]:
-        """Return the pictures on the page of a job: product, and path below the job's address."""
-        return [
-            (order.product, f"{order.product.value}/{name}")
+    def sights(self, job_id: int, moment: Moment | None = None) -> Sights:
+        """Return what the page of a job shows of its complete products."""
+        complete = [order for order in self._ended_orders(job_id, moment) if order.outcome is StatusCode.COMPLETE]
+        builder = self._in_force.builder
+        pictures: dict[Product, list[str]] = {}
+        for order in complete:
+            if order.product in _PICTURES:
+                names = [name for name in sorted(builder.files(order)) if name.endswith(_PICTURES[order.product])]
+                pictures[order.product] = [f"{order.product.value}/{name}" for name in names]
+            elif order.product is Product.IMAGE:  # its name is known without making all files
+                pictures[order.product] = ["image/image1.gif"]
+        positions = {order.product: builder.answer(order) for order in complete if order.product in POSITIONS}
+        marked = [(p.value, one.ra, one.dec, one.err90) for p, one in positions.items() if one is not None]
+        image = next((order for order in complete if order.product is Product.IMAGE), None)
+        marks = builder.chart(image, *marked) if image is not None and marked else []
+        return Sights(pictures, positions, marks)
+
+    def charts(self, job_id: int, moment: Moment | None = None) -> dict[str, Any]:
+        """Return the complete light curve and spectra of a job as JSON-ready data; None and empty without them."""
+        charts = {
+            order.product: self._in_force.builder.chart(order)
             for order in self._ended_orders(job_id, moment)
-            if order.product in _PICTURES and order.outcome is StatusCode.COMPLETE
-            for name in sorted(self._in_force.builder.files(order))
-            if name.endswith(_PICTURES[order.product])
-        ]
+            if order.product in (Product.LIGHT_CURVE, Product.SPECTRUM) and order.outcome is StatusCode.COMPLETE
+        }
+        return {"light_curve": charts.get(Product.LIGHT_CURVE), "spectra": charts.get(Product.SPECTRUM, [])}
 
     def _ended_orders(self, job_id: int, moment: Moment | None) -> list[Order]:
         with self._store.reading() as facts:

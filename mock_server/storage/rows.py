@@ -85,12 +85,13 @@ def jobs_from(rows: Iterable[Row]) -> list[Job]:
     jobs: list[Job] = []
     for head, of_job in groupby(rows, key=itemgetter(slice(5))):
         job_id, user, name, submitted_at, parameters = head
-        builds = tuple(_build_from(row[5:]) for row in of_job)
+        builds = tuple(build_from(row[5:]) for row in of_job)
         jobs.append(Job(job_id, user, name, submitted_at, MappingProxyType(json.loads(parameters)), builds))
     return jobs
 
 
-def _build_from(row: Row) -> Build:
+def build_from(row: Row) -> Build:
+    """Return the build in the columns of a row from `product` on."""
     product, requested, queued, started, running, ends, duration, outcome, cancelled, observations, items = row
     return Build(
         product=_PRODUCTS[product],

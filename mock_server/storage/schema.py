@@ -92,7 +92,7 @@ _INDEXES = {
     "jobs_by_activity": "jobs (user_key, active_until)",
     "jobs_by_end": "jobs (active_until)",
     "builds_by_start": "builds (started_at)",
-    "builds_by_end": "builds (left_at)",
+    "builds_by_end": "builds (left_at, started_at, job_id)",
     "ix_users_token": "users (token)",
 }
 

@@ -39,6 +39,53 @@ STANDING = f"""
 # nearly all builds start some time: `+ 0` keeps SQLite from using the index of started_at
 SLOTS_HELD = "SELECT left_at FROM builds WHERE left_at > ? AND started_at + 0 < ?"
 
+# what the dashboard shows: each statement reads a bounded number of rows, however many jobs and calls there are
+_BUILDS = """
+    SELECT jobs.job_id, user_address, name,
+        product, requested_at, queued_at, started_at, running_at, ends_at, duration_s, outcome, cancelled_at,
+        observations, items
+    FROM builds JOIN jobs ON jobs.job_id = builds.job_id
+"""
+# among those that end first; `+ 0` keeps SQLite from reading all that have started
+RUNNING = f"""
+    {_BUILDS} WHERE left_at > ? AND started_at + 0 <= ? AND left_at <= coalesce(
+        (SELECT left_at FROM builds WHERE left_at > ? AND left_at < ? ORDER BY left_at LIMIT 1 OFFSET ?), ?
+    ) ORDER BY left_at LIMIT ?
+"""
+NEVER_TO_END = f"{_BUILDS} WHERE left_at = ? AND started_at <= ? ORDER BY started_at LIMIT ?"
+NEXT_TO_START = f"{_BUILDS} WHERE started_at > ? AND started_at < ? AND left_at + 0 > ? ORDER BY started_at LIMIT ?"
+NEVER_TO_START = f"{_BUILDS} WHERE left_at = ? AND started_at = ? ORDER BY builds.job_id LIMIT ?"
+LATELY_ENDED = f"{_BUILDS} WHERE left_at <= ? ORDER BY left_at DESC LIMIT ?"
+QUEUE_SIZE = """
+    SELECT count(*), count(CASE WHEN started_at <= ? THEN 1 END) FROM (
+        SELECT started_at FROM (
+            SELECT started_at FROM builds WHERE left_at > ? AND left_at < ? ORDER BY left_at LIMIT ?
+        ) AS ending
+        UNION ALL SELECT started_at FROM (SELECT started_at FROM builds WHERE left_at = ? LIMIT ?) AS never_ending
+    ) AS unfinished
+"""
+NEXT_MOMENTS = """
+    SELECT (SELECT min(started_at) FROM builds WHERE started_at > ?),
+        (SELECT min(left_at) FROM builds WHERE left_at > ?)
+"""
+NEWEST_JOBS = f"""
+    {_JOBS} WHERE jobs.job_id > (SELECT max(job_id) FROM jobs) - ? ORDER BY jobs.job_id DESC, builds.place
+"""
+LAST_JOB = "SELECT max(job_id) FROM jobs"
+ACTIVE_USERS = """
+    SELECT
+        (SELECT user_address FROM jobs WHERE jobs.user_key = lately.user_key ORDER BY active_until DESC LIMIT 1),
+        (SELECT count(*) FROM (
+            SELECT job_id FROM jobs WHERE jobs.user_key = lately.user_key AND active_until > ? LIMIT ?
+        ) AS found) AS active
+    FROM (
+        SELECT user_key FROM (SELECT user_key FROM jobs ORDER BY job_id DESC LIMIT ?) AS newest
+        UNION
+        SELECT user_key FROM (SELECT user_key FROM jobs WHERE active_until > ? ORDER BY active_until LIMIT ?) AS ending
+    ) AS lately
+    ORDER BY active DESC, lately.user_key LIMIT ?
+"""
+
 ADD_REBIN = _insert("rebins", skipped="rebin_id")
 REBIN = f"SELECT {_columns('rebins')} FROM rebins WHERE rebin_id = ?"
 LAST_REBIN = "SELECT max(rebin_id) FROM rebins"
@@ -48,6 +95,7 @@ _USERS = "SELECT address, token, confirmed_at FROM users"
 USER = f"{_USERS} WHERE user_key = ?"
 USER_OF_TOKEN = f"{_USERS} WHERE token = ?"
 USERS = f"{_USERS} ORDER BY user_key"
+FIRST_USERS = f"{USERS} LIMIT ?"
 SAVE_USER = f"""
     {INSERT["users"]} ON CONFLICT (user_key)
     DO UPDATE SET address = excluded.address, token = excluded.token, confirmed_at = excluded.confirmed_at
@@ -67,6 +115,17 @@ CALL_NUMBER = "SELECT number FROM calls WHERE operation = ?"
 
 ADD_ENTRY = _insert("journal", skipped="seq")
 ENTRIES = f"SELECT {_columns('journal')} FROM journal ORDER BY seq DESC LIMIT ?"
+JOURNAL_ENDS = "SELECT (SELECT min(seq) FROM journal), (SELECT max(seq) FROM journal)"
+_AMONG_NEWEST = f"""
+    FROM (SELECT {_columns("journal")} FROM journal ORDER BY seq DESC LIMIT ?) AS newest
+    WHERE (? = '' OR operation = ?) AND (? = '' OR lower("user") = ?) AND (? = '' OR outcome = ?)
+        AND (? < 0 OR job_id = ?)
+"""
+FOUND_ENTRIES = f"SELECT {_columns('journal')} {_AMONG_NEWEST} ORDER BY seq DESC LIMIT ?"
+COUNT_FOUND = f"SELECT count(*) {_AMONG_NEWEST}"
+OUTCOMES = """
+    SELECT outcome, count(*) FROM (SELECT outcome FROM journal ORDER BY seq DESC LIMIT ?) AS newest GROUP BY outcome
+"""
 FORGET_ENTRIES = "DELETE FROM journal WHERE seq <= (SELECT max(seq) FROM journal) - ?"
 LATEST = """
     SELECT max(moments.at) FROM (

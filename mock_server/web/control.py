@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
 
-from ..core.errors import Unavailable
+from ..core.errors import Refusal, Unavailable
 from ..core.validation import parse_digits
 from ..service.operator import ControlError, Controls
+from ..service.results import Sights
+from . import wire
 from .call import RETRY_AFTER_S, current_call
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ FOREIGN_HOST = (
     "without --token the control interface answers to names of this machine alone: use http://127.0.0.1, or start the "
     "server with --token, or with this name as --url"
 )
+
+_AS_PAGES = ("control.show_job", "control.show_charts")
+"""What these answer is on the page of a job, which everyone who knows its address may see."""
 
 control = Blueprint("control", __name__, url_prefix="/_mock")
 
@@ -67,6 +72,8 @@ def is_token(given: str) -> bool:
 def require_token() -> tuple[Response, int] | None:
     """Refuse requests without the token, if there is one, and requests of other sites."""
     if request.endpoint == "control.health":
+        return None
+    if request.endpoint in _AS_PAGES and not is_cross_site() and not has_foreign_host():
         return None
     if is_cross_site():
         return jsonify(error="the control interface does not answer pages of other sites"), 401
@@ -155,6 +162,28 @@ def read_journal() -> Response:
 @control.get("/report")
 def get_report() -> Response:
     return jsonify(controls().report())
+
+
+@control.get("/jobs/<job_id:job_id>")
+def show_job(job_id: int) -> Response | tuple[Response, int]:
+    """Return what the page of a job shows."""
+    call = current_call()
+    try:
+        page = call.simulation.jobs.page(job_id, call.moment)
+    except Refusal as refusal:
+        return jsonify(error=str(refusal)), 404
+    sights = Sights({}, {}, []) if page.expired else call.simulation.contents.sights(job_id, call.moment)
+    return jsonify(wire.job_shown(page, sights, call.simulation.jobs.job_url(job_id)))
+
+
+@control.get("/jobs/<job_id:job_id>/charts")
+def show_charts(job_id: int) -> Response | tuple[Response, int]:
+    """Return the light curve and the spectra of a job, as its page draws them."""
+    call = current_call()
+    try:
+        return jsonify(call.simulation.contents.charts(job_id, call.moment))
+    except Refusal as refusal:
+        return jsonify(error=str(refusal)), 404
 
 
 @control.post("/users")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
@@ -12,24 +13,26 @@ from ..core.faults import KINDS, OPERATIONS
 from ..core.queue import status_at
 from ..core.validation import parse_digits
 from ..reports.text import report_text
-from ..reports.timeline import activity, gantt
 from ..scenario.settings import SETTINGS
 from ..service.operator import ControlError
+from ..service.overview import COUNTED, COURTESY, SEARCHED, overview
 from . import wire
 from .call import current_call
 from .control import FOREIGN_HOST, controls, has_foreign_host, is_cross_site, is_token
 from .pages import script_file
 
-if TYPE_CHECKING:
-    from ..service.operator import Controls
-
 dashboard = Blueprint("dashboard", __name__, url_prefix="/_mock")
 
 _COOKIE = "xrt_mock_token"
-_ENTRIES = 100
-_JOBS = 50
 _OUTCOMES = ("ok", "partial", "refused", "missing", "outage", "unavailable", "fault")
+_FILES = {"htmx.js": "htmx.min.js", "uplot.js": "uplot.min.js", "uplot.css": "uplot.min.css", "charts.js": "charts.js"}
+"""Files that come with the package, by the name in their address."""
 _FILTERS = ("operation", "user", "job", "outcome")
+_PARTS = ("time", "verdict", "queue", "users", "registered", "jobs", "journal", "faults")
+_DRAWERS = {
+    f"dashboard.{form}": drawer for form, drawer in (("fault", "faults"), ("change", "settings"), ("user", "more"))
+}
+"""Drawer of each form, by endpoint: it stays open if the form was refused."""
 
 
 @dashboard.before_request
@@ -65,57 +68,72 @@ def enter() -> Response:
     return response
 
 
-@dashboard.get("/htmx.js", endpoint="script")
-def script() -> Response:
-    """Send the library that keeps the page up to date."""
-    return script_file("htmx.min.js")
+@dashboard.get(f"/<any({', '.join(map(repr, _FILES))}):name>", endpoint="script")
+def script(name: str) -> Response:
+    """Send a library that the pages use, or the script of the charts."""
+    return script_file(_FILES[name])
 
 
 @dashboard.get("/", endpoint="show")
-def show(problem: str = "") -> Response:
-    """Show everything, and what is wrong with a form that was sent."""
+def show(problem: str = "", drawer: str = "") -> Response:
+    """Show everything, and what is wrong with a form that was sent from a drawer."""
     sim = current_call().simulation
-    clock, jobs, scenario = sim.controls.clock(), sim.controls.jobs(), sim.jobs.begin().scenario
-    now = clock["now"]
+    shown = _shown()
     page = render_template(
         "dashboard.html",
         problem=problem,
-        scenario=scenario,
-        clock=clock,
-        next_change=sim.controls.next_change(),
-        gantt=gantt(jobs, scenario, now),
-        users=activity(jobs, sim.controls.users(), now),
-        limit=scenario.at(now)["limits.active_jobs"],
-        jobs=jobs[::-1][:_JOBS],
-        number_of_jobs=len(jobs),
-        report=report_text(sim.controls.report()).splitlines(),
-        faults=sim.controls.faults(),
+        drawer=drawer,
+        scenario=shown["view"].moment.scenario,
         kinds=KINDS,
         operations=OPERATIONS,
         settings=SETTINGS,
         values=sim.controls.scenario(),
-        date=wire.date_text,
-        text=wire.status_text,
-        status_at=status_at,
-        **filtered_journal(sim.controls),
+        choices={"operation": OPERATIONS, "outcome": _OUTCOMES},
+        searched=SEARCHED,
+        has_token=sim.token is not None,
+        parts=",".join(f"#live-{part}" for part in _PARTS),
+        here=f"/_mock/live?{urlencode(shown['asked'])}",
+        **shown,
     )
     return make_response(page, 400 if problem else 200)
 
 
-def filtered_journal(of: Controls) -> dict[str, Any]:
-    """Return the calls that match the query of the URL, and the choices for its form."""
+@dashboard.get("/live", endpoint="live")
+def live() -> Response:
+    """Send the parts of the page that change by themselves; the cost does not grow with jobs and calls."""
+    return make_response(render_template("pulse.html", **_shown()))
+
+
+@dashboard.get("/courtesy", endpoint="courtesy")
+def courtesy() -> Response:
+    """Show the courtesy report, which reads all jobs and calls."""
+    report = current_call().simulation.controls.report()
+    now = current_call().moment.now
+    return make_response(
+        render_template("courtesy.html", lines=report_text(report).splitlines(), now=wire.date_text(now))
+    )
+
+
+def _shown() -> dict[str, Any]:
+    """Return what both the page and its live parts show, with the calls that match the query of the URL."""
+    sim = current_call().simulation
     asked = {name: request.args.get(name, "").strip() for name in _FILTERS}
-    wanted: dict[str, Any] = {name: asked[name] for name in _FILTERS if asked[name] and name != "job"}
-    if (job_id := parse_digits(asked["job"])) is not None:
-        wanted["job_id"] = job_id
-    found = of.journal(**wanted)
+    wanted = {name: text for name, text in asked.items() if name != "job"}
+    view = overview(sim.jobs, wanted, parse_digits(asked["job"]))
+    clock = sim.controls.clock()
     return {
+        "view": view,
+        "now": view.moment.now,
+        "clock": f"{clock['kind']} clock" + (f", x{clock['factor']:g}" if "factor" in clock else ""),
+        "limit": view.moment.epoch["limits.active_jobs"],
+        "courtesy": COURTESY,
+        "most_jobs": COUNTED,
+        "base_url": sim.jobs.base_url,
+        "faults": sim.controls.faults(),
         "asked": asked,
-        "choices": {"operation": OPERATIONS, "outcome": _OUTCOMES},
-        "journal": found,
-        "newest": found.entries[::-1][:_ENTRIES],
-        "shown": _ENTRIES,
-        "here": request.full_path if request.method == "GET" else "/_mock/",
+        "date": wire.date_text,
+        "text": wire.status_text,
+        "status_at": status_at,
     }
 
 
@@ -124,7 +142,7 @@ def filtered_journal(of: Controls) -> dict[str, Any]:
 def explain(error: Exception) -> Response:
     """Show the page with what is wrong; what is wrong alone if the database cannot be read now."""
     try:
-        return show(problem=str(error))
+        return show(problem=str(error), drawer=_DRAWERS.get(request.endpoint or "", ""))
     except Unavailable:
         return make_response(render_template("error.html", title="400 bad request", words=str(error)), 400)
 
@@ -153,7 +171,7 @@ def advance() -> Response:
 def add_user() -> Response:
     """Register and confirm an address."""
     controls().add_user(request.form.get("email", ""))
-    return back_to("users")
+    return back_to("more")
 
 
 @dashboard.post("/do/fault", endpoint="fault")

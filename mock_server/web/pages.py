@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
-from ..core.errors import Refusal
+from ..core.errors import Refusal, Unavailable
 from ..core.model import Product
 from . import wire
 from .call import current_call
@@ -52,18 +52,24 @@ def _job_page(call: Call, job_id: int, **form: str) -> Response:
     sim = call.simulation
     try:
         page = sim.jobs.page(job_id, call.moment)
-        pictures = [] if page.expired else sim.contents.pictures(job_id, call.moment)
         found = sim.jobs.origins(page.job)
     except Refusal as refusal:
         call.outcome, call.detail = "missing", str(refusal)
         return not_found()
+    sights, later = None, ""
+    if not page.expired:
+        try:
+            sights = sim.contents.sights(job_id, call.moment)
+        except Unavailable as error:
+            later = str(error)
     text = render_template(
         "job.html",
         page=page,
         state="COMPLETE" if page.now >= page.job.ended_at else "RUNNING",
         poll={"UserID": page.job.user, "JobID": job_id, "what": ",".join(product.value for product in page.statuses)},
         unfinished=[product.value for product, found in page.statuses.items() if found.code and not found.code.ended],
-        pictures=pictures,
+        sights=sights,
+        later=later,
         text=wire.status_text,
         date=wire.date_text,
         origins=[*found.lines(), *found.observation_lines()],
@@ -124,8 +130,9 @@ def register() -> Response:
 
 
 def script_file(name: str) -> Response:
-    """Return a script that comes with the package."""
-    return Response((_STATIC / name).read_bytes(), content_type="application/javascript; charset=UTF-8")
+    """Return a script or style sheet that comes with the package."""
+    kind = "text/css" if name.endswith(".css") else "application/javascript"
+    return Response((_STATIC / name).read_bytes(), content_type=f"{kind}; charset=UTF-8")
 
 
 def not_found() -> Response:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..products.position import Position
-    from ..service.jobs import Listed, ProductStatus
+    from ..service.jobs import Listed, Page, ProductStatus
+    from ..service.results import Sights
 
 LIMIT_OF_NAMES = 64
 _LONGEST_VERSION = 64
@@ -302,6 +303,35 @@ def spectra(found: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
 def sources(bands: Mapping[str, Any]) -> dict[str, Any]:
     """Answer with source lists; clients read any key but OK and APIVersion as a band."""
     return dict(bands) | {"OK": 1}
+
+
+def job_shown(page: Page, sights: Sights, url: str) -> dict[str, Any]:
+    """Return what the page of a job shows as JSON-ready data; this is no answer of the service."""
+    job = page.job
+    products: dict[str, Any] = {}
+    for product, status in page.statuses.items():
+        has_files = status.code is not None and status.code.ended and not page.expired
+        products[product.value] = {
+            "statusCode": None if status.code is None else int(status.code),
+            "statusText": status_text(status.code),
+            "progress": status.progress,
+            "archives": [f"{url}/{product.value}.{form}" for form in ("zip", "tar", "tar.gz") if has_files],
+            "pictures": [f"{url}/{path}" for path in sights.pictures.get(product, ())],
+        }
+    for product, found in sights.positions.items():
+        products[product.value]["position"] = found and {"ra": found.ra, "dec": found.dec, "err90": found.err90}
+    return {
+        "JobID": job.job_id,
+        "name": job.name,
+        "url": url,
+        "submitted_at": job.submitted_at,
+        "now": page.now,
+        "complete": page.now >= job.ended_at,
+        "expired": page.expired,
+        "parameters": {key: value for key, value in job.parameters.items() if key not in ("UserID", "notify")},
+        "products": products,
+        "marks": [*sights.marks],
+    }
 
 
 def refused(refusal: Refusal) -> dict[str, Any]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from mock_server import MockServer
 from tests.browser.conftest import browser_options, browser_path
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser, Page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 ME = "me@example.org"
@@ -20,33 +25,62 @@ LIGHT_CURVE = {"lc": 1, "binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dy
 SOURCE = {"UserID": ME, "name": "GRB 200416A", "targ": "00966554", "RA": 335.6985, "Dec": -7.5179}
 JOB = SOURCE | LIGHT_CURVE | {"image": 1, "doxastrom": 1}
 FULL = JOB | {"doenh": 1, "spec": 1, "specz": 0}
+WIDE, PHONE = 1400, 400
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": WIDE, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": WIDE, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": PHONE, "height": 800}},
+    "phone-dark": {"color_scheme": "dark", "viewport": {"width": PHONE, "height": 800}},
+}
+
+
+class Camera:
+    """Takes pictures of the pages of a server."""
+
+    def __init__(self, browser: Browser, server: MockServer) -> None:
+        self._pages = {look: browser.new_page(base_url=server.url, **options) for look, options in LOOKS.items()}
+
+    def take(
+        self, address: str, name: str, *looks: str, before: Callable[[Page], object] | None = None, whole: bool = True
+    ) -> None:
+        """Take a picture of a page in each look, with a palette, so that the file is small."""
+        for look in looks:
+            page = self._pages[look]
+            page.goto("about:blank")
+            page.goto(address, wait_until="load")
+            if before is not None:
+                before(page)
+            picture = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
+            small = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            small.save(FOLDER / f"{name}-{look}.png", optimize=True)
 
 
 def main() -> None:
     """Play a short story and take pictures on the way."""
     with MockServer(clock="virtual") as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=browser_options())
-        light, dark = (
-            browser.new_page(base_url=server.url, color_scheme=colours, viewport={"width": 1000, "height": 700})
-            for colours in ("light", "dark")
-        )
-        phone = browser.new_page(base_url=server.url, viewport={"width": 360, "height": 740})
+        camera = Camera(browser, server)
         advance = server.simulator.controls.advance
-        job = ask(server, "run_userobject", FULL)["URL"]
-        for seconds, name in ((10, "queued"), (140, "running")):
+        camera.take("/_mock/", "dashboard-empty", "light", "phone", whole=False)
+        job = str(ask(server, "run_userobject", FULL)["URL"])
+        for seconds, name, looks in ((10, "queued", ["light"]), (140, "running", ["light", "phone"])):
             advance(seconds)
-            take(light, str(job), f"job-{name}")
-        take(phone, str(job), "job-phone")
-        for source in ("GK Per", "Cyg X-1", "Mrk 421"):
-            ask(server, "run_userobject", JOB | {"name": source})
-            advance(70)
+            camera.take(job, f"job-{name}", *looks)
+        for source, user in (("GK Per", ME), ("Cyg X-1", ME), ("Mrk 421", "alice@example.org"), ("3C 273", ME)):
+            ask(server, "run_userobject", JOB | {"name": source, "UserID": user})
+            advance(50)
         server.simulator.controls.plan_fault({"kind": "refuse", "operation": "getNumJobs", "times": 2})
         ask(server, "getNumJobs", {"UserID": ME})
-        take(light, "/_mock/", "dashboard-light")
-        take(dark, "/_mock/", "dashboard-dark")
-        for seconds, name in ((6 * 3600, "complete"), (10 * 86400, "expired")):
-            advance(seconds)
-            take(light, str(job), f"job-{name}")
+        camera.take("/_mock/", "dashboard", *LOOKS)
+        camera.take("/_mock/", "dashboard-settings", "light", before=lambda page: open_drawer(page, "settings"))
+        camera.take("/_mock/", "dashboard-faults", "dark", before=lambda page: open_drawer(page, "faults"))
+        advance(6 * 3600)
+        camera.take(job, "job-complete", *LOOKS)
+        camera.take(job, "job-charts", "light", "dark", "phone", before=look_closer)
+        fill(server)
+        camera.take("/_mock/", "dashboard-5000", "light", "dark", "phone", whole=False)
+        advance(10 * 86400)
+        camera.take(job, "job-expired", "light")
         browser.close()
 
 
@@ -56,10 +90,39 @@ def ask(server: MockServer, operation: str, body: dict[str, object]) -> dict[str
     return dict(answer.json())
 
 
-def take(page: Page, address: str, name: str) -> None:
-    """Open a page, wait until its pictures are there, and take one of it."""
-    page.goto(address, wait_until="load")
-    page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
+def open_drawer(page: Page, name: str) -> None:
+    """Open a drawer of the dashboard."""
+    page.locator(f"#drawer-{name} > summary").click()
+
+
+def look_closer(page: Page) -> None:
+    """Turn the pictures of a job into charts, and go to a point of the first."""
+    for number in range(page.locator("button[data-chart]").count()):
+        page.locator("button[data-chart]").first.click()
+        page.locator(".chart").nth(number).wait_for()
+    page.locator(".chart").first.focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowRight")
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(500)  # charts are drawn with the next frame
+
+
+def fill(server: MockServer, most: int = 5_000, users: int = 40) -> None:
+    """Store jobs: half of them have ended, some run, the others wait."""
+    sim = server.simulator
+    now, first = sim.clock.now(), sim.jobs.old_job(ME, 1)
+    build = first.builds[0]
+    with sim.store.transaction() as facts:
+        for number in range(sim.controls.jobs()[-1].job_id + 1, most + 1):
+            start = now + 10 * (number - most // 2)
+            plan = {"requested_at": start - 400, "queued_at": start - 395, "started_at": start, "running_at": start}
+            facts.add_job(
+                replace(
+                    first, job_id=number, name=f"GRB {number}", user=f"u{number % users}@example.org",
+                    submitted_at=min(now, start - 400), parameters=dict(first.parameters),
+                    builds=(build._replace(**plan, ends_at=start + 150),),
+                )
+            )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import requests
+from PIL import Image, ImageChops, ImageStat
 
 from contracts.coverage import Coverage
 from contracts.harness import WsgiBackend
@@ -119,7 +121,8 @@ def test_the_enter_key_alone_cancels_nothing(submit, open_page, server):
 
 def test_a_job_can_be_cancelled_by_keys_alone(submit, open_page):
     page = open_page(submit(IMAGE)["URL"])
-    page.keyboard.press("Tab")
+    for _ in range(3):  # past two links
+        page.keyboard.press("Tab")
     page.keyboard.type(ME)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -131,7 +134,65 @@ def test_the_page_of_an_expired_job_says_so(submit, advance, open_page):
     advance(9 * DAY)
     page = open_page(url)
     expect(page.get_by_text("The products of this job are no longer available.")).to_be_visible()
-    assert page.get_by_role("link").count() == 0
+    assert page.get_by_role("link").all_text_contents() == ["Dashboard", "This page as JSON"]
+
+
+CURVE_AND_SPECTRUM = LIGHT_CURVE | {"spec": 1, "specz": 0}
+
+
+@pytest.fixture
+def results(submit, advance):
+    """The address of a finished job with a light curve and spectra."""
+    url = submit(CURVE_AND_SPECTRUM)["URL"]
+    advance(DAY)
+    return url
+
+
+def test_without_scripts_a_page_shows_pictures_and_offers_nothing_that_needs_them(results, open_page):
+    page = open_page(results, java_script_enabled=False)
+    assert page.get_by_role("img").count() == 3
+    expect(page.get_by_role("button", name="Look closer")).to_have_count(0)
+
+
+def test_a_light_curve_is_looked_at_by_keys_alone_and_its_numbers_are_those_of_the_file(results, open_page, server):
+    page = open_page(results)
+    page.get_by_role("button", name="Look closer at the light curve").focus()
+    page.keyboard.press("Enter")
+    chart = page.get_by_role("group", name="Light curve of GRB 200416A")
+    expect(chart).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    first = requests.get(f"{server.url}/_mock/jobs/1/charts", timeout=60).json()["light_curve"]["points"][0]
+    expect(chart.locator(".u-legend")).to_contain_text(f"{first['y'][0]:.4g}")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chart canvas")).to_have_count(1)
+    assert complaints(page) == []
+
+
+def test_a_chart_is_zoomed_by_its_buttons_and_shown_whole_again(results, open_page):
+    page = open_page(results)
+    page.get_by_role("button", name="Look closer at the light curve").click()
+    drawn = lambda: Image.open(BytesIO(page.locator(".chart canvas").screenshot())).convert("L")  # noqa: E731
+    unlike = lambda one, other: sum(ImageStat.Stat(ImageChops.difference(one, other)).mean)  # noqa: E731
+    whole = drawn()
+    page.get_by_role("button", name="Zoom in").click()
+    zoomed = drawn()
+    page.get_by_role("button", name="Whole").click()
+    assert unlike(whole, zoomed) > 10 * unlike(whole, drawn())
+
+
+def test_spectra_have_a_chart_of_their_residuals(results, open_page):
+    page = open_page(results)
+    page.get_by_role("button", name="Look closer at spec/interval0pc_pow_plot.gif").click()
+    expect(page.locator(".chart canvas")).to_have_count(2)
+    expect(page.locator(".chart .u-legend").last).to_contain_text("Residual")
+
+
+def test_data_that_cannot_be_read_are_asked_for_again(results, open_page, server):
+    page = open_page(results)
+    server.simulator.controls.reset()
+    page.get_by_role("button", name="Look closer at the light curve").click()
+    expect(page.get_by_role("button", name="The data could not be read; try again")).to_be_enabled()
 
 
 # registration ----------------------------------------------------------------------------------------------------
@@ -148,31 +209,75 @@ def test_registering_works_without_scripts(open_page):
 # the dashboard ---------------------------------------------------------------------------------------------------
 
 
+def open_drawer(page, name: str) -> None:
+    page.locator(f"#drawer-{name} > summary").click()
+
+
 def test_a_limit_changed_in_the_dashboard_refuses_the_next_submission(submit, open_page):
     page = open_page("/_mock/")
+    expect(page.get_by_label("limits.active_jobs")).to_be_hidden()
+    open_drawer(page, "settings")
     page.get_by_label("limits.active_jobs").fill("1")
     page.get_by_role("button", name="Change settings").click()
     expect(page.get_by_label("limits.active_jobs")).to_have_value("1")
     assert [submit(IMAGE)["OK"], submit(IMAGE)["OK"]] == [1, 0]
 
 
+def test_a_fault_is_planned_and_deleted_by_keys_alone(open_page, server):
+    page = open_page("/_mock/")
+    page.locator("#drawer-faults > summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("refuse")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#live-faults")).to_contain_text("refuse")
+    assert [fault["kind"] for fault in server.simulator.controls.faults()] == ["refuse"]
+
+
+def test_everything_that_can_be_used_is_reached_by_keys_and_seen(submit, open_page):
+    submit(IMAGE)
+    page = open_page("/_mock/")
+    for drawer in ("settings", "faults", "more"):
+        open_drawer(page, drawer)
+    usable = page.locator("a, button, input, select, summary").count()
+    page.evaluate("document.body.tabIndex = -1; document.body.focus()")
+    reached = set()
+    for _ in range(usable + 10):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                """() => {
+                    const one = document.activeElement, box = one.getBoundingClientRect();
+                    const seen = getComputedStyle(one).outlineStyle !== "none" && box.width > 0;
+                    const all = [...document.querySelectorAll("a, button, input, select, summary")];
+                    return [all.indexOf(one), seen].join(" ");
+                }"""
+            )
+        )
+    assert {f"{number} true" for number in range(usable)} <= reached
+
+
 def test_the_dashboard_moves_time_to_the_next_change(submit, open_page):
     submit(IMAGE)
     page = open_page("/_mock/")
     page.get_by_role("button", name="To the next change").click()
-    expect(page.locator(".gantt")).to_contain_text("Running")
+    expect(page.locator(".queue")).to_contain_text("Running")
     page.get_by_role("button", name="+ 1 hour").click()
-    expect(page.locator(".gantt")).to_contain_text("Complete")
+    expect(page.locator(".queue")).to_contain_text("Complete")
 
 
 def test_the_dashboard_follows_what_happens_and_leaves_alone_what_is_typed(submit, open_page):
     page = open_page("/_mock/")
+    open_drawer(page, "settings")
     expect(page.locator("#live-jobs")).to_have_text("No jobs yet.")
     page.get_by_label("limits.active_jobs").fill("7")
     submit(IMAGE | {"name": "Cyg X-1"})
     expect(page.locator("#live-jobs")).to_contain_text("Cyg X-1")
     expect(page.locator("#live-journal")).to_contain_text("run_userobject")
     expect(page.get_by_label("limits.active_jobs")).to_have_value("7")
+    assert page.locator("#drawer-settings").get_attribute("open") is not None
 
 
 def test_a_link_that_has_the_focus_keeps_it_while_the_dashboard_follows(submit, open_page):
@@ -191,11 +296,21 @@ def test_the_journal_stays_filtered_while_the_dashboard_follows(submit, open_pag
     expect(page.locator("#live-journal")).to_contain_text("0 calls")
 
 
-def test_a_mistake_in_the_dashboard_is_explained(open_page):
+def test_a_mistake_in_the_dashboard_is_explained_in_its_drawer(open_page):
     page = open_page("/_mock/")
+    open_drawer(page, "settings")
     page.get_by_label("queue.slots").fill("-1")
     page.get_by_role("button", name="Change settings").click()
     expect(page.get_by_role("alert")).to_contain_text("queue.slots is -1, but must be a whole number")
+    expect(page.get_by_label("queue.slots")).to_be_visible()
+
+
+def test_time_and_verdict_are_seen_first_and_the_queue_without_scrolling(submit, open_page):
+    submit(IMAGE)
+    page = open_page("/_mock/")
+    tops = [page.locator(part).bounding_box()["y"] for part in ("#live-time", "#live-verdict", ".drawers", "#queue")]
+    assert tops == sorted(tops)
+    assert tops[-1] < WIDE["height"] / 2
 
 
 # every page ------------------------------------------------------------------------------------------------------
@@ -211,6 +326,7 @@ AT = {"queued": 10, "running": 90, "complete": DAY, "light curve": DAY, "expired
 """After how many seconds the page of a job shows what a story tells."""
 ADDRESSES = {
     "dashboard": "/_mock/",
+    "courtesy report": "/_mock/courtesy",
     "registration": "/user_objects/register.php",
     "a link that is not known": "/user_objects/register.php?confirm=x",
     "not found": "/nowhere",
@@ -259,6 +375,7 @@ def assert_html(text):
 @pytest.mark.parametrize("story", STORIES)
 def test_axe_finds_nothing_to_complain_of_and_nothing_runs_over_the_edge(stories, open_page, story):
     page = open_page(stories(story))
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     for look, (scheme, window, rules) in LOOKS.items():
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(window)
@@ -292,7 +409,7 @@ def test_the_page_that_asks_for_a_token_is_as_clean(chromium):
         assert complaints(page) == []
         page.get_by_label("Token").fill("secret")
         page.get_by_role("button", name="Enter").click()
-        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+        expect(page.get_by_text("Settings").first).to_be_visible()
         page.get_by_role("button", name="+ 1 day").click()
         expect(page.locator("#live-time")).to_contain_text("2026-03-03")
         page.close()

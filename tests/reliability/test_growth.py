@@ -14,7 +14,9 @@ from .serving import SUBMISSION, Caller, Served
 from .test_makers import children, got
 
 ME = "me@example.org"
-ASKED = ("STANDING", "JOB", "UNFINISHED", "COUNT", "LIST", "SLOTS_HELD", "USER", "USER_OF_TOKEN", "META", "SHARED")
+ASKED = ("STANDING", "JOB", "UNFINISHED", "COUNT", "LIST", "SLOTS_HELD", "USER", "USER_OF_TOKEN", "META", "SHARED",
+         "RUNNING", "NEVER_TO_END", "NEXT_TO_START", "NEVER_TO_START", "LATELY_ENDED", "NEXT_MOMENTS", "NEWEST_JOBS",
+         "JOURNAL_ENDS", "LAST_JOB")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ASKED)

@@ -10,6 +10,7 @@ from mock_server import Simulator
 from mock_server.core.errors import Unavailable
 from mock_server.core.journal import Entry
 from mock_server.core.model import Build, Job, Product, Rebin, StatusCode, User
+from mock_server.storage.glance import ActiveUser, Glance
 from mock_server.storage.store import Store, StoreError
 
 from .serving import SUBMISSION
@@ -74,6 +75,28 @@ def test_facts_come_out_as_they_went_in(store):
         assert facts.rebin(1) == Rebin(1, JOB.job_id, 1.0, 2.0, NEVER, {"a": "never"})
         assert facts.changes() == [(5.0, {"queue.slots": 1})]
         assert facts.faults() == [(1, {"kind": "reset"}, 1)]
+
+
+def test_what_a_dashboard_shows_is_the_same_as_from_sqlite(store):
+    memory = Store()
+    seen = []
+    for each in (memory, store):
+        filled(each)
+        each.flush()
+        with each.reading() as facts:
+            look = Glance(facts.connection, 3.5)
+            plans = look.running(5) + look.waiting(5) + Glance(facts.connection, 9.5).ended(5)
+            found = (look.calls(5), look.calls(5, {"user": "A\N{REPLACEMENT CHARACTER}B"}), look.calls(5, job_id=7))
+            calls = [([*journal], number) for journal, number in found]
+            users = (look.active_users(5), look.users(5), look.outcomes(5))
+            seen.append((plans, calls, users, look.queue_size(), look.next_moments(), look.newest_jobs(5)))
+    memory.close()
+    assert seen[0] == seen[1]
+    plans, calls, users, *rest = seen[0]
+    assert [one.build for one in plans] == [BUILD, WAITING, BUILD]
+    assert [number for _, number in calls] == [1, 1, 0]
+    assert users == ([ActiveUser("Me@Example.org", 1)], [User(ME.upper(), "token", 5.0)], {"refused": 1})
+    assert rest == [(1, 1), (None, 6.5), [JOB]]
 
 
 def test_a_state_moves_between_sqlite_and_postgresql_and_numbers_go_on(store):

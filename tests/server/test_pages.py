@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from mock_server.core.errors import Unavailable
+from mock_server.service.results import Contents
+
 from .conftest import ANOTHER_USER, IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
 
 DAY = 86400.0
@@ -22,7 +25,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
         self._in = attributes.get("id", "") if tag == "td" else tag
-        if tag == "a":
+        if tag == "a" and not attributes["href"].startswith("/_mock/"):
             self.links.append(attributes["href"])
 
     def handle_data(self, data):
@@ -76,7 +79,9 @@ def test_links_lead_to_archives_of_what_has_ended_and_are_gone_with_them(sim, as
     assert page(ask, address).links == []
     sim.clock.advance(3600)
     links = page(ask, address).links
-    assert [link.rpartition("/")[2] for link in links] == ["image.zip", "image.tar", "image.tar.gz"]
+    assert [link.rpartition("/")[2] for link in links] == [
+        *(f"{stem}.{form}" for stem in ("all", "image") for form in ("zip", "tar", "tar.gz")), "image1.gif",
+    ]  # fmt: skip
     assert all(ask.raw("GET", link).status_code == 200 for link in links)
     sim.clock.advance(8 * DAY)
     assert page(ask, address).links == []
@@ -225,3 +230,82 @@ def test_visits_are_in_the_journal_under_their_names(sim, ask):
     found = [(entry.operation, entry.outcome) for entry in sim.journal]
     assert found == [("registerPage", "ok"), ("jobPage", "missing"), ("jobPage", "missing"), ("statusCheck", "ok"),
                      ("register", "ok")]  # fmt: skip
+
+
+# what the page shows of results, and the same as JSON ---------------------------------------------------------------
+
+FULL = LIGHT_CURVE | POSITIONS | {"lc": 1, "image": 1, "spec": 1, "specz": 0}
+
+
+@pytest.fixture
+def done(sim, ask):
+    """The number of a job with all kinds of results that a page shows."""
+    job_id = ask.submit(FULL)
+    sim.clock.advance(DAY)
+    return job_id
+
+
+def test_a_page_names_object_position_and_results(ask, done):
+    text = ask.raw("GET", f"/user_objects/tprods/USERPROD_{done}").get_data(as_text=True)
+    position = ask("tprods/getEnhPos.php", JobID=done)
+    for words in ("GRB 200416A", "335.6985, -7.5179", "lc/curve.gif", "interval0pc_pow_plot.gif", "image/image1.gif",
+                  f"{position['RA']}, {position['Dec']}", '<circle class="enh"', f"/_mock/jobs/{done}"):  # fmt: skip
+        assert words in text
+
+
+def test_the_page_as_json_says_the_same(sim, ask, done):
+    found = ask.control("GET", f"jobs/{done}")
+    assert (found["JobID"], found["name"], found["complete"], found["expired"]) == (done, "GRB 200416A", True, False)
+    assert {product: one["statusCode"] for product, one in found["products"].items()} == dict.fromkeys(
+        ["lc", "spec", "psf", "enh", "xastrom", "image"], 4
+    )
+    wire = ask("tprods/getEnhPos.php", JobID=done)
+    assert f"{found['products']['enh']['position']['ra']:.5f}" == wire["RA"]
+    for product in found["products"].values():
+        for address in (*product["archives"], *product["pictures"]):
+            assert ask.raw("GET", address).status_code == 200
+    assert [mark["name"] for mark in found["marks"]] == ["psf", "enh", "xastrom"]
+
+
+def test_charts_hold_the_numbers_of_the_light_curve_and_the_spectra(ask, done):
+    charts = ask.control("GET", f"jobs/{done}/charts")
+    table = ask("tprods/getLCData.php", JobID=done)
+    for points in charts["light_curve"]["points"]:
+        rows = table[f"{points['mode']}{'UL' * points['limits']}Data"]["data"]
+        assert points["x"] == pytest.approx([float(row[0]) for row in rows], rel=1e-5)
+    fits = ask("tprods/getSpecData.php", JobID=done)
+    assert [chart["mode"] for chart in charts["spectra"]] == fits["interval0"]["Modes"]
+    for chart in charts["spectra"]:
+        bins = len(chart["value"])
+        assert [len(chart[name]) for name in ("bounds", "error", "model")] == [bins + 1, bins, bins]
+        residuals = [(v - m) / e for v, m, e in zip(chart["value"], chart["model"], chart["error"], strict=True)]
+        assert sum(r * r for r in residuals) / bins < 3  # the model is that of the fit
+
+
+def test_a_job_without_results_has_no_charts_and_one_that_does_not_exist_is_not_found(sim, ask):
+    job_id = ask.submit()
+    assert ask.control("GET", f"jobs/{job_id}/charts") == {"light_curve": None, "spectra": []}
+    assert ask.control("GET", f"jobs/{job_id}")["complete"] is False
+    for path in ("jobs/99", "jobs/99/charts"):
+        assert "does not exist" in ask.control("GET", path, status=404)["error"]
+    sim.clock.advance(9 * DAY)
+    assert ask.control("GET", f"jobs/{job_id}")["expired"] is True
+    assert "no longer available" in ask.control("GET", f"jobs/{job_id}/charts", status=404)["error"]
+
+
+def test_a_page_as_json_needs_no_token_as_the_page_needs_none(make_sim):
+    ask = Asker(make_sim(token="secret"))
+    job_id = ask.submit()
+    assert ask.control("GET", f"jobs/{job_id}")["JobID"] == job_id
+    assert "@" not in ask.raw("GET", f"/_mock/jobs/{job_id}").get_data(as_text=True)
+    ask.control("GET", "journal", status=401)
+
+
+def test_a_page_whose_results_cannot_be_made_now_is_shown_without_them(sim, ask, done, monkeypatch):
+    def late(*_arguments: object) -> None:
+        raise Unavailable("the product takes longer than 120 s")
+
+    monkeypatch.setattr(Contents, "sights", late)
+    text = ask.raw("GET", f"/user_objects/tprods/USERPROD_{done}").get_data(as_text=True)
+    assert "takes longer than 120 s. Load this page again." in text
+    assert "lc.tar.gz" in text

@@ -178,7 +178,7 @@ READING_CALLS = [
     lambda sim, moment: sim.jobs.list_jobs(ME, moment),
     lambda sim, moment: sim.jobs.status(ME, 1, ["image"], ["image"], moment),
     lambda sim, moment: sim.jobs.page(1, moment),
-    lambda sim, moment: Contents(sim.jobs).pictures(1, moment),
+    lambda sim, moment: Contents(sim.jobs).sights(1, moment),
 ]
 
 
