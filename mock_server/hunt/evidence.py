@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..core.faults import Fault
 from ..core.model import StatusCode
 from ..reports.courtesy import active_steps
 from .life import JobFacts, Life, Saved
@@ -92,7 +93,12 @@ def report(evidence: Evidence, world: World) -> Life:
         output.replace(str(evidence.folder), "."),
         *(data.decode("utf-8", "replace") for data in written if b"\0" not in data),
     ]
-    met = not simulator.controls.never_fired() and all(d.kill is None or evidence.killed for d in world)
+    never, start = simulator.controls.never_fired(), simulator.scenario.start
+    met = tuple(
+        all(Fault.from_mapping(fault, start) not in never for fault in deviation.scenario.get("faults", ()))
+        and (deviation.kill is None or evidence.killed)
+        for deviation in world
+    )
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
     peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
     at_peak = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Carry out orders until the other end hangs up."""
+    """Carry out orders until the other end hangs up, or is gone."""
+    with contextlib.suppress(ConnectionError):
+        _serve()
+    os._exit(0)
+
+
+def _serve() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     orders = control.makefile("r", encoding="utf-8")
     joined = guest.joined
@@ -57,7 +63,6 @@ def main() -> NoReturn:
         _answer(control, pid=pid)
         _, status = os.waitpid(pid, 0)
         _answer(control, code=os.waitstatus_to_exitcode(status))
-    os._exit(0)
 
 
 def _answer(control: socket.socket, **facts: Any) -> None:

@@ -121,7 +121,7 @@ class Life:
     simulated_s
         Simulated time that it took [s].
     met
-        Whether all deviations of the world were met by some call.
+        For each deviation of the world, whether the program met it.
     writes
         Number of its writes.
     """
@@ -137,7 +137,7 @@ class Life:
     violations: tuple[tuple[str, str], ...]
     peak_active: tuple[int, tuple[str, ...]]
     simulated_s: float
-    met: bool
+    met: tuple[bool, ...]
     writes: int
 
     def lines(self) -> list[str]:

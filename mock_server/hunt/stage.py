@@ -122,7 +122,11 @@ class Stage:
         with Simulator(scenario, clock) as simulator:
             simulator.jobs.in_force.share_builder(self._builders)
             evidence = Evidence(simulator, folder)
-            self._live(simulator, clock, evidence, kill_of(world))
+            try:
+                self._live(simulator, clock, evidence, kill_of(world))
+            except BaseException:
+                self._leave_host()  # it may still say how this life ended, and the next must not take that for its own
+                raise
             life = report(evidence, world)
         self.imported = evidence.notes().modules
         if keep is not None:

@@ -54,7 +54,7 @@ def processor_s(pid: int) -> float:
     """Return the processor time of a process and of its children that have ended; real time without /proc [s]."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+    except OSError:  # it has ended, perhaps while this was read
         return 0.0 if Path("/proc/self/stat").exists() else time.monotonic()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 

@@ -37,7 +37,7 @@ CALM = Life(
     violations=(),
     peak_active=(1, SUBMITTED),
     simulated_s=400.0,
-    met=True,
+    met=(),
     writes=1,
 )
 
