@@ -80,7 +80,8 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
         opened = os.open(name, flags | (os.O_CREAT if number else 0), 0o600)
         os.dup2(opened, number)
         os.close(opened)
-    faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
+    # and ends: after it comes what the signal does by default
+    faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True, chain=True)
     os.chdir(order["folder"])
     witness = Witness(notes, order["folder"], order["kill_at_write"])
     joined.move(order["address"], bytes.fromhex(order["key"]), (0,))

@@ -41,6 +41,11 @@ class NeverEnds(BaseException):
 
 
 class _Clock(LifeClock):
+    def finish(self) -> None:
+        super().finish()
+        for participant in self._participants.values():
+            participant.resume()
+
     def wait(self, until: float, token: object = None) -> None:
         super().wait(until, token)
         if self.ended.is_set():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from ..run.kernel import is_dead
 from ..run.link_server import LinkServer
 from ..scenario.files import read_scenario
 from ..simulator import Simulator
@@ -20,6 +22,7 @@ from .evidence import Evidence, report
 from .processes import Host, Order, Plain
 from .program import copy_folder
 from .recorder import Recorder
+from .standstill import Standstill, can_be_proven
 from .waiting import wait_for
 
 if TYPE_CHECKING:
@@ -115,7 +118,7 @@ class Stage:
             Where the program's folder is copied to afterwards; None: it is thrown away.
         """
         scenario = replace(read_scenario(scenario_data(self._base, world), "hunt"), seed=self._seed)
-        clock = LifeClock(scenario.start)
+        clock = LifeClock(scenario.start, one_by_one=bool(self._program.python) and can_be_proven())
         clock.end = max([clock.now(), *(change.at for change in scenario.changes)]) + HORIZON_S
         folder = self._root / "copy" / self._program.folder.resolve().name
         copy_folder(self._program.folder, folder, self._leave_out)
@@ -136,15 +139,18 @@ class Stage:
     def _live(self, simulator: Simulator, clock: LifeClock, evidence: Evidence, kill: Kill | None) -> None:
         """Let the program run to its end; once more if it is killed."""
         watcher = self._watch(simulator.app) if self._watch else None
-        recorder = Recorder(simulator, watcher or simulator.app, clock, kill if kill and kill.at == "call" else None)
+        recorder = Recorder(
+            simulator, watcher or simulator.app, clock, kill if kill and kill.at == "call" else None, holds=True
+        )
         evidence.recorder, evidence.watcher = recorder, watcher
         self._current.recorder, self._current.clock = recorder, clock
         paths = evidence.paths = self._root / "notes", self._root / "stack", self._root / "output"
         for path in paths:
             path.unlink(missing_ok=True)
         for life, planned in enumerate([kill, None] if kill else [None]):
-            recorder.life = life
-            server = LinkServer(recorder, clock, HOSTS)
+            recorder.begin(life)
+            server = LinkServer(recorder, clock, HOSTS, watch=not clock.one_by_one)
+            standstill = Standstill(clock, server) if clock.one_by_one else None
             try:
                 server.join((0,))
                 notes, stack, output = paths
@@ -152,9 +158,15 @@ class Stage:
                 with TemporaryDirectory(dir=self._root) as files:
                     process = self._start(order, clock.now(), Path(files))
                     recorder.started(process.pid)
-                    evidence.code = wait_for(process, clock, order.stack)
+                    if clock.one_by_one:
+                        clock.is_over = partial(is_dead, process.pid)
+                    evidence.code = wait_for(process, clock)
             finally:
+                recorder.close()
+                if standstill is not None:
+                    standstill.close()
                 clock.clear()
+                clock.is_over = lambda: False
                 server.close()
             if planned and evidence.code != -9:
                 return  # it ended before it could be killed
