@@ -18,11 +18,15 @@ from .recorder import STANDSTILL_CALLS
 from .waiting import lines_in_stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from ..core.journal import Journal
     from ..simulator import Simulator
     from .deviations import World
     from .recorder import Recorder
+
+    OwnOracle = Callable[[Journal, Path], Iterable[str]]
 
 _SMALL = 100_000
 _ARCHIVES = {".gz", ".tar", ".zip", ".tgz"}
@@ -74,8 +78,8 @@ class Evidence:
         return notes
 
 
-def report(evidence: Evidence, world: World) -> Life:
-    """Return the record of a life."""
+def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -> Life:
+    """Return the record of a life, with what the user's own `oracles` say of it."""
     recorder, simulator, notes = evidence.recorder, evidence.simulator, evidence.notes()
     if recorder is None:
         raise ValueError("the program has not lived yet")
@@ -123,6 +127,11 @@ def report(evidence: Evidence, world: World) -> Life:
         simulated_s=simulator.clock.now() - simulator.scenario.start,
         met=met,
         writes=notes.count,
+        own=tuple(
+            (name, words)
+            for name, oracle in oracles.items()
+            for words in oracle(simulator.controls.journal(), evidence.folder)
+        ),
     )
 
 

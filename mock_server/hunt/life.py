@@ -124,6 +124,8 @@ class Life:
         For each deviation of the world, whether the program met it.
     writes
         Number of its writes.
+    own
+        What the user's own oracles say: the name of the oracle, and words.
     """
 
     world: World
@@ -139,6 +141,7 @@ class Life:
     simulated_s: float
     met: tuple[bool, ...]
     writes: int
+    own: tuple[tuple[str, str], ...] = ()
 
     def lines(self) -> list[str]:
         """Return the printed lines with their numbers replaced, to compare them with those of another world."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..run.kernel import is_dead
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..scenario.in_force import Builder
     from ..sky.archive import World as SkyWorld
+    from .evidence import OwnOracle
     from .life import Life
     from .processes import Process
     from .program import Program
@@ -72,6 +74,8 @@ class Stage:
         Wraps an app so that it checks requests against the contract; None: nothing checks them.
     leave_out
         Names that are not copied with the folder.
+    oracles
+        The user's own oracles by name: each is given the journal and the folder, and returns what is broken, in words.
 
     Attributes
     ----------
@@ -91,9 +95,10 @@ class Stage:
         fresh: bool = False,
         watch: Callable[[WSGIApplication], Any] | None = None,
         leave_out: Sequence[str] = (),
+        oracles: Mapping[str, OwnOracle] = MappingProxyType({}),
     ) -> None:
         self._program, self._base, self._seed, self._watch, self._fresh = program, base, seed, watch, fresh
-        self._imports, self._leave_out = list(imports), leave_out
+        self._imports, self._leave_out, self._oracles = list(imports), leave_out, oracles
         self._kept = contextlib.ExitStack()
         # in memory, where that is possible: folders are copied and removed all the time
         root = TemporaryDirectory(
@@ -130,7 +135,7 @@ class Stage:
             except BaseException:
                 self._leave_host()  # it may still say how this life ended, and the next must not take that for its own
                 raise
-            life = report(evidence, world)
+            life = report(evidence, world, self._oracles)
         self.imported = evidence.notes().modules
         if keep is not None:
             copy_folder(folder, keep)

@@ -109,6 +109,12 @@ def test_an_exit_that_names_no_job_is_found():
     assert found == [("exit", "ends with KeyError: 'JobID' and names no job", SUBMITTED)]
 
 
+def test_what_an_own_oracle_says_is_a_finding_unless_it_says_so_in_the_calm_world():
+    said = (("mine:no_lock", "leaves a lock"),)
+    assert words(own=said) == [("mine:no_lock", "leaves a lock", ())]
+    assert judge(replace(CALM, own=said), replace(CALM, own=said), Rules()) == []
+
+
 def test_an_exit_that_names_a_source_is_honest_but_not_if_strict():
     failed: dict[str, Any] = {"code": 1, "where": SUBMITTED, "text": "GRB 060729 failed", "files": ()}
     assert words(**failed) == []
