@@ -10,6 +10,8 @@ are killed in none, and every world is as calm as the others (a newer version nu
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 from mock_server.hunt.deviations import Deviation
 from mock_server.hunt.program import program_of
@@ -55,12 +58,25 @@ for job in [submit(name) for name in {NAMES}]:
 """
 
 
-def runs_a_minute(folder: Path, script: str) -> float:
-    began = time.monotonic()
+class Speed(NamedTuple):
+    """Times of some worlds: rate [per minute], and processor time of each [s]."""
+
+    a_minute: float
+    processor_s: float
+
+
+def processor_s() -> float:
+    return sum(os.times()[:4])  # of this process and of its children that have ended
+
+
+def runs(folder: Path, script: str) -> Speed:
+    began, used = time.monotonic(), processor_s()
     for _ in range(RUNS):
-        command = [sys.executable, "-m", "mock_server.cli", "run", "--", sys.executable, script]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return 60 * RUNS / (time.monotonic() - began)
+        with tempfile.TemporaryDirectory() as copy:  # files of an earlier run would be in the way
+            shutil.copy(folder / script, copy)
+            command = [sys.executable, "-m", "mock_server.cli", "run", "--", sys.executable, script]
+            subprocess.run(command, cwd=copy, check=True, capture_output=True)
+    return Speed(60 * RUNS / (time.monotonic() - began), (processor_s() - used) / RUNS)
 
 
 def play(folder: Path, script: str, imports: list[str], numbers: range) -> int:
@@ -72,16 +88,16 @@ def play(folder: Path, script: str, imports: list[str], numbers: range) -> int:
     return len(numbers)
 
 
-def worlds_a_minute(folder: Path, script: str, worlds: int) -> float:
+def hunt(folder: Path, script: str, worlds: int) -> Speed:
     """Play worlds on two processes; their start and the calm world count, as they do in a hunt."""
-    began = time.monotonic()
+    began, used = time.monotonic(), processor_s()
     with Stage(program_of([sys.executable, script], folder), {}, 1) as stage:
         stage.play(())
         imports = stage.imported
     with ProcessPoolExecutor(2, get_context("fork")) as pool:
         halves = [range(worlds // 2), range(worlds // 2, worlds)]
         played = sum(part.result() for part in [pool.submit(play, folder, script, imports, half) for half in halves])
-    return 60 * played / (time.monotonic() - began)
+    return Speed(60 * played / (time.monotonic() - began), (processor_s() - used) / played)
 
 
 def main() -> None:
@@ -92,11 +108,15 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             (folder / "p.py").write_text(text)
-            before = runs_a_minute(folder, "p.py")
-            hunted = worlds_a_minute(folder, "p.py", worlds)
-            after = runs_a_minute(folder, "p.py")
-        run = (before + after) / 2
-        print(f"{name}: run {run:.1f} a minute, hunt {hunted:.0f} worlds a minute: {hunted / run:.1f} times")
+            before = runs(folder, "p.py")
+            hunted = hunt(folder, "p.py", worlds)
+            after = runs(folder, "p.py")
+        run = (before.a_minute + after.a_minute) / 2
+        each = (before.processor_s + after.processor_s) / 2
+        print(
+            f"{name}: run {run:.1f} a minute ({each:.2f} s of processor each), hunt {hunted.a_minute:.0f} worlds a "
+            f"minute ({hunted.processor_s:.3f} s each): {hunted.a_minute / run:.1f} times"
+        )
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
-        "xrt_mock_hunt(worlds, seed, at_most, poll_s, strict, off): call the test in many worlds, and fail with the "
-        "smallest in which it breaks; the test uses the fixture xrt_mock",
+        "xrt_mock_hunt(worlds, seed, at_most, poll_s, strict, off, oracles): call the test in many worlds, and fail "
+        "with the smallest in which it breaks; the test uses the fixture xrt_mock",
     )
 
 

@@ -12,6 +12,7 @@ import click
 from .options import contract_watcher, require_package, require_writable, scenario_option, seed_option, write_text
 
 if TYPE_CHECKING:
+    from ..hunt.evidence import OwnOracle
     from ..hunt.hunting import Hunt, Result
 
 _ORACLES = ("endless", "twice", "file", "lost", "exit", "active", "polls", "contract")
@@ -25,6 +26,13 @@ _ORACLES = ("endless", "twice", "file", "lost", "exit", "active", "polls", "cont
 @click.option("--poll", default=10.0, show_default=True, help="Shortest interval between two looks at one job [s].")
 @click.option("--strict", is_flag=True, help="The program must succeed wherever patience suffices.")
 @click.option("--off", multiple=True, type=click.Choice(_ORACLES), help="Switch an oracle off.")
+@click.option(
+    "--oracle",
+    "oracles",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="Judge each world by a function of yours: it is given the journal and the folder, and returns words.",
+)
 @click.option(
     "--output", default=Path("hunt"), type=click.Path(path_type=Path), help="Folder for worlds; default: hunt."
 )
@@ -100,7 +108,23 @@ def _planned(command: tuple[str, ...], options: dict[str, Any]) -> Hunt:
         leave_out=leave_out,
         examples=output / "examples" if seed is None else None,
         keep=output if options["keep"] else None,
+        oracles={name: _own_oracle(name) for name in options["oracles"]},
     )
+
+
+def _own_oracle(name: str) -> OwnOracle:
+    import pkgutil
+
+    sys.path[:0] = [str(Path.cwd())]
+    try:
+        oracle = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise click.BadParameter(f"{name} cannot be imported: {error}", param_hint="--oracle") from None
+    finally:
+        del sys.path[0]
+    if not callable(oracle):
+        raise click.BadParameter(f"{name} is no function; write MODULE:FUNCTION", param_hint="--oracle")
+    return oracle  # type: ignore[no-any-return]  # it is the user's
 
 
 def _play_one(planned: Hunt, kill: str) -> NoReturn:

@@ -124,6 +124,7 @@ class VirtualClock:
             if min(other.id for other in self._participants.values() if other.until is None) == participant.id:
                 return
             blocked = participant.block()
+            self._run_next()
         blocked.acquire()
 
     def wait(self, until: float, token: object = None) -> None:

@@ -91,7 +91,7 @@ def kill_of(world: World) -> Kill | None:
 
 def key_of(world: World) -> str:
     """Return a text that is the same for equal worlds."""
-    return json.dumps([scenario_data({}, world), kill_of(world)], sort_keys=True)
+    return json.dumps([scenario_data({}, world), kill_of(world)], sort_keys=True, default=str)  # dates
 
 
 def words_of(world: World) -> str:

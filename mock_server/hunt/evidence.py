@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..core.faults import Fault
 from ..core.model import StatusCode
 from ..reports.courtesy import active_steps
 from .life import JobFacts, Life, Saved
@@ -17,11 +18,15 @@ from .recorder import STANDSTILL_CALLS
 from .waiting import lines_in_stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from ..core.journal import Journal
     from ..simulator import Simulator
     from .deviations import World
     from .recorder import Recorder
+
+    OwnOracle = Callable[[Journal, Path], Iterable[str]]
 
 _SMALL = 100_000
 _ARCHIVES = {".gz", ".tar", ".zip", ".tgz"}
@@ -73,8 +78,8 @@ class Evidence:
         return notes
 
 
-def report(evidence: Evidence, world: World) -> Life:
-    """Return the record of a life."""
+def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -> Life:
+    """Return the record of a life, with what the user's own `oracles` say of it."""
     recorder, simulator, notes = evidence.recorder, evidence.simulator, evidence.notes()
     if recorder is None:
         raise ValueError("the program has not lived yet")
@@ -92,7 +97,12 @@ def report(evidence: Evidence, world: World) -> Life:
         output.replace(str(evidence.folder), "."),
         *(data.decode("utf-8", "replace") for data in written if b"\0" not in data),
     ]
-    met = not simulator.controls.never_fired() and all(d.kill is None or evidence.killed for d in world)
+    never, start = simulator.controls.never_fired(), simulator.scenario.start
+    met = tuple(
+        all(Fault.from_mapping(fault, start) not in never for fault in deviation.scenario.get("faults", ()))
+        and (deviation.kill is None or evidence.killed)
+        for deviation in world
+    )
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
     peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
     at_peak = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
@@ -117,6 +127,11 @@ def report(evidence: Evidence, world: World) -> Life:
         simulated_s=simulator.clock.now() - simulator.scenario.start,
         met=met,
         writes=notes.count,
+        own=tuple(
+            (name, words)
+            for name, oracle in oracles.items()
+            for words in oracle(simulator.controls.journal(), evidence.folder)
+        ),
     )
 
 

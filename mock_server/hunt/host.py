@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Carry out orders until the other end hangs up."""
+    """Carry out orders until the other end hangs up, or is gone."""
+    with contextlib.suppress(ConnectionError):
+        _serve()
+    os._exit(0)
+
+
+def _serve() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     orders = control.makefile("r", encoding="utf-8")
     joined = guest.joined
@@ -57,7 +63,6 @@ def main() -> NoReturn:
         _answer(control, pid=pid)
         _, status = os.waitpid(pid, 0)
         _answer(control, code=os.waitstatus_to_exitcode(status))
-    os._exit(0)
 
 
 def _answer(control: socket.socket, **facts: Any) -> None:
@@ -75,7 +80,8 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
         opened = os.open(name, flags | (os.O_CREAT if number else 0), 0o600)
         os.dup2(opened, number)
         os.close(opened)
-    faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
+    # and ends: after it comes what the signal does by default
+    faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True, chain=True)
     os.chdir(order["folder"])
     witness = Witness(notes, order["folder"], order["kill_at_write"])
     joined.move(order["address"], bytes.fromhex(order["key"]), (0,))

@@ -7,7 +7,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from .deviations import World
+    from .evidence import OwnOracle
     from .life import Life
     from .oracles import Finding, Rules
     from .program import Program
@@ -62,6 +63,8 @@ class Hunt:
         Folder of Hypothesis's database; None: nothing is kept.
     keep
         Folder for the folders of failures; None: they are thrown away.
+    oracles
+        See :class:`~mock_server.hunt.stage.Stage`.
     """
 
     program: Program
@@ -75,6 +78,7 @@ class Hunt:
     leave_out: Sequence[str] = ()
     examples: Path | None = None
     keep: Path | None = None
+    oracles: Mapping[str, OwnOracle] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ class _Worker:
                 fresh=hunt.fresh,
                 watch=hunt.watch,
                 leave_out=hunt.leave_out,
+                oracles=hunt.oracles,
             )
         return self._stage
 

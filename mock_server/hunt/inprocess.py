@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..scenario.scenario import Scenario
     from ..sky.archive import World as SkyWorld
     from ..transport.wsgi_call import Answer, Request
+    from .evidence import OwnOracle
     from .life import Life
     from .oracles import Rules
     from .search import Found
@@ -42,6 +43,11 @@ class NeverEnds(BaseException):
 
 
 class _Clock(LifeClock):
+    def finish(self) -> None:
+        super().finish()
+        for participant in self._participants.values():
+            participant.resume()
+
     def wait(self, until: float, token: object = None) -> None:
         super().wait(until, token)
         if self.ended.is_set():
@@ -59,11 +65,18 @@ class Function:
         The calm world.
     options
         Further arguments of each simulator.
+    oracles
+        See :class:`~mock_server.hunt.stage.Stage`.
     """
 
     def __init__(
-        self, call: Callable[[Simulator, Path], object], scenario: Scenario, options: Mapping[str, Any]
+        self,
+        call: Callable[[Simulator, Path], object],
+        scenario: Scenario,
+        options: Mapping[str, Any],
+        oracles: Mapping[str, OwnOracle],
     ) -> None:
+        self._oracles = oracles
         self._call, self._scenario, self._options = call, scenario, dict(options)
         self._base = tomllib.loads(scenario.text or "")
         self._builders: dict[tuple[int, SkyWorld], Builder] = {}
@@ -86,7 +99,7 @@ class Function:
             evidence = Evidence(simulator, Path(folder))
             evidence.recorder = Recorder(simulator, simulator.app, clock)
             error, where, text = self._run(simulator, clock, evidence)
-            shown = replace(report(evidence, world), text=text)
+            shown = replace(report(evidence, world, self._oracles), text=text)
             return replace(shown, error=error, where=where or shown.where) if error else shown
 
     def _run(self, simulator: Simulator, clock: LifeClock, evidence: Evidence) -> tuple[str, tuple[str, ...], str]:

@@ -121,9 +121,11 @@ class Life:
     simulated_s
         Simulated time that it took [s].
     met
-        Whether all deviations of the world were met by some call.
+        For each deviation of the world, whether the program met it.
     writes
         Number of its writes.
+    own
+        What the user's own oracles say: the name of the oracle, and words.
     """
 
     world: World
@@ -137,8 +139,9 @@ class Life:
     violations: tuple[tuple[str, str], ...]
     peak_active: tuple[int, tuple[str, ...]]
     simulated_s: float
-    met: bool
+    met: tuple[bool, ...]
     writes: int
+    own: tuple[tuple[str, str], ...] = ()
 
     def lines(self) -> list[str]:
         """Return the printed lines with their numbers replaced, to compare them with those of another world."""

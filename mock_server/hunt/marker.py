@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..simulator import Simulator
 
-_ARGUMENTS = ("worlds", "seed", "at_most", "poll_s", "strict", "off")
+_ARGUMENTS = ("worlds", "seed", "at_most", "poll_s", "strict", "off", "oracles")
 
 
 class HuntReport(NamedTuple):
@@ -70,7 +70,9 @@ def hunt_test(
         call(**{**arguments, **own})
 
     scenario = options["scenario"]
-    function = Function(call_in, scenario, {key: value for key, value in options.items() if key != "scenario"})
+    oracles = {oracle.__name__: oracle for oracle in given.get("oracles", ())}
+    others = {key: value for key, value in options.items() if key != "scenario"}
+    function = Function(call_in, scenario, others, oracles)
     calm = function.play(())
     if calm.code != 0 or not calm.calls:
         return None

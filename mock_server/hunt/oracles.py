@@ -72,15 +72,19 @@ class Rules:
     off: frozenset[str] = frozenset()
 
 
-Oracle = "Callable[[Life, Life, Rules], Iterator[Finding]]"
-
-
 def judge(life: Life, calm: Life, rules: Rules) -> list[Finding]:
     """Return what is broken in a life, the gravest first; findings of the calm world are not repeated."""
-    found = [f for name, oracle in ORACLES.items() if name not in rules.off for f in oracle(life, calm, rules)]
+    chosen = [oracle for name, oracle in ORACLES.items() if name not in rules.off]
+    found = [finding for oracle in (*chosen, own) for finding in oracle(life, calm, rules)]
     known = set() if life is calm else {finding.key for finding in judge(calm, calm, rules)}
     first = {finding.key: finding for finding in reversed(found)}
     return [finding for key, finding in reversed(first.items()) if key not in known]
+
+
+def own(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
+    """Yield what the user's own oracles have found."""
+    for name, words in life.own:
+        yield Finding(name, words, ())
 
 
 def never_ends(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -19,7 +20,6 @@ from ..run.link_server import LinkServer
 from ..transport.wsgi_call import HOSTS
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Iterable, Mapping, Sequence
     from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -101,6 +101,7 @@ class Host:
                 pass_fds=[theirs.fileno()],
                 process_group=0,
             )
+        self._running = 0
         self._socket, self._answers = ours, ours.makefile("r", encoding="utf-8")
         try:
             self.threads = int(self._ask(imports=list(imports))["threads"])
@@ -127,18 +128,22 @@ class Host:
         pid = self._ask(
             **words, key=order.key.hex(), seed=order.seed, kill_at_write=kill_at_write, command=list(arguments)
         )["pid"]
-        return _Forked(pid, self)
+        self._running = int(pid)
+        return _Forked(self._running, self)
 
     def code(self, within_s: float) -> int | None:
         """Return the exit code of the program that was started last, if it ends soon."""
         if not select.select([self._socket], [], [], within_s)[0]:
             return None
+        self._running = 0
         return int(self._answer()["code"])
 
     def close(self) -> None:
-        """End the host."""
+        """End the host, and the program that it may still wait for."""
         self._answers.close()
         self._socket.close()
+        if self._running:
+            signal_group(self._running, signal.SIGKILL)
         self._process.wait()
         self._files.cleanup()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .clock import LifeClock
     from .deviations import Kill
 
-STANDSTILL_CALLS, STANDSTILL_STEP_S, STANDSTILL_S = 1500, 6 * 3600.0, 45 * 86400.0
+STANDSTILL_CALLS, STANDSTILL_STEP_S, STANDSTILL_S = 300, 6 * 3600.0, 45 * 86400.0
 """Calls without progress, in a world in which nothing more happens, from which on each takes a step; and the end."""
 
 
@@ -42,6 +42,8 @@ class Recorder:
         The clock of this life.
     kill
         Call before whose answer the program is killed; None: it is not.
+    holds
+        Whether calls have no answer once the clock has ended, until :meth:`close`.
 
     Attributes
     ----------
@@ -55,7 +57,15 @@ class Recorder:
         0, or 1 after a restart.
     """
 
-    def __init__(self, simulator: Simulator, app: WSGIApplication, clock: LifeClock, kill: Kill | None = None) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        app: WSGIApplication,
+        clock: LifeClock,
+        kill: Kill | None = None,
+        *,
+        holds: bool = False,
+    ) -> None:
         self._simulator, self._app, self._clock, self._kill = simulator, app, clock, kill
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
@@ -63,7 +73,10 @@ class Recorder:
         self.calls: list[Call] = []
         self.sent: dict[str, tuple[int | None, bool, bytes]] = {}
         self.life = self._pid = 0
-        self._started = threading.Event()
+        self._started, self._over = threading.Event(), threading.Event()
+        if not holds:
+            self._over.set()
+        self._holds = holds
         note = simulator.store.note
 
         def noted(entry: Entry, era: str | None = None) -> None:
@@ -77,15 +90,32 @@ class Recorder:
         self._pid = pid
         self._started.set()
 
+    def begin(self, life: int) -> None:
+        """Begin a life: 0, or 1 after a restart."""
+        self.life = life
+        if self._holds:
+            self._started.clear()
+            self._over.clear()
+
+    def close(self) -> None:
+        """Hold no call back any longer: the program is dead."""
+        self._over.set()
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a call and note it."""
         with self._lock:
+            if self._over.is_set() and self._holds:
+                start_response("503 Service Unavailable", [])
+                return []
             if self._kill is not None and self.life == 0 and len(self.calls) + 1 == self._kill.number:
                 self._started.wait()  # its first call may come before its process is known here
                 signal_group(self._pid, signal.SIGKILL)
                 start_response("503 Service Unavailable", [])
                 return []
-            return self._answer(environ, start_response)
+            chunks = self._answer(environ, start_response)
+            if self._clock.ended.is_set():
+                self._over.wait()  # what it did before is what counts, however soon it is killed
+            return chunks
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         data = environ["wsgi.input"].read()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -55,7 +54,7 @@ class Found(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One kind of deviation at one operation: worlds, how many met it, and in how many something broke."""
+    """One kind of deviation at one operation: worlds, how many met it, and in how many of these something broke."""
 
     worlds: int
     met: int
@@ -74,8 +73,8 @@ class Tally:
     def note(self, world: World, life: Life, findings: Sequence[Finding]) -> None:
         """Add a world that was played."""
         self.worlds, self.broke = self.worlds + 1, self.broke + bool(findings)
-        for deviation in world:
-            self._add_cell((deviation.operation, deviation.kind), Cell(1, int(life.met), int(bool(findings))))
+        for deviation, met in zip(world, life.met, strict=True):
+            self._add_cell((deviation.operation, deviation.kind), Cell(1, int(met), int(met and bool(findings))))
         for finding in findings:
             self._add_found(Found(finding, world, life))
 
@@ -149,8 +148,10 @@ class Search:
             print_blob=False,
         )
         test = seeded(self._seed + zlib.crc32(stream.name.encode()))(chosen(given(stream.worlds)(live_in)))
-        with contextlib.suppress(BaseExceptionGroup, Exception):  # what broke is in the tally
+        try:
             test()
+        except* BrokenError:  # what broke is in the tally; anything else is a fault of the hunt itself
+            pass
         return tally
 
     def repeat(self, found: Found) -> Found:

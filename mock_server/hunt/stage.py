@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ..run.kernel import is_dead
 from ..run.link_server import LinkServer
 from ..scenario.files import read_scenario
 from ..simulator import Simulator
@@ -20,6 +23,7 @@ from .evidence import Evidence, report
 from .processes import Host, Order, Plain
 from .program import copy_folder
 from .recorder import Recorder
+from .standstill import Standstill, can_be_proven
 from .waiting import wait_for
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..scenario.in_force import Builder
     from ..sky.archive import World as SkyWorld
+    from .evidence import OwnOracle
     from .life import Life
     from .processes import Process
     from .program import Program
@@ -69,6 +74,8 @@ class Stage:
         Wraps an app so that it checks requests against the contract; None: nothing checks them.
     leave_out
         Names that are not copied with the folder.
+    oracles
+        The user's own oracles by name: each is given the journal and the folder, and returns what is broken, in words.
 
     Attributes
     ----------
@@ -88,9 +95,10 @@ class Stage:
         fresh: bool = False,
         watch: Callable[[WSGIApplication], Any] | None = None,
         leave_out: Sequence[str] = (),
+        oracles: Mapping[str, OwnOracle] = MappingProxyType({}),
     ) -> None:
         self._program, self._base, self._seed, self._watch, self._fresh = program, base, seed, watch, fresh
-        self._imports, self._leave_out = list(imports), leave_out
+        self._imports, self._leave_out, self._oracles = list(imports), leave_out, oracles
         self._kept = contextlib.ExitStack()
         # in memory, where that is possible: folders are copied and removed all the time
         root = TemporaryDirectory(
@@ -115,15 +123,19 @@ class Stage:
             Where the program's folder is copied to afterwards; None: it is thrown away.
         """
         scenario = replace(read_scenario(scenario_data(self._base, world), "hunt"), seed=self._seed)
-        clock = LifeClock(scenario.start)
+        clock = LifeClock(scenario.start, one_by_one=bool(self._program.python) and can_be_proven())
         clock.end = max([clock.now(), *(change.at for change in scenario.changes)]) + HORIZON_S
         folder = self._root / "copy" / self._program.folder.resolve().name
         copy_folder(self._program.folder, folder, self._leave_out)
         with Simulator(scenario, clock) as simulator:
             simulator.jobs.in_force.share_builder(self._builders)
             evidence = Evidence(simulator, folder)
-            self._live(simulator, clock, evidence, kill_of(world))
-            life = report(evidence, world)
+            try:
+                self._live(simulator, clock, evidence, kill_of(world))
+            except BaseException:
+                self._leave_host()  # it may still say how this life ended, and the next must not take that for its own
+                raise
+            life = report(evidence, world, self._oracles)
         self.imported = evidence.notes().modules
         if keep is not None:
             copy_folder(folder, keep)
@@ -132,15 +144,18 @@ class Stage:
     def _live(self, simulator: Simulator, clock: LifeClock, evidence: Evidence, kill: Kill | None) -> None:
         """Let the program run to its end; once more if it is killed."""
         watcher = self._watch(simulator.app) if self._watch else None
-        recorder = Recorder(simulator, watcher or simulator.app, clock, kill if kill and kill.at == "call" else None)
+        recorder = Recorder(
+            simulator, watcher or simulator.app, clock, kill if kill and kill.at == "call" else None, holds=True
+        )
         evidence.recorder, evidence.watcher = recorder, watcher
         self._current.recorder, self._current.clock = recorder, clock
         paths = evidence.paths = self._root / "notes", self._root / "stack", self._root / "output"
         for path in paths:
             path.unlink(missing_ok=True)
         for life, planned in enumerate([kill, None] if kill else [None]):
-            recorder.life = life
-            server = LinkServer(recorder, clock, HOSTS)
+            recorder.begin(life)
+            server = LinkServer(recorder, clock, HOSTS, watch=not clock.one_by_one)
+            standstill = Standstill(clock, server) if clock.one_by_one else None
             try:
                 server.join((0,))
                 notes, stack, output = paths
@@ -148,9 +163,15 @@ class Stage:
                 with TemporaryDirectory(dir=self._root) as files:
                     process = self._start(order, clock.now(), Path(files))
                     recorder.started(process.pid)
-                    evidence.code = wait_for(process, clock, order.stack)
+                    if clock.one_by_one:
+                        clock.is_over = partial(is_dead, process.pid)
+                    evidence.code = wait_for(process, clock)
             finally:
+                recorder.close()
+                if standstill is not None:
+                    standstill.close()
                 clock.clear()
+                clock.is_over = lambda: False
                 server.close()
             if planned and evidence.code != -9:
                 return  # it ended before it could be killed

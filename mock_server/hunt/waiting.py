@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -20,31 +21,24 @@ _LOOK_S = 0.05
 STILL_S, BUSY_S = 5.0, 300.0
 """Without a step of the clock: real time after which a program of which all parts wait for one another never ends, and
 processor time (where the system tells it) after which one that computes never does [s]."""
+STACK_S = 120.0
+"""Real time that a program has to say where it stands [s]."""
 
 
-def wait_for(process: Process, clock: LifeClock, stack: Path) -> int | None:
-    """Return the exit code; None for a program that never ends, which is killed after it has said where it stands.
-
-    Parameters
-    ----------
-    process, clock
-        The program and its clock.
-    stack
-        File that the program writes its stack to when it gets SIGUSR1.
-    """
+def wait_for(process: Process, clock: LifeClock) -> int | None:
+    """Return the exit code; None for a program that never ends, which says where it stands, and ends, at SIGUSR1."""
     steps, since, used = -1, time.monotonic(), 0.0
     while (code := process.ended(_LOOK_S)) is None:
         if clock.steps != steps:
             steps, since, used = clock.steps, time.monotonic(), processor_s(process.pid)
         deadlocked = time.monotonic() - since > STILL_S and clock.all_wait_for_ever()
         if clock.ended.is_set() or deadlocked or processor_s(process.pid) - used > BUSY_S:
-            signal_group(process.pid, signal.SIGUSR1)
-            until = time.monotonic() + 1
-            while time.monotonic() < until and not (stack.exists() and stack.stat().st_size):
-                time.sleep(0.01)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGUSR1)
+            ended = process.ended(STACK_S)
             signal_group(process.pid, signal.SIGKILL)
-            while process.ended(1.0) is None:
-                pass
+            while ended is None:
+                ended = process.ended(1.0)
             return None
     signal_group(process.pid, signal.SIGKILL)  # children that it has left behind
     return code
@@ -54,7 +48,7 @@ def processor_s(pid: int) -> float:
     """Return the processor time of a process and of its children that have ended; real time without /proc [s]."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+    except OSError:  # it has ended, perhaps while this was read
         return 0.0 if Path("/proc/self/stat").exists() else time.monotonic()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -186,6 +187,28 @@ def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
                 "deprecation", "answers have a deprecation warning", api={"deprecation_message": "This version is old."}
             ),
             _setting("deprecation", "answers have a newer version", api={"version": "1.14"}),
+        ],
+    )
+    defaults = {"minsnr": 2.4, "sigmin": 4, "posobstime": 24, "timeslice": "obsid", "binMeth": "time"}
+    yield (
+        "defaults",
+        [_setting("defaults", "the service has other defaults", defaults=defaults)]
+        + [
+            _setting(
+                "defaults",
+                f"the defaults of the service change after {duration_text(at)}",
+                changes=[{"after_days": at / DAY, "defaults": defaults}],
+            )
+            for at in moments
+        ],
+    )
+    start = min((call.at for call in calm.calls), default=0.0)
+    later = [(n, datetime.fromtimestamp(start + n * DAY, tz=UTC)) for n in (1, 30, 180)]
+    yield (
+        "data",
+        [
+            _setting("data", "all data are reprocessed on the next day", sky={"reprocessings": [later[0][1].date()]}),
+            *(_setting("data", f"it is run {n} days later, and there are more data", start=at) for n, at in later[1:]),
         ],
     )
     yield from _of_the_sky(calm)

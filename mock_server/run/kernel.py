@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NativeThread = tuple[int, int]
 """A thread as the operating system names it: its process [pid] and its native thread id."""
@@ -59,6 +64,35 @@ def awaited(thread: NativeThread) -> str | None:
     return next((what for part, what in _WAITS.items() if part in function), None)
 
 
+def asleep(pids: Iterable[int]) -> dict[NativeThread, tuple[str, int]] | None:
+    """Return what all threads of some processes and their children sleep in, and how often each has been switched.
+
+    What a thread sleeps in is the name of a kernel function. None if one is awake, or the kernel does not tell.
+    """
+    found: dict[NativeThread, tuple[str, int]] = {}
+    left, known = list(pids), set(pids)
+    try:
+        while left:
+            pid = left.pop()
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                status = dict(line.split(":", 1) for line in (thread / "status").read_text().splitlines())
+                state = status["State"].strip()[0]
+                if state in "ZX":
+                    continue
+                if state != "S":
+                    return None
+                switches = int(status["voluntary_ctxt_switches"]) + int(status["nonvoluntary_ctxt_switches"])
+                function = (thread / "wchan").read_text()
+                if function == "0":  # it is about to sleep, or the kernel keeps it to itself
+                    return None
+                found[pid, int(thread.name)] = function, switches
+                new = {int(child) for child in (thread / "children").read_text().split()} - known
+                left, known = [*left, *new], known | new
+    except (OSError, KeyError):  # one ends just now, or there is no /proc
+        return None
+    return found
+
+
 def is_ending(pid: int) -> bool:
     """Whether a process is about to end: it has been sent a signal, or is exiting; False where nothing tells."""
     try:
@@ -67,6 +101,17 @@ def is_ending(pid: int) -> bool:
     except OSError:
         return False
     return words[0] in "ZX" or bool(int(words[6]) & _EXITING) or any(int(line.split()[1], 16) for line in pending)
+
+
+def is_dead(pid: int) -> bool:
+    """Whether a process has ended, is exiting, or has been killed and does not know it yet."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        pending = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "Pnd:" in line]
+    except OSError:
+        return True
+    killed = any(int(line.split()[1], 16) >> signal.SIGKILL - 1 & 1 for line in pending)
+    return words[0] in "ZX" or bool(int(words[6]) & _EXITING) or killed
 
 
 def descends(pid: int, ancestor: int) -> bool:

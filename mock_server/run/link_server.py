@@ -51,6 +51,8 @@ class LinkServer:
         The programs share it.
     hosts, open_net, processor
         See :class:`~mock_server.run.link.Welcome`.
+    watch
+        Whether a watchdog lets time go on without a participant that has been idle for a while.
 
     Attributes
     ----------
@@ -68,6 +70,7 @@ class LinkServer:
         *,
         open_net: bool = False,
         processor: int | None = None,
+        watch: bool = True,
     ) -> None:
         self.app, self.clock, self.hosts, self.open_net, self.processor = app, clock, hosts, open_net, processor
         self.key = secrets.token_bytes(16)
@@ -87,6 +90,7 @@ class LinkServer:
         if isinstance(clock, VirtualClock):
             self.page = Page()
             self.page.now, clock.on_move = clock.now(), partial(setattr, self.page, "now")
+        if isinstance(clock, VirtualClock) and watch:
             self._watchdog = Watchdog(
                 clock,
                 lambda one: None if one in self.asking else self.threads.get(one),  # asking: it waits for us

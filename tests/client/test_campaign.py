@@ -102,6 +102,14 @@ def test_a_source_the_service_cannot_resolve_is_given_up_and_the_others_go_on(si
     assert list(summary.reasons) == ["No_such_thing_in_the_sky"]
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_refused_list_of_jobs_gives_up_no_source(tmp_path, times):
+    with plain_simulator().intercept() as sim:
+        sim.controls.plan_fault({"kind": "refuse", "operation": "listOldJobs", "times": times})
+        summary = Campaign(ME, sources(3), out=tmp_path, service=service_of(sim)).run()
+    assert (summary.done, summary.given_up) == (3, 0)
+
+
 def test_a_source_with_wrong_parameters_is_given_up_at_once(sim, tmp_path):
     requests = sources(2)
     requests[0].setGlobalPars(centroid=True, posErr=0.01)

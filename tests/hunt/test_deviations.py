@@ -66,4 +66,7 @@ def test_worlds_are_drawn_for_the_operations_that_the_program_uses():
 def test_the_simplest_world_of_each_stream_is_a_scenario_that_can_be_read():
     for stream in streams(CALM, 400):
         world = find(stream.worlds, lambda _world: True)
-        assert read_scenario(scenario_data({}, world)).seed == 1, stream.name
+        data = scenario_data({}, world)
+        assert read_scenario(data).seed == 1, stream.name
+        assert tomllib.loads(as_toml(data)) == data
+        assert key_of(world) == key_of(tuple(world))

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 pytest_plugins = ["pytester"]
 
 TESTS = """
@@ -28,6 +26,14 @@ def test_impatient(xrt_mock, tmp_path):
     else:
         raise RuntimeError("GRB 060729 was not accepted")
 
+def leaves_something(journal, folder):
+    if len(journal) > 1 and (folder / "job.txt").exists():
+        yield "leaves job.txt"
+
+@pytest.mark.xrt_mock_hunt(worlds=8, off=["twice", "exit", "endless"], oracles=[leaves_something])
+def test_own_oracle(xrt_mock, tmp_path):
+    test_impatient(xrt_mock, tmp_path)
+
 @pytest.mark.xrt_mock_hunt(worlds=8)
 def test_honest(xrt_mock):
     try:
@@ -41,16 +47,16 @@ def test_wrong_in_calm(xrt_mock):
 """
 
 
-@pytest.mark.nightly
 def test_a_failing_test_shows_its_smallest_world_and_a_line_to_paste_under_xdist_too(pytester):
     pytester.makepyfile(TESTS)
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:random_order", "-n", "2")
-    done.assert_outcomes(passed=1, failed=2)
+    done.assert_outcomes(passed=1, failed=3)
     text = done.stdout.str()
     assert "submits GRB 060729 twice, when the answer to its 1st submission is lost after the work was done" in text
     pasted = re.search(r"@pytest\.mark\.xrt_mock\(scenario='(.*\.toml)'\)", text)
     assert pasted is not None, text
     assert 'kind = "lost"' in Path(pasted[1]).read_text(encoding="utf-8")
+    assert "leaves job.txt, when " in text
     assert "assert 1 == 2" in text
 
 

@@ -37,7 +37,7 @@ CALM = Life(
     violations=(),
     peak_active=(1, SUBMITTED),
     simulated_s=400.0,
-    met=True,
+    met=(),
     writes=1,
 )
 
@@ -107,6 +107,12 @@ def test_a_program_without_an_end_is_found():
 def test_an_exit_that_names_no_job_is_found():
     found = words(code=1, error="KeyError: 'JobID'", where=SUBMITTED, text="KeyError: 'JobID'", files=())
     assert found == [("exit", "ends with KeyError: 'JobID' and names no job", SUBMITTED)]
+
+
+def test_what_an_own_oracle_says_is_a_finding_unless_it_says_so_in_the_calm_world():
+    said = (("mine:no_lock", "leaves a lock"),)
+    assert words(own=said) == [("mine:no_lock", "leaves a lock", ())]
+    assert judge(replace(CALM, own=said), replace(CALM, own=said), Rules()) == []
 
 
 def test_an_exit_that_names_a_source_is_honest_but_not_if_strict():

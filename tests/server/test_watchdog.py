@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import sys
 import threading
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.run.kernel import processor_time
+from mock_server.run.kernel import is_dead, processor_time
 from mock_server.run.watchdog import Watchdog, warn
 from tests.tools.asserting import no_exception
 
@@ -197,3 +198,17 @@ def test_a_thread_at_work_has_none():
 def test_a_thread_that_does_not_exist_is_an_error():
     with pytest.raises(ProcessLookupError, match="has ended"):
         processor_time((os.getpid(), 1 << 22))
+
+
+def test_a_killed_process_is_dead_at_once_and_a_living_one_is_not():
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+        os._exit(0)
+    try:
+        assert not is_dead(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+    assert is_dead(child)
+    os.waitpid(child, 0)
+    assert is_dead(child)

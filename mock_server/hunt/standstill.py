@@ -1,0 +1,100 @@
+"""Proof that no process of a program can go on unless simulated time does.
+
+A thread may wait for something that the clock does not know: a pipe from another process of the program, the lock of a
+queue that processes share. How long that takes is the machine's affair, so no limit of real time says when it is over.
+But if all threads of all processes sleep, and none has run between two looks, then each waits for another: only time
+can wake them. What a program does is then the same on a busy machine as on a free one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..run.kernel import asleep
+
+if TYPE_CHECKING:
+    from ..run.link_server import LinkServer
+    from .clock import LifeClock
+
+_LOOK_S, _AGAIN_S = 0.01, 0.001
+PATIENCE_S = 5.0
+"""Real time for which threads that sleep for another reason, such as the machine's time, are waited for [s]."""
+_WAITS_FOR_ANOTHER = ("pipe", "anon_pipe", "futex", "poll", "ep_", "do_sys_poll", "do_select", "do_wait")
+"""Beginnings of the names of kernel functions."""
+
+
+@cache
+def can_be_proven() -> bool:
+    """Whether the operating system says what threads sleep in; by a thread that waits for a lock."""
+    lock = threading.Lock()
+    with lock:
+        sleeper = threading.Thread(target=lambda: lock.acquire() and lock.release(), daemon=True)
+        sleeper.start()
+        place, until = Path(f"/proc/self/task/{sleeper.native_id}"), time.monotonic() + PATIENCE_S
+        if not (place / "children").exists():
+            return False
+        while not (place / "wchan").read_text().startswith(_WAITS_FOR_ANOTHER):
+            if time.monotonic() > until:
+                return False
+        return True
+
+
+class Standstill:
+    """Looks for standstills on a thread of its own.
+
+    Parameters
+    ----------
+    clock, server
+        Of the life.
+    """
+
+    def __init__(self, clock: LifeClock, server: LinkServer) -> None:
+        self._clock, self._server = clock, server
+        self._closed = False
+        self._steps = -1
+        self._seen: tuple[object, float] = (None, 0.0)
+        self._thread = threading.Thread(target=self._run, daemon=True, name="xrt-mock standstill")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._closed = True
+        self._clock.unproven.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed:
+            wanted = self._clock.unproven.wait(_LOOK_S)
+            steps, self._steps = self._steps, self._clock.steps
+            if (wanted or steps == self._steps) and not self._look() and wanted:
+                time.sleep(_AGAIN_S)
+
+    def _look(self) -> bool:
+        """Let time go on if nothing else can; return whether it did."""
+        clock, server = self._clock, self._server
+        steps, pids = clock.steps, server.pids()
+        before = asleep(pids)
+        waits = clock.waits()  # between the two looks: what one has asked of the clock, it asked before it fell asleep
+        if not pids or before is None or asleep(pids) != before:
+            return False
+        free = [one for one, wait in waits.items() if not wait.blocked]
+        if any(one in server.asking or server.threads.get(one) not in before for one in free):
+            return False  # it starts, ends, or waits for an answer
+        held = {server.threads.get(one) for one in waits} - {server.threads.get(one) for one in free}
+        reasons = {
+            function if thread[0] in pids or "poll" not in function else "another program's poll"
+            for thread, (function, _) in before.items()
+            if thread not in held
+        }
+        if not all(reason.startswith(_WAITS_FOR_ANOTHER) for reason in reasons):
+            now = time.monotonic()
+            if self._seen[0] != before:
+                self._seen = (before, now)
+            if now - self._seen[1] < PATIENCE_S:
+                return False
+        clock.proceed(steps)
+        return True

@@ -1,0 +1,145 @@
+"""The clock of a life, and the proof that nothing can go on: the same order on every machine."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from mock_server.hunt.clock import LifeClock
+from mock_server.hunt.standstill import Standstill, can_be_proven
+from mock_server.run.kernel import asleep
+from mock_server.run.link import Link
+from mock_server.run.link_server import LinkServer
+from mock_server.transport.wsgi_call import HOSTS
+
+START = 1_000_000.0
+
+
+@pytest.fixture
+def clock():
+    return LifeClock(START, one_by_one=True)
+
+
+def in_thread(*steps):
+    """Start a thread that takes steps; return it and the list of the steps that it has taken."""
+    taken = []
+
+    def run():
+        for step in steps:
+            taken.append(step())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, taken
+
+
+def settled(clock, waiting):
+    """Wait until so many participants are held by the clock."""
+    while sum(wait.blocked for wait in clock.waits().values()) != waiting:
+        pass
+
+
+def test_one_that_is_woken_goes_on_when_the_one_that_woke_it_waits(clock):
+    clock.join((0,))
+    clock.join((0, 1))
+    clock.attach((0,))
+    woken, taken = in_thread(
+        lambda: clock.attach((0, 1)), lambda: clock.wait(START + 1000, "token"), lambda: clock.leave((0, 1))
+    )
+    settled(clock, 1)  # it has its turn once this thread waits
+    clock.wait(START + 10)  # the other waits, too, and time passes for this thread
+    clock.wake((0, 1), "token")
+    assert len(taken) == 1
+    clock.leave((0,))
+    woken.join()
+    assert (clock.now(), len(taken)) == (START + 10, 3)
+
+
+def test_time_waits_for_a_proof_while_one_waits_for_something_else(clock):
+    clock.join((0,))
+    clock.join((0, 1))
+    with clock._lock:
+        clock._participants[(0, 1)].until = float("inf")  # taken for waiting: for a pipe, perhaps
+    waiting, _ = in_thread(lambda: clock.attach((0,)), lambda: clock.wait(START + 60))
+    assert clock.unproven.wait(60)
+    while clock.now() == START:
+        clock.unproven.wait(60)
+        clock.proceed(clock.steps)
+    waiting.join()
+    assert clock.now() == START + 60
+
+
+def test_what_is_proven_of_an_earlier_moment_moves_nothing(clock):
+    clock.join((0,))
+    clock.proceed(clock.steps - 1)
+    assert clock.running() == [(0,)]
+
+
+def test_it_stands_still_at_its_end(clock):
+    clock.end = START + 100
+    clock.join((0,))
+    _, taken = in_thread(lambda: clock.attach((0,)), lambda: clock.wait(START + 50), lambda: clock.wait(START + 200))
+    assert clock.ended.wait(60)
+    settled(clock, 1)
+    assert (clock.now(), len(taken)) == (START + 50, 2)
+
+
+def test_threads_that_sleep_are_counted_and_one_that_works_is_seen():
+    mine, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(theirs)
+        os.read(mine, 1)
+        os._exit(0)
+    try:
+        while (found := asleep([child])) is None:
+            pass
+        ((thread, (function, switches)),) = found.items()
+        assert thread == (child, child)
+        assert "pipe" in function
+        assert switches >= 1
+        assert asleep([os.getpid()]) is None  # this thread
+    finally:
+        os.close(theirs)
+        os.close(mine)
+        os.waitpid(child, 0)
+
+
+def test_a_program_that_waits_for_a_pipe_lets_time_go_on_for_the_other(clock):
+    """Two processes: one waits for a byte that the other writes after an hour."""
+
+    def refuse(_environ, start_response):
+        start_response("503 Service Unavailable", [])
+        return []
+
+    server = LinkServer(refuse, clock, HOSTS, watch=False)
+    reading, writing = os.pipe()
+    children = []
+    for participant in ((0,), (1,)):
+        server.join(participant)
+        child = os.fork()
+        if child == 0:
+            link = Link(server.address, server.key, participant)
+            if participant == (0,):
+                os.read(reading, 1)
+            else:
+                link.call("wait", START + 3600, None)
+                os.write(writing, b"x")
+            os._exit(0)
+        children.append(child)
+    standstill = Standstill(clock, server)
+    try:
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    finally:
+        standstill.close()
+        clock.clear()
+        server.close()
+        os.close(reading)
+        os.close(writing)
+    assert codes == [0, 0]
+    assert clock.now() == START + 3600
+
+
+def test_this_machine_says_what_threads_sleep_in():
+    assert can_be_proven() == Path("/proc/self/wchan").exists()
