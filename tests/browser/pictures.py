@@ -142,7 +142,12 @@ def fill(server: MockServer, most: int = 5_000, users: int = 40) -> None:
     with sim.store.transaction() as facts:
         for number in range(sim.controls.jobs()[-1].job_id + 1, most + 1):
             start = now + 10 * (number - most // 2)
-            plan = {"requested_at": start - 400, "queued_at": start - 395, "started_at": start, "running_at": start}
+            plan: dict[str, Any] = {
+                "requested_at": start - 400,
+                "queued_at": start - 395,
+                "started_at": start,
+                "running_at": start,
+            }
             facts.add_job(
                 replace(
                     first, job_id=number, name=f"GRB {number}", user=f"u{number % users}@example.org",
