@@ -110,7 +110,7 @@ def run(
         limits,
         make_watcher,
         copies=copies,
-        network={"allow_net": allow_net, "isolate": isolate},
+        network=(allow_net, isolate),
         verbose=verbose,
     )
     _write_reports(reports, material)
@@ -128,7 +128,7 @@ def _simulate(
     make_watcher: Callable[[SimulatorApp], RequestWatcher] | None,
     *,
     copies: int,
-    network: Mapping[str, bool],
+    network: tuple[bool, bool],
     verbose: bool,
 ) -> tuple[int | Exception, Material]:
     """Run the program; return its exit code, or the bug that kept it from ending, and what its reports are made of."""
@@ -137,7 +137,7 @@ def _simulate(
 
     asked = PendingSimulator(VirtualClock(played.start))
     with contextlib.ExitStack() as kept:
-        with running(asked, command, copies=copies, **network) as programs:
+        with running(asked, command, copies=copies, allow_net=network[0], isolate=network[1]) as programs:
             # loaded while the program begins, which takes about as long
             from ..reports.files import Material
             from ..simulator import Simulator

@@ -198,7 +198,7 @@ def test_exit_codes_are_those_of_a_shell():
 
 
 def test_a_system_that_refuses_says_why_and_what_to_do(monkeypatch):
-    monkeypatch.setattr(isolation.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(InputInvalid, match=r"--isolate needs Linux .*: this is darwin\. Run without it"):
         isolation.isolated().__enter__()
 
