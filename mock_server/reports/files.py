@@ -19,7 +19,7 @@ from .courtesy import active_steps
 from .text import ending_text, report_text, verdict_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .limits import Gate
 
 FORMATS = ("text", "json", "html", "junit", "markdown")
-_MOST_BARS = 200
+_MOST_BARS, _MOST_STRETCHES = 200, 300
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MINUTE = 60.0
 _FAR = 4  # a limit that many times above the jobs needs another scale
@@ -62,17 +62,10 @@ def render_report(form: str, material: Material) -> str:
         case "junit":
             found = _junit(material, text)
         case "html":
-            scale = _Scale.of(material)
-            active = _picture(lambda axes: _draw_active(axes, scale, material), scale)
-            calls = _picture(lambda axes: _draw_calls(axes, scale, material.journal), scale)
-            jobs = _picture(lambda axes: _draw_jobs(axes, scale, material.jobs), scale)
-            pictures = [
-                ("Active jobs against time and limit", active),
-                ("Calls per minute, by operation", calls),
-                ("Jobs from submission to end", jobs),
-            ]
             page = Environment(loader=PackageLoader("mock_server.web"), autoescape=True).get_template("report.html")
-            found = page.render(report=material.report, text=text, gates=material.gates, pictures=pictures)
+            judged = verdict_lines(material.report, material.gates)
+            lines = text.splitlines()[len(judged) :]
+            found = page.render(report=material.report, verdict=judged, lines=lines, timeline=_timeline(material))
         case "markdown":
             found = _markdown(material, text)
         case _:
@@ -126,20 +119,44 @@ class _Scale(NamedTuple):
         return (moment - self.start) / self.unit_s
 
 
-def _picture(draw: Callable[[Axes], None], scale: _Scale) -> str:
-    """Return an SVG drawing, the same for the same data."""
+def _timeline(material: Material) -> str:
+    """Return an SVG drawing of active jobs, calls and jobs on one time axis, the same for the same data.
+
+    It is narrow, so that its letters can be read on a phone. The page sets the colours of what is black here.
+    """
     import matplotlib  # noqa: PLC0415 - takes a second to import, and only pages need it
     from matplotlib.figure import Figure  # noqa: PLC0415
 
+    scale = _Scale.of(material)
     with matplotlib.rc_context({"svg.hashsalt": "xrt-mock", "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(8, 2.8), layout="constrained")
-        axes = figure.add_subplot()
-        draw(axes)
-        axes.set_xlabel(f"{scale.unit} since the first call")
-        axes.spines[["top", "right"]].set_visible(False)
+        figure = Figure(figsize=(5.2, 7.5), layout="constrained")
+        active, calls, jobs = figure.subplots(3, 1, sharex=True)
+        _draw_active(active, scale, material)
+        _draw_calls(calls, scale, material.journal)
+        _draw_jobs(jobs, scale, material.jobs)
+        for axes in (active, calls, jobs):
+            axes.spines[["top", "right"]].set_visible(False)
+            for begin, end in _outages(material.journal):
+                axes.axvspan(scale(begin), scale(end), color="tab:red", alpha=0.2, linewidth=0)
+        jobs.set_xlabel(f"{scale.unit} since the first call; red: the service was down")
         drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     return drawn.getvalue()[drawn.getvalue().index("<svg") :]
+
+
+def _outages(journal: Journal | None) -> list[tuple[float, float]]:
+    """Return from when to when calls met an outage: from its first call to the next call that was answered [s]."""
+    spans: list[tuple[float, float]] = []
+    begin: float | None = None
+    last = 0.0
+    for entry in journal or ():
+        last = entry.at
+        if entry.outcome == "outage":
+            begin = entry.at if begin is None else begin
+        elif begin is not None:
+            spans.append((begin, entry.at))
+            begin = None
+    return spans if begin is None else [*spans, (begin, last)]
 
 
 def _draw_active(axes: Axes, scale: _Scale, material: Material) -> None:
@@ -165,14 +182,19 @@ def _draw_steps(axes: Axes, scale: _Scale, jobs: Sequence[Job], label: str, **st
 
 
 def _draw_calls(axes: Axes, scale: _Scale, journal: Journal | None) -> None:
+    """Draw the calls of each operation by minute, or by longer stretches if there would be too many."""
+    entries = [*(journal or ())]
+    stretch_s = max(_MINUTE, (entries[-1].at - scale.start) / _MOST_STRETCHES) if entries else _MINUTE
     by_operation: dict[str, Counter[int]] = {}
-    for entry in journal or ():
-        by_operation.setdefault(entry.operation, Counter())[int((entry.at - scale.start) // _MINUTE)] += 1
-    for operation, minutes in sorted(by_operation.items()):
-        at = sorted(minutes)
-        axes.plot([m * _MINUTE / scale.unit_s for m in at], [minutes[m] for m in at], ".", label=operation)
+    for entry in entries:
+        by_operation.setdefault(entry.operation, Counter())[int((entry.at - scale.start) // stretch_s)] += 1
+    for operation, counts in sorted(by_operation.items()):
+        at = sorted(counts)
+        rates = [counts[k] * _MINUTE / stretch_s for k in at]
+        axes.plot([k * stretch_s / scale.unit_s for k in at], rates, ".", label=operation)
     axes.set_ylabel("calls per minute")
-    _use_integers(axes)
+    if stretch_s == _MINUTE:
+        _use_integers(axes)
     axes.set_ylim(bottom=0)
     if by_operation:
         _legend(axes)
@@ -180,9 +202,10 @@ def _draw_calls(axes: Axes, scale: _Scale, journal: Journal | None) -> None:
 
 def _draw_jobs(axes: Axes, scale: _Scale, jobs: Sequence[Job]) -> None:
     shown = [job for job in jobs if job.ended_at < NEVER][:_MOST_BARS]
+    last = max((scale(job.ended_at) for job in shown), default=0.0)
     for job in shown:
-        length = scale(job.ended_at) - scale(job.submitted_at)
-        axes.barh(job.job_id, length, left=scale(job.submitted_at), height=0.8, color="tab:blue", alpha=0.5)
+        length = max(scale(job.ended_at) - scale(job.submitted_at), last / _MOST_STRETCHES)  # seen, however short
+        axes.barh(job.job_id, length, left=scale(job.submitted_at), height=0.8, color="tab:blue", alpha=0.8)
     axes.set_ylabel(f"job (first {_MOST_BARS})" if len(jobs) > _MOST_BARS else "job")
     _use_integers(axes)
     axes.invert_yaxis()
@@ -195,5 +218,5 @@ def _use_integers(axes: Axes) -> None:
 
 
 def _legend(axes: Axes) -> None:
-    """Put the legend beside the drawing, where it does not hide data."""
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8)
+    """Put the legend above the drawing, where it does not hide data."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ import requests
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from mock_server import MockServer
+from mock_server import MockServer, Simulator
+from mock_server.reports.files import Material, render_report
+from mock_server.reports.limits import parse_limits
 from tests.browser.conftest import browser_options, browser_path
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 ME = "me@example.org"
+SERVICE = "https://www.swift.ac.uk/user_objects"
 LIGHT_CURVE = {"lc": 1, "binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1, "cent": 0}
 SOURCE = {"UserID": ME, "name": "GRB 200416A", "targ": "00966554", "RA": 335.6985, "Dec": -7.5179}
 JOB = SOURCE | LIGHT_CURVE | {"image": 1, "doxastrom": 1}
@@ -79,9 +83,32 @@ def main() -> None:
         camera.take(job, "job-charts", "light", "dark", "phone", before=look_closer)
         fill(server)
         camera.take("/_mock/", "dashboard-5000", "light", "dark", "phone", whole=False)
+        report(camera)
         advance(10 * 86400)
         camera.take(job, "job-expired", "light")
         browser.close()
+
+
+def report(camera: Camera) -> None:
+    """Take pictures of the written report of a small campaign with an outage and a broken limit."""
+    with Simulator(scenario="maintenance") as sim, sim.intercept():
+        begin = sim.clock.now()
+        for hour in range(60):
+            post(f"{SERVICE}/run_userobject.php", JOB | {"name": f"GRB {hour}"})
+            post(f"{SERVICE}/getNumJobs.php", {"UserID": ME})
+            sim.clock.advance_to(begin + 3600.0 * (hour + 1))
+        found = sim.report()
+        gates = [limit.judge(found) for limit in parse_limits("active>5,refused>0")]
+        page = render_report("html", Material(found, gates, sim.controls.jobs(), sim.journal))
+    with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
+        file.write(page)
+        file.flush()
+        camera.take(f"file://{file.name}", "report", *LOOKS)
+
+
+def post(url: str, body: dict[str, object]) -> None:
+    """Ask the intercepted service; an outage is an answer, too."""
+    requests.post(url, json=body, timeout=60)
 
 
 def ask(server: MockServer, operation: str, body: dict[str, object]) -> dict[str, object]:
@@ -115,7 +142,12 @@ def fill(server: MockServer, most: int = 5_000, users: int = 40) -> None:
     with sim.store.transaction() as facts:
         for number in range(sim.controls.jobs()[-1].job_id + 1, most + 1):
             start = now + 10 * (number - most // 2)
-            plan = {"requested_at": start - 400, "queued_at": start - 395, "started_at": start, "running_at": start}
+            plan: dict[str, Any] = {
+                "requested_at": start - 400,
+                "queued_at": start - 395,
+                "started_at": start,
+                "running_at": start,
+            }
             facts.add_job(
                 replace(
                     first, job_id=number, name=f"GRB {number}", user=f"u{number % users}@example.org",

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mock_server.core.journal import Entry
+from mock_server.core.journal import Entry, Journal
 from mock_server.reports.files import FORMATS, Material, render_report
 from mock_server.reports.limits import Gate, Limit, parse_limits
 
@@ -42,11 +42,27 @@ def test_junit_has_a_case_for_each_limit_and_a_failure_for_each_broken_one(mater
 def test_the_page_is_self_contained_escapes_input_and_is_the_same_for_the_same_material(material):
     page = render_report("html", material)
     assert render_report("html", material) == page
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 1
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
     assert 'src="http' not in page
     assert 'href="http' not in page
+
+
+def test_the_page_of_many_calls_stays_small(material):
+    operations = ("checkProductStatus", "getNumJobs", "run_userobject", "downloadProduct", "listOldJobs")
+    calls = Journal(Entry(18.0 * k, operations[k % 5], f"u{k % 50}@example.org") for k in range(100_000))
+    assert len(render_report("html", material._replace(journal=calls))) < 2_000_000
+
+
+def shades(material: Material, *outcomes: str) -> int:
+    calls = [Entry(60.0 * k, "getNumJobs", outcome=outcome) for k, outcome in enumerate(outcomes)]
+    return render_report("html", material._replace(journal=Journal(calls))).count("opacity: 0.2")
+
+
+def test_each_outage_is_drawn_on_the_axis_of_calls_and_jobs(material):
+    without = shades(material, "ok", "ok")
+    assert shades(material, "ok", "outage", "outage", "ok", "outage") - without == 2 * 3  # on each of three drawings
 
 
 def test_text_begins_with_the_verdict_and_every_limit(material):
