@@ -59,6 +59,7 @@ def test_some_changes_in_one_place_is_reported():
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3 * 3600)
 def test_every_change_in_one_place_is_reported_with_the_right_side(capsys):
     looked_at = [check(*each) for each in every_mutation()]
     with capsys.disabled():
@@ -152,6 +153,7 @@ def sides_by_hypothesis(words: str, old: dict[str, Any], new: dict[str, Any]) ->
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3 * 3600)
 def test_no_body_of_hypothesis_contradicts_a_side(capsys):
     decided = looked_at = 0
     old = documents.load()
