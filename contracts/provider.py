@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _USERS = ("user@example.org", "second@example.org")  # the first is that of the documented examples
 _NAMES = ("GRB 200416A", "FO Aqr", "GK Per")
+_WORDS_OF_FLAGS: tuple[Any, ...] = (False, True, None, "", [], "yes", "FALSE")
 _BORROWED = "/Submission/properties/"
 _OF_ONE_KIND = 8
 """Of the calls that are wrong or right in the same place in the same way, the first is sent, and one in so many."""
@@ -118,8 +119,8 @@ def document_for_generation(seed: int = 1) -> dict[str, Any]:
     names = list(PRODUCTS)
     lists = [*names, ",".join(names), "lc,spec", "lc,spec,psf", "lc,spec,enh,psf,xastrom,image", "lc,unknown"]
     schemas["ProductList"] = {"enum": lists}
-    other_forms = {
-        "Flag": [{"enum": [word]} for word in (False, True, None, "", [], "yes", "FALSE")],
+    other_forms: dict[str, list[dict[str, Any]]] = {
+        "Flag": [{"enum": [word]} for word in _WORDS_OF_FLAGS],
         "Number": schemas["Number"]["anyOf"][1:],
         "Integer": schemas["Integer"]["anyOf"][1:],
     }

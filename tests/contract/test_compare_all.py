@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 import referencing
 from hypothesis import Phase, given, settings
@@ -80,8 +80,8 @@ def operations_of(old: dict[str, Any], words: str) -> list[tuple[str, str, str]]
     links = {name: set(references(node)) for name, node in old["components"]["schemas"].items()}
     found = []
     for operation in documents.operations().values():
-        for side, direction in (("request", "request"), ("answer", "response")):
-            for name, schema in operation.variants(direction).items():
+        for side, kinds in (("request", operation.variants("request")), ("answer", operation.variants("response"))):
+            for name, schema in kinds.items():
                 if "$ref" in schema and changed in reached(name, links):
                     found.append((operation.id, side, name))
     return found
