@@ -73,7 +73,21 @@ def call(side: Side) -> Figures:
     return {"CPU [us]": 1e6 * float(side.output([side.python, "-c", CALLS]))}
 
 
-MEASUREMENTS: tuple[Callable[[Side], Figures], ...] = (start, run, call)
+RIGHT_SERVER = """
+from mock_server import Simulator
+class app:  # a factory
+    def __new__(cls):
+        return Simulator().app
+"""
+
+
+def verify(side: Side) -> Figures:
+    """``xrt-mock verify`` of the simulator in process: the questions and the generated calls."""
+    (side.folder / "right_server.py").write_text(RIGHT_SERVER)
+    return side.spent([side.command, "verify", "right_server:app"])
+
+
+MEASUREMENTS: tuple[Callable[[Side], Figures], ...] = (start, run, call, verify)
 
 
 # ---- the two sides ------------------------------------------------------------------------------------------------

@@ -108,7 +108,8 @@ class _Walk:
         for document in (old, new):
             parts = document.get("components", {})
             texts.append({f"#/components/{kind}/{name}": node for kind in parts for name, node in parts[kind].items()})
-        self._dirty = {name for name in texts[0].keys() | texts[1].keys() if texts[0].get(name) != texts[1].get(name)}
+        names = texts[0].keys() | texts[1].keys()
+        self._dirty = {name for name in names if _differ(texts[0].get(name), texts[1].get(name))}
         """References that lead to something that differs, also by further references."""
         links = {name: set(_references(node)) for each in texts for name, node in each.items()}
         while more := {
@@ -223,7 +224,7 @@ class _Walk:
         if "$ref" in one or "$ref" in other:
             yield from self._schemas(place, one, other)
             return
-        differing = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)} - _WORDS_ALONE
+        differing = {key for key in one.keys() | other.keys() if _differ(one.get(key), other.get(key))} - _WORDS_ALONE
         if len(differing) > 1 and (one.keys() ^ other.keys()) & _SHAPES:
             yield self._judge(place, _difference("the schema", one, other), one, other)
             return
@@ -270,13 +271,14 @@ class _Walk:
         elif keyword in {*_BY_NAME, "required"} or (keyword == "enum" and before and after):
             lost, of_values = keyword in _BY_NAME, keyword == "enum"
             for key in before or ():
-                if key not in (after or ()):
-                    value = [k for k in before if k != key] if isinstance(before, list) else _without(before, key)
+                if not _has(after, key):
+                    is_list = isinstance(before, list)
+                    value = [k for k in before if _differ(k, key)] if is_list else _without(before, key)
                     at, words = _named(place, keyword, key, gained=False)
                     there, changed = replace(place, where=at), {**one, keyword: value}
                     yield self._judge(there, words, one, changed, lost=lost, is_value=of_values)
             for key in after or ():
-                if key not in (before or ()):
+                if not _has(before, key):
                     value = [*(before or ()), key] if isinstance(after, list) else {**(before or {}), key: after[key]}
                     at, words = _named(place, keyword, key, gained=True)
                     yield self._judge(replace(place, where=at), words, one, {**one, keyword: value}, is_value=of_values)
@@ -354,6 +356,20 @@ class _Walk:
         return bool(old == new) and repr(old) == repr(new) and not any(_is_in(r, self._dirty) for r in _references(old))
 
 
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two values differ in JSON, where 0 is not false and 1 is not true."""
+    if one is other:
+        return False
+    return bool(one != other) or json.dumps(one, sort_keys=True, default=str) != json.dumps(
+        other, sort_keys=True, default=str
+    )
+
+
+def _has(keys: Any, key: Any) -> bool:
+    """Whether a list or an object of JSON has a value or key."""
+    return any(not _differ(each, key) for each in keys or ())
+
+
 def _unwrapped(node: dict[str, Any]) -> dict[str, Any]:
     """Return the one alternative of a schema that has no other keyword, or the schema."""
     keys = set(node) - _WORDS_ALONE
@@ -398,7 +414,7 @@ def _needed_words(needed: bool) -> str:
 def _unknown(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """Yield what differs between two objects that are not understood further."""
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key) and key not in _WORDS_ALONE:
+        if _differ(old.get(key), new.get(key)) and key not in _WORDS_ALONE:
             yield Change(UNKNOWN, where, _difference(key, old.get(key), new.get(key)))
 
 

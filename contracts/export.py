@@ -73,7 +73,7 @@ def _plain_schema(node: Any, document: dict[str, Any]) -> Any:
 def _by_type(values: list[Any]) -> list[dict[str, Any]]:
     """Return alternatives, of one type each, for values of several types."""
     types = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null", list: "array"}
-    found = []
+    found: list[dict[str, Any]] = []
     for kind, name in types.items():
         some = [value for value in values if type(value) is kind]
         if some in ([None], [True, False], [False, True]):

@@ -21,6 +21,8 @@ from schemathesis.engine import events
 from schemathesis.generation.meta import CoveragePhaseData
 
 from . import checks, documents, harness
+from .bodies import EVERYTHING
+from .counterexamples import resolve
 from .history import History
 from .protocol import PRODUCTS
 
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
 
 _USERS = ("user@example.org", "second@example.org")  # the first is that of the documented examples
 _NAMES = ("GRB 200416A", "FO Aqr", "GK Per")
-_OF_ONE_KIND = 4
+_WORDS_OF_FLAGS: tuple[Any, ...] = (False, True, None, "", [], "yes", "FALSE")
+_BORROWED = "/Submission/properties/"
+_OF_ONE_KIND = 8
 """Of the calls that are wrong or right in the same place in the same way, the first is sent, and one in so many."""
 
 
@@ -96,11 +100,12 @@ class Verdict:
         return "\n".join([*parts, *(f"- {finding}" for finding in self.findings.values()), *self.warnings])
 
 
-def document_for_generation() -> dict[str, Any]:
+def document_for_generation(seed: int = 1) -> dict[str, Any]:
     """Return the contract as calls are generated from it.
 
     The form label is left out, because generators would write a form under it; `run` sets it on half of the calls.
-    Users, names and jobs come mostly from short lists, so that calls find each other's jobs.
+    Users, names and jobs come mostly from short lists, so that calls find each other's jobs. By `seed`, a
+    submission has half of the optional parameters; numbers and flags have their main form and one of the others.
     """
     document = copy.deepcopy(documents.load())
     for item in document["paths"].values():
@@ -114,10 +119,28 @@ def document_for_generation() -> dict[str, Any]:
     names = list(PRODUCTS)
     lists = [*names, ",".join(names), "lc,spec", "lc,spec,psf", "lc,spec,enh,psf,xastrom,image", "lc,unknown"]
     schemas["ProductList"] = {"enum": lists}
+    other_forms: dict[str, list[dict[str, Any]]] = {
+        "Flag": [{"enum": [word]} for word in _WORDS_OF_FLAGS],
+        "Number": schemas["Number"]["anyOf"][1:],
+        "Integer": schemas["Integer"]["anyOf"][1:],
+    }
+    for name, schema in schemas.items():  # rebinning borrows parameters of a submission
+        if name != "Submission":
+            for key, value in schema.get("properties", {}).items():
+                schema["properties"][key] = resolve(value, document) if _BORROWED in value.get("$ref", "") else value
     properties = schemas["Submission"]["properties"]
-    for number, (name, schema) in enumerate(properties.items()):
-        if schema.get("$ref") == "#/components/schemas/Flag":  # each form of a flag, but not of every flag
-            properties[name] = {"enum": [0, 1, (False, True, None, "", [], "yes", "FALSE")[number % 7]]}
+    for turn, (name, schema) in enumerate(list(properties.items()), start=seed):
+        if name not in EVERYTHING and zlib.crc32(f"{seed} {name}".encode()) % 2:
+            del properties[name]
+            continue
+        component = schema.get("$ref", "").rsplit("/", 1)[-1]
+        if component in other_forms:
+            forms = other_forms[component]
+            form = forms[turn % len(forms)]
+            main = schemas[component]["anyOf"][0]
+            properties[name] = {"enum": [0, 1, *form["enum"]]} if component == "Flag" else {"anyOf": [main, form]}
+        elif _BORROWED in schema.get("$ref", ""):
+            properties[name] = resolve(schema, documents.load())
     schemas["JobID"] = {"anyOf": [{"enum": [1, 2, 3, "1", "2"]}, {"type": "integer", "minimum": 1}]}
     return document
 
@@ -197,7 +220,7 @@ def _schema_to_send(app: Any, url: str | None, seed: int, examples: int, phases:
             "checks": {"enabled": False, "our_rules": {"enabled": True}},
         }
     )
-    schema = schemathesis.openapi.from_dict(document_for_generation(), config=config)
+    schema = schemathesis.openapi.from_dict(document_for_generation(seed), config=config)
     schema.app = app
     if url is not None:
         schema.config.update(base_url=url)

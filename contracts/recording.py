@@ -7,6 +7,7 @@ length and SHA-256. A stand-in is the same wherever the original was, and times 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import time
@@ -180,6 +181,42 @@ class Relay:
         kept = [(k, v) for k, v in headers.items() if k.lower() not in _OF_THE_CONNECTION]
         start_response(f"{answer.status_code} {answer.reason}", [*kept, ("Content-Length", str(len(answer.content)))])
         return [answer.content]
+
+
+class Listener:
+    """WSGI app that passes requests on to another one and records the exchanges.
+
+    Parameters
+    ----------
+    app
+        The server.
+
+    Attributes
+    ----------
+    made
+        The exchanges, in the order of the answers.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.made: list[Recorded] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """Pass one request on."""
+        from werkzeug.test import run_wsgi_app  # noqa: PLC0415 - only needed to answer
+        from werkzeug.wrappers import Request  # noqa: PLC0415
+
+        request, began, real = Request(environ), time.time(), time.monotonic()
+        data = request.get_data()
+        environ["wsgi.input"] = io.BytesIO(data)
+        parts, status, headers = run_wsgi_app(self._app, environ)
+        content = b"".join(parts)
+        exchange = harness.exchange(
+            request.method, request.path, data, int(status.split()[0]), dict(headers), content, dict(request.args)
+        )
+        self.made.append(Recorded(began, time.monotonic() - real, exchange))
+        start_response(status, list(headers))
+        return [content]
 
 
 class Replayed:

@@ -68,7 +68,9 @@ class Examination:
     not_seen
         Questions without an answer in this run, with the reason of each.
     owner, stranger
-        Users that the questions are asked as. They have no jobs on a server with the control interface.
+        Users that the questions are asked as. On a server with the control interface they are this run's own.
+    mark
+        Part of their addresses; a random one if empty, or if they have jobs already.
     watch
         Called with every exchange.
     probe
@@ -90,6 +92,7 @@ class Examination:
     not_seen: dict[str, str] = field(default_factory=dict)
     owner: str = OWNER
     stranger: str = STRANGER
+    mark: str = ""
     watch: Callable[[Exchange], object] | None = None
     probe: str = ""
     silent: bool = False
@@ -243,14 +246,19 @@ class Examination:
         kept_days = self.backend.call("GET", "/_mock/scenario").body.get("retention.days", 7)
         self._step_s = max(HOUR, min(48 * HOUR, kept_days * 12 * HOUR))
         self.expiry_s = max(30, 2 * kept_days) * 24 * HOUR
-        lists = [self.backend.call("POST", ROOT + "listOldJobs.php", {"UserID": u}).body for u in (OWNER, STRANGER)]
-        if any(isinstance(body, dict) and body.get("jobs") for body in lists):
-            mark = secrets.token_hex(4)  # other runs may look for free addresses at the same time
+        while True:  # with users of an earlier run, no other run may use them at this moment
+            mark, self.mark = self.mark or secrets.token_hex(4), ""
             self.owner, self.stranger = f"user.{mark}@example.org", f"stranger.{mark}@example.org"
-            for address in (self.owner, self.stranger):
-                self.backend.call("POST", "/_mock/users", {"email": address})
+            if not any(map(self._has_jobs, (self.owner, self.stranger))):
+                break
+        for address in (self.owner, self.stranger):
+            self.backend.call("POST", "/_mock/users", {"email": address})
         self.history = History(complete=True, still=self._stands)
         return True
+
+    def _has_jobs(self, user: str) -> bool:
+        body = self.backend.call("POST", ROOT + "listOldJobs.php", {"UserID": user}).body
+        return isinstance(body, dict) and bool(body.get("jobs"))
 
     def _moved_by_itself(self) -> float:
         """Return how far the clock moved since it was last read, beyond what this run moved it [s]; reads it again."""
@@ -307,15 +315,19 @@ class Examination:
             operation = self.last and documents.operation_for(self.last.method, self.last.path)
             words = f"the answer {lacks}, so the rest of the question could not be asked"
             self.findings.append(Finding(self.probe, operation or "", words, str(self.last or "")))
-        jobs, self._submitted = self._submitted, []
         try:
-            for number in jobs:
-                known = self.history.jobs.get(number)
-                if known is None or not all(known.codes.get(name) in {4, -1, -2, -3, -4} for name in known.products):
-                    body = {"UserID": self.owner if known is None else known.owner, "JobID": number, "what": ALL}
-                    self.history.observe(self.backend.call("POST", ROOT + "canceljob.php", body))
+            self.cancel_unfinished()
         except OSError as error:
             self.give_up(f"It gives no answer: {error}. The remaining questions were skipped.")
+
+    def cancel_unfinished(self) -> None:
+        """Cancel the jobs of the present question that have not ended for certain; a short queue answers faster."""
+        jobs, self._submitted = self._submitted, []
+        for number in jobs:
+            known = self.history.jobs.get(number)
+            if known is None or not all(known.codes.get(name) in {4, -1, -2, -3, -4} for name in known.products):
+                body = {"UserID": self.owner if known is None else known.owner, "JobID": number, "what": ALL}
+                self.history.observe(self.backend.call("POST", ROOT + "canceljob.php", body))
 
     @property
     def absent(self) -> dict[str, int]:
@@ -372,6 +384,7 @@ def examine(
     probes: Iterable[str] | None = None,
     watch: Callable[[Exchange], object] | None = None,
     stop_early: bool = False,
+    mark: str = "",
 ) -> Examination:
     """Ask the fixed questions.
 
@@ -385,9 +398,11 @@ def examine(
         Called with every exchange.
     stop_early
         Whether to stop at the first finding.
+    mark
+        Part of the addresses of this run's users; random if empty.
     """
     backend = target if hasattr(target, "call") else harness.backend(target)
-    exam = Examination(backend, History(complete=False, still=False), watch=watch, stop_early=stop_early)
+    exam = Examination(backend, History(complete=False, still=False), watch=watch, stop_early=stop_early, mark=mark)
     try:
         control = exam.begin()
     except requests.ReadTimeout as error:  # it listens but does not answer

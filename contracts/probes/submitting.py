@@ -156,6 +156,7 @@ def values_that_are_allowed_are_taken_and_echoed(exam: Examination) -> None:
                 echo = made.body["jobPars"].get(name)
                 same = echo == ([meant] if name == "models" else meant)
                 exam.expect(same, f"{name} {value!r} is echoed as {echo!r}, not {meant!r}", made)
+            exam.cancel_unfinished()
 
 
 @probe()

@@ -24,6 +24,17 @@ _COMMAND = click.argument("command", nargs=-1, required=True, type=click.UNPROCE
 _PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
+CONSENT = click.option(
+    "--i-know-this-is-the-real-service", "consent", is_flag=True, help=f"Needed if the service is {_REAL}."
+)
+
+
+def check_consent(service: str, *, consent: bool) -> None:
+    """Refuse to call the real service without consent."""
+    if urlsplit(service).hostname == _REAL and not consent:
+        raise click.UsageError(f"{service} is the real service: add --i-know-this-is-the-real-service")
+
+
 def _under_proxy(command: Sequence[str], app: WSGIApplication) -> int:
     """Run a program whose calls of the service are answered by an app; returns its exit code."""
     from ..clocks.base import ScaledClock
@@ -47,7 +58,7 @@ def _under_proxy(command: Sequence[str], app: WSGIApplication) -> int:
     show_default=True,
     help="File of the recording.",
 )
-@click.option("--i-know-this-is-the-real-service", "consent", is_flag=True, help=f"Needed if the service is {_REAL}.")
+@CONSENT
 @_COMMAND
 def record(service: str, file: Path, consent: bool, command: tuple[str, ...]) -> None:
     """Run COMMAND and record what it and the service say to each other.
@@ -59,8 +70,7 @@ def record(service: str, file: Path, consent: bool, command: tuple[str, ...]) ->
     Example:
       xrt-mock record --to session.jsonl -- python my_pipeline.py
     """
-    if urlsplit(service).hostname == _REAL and not consent:
-        raise click.UsageError(f"{service} is the real service: add --i-know-this-is-the-real-service")
+    check_consent(service, consent=consent)
     require_writable(file)
     recording = import_module("contracts.recording")
     relay = recording.Relay(service)

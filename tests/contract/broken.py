@@ -557,8 +557,9 @@ def impersonate(operation: str, words: str, *probes: str) -> None:
     """Register a breakage that takes a stranger for the owner."""
 
     def change(call: Call, _server: Broken) -> None:
-        if isinstance(call.request, dict) and "stranger" in str(call.request.get("UserID")):
-            call.request = {**call.request, "UserID": "user@example.org"}
+        user = str(call.request.get("UserID")) if isinstance(call.request, dict) else ""
+        if "stranger" in user:
+            call.request = {**call.request, "UserID": user.replace("stranger", "user")}
 
     breaks(words, operation, *probes, incoming=True)(change)
 

@@ -75,6 +75,12 @@ def test_a_change_breaks_those_who_rely_on_it(edit, breaks):
     assert breaks in broken_sides(edit)
 
 
+def test_zero_is_not_false():
+    found = changed(lambda s: s["Flag"]["anyOf"][0]["enum"].remove(0))
+    assert "value 0 is not accepted any more" in render(found)
+    assert changed(lambda s: s["ActiveJobs"]["properties"]["OK"].update(const=True))
+
+
 def test_a_changed_default_is_reported_with_both_values():
     found = changed(lambda s: s["Submission"]["properties"]["minsnr"].update({"x-default": 2.4}))
     assert "breaks clients   run_userobject request minsnr: the default was 1.5, is 2.4" in map(str, found)

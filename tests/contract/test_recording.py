@@ -221,6 +221,29 @@ def test_a_program_is_recorded_and_answered_from_the_recording(tmp_path):
     assert "no answer to POST /user_objects/listOldJobs.php" in done.output
 
 
+def test_what_passes_through_an_app_is_recorded():
+    with Simulator() as simulator:
+        listener = recording.Listener(simulator.app)
+        answer = Client(listener).post(f"{ROOT}getNumJobs.php", json={"UserID": OWNER})
+    (made,) = listener.made
+    assert answer.get_json(force=True) == made.exchange.body
+    assert made.exchange.request == {"UserID": OWNER}
+    assert made.exchange.label == "text/html"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--service", "http://127.0.0.1:1"], "needs --record"),
+        (["--service", "https://www.swift.ac.uk"], "--i-know-this-is-the-real-service"),
+    ],
+)
+def test_the_proxy_passes_calls_on_only_with_consent_and_a_recording(tmp_path, options, words):
+    done = CliRunner().invoke(xrt_mock, ["proxy", "--ca", str(tmp_path / "ca.pem"), *options])
+    assert done.exit_code == 2
+    assert words in done.output
+
+
 def test_the_real_service_is_recorded_only_with_consent(tmp_path):
     command = ["record", "--service", "https://www.swift.ac.uk", "--to", str(tmp_path / "f"), "--", "true"]
     done = CliRunner().invoke(xrt_mock, command)

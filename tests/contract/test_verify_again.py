@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,39 @@ def test_a_second_look_at_one_server_finds_nothing_and_no_job_is_left_unfinished
     with Simulator() as simulator:
         first, second = verified(simulator.app), verified(simulator.app)
         assert not active_jobs(simulator.app)
-    assert first.owner == OWNER != second.owner
+    assert first.owner != second.owner
     assert set(second.not_seen) <= {"a_job_runs_its_course"}
+
+
+class Held:
+    """Backend whose callers wait for each other before their first submission."""
+
+    def __init__(self, app: Any, barrier: threading.Barrier) -> None:
+        self._inner, self._barrier, self._met = harness.backend(app), barrier, False
+
+    def call(self, method: str, path: str, body: Any = None, **named: Any) -> harness.Exchange:
+        if path == SUBMIT and not self._met:
+            self._met = True
+            self._barrier.wait(60)
+        return self._inner.call(method, path, body, **named)
+
+
+def test_two_looks_that_begin_in_the_same_moment_have_users_of_their_own():
+    names = ["jobs_are_distinct_counted_and_listed"]
+    with Simulator() as simulator, ThreadPoolExecutor(2) as pool:
+        barrier = threading.Barrier(2)
+        looks = [pool.submit(probes.examine, Held(simulator.app, barrier), probes=names) for _ in range(2)]
+        exams = [look.result() for look in looks]
+    assert [str(finding) for exam in exams for finding in exam.findings] == []
+    assert len({user for exam in exams for user in (exam.owner, exam.stranger)}) == 4
+
+
+def test_a_seed_decides_the_users_unless_they_have_jobs():
+    with Simulator() as simulator:
+        names = ["jobs_are_distinct_counted_and_listed"]
+        first, second = (probes.examine(simulator.app, probes=names, mark="seed7") for _ in range(2))
+    assert first.owner == "user.seed7@example.org" != second.owner
+    assert not second.findings
 
 
 @pytest.mark.nightly
