@@ -13,10 +13,12 @@ import gc
 import importlib
 import json
 import os
+import random
 import runpy
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
 from types import ModuleType
@@ -93,6 +95,10 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
         module = sys.modules.get(name)
         if module is not None:
             module.seed(seed)
+    names = tempfile._RandomNameSequence()  # of temporary files
+    names._rng = random.Random(order["seed"])  # type: ignore[attr-defined]  # noqa: S311 - private; nothing is secret
+    names._rng_pid = os.getpid()  # type: ignore[attr-defined]
+    tempfile._name_sequence = names  # type: ignore[attr-defined]
     witness.start()
     before = set(sys.modules)
     code = _run(order["command"], witness)

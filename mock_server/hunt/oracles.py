@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from .life import RETRIEVALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .life import Call, JobFacts, Life
 
 SUBMIT, POLL = "run_userobject", "checkProductStatus"
 _TROUBLE = re.compile(
     r"fail|error|exception|\bnot\b|\bno\b|n't|lost|g[ai]ve[ns]? up|giving up|missing|skip|unfinished|refus|"
-    r"expired|time[d -]*out|could|cannot|unable|stuck|left|late\b|without|unknown|problem|broken|incomplete|bad|abort",
+    r"expired|time[d -]*out|could|cannot|unable|stuck|left|late\b|without|unknown|problem|broken|incomplete|bad|abort|"
+    r"pending|postpone|abandon|cancel|reject|invalid|dropp|unreachable|corrupt|partial|warn|stopp",
     re.IGNORECASE,
 )
 _FAST_POLLS = 5  # in a row: one quick look after another call is no habit
@@ -98,7 +99,9 @@ def submitted_twice(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]
     first: dict[str, JobFacts] = {}
     for job in life.jobs:
         earlier = first.setdefault(job.key, job)
-        if earlier is not job and earlier.complete:
+        if job.submitted_at >= earlier.kept_until:
+            first[job.key] = job  # its products were gone
+        elif earlier is not job and earlier.complete:
             call = submission_of(job.job_id, life.calls)
             again = call is not None and call.life > 0
             words = f"submits {job.source} again after a restart" if again else f"submits {job.source} twice"
@@ -116,7 +119,7 @@ def bad_file(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
         return
     whole = {file.job_id for file in life.files if file.state == "whole"}
     for file in life.files:
-        temporary = re.search(r"(^|/)\.|\.(part|partial|tmp|temp|new)\b|\.part", file.name)
+        temporary = re.search(r"(^|/)(\.|tmp)|\.(part|partial|tmp|temp|new)\b|\.part|[-_](part|tmp|temp)\b", file.name)
         stem = file.name.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
         named = any(stem in line and _TROUBLE.search(line) for line in life.text.splitlines())
         if file.state in ("part", "spoiled") and not (temporary and file.job_id in whole) and not named:
@@ -160,9 +163,17 @@ def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
     """Whether the program says something of a source or its jobs that it does not say in the calm world."""
     numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
     return any(
-        _TROUBLE.search(line) and (plain_name(source) in plain_name(line) or (numbers and numbers.search(line)))
-        for line in _new_lines(life, calm)
+        _TROUBLE.search(entry) and (plain_name(source) in plain_name(line) or (numbers and numbers.search(line)))
+        for line, entry in _entries(_new_lines(life, calm))
     )
+
+
+def _entries(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each line alone, and with the lines below it that are indented deeper: those of a JSON or TOML file."""
+    depths = [len(line) - len(line.lstrip()) for line in lines]
+    for number, line in enumerate(lines):
+        below = takewhile(lambda other: depths[other] > depths[number], range(number + 1, len(lines)))  # noqa: B023 - used at once
+        yield line, "\n".join([line, *(lines[other] for other in below)])
 
 
 def _new_lines(life: Life, calm: Life) -> list[str]:
@@ -204,7 +215,9 @@ def _honest(life: Life, calm: Life) -> bool:
     named = any(source in plain_name(line) for line in said for source in sources) or any(
         number in numbers for line in said if _TROUBLE.search(line) for number in re.findall(r"\d+", line)
     )
-    return named or (not life.error and not life.jobs and any(_TROUBLE.search(line) for line in said))
+    troubled = any(_TROUBLE.search(line) for line in said)
+    nothing_at_stake = not any(call.operation == SUBMIT for call in life.calls)
+    return named or (troubled and (nothing_at_stake or (not life.error and not life.jobs)))
 
 
 def too_many_active(life: Life, _calm: Life, rules: Rules) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from ..core.faults import KINDS, OPERATIONS
+from ..core.faults import OPERATIONS
 from ..reports.courtesy import duration_text
 from .deviations import Deviation, Kill, World
 from .life import RETRIEVALS
@@ -112,8 +112,7 @@ def _faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:
             if kind == "refuse" and operation in RETRIEVALS and operation.startswith("download"):
                 continue  # a download has no answer that could refuse
             places: list[dict[str, int]] = [{"call": n} for n in numbers]
-            if "product" not in KINDS[kind].arguments:
-                places += [{"times": n} for n in (2, 3, 5)]
+            places += [{"times": n} for n in (2, 3, 5)]
             made = []
             for more, place in product(_ARGUMENTS.get(kind, ({},)), places):
                 n = ordinal(place["call"]) if "call" in place else f"first {place['times']}"
