@@ -34,37 +34,33 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Carry out orders until the other end hangs up, or is gone."""
-    with contextlib.suppress(ConnectionError):
-        _serve()
-    os._exit(0)
-
-
-def _serve() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     orders = control.makefile("r", encoding="utf-8")
     joined = guest.joined
     if joined is None:
         raise SystemExit("this process is not part of a run")
-    for line in orders:
-        order = json.loads(line)
-        if "imports" in order:
-            for name in order["imports"]:
-                with contextlib.suppress(Exception):  # an optional one, or one that only the program itself can import
-                    importlib.import_module(name)
-            joined.link.attach(None)  # leaves the run that watched the imports
-            gc.collect()
-            gc.freeze()  # collections in the programs need not look at all this
-            _answer(control, threads=threading.active_count())
-            continue
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            _live(joined, order)
-        with contextlib.suppress(OSError):  # it has done so itself, or has ended
-            os.setpgid(pid, pid)
-        _answer(control, pid=pid)
-        _, status = os.waitpid(pid, 0)
-        _answer(control, code=os.waitstatus_to_exitcode(status))
+    with contextlib.suppress(ConnectionError):
+        for line in orders:
+            order = json.loads(line)
+            if "imports" in order:
+                for name in order["imports"]:
+                    with contextlib.suppress(Exception):  # optional, or only the program itself can import it
+                        importlib.import_module(name)
+                joined.link.attach(None)  # leaves the run that watched the imports
+                gc.collect()
+                gc.freeze()  # collections in the programs need not look at all this
+                _answer(control, threads=threading.active_count())
+                continue
+            pid = os.fork()
+            if pid == 0:
+                control.close()
+                _live(joined, order)
+            with contextlib.suppress(OSError):  # it has done so itself, or has ended
+                os.setpgid(pid, pid)
+            _answer(control, pid=pid)
+            _, status = os.waitpid(pid, 0)
+            _answer(control, code=os.waitstatus_to_exitcode(status))
+    os._exit(0)
 
 
 def _answer(control: socket.socket, **facts: Any) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .life import RETRIEVALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from .life import Call, JobFacts, Life
 
@@ -162,18 +162,15 @@ def _retrieved(life: Life, key: str) -> set[str]:
 def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
     """Whether the program says something of a source or its jobs that it does not say in the calm world."""
     numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
-    return any(
-        _TROUBLE.search(entry) and (plain_name(source) in plain_name(line) or (numbers and numbers.search(line)))
-        for line, entry in _entries(_new_lines(life, calm))
-    )
-
-
-def _entries(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each line alone, and with the lines below it that are indented deeper: those of a JSON or TOML file."""
+    lines = _new_lines(life, calm)
     depths = [len(line) - len(line.lstrip()) for line in lines]
     for number, line in enumerate(lines):
-        below = takewhile(lambda other: depths[other] > depths[number], range(number + 1, len(lines)))  # noqa: B023 - used at once
-        yield line, "\n".join([line, *(lines[other] for other in below)])
+        if plain_name(source) in plain_name(line) or (numbers and numbers.search(line)):
+            # with the lines below it that are indented deeper: those of a JSON file, for example
+            deeper = takewhile(lambda below: depths[below] > depths[number], range(number + 1, len(lines)))  # noqa: B023
+            if any(_TROUBLE.search(lines[one]) for one in (number, *deeper)):
+                return True
+    return False
 
 
 def _new_lines(life: Life, calm: Life) -> list[str]:
@@ -201,23 +198,18 @@ def fails(life: Life, calm: Life, rules: Rules) -> Iterator[Finding]:
     patience = not any(deviation.kind in _PATIENCE_FAILS for deviation in life.world)
     if rules.strict and patience:
         yield Finding("exit", f"{how}, though patience would have sufficed", life.where)
-    elif not _honest(life, calm):
-        yield Finding("exit", f"{how} and names no job", life.where)
-
-
-def _honest(life: Life, calm: Life) -> bool:
-    """Whether a failing program names a job or source, or says why it failed before it had any."""
-    if life.code is not None and life.code < 0:
-        return False
+        return
     sources = {plain_name(job.source) for job in calm.jobs}
-    said = _new_lines(life, calm)
-    numbers = {str(job.job_id) for job in life.jobs}
+    said, numbers = _new_lines(life, calm), {str(job.job_id) for job in life.jobs}
+    trouble = [line for line in said if _TROUBLE.search(line)]
     named = any(source in plain_name(line) for line in said for source in sources) or any(
-        number in numbers for line in said if _TROUBLE.search(line) for number in re.findall(r"\d+", line)
+        number in numbers for line in trouble for number in re.findall(r"\d+", line)
     )
-    troubled = any(_TROUBLE.search(line) for line in said)
+    # else it may say why it failed before it had a job
     nothing_at_stake = not any(call.operation == SUBMIT for call in life.calls)
-    return named or (troubled and (nothing_at_stake or (not life.error and not life.jobs)))
+    explained = bool(trouble) and (nothing_at_stake or (not life.error and not life.jobs))
+    if life.code < 0 or not (named or explained):
+        yield Finding("exit", f"{how} and names no job", life.where)
 
 
 def too_many_active(life: Life, _calm: Life, rules: Rules) -> Iterator[Finding]:

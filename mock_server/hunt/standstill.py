@@ -43,7 +43,7 @@ def can_be_proven() -> bool:
         return True
 
 
-class Standstill:
+class Standstill(threading.Thread):
     """Looks for standstills on a thread of its own.
 
     Parameters
@@ -53,20 +53,21 @@ class Standstill:
     """
 
     def __init__(self, clock: LifeClock, server: LinkServer) -> None:
+        super().__init__(daemon=True, name="xrt-mock standstill")
         self._clock, self._server = clock, server
         self._closed = False
         self._steps = -1
         self._seen: tuple[object, float] = (None, 0.0)
-        self._thread = threading.Thread(target=self._run, daemon=True, name="xrt-mock standstill")
-        self._thread.start()
+        self.start()
 
     def close(self) -> None:
         """Stop looking."""
         self._closed = True
         self._clock.unproven.set()
-        self._thread.join()
+        self.join()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Look, until closed."""
         while not self._closed:
             wanted = self._clock.unproven.wait(_LOOK_S)
             steps, self._steps = self._steps, self._clock.steps
