@@ -91,9 +91,9 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
         module = sys.modules.get(name)
         if module is not None:
             module.seed(seed)
-    names = tempfile._RandomNameSequence()  # of temporary files
-    names._rng = random.Random(order["seed"])  # type: ignore[attr-defined]  # noqa: S311 - private; nothing is secret
-    names._rng_pid = os.getpid()  # type: ignore[attr-defined]
+    names = tempfile._RandomNameSequence()  # type: ignore[attr-defined]  # private; the names of temporary files
+    names._rng = random.Random(order["seed"])  # noqa: S311 - nothing is secret
+    names._rng_pid = os.getpid()
     tempfile._name_sequence = names  # type: ignore[attr-defined]
     witness.start()
     before = set(sys.modules)

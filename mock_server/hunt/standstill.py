@@ -32,7 +32,7 @@ def can_be_proven() -> bool:
     """Whether the operating system says what threads sleep in; by a thread that waits for a lock."""
     lock = threading.Lock()
     with lock:
-        sleeper = threading.Thread(target=lambda: lock.acquire() and lock.release(), daemon=True)
+        sleeper = threading.Thread(target=lock.acquire, daemon=True)
         sleeper.start()
         place, until = Path(f"/proc/self/task/{sleeper.native_id}"), time.monotonic() + PATIENCE_S
         if not (place / "children").exists():
