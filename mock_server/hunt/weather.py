@@ -104,7 +104,7 @@ def dated(calm: Life) -> Named:
     yield "defaults", [Deviation("defaults", "", said, piece) for said, piece in pieces]
     start = min((call.at for call in calm.calls), default=0.0)
     tomorrow, month, year = (datetime.fromtimestamp(start + days * DAY, tz=UTC) for days in (1, 30, 365))
-    data = {
+    data: dict[str, dict[str, Any]] = {
         "all data are reprocessed on the next day": {"sky": {"reprocessings": [tomorrow.date()]}},
         "it is run a month later, and there are more data": {"start": month},
         "it is run a year later, and there are more data": {"start": year},
