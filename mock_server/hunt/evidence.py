@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..core.journal import Journal
+    from ..core.model import Job
     from ..simulator import Simulator
     from .deviations import World
     from .recorder import Recorder
@@ -106,13 +107,6 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
     peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
     at_peak = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
-    facts = []
-    for job in jobs:
-        call = submission_of(job.job_id, recorder.calls)
-        made = [build.outcome is StatusCode.COMPLETE and build.cancelled_at is None for build in job.builds]
-        source, key = (call.source, call.key) if call else (job.name, job.name)
-        complete = all(made) and job.ended_at < math.inf
-        facts.append(JobFacts(job.job_id, source, key, job.submitted_at, job.ended_at, complete))
     return Life(
         world=world,
         code=evidence.code,
@@ -120,7 +114,7 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         where=where,
         text="\n".join(texts),
         calls=tuple(recorder.calls),
-        jobs=tuple(facts),
+        jobs=tuple(_facts_of(job, recorder, simulator) for job in jobs),
         files=tuple(files),
         violations=tuple((v["words"], v["where"] or "") for v in violations),
         peak_active=(peak, at_peak[-1].where if at_peak else ()),
@@ -133,6 +127,15 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
             for words in oracle(simulator.controls.journal(), evidence.folder)
         ),
     )
+
+
+def _facts_of(job: Job, recorder: Recorder, simulator: Simulator) -> JobFacts:
+    call = submission_of(job.job_id, recorder.calls)
+    made = [build.outcome is StatusCode.COMPLETE and build.cancelled_at is None for build in job.builds]
+    source, key = (call.source, call.key) if call else (job.name, job.name)
+    ended = job.ended_at < math.inf
+    kept_until = simulator.scenario.expires_at(job.ended_at) if ended else math.inf
+    return JobFacts(job.job_id, source, key, job.submitted_at, job.ended_at, all(made) and ended, kept_until)
 
 
 def _new_files(evidence: Evidence) -> list[Path]:

@@ -13,10 +13,12 @@ import gc
 import importlib
 import json
 import os
+import random
 import runpy
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
 from types import ModuleType
@@ -32,37 +34,33 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Carry out orders until the other end hangs up, or is gone."""
-    with contextlib.suppress(ConnectionError):
-        _serve()
-    os._exit(0)
-
-
-def _serve() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     orders = control.makefile("r", encoding="utf-8")
     joined = guest.joined
     if joined is None:
         raise SystemExit("this process is not part of a run")
-    for line in orders:
-        order = json.loads(line)
-        if "imports" in order:
-            for name in order["imports"]:
-                with contextlib.suppress(Exception):  # an optional one, or one that only the program itself can import
-                    importlib.import_module(name)
-            joined.link.attach(None)  # leaves the run that watched the imports
-            gc.collect()
-            gc.freeze()  # collections in the programs need not look at all this
-            _answer(control, threads=threading.active_count())
-            continue
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            _live(joined, order)
-        with contextlib.suppress(OSError):  # it has done so itself, or has ended
-            os.setpgid(pid, pid)
-        _answer(control, pid=pid)
-        _, status = os.waitpid(pid, 0)
-        _answer(control, code=os.waitstatus_to_exitcode(status))
+    with contextlib.suppress(ConnectionError):
+        for line in orders:
+            order = json.loads(line)
+            if "imports" in order:
+                for name in order["imports"]:
+                    with contextlib.suppress(Exception):  # optional, or only the program itself can import it
+                        importlib.import_module(name)
+                joined.link.attach(None)  # leaves the run that watched the imports
+                gc.collect()
+                gc.freeze()  # collections in the programs need not look at all this
+                _answer(control, threads=threading.active_count())
+                continue
+            pid = os.fork()
+            if pid == 0:
+                control.close()
+                _live(joined, order)
+            with contextlib.suppress(OSError):  # it has done so itself, or has ended
+                os.setpgid(pid, pid)
+            _answer(control, pid=pid)
+            _, status = os.waitpid(pid, 0)
+            _answer(control, code=os.waitstatus_to_exitcode(status))
+    os._exit(0)
 
 
 def _answer(control: socket.socket, **facts: Any) -> None:
@@ -93,6 +91,10 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
         module = sys.modules.get(name)
         if module is not None:
             module.seed(seed)
+    names = tempfile._RandomNameSequence()  # type: ignore[attr-defined]  # private; the names of temporary files
+    names._rng = random.Random(order["seed"])  # noqa: S311 - nothing is secret
+    names._rng_pid = os.getpid()
+    tempfile._name_sequence = names  # type: ignore[attr-defined]
     witness.start()
     before = set(sys.modules)
     code = _run(order["command"], witness)

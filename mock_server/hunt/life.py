@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -64,6 +65,8 @@ class JobFacts(NamedTuple):
         Simulated time [s]; infinite if a product never ends.
     complete
         Whether all products end complete, and none was cancelled.
+    kept_until
+        Simulated time at which its products expire [s].
     """
 
     job_id: int
@@ -72,6 +75,7 @@ class JobFacts(NamedTuple):
     submitted_at: float
     ended_at: float
     complete: bool
+    kept_until: float = math.inf
 
 
 class Saved(NamedTuple):

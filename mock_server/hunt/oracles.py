@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from .life import RETRIEVALS
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 SUBMIT, POLL = "run_userobject", "checkProductStatus"
 _TROUBLE = re.compile(
     r"fail|error|exception|\bnot\b|\bno\b|n't|lost|g[ai]ve[ns]? up|giving up|missing|skip|unfinished|refus|"
-    r"expired|time[d -]*out|could|cannot|unable|stuck|left|late\b|without|unknown|problem|broken|incomplete|bad|abort",
+    r"expired|time[d -]*out|could|cannot|unable|stuck|left|late\b|without|unknown|problem|broken|incomplete|bad|abort|"
+    r"pending|postpone|abandon|cancel|reject|invalid|dropp|unreachable|corrupt|partial|warn|stopp",
     re.IGNORECASE,
 )
 _FAST_POLLS = 5  # in a row: one quick look after another call is no habit
@@ -98,7 +99,9 @@ def submitted_twice(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]
     first: dict[str, JobFacts] = {}
     for job in life.jobs:
         earlier = first.setdefault(job.key, job)
-        if earlier is not job and earlier.complete:
+        if job.submitted_at >= earlier.kept_until:
+            first[job.key] = job  # its products were gone
+        elif earlier is not job and earlier.complete:
             call = submission_of(job.job_id, life.calls)
             again = call is not None and call.life > 0
             words = f"submits {job.source} again after a restart" if again else f"submits {job.source} twice"
@@ -116,7 +119,7 @@ def bad_file(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
         return
     whole = {file.job_id for file in life.files if file.state == "whole"}
     for file in life.files:
-        temporary = re.search(r"(^|/)\.|\.(part|partial|tmp|temp|new)\b|\.part", file.name)
+        temporary = re.search(r"(^|/)(\.|tmp)|\.(part|partial|tmp|temp|new)\b|\.part|[-_](part|tmp|temp)\b", file.name)
         stem = file.name.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
         named = any(stem in line and _TROUBLE.search(line) for line in life.text.splitlines())
         if file.state in ("part", "spoiled") and not (temporary and file.job_id in whole) and not named:
@@ -159,10 +162,15 @@ def _retrieved(life: Life, key: str) -> set[str]:
 def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
     """Whether the program says something of a source or its jobs that it does not say in the calm world."""
     numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
-    return any(
-        _TROUBLE.search(line) and (plain_name(source) in plain_name(line) or (numbers and numbers.search(line)))
-        for line in _new_lines(life, calm)
-    )
+    lines = _new_lines(life, calm)
+    depths = [len(line) - len(line.lstrip()) for line in lines]
+    for number, line in enumerate(lines):
+        if plain_name(source) in plain_name(line) or (numbers and numbers.search(line)):
+            # with the lines below it that are indented deeper: those of a JSON file, for example
+            deeper = takewhile(lambda below: depths[below] > depths[number], range(number + 1, len(lines)))  # noqa: B023
+            if any(_TROUBLE.search(lines[one]) for one in (number, *deeper)):
+                return True
+    return False
 
 
 def _new_lines(life: Life, calm: Life) -> list[str]:
@@ -190,21 +198,18 @@ def fails(life: Life, calm: Life, rules: Rules) -> Iterator[Finding]:
     patience = not any(deviation.kind in _PATIENCE_FAILS for deviation in life.world)
     if rules.strict and patience:
         yield Finding("exit", f"{how}, though patience would have sufficed", life.where)
-    elif not _honest(life, calm):
-        yield Finding("exit", f"{how} and names no job", life.where)
-
-
-def _honest(life: Life, calm: Life) -> bool:
-    """Whether a failing program names a job or source, or says why it failed before it had any."""
-    if life.code is not None and life.code < 0:
-        return False
+        return
     sources = {plain_name(job.source) for job in calm.jobs}
-    said = _new_lines(life, calm)
-    numbers = {str(job.job_id) for job in life.jobs}
+    said, numbers = _new_lines(life, calm), {str(job.job_id) for job in life.jobs}
+    trouble = [line for line in said if _TROUBLE.search(line)]
     named = any(source in plain_name(line) for line in said for source in sources) or any(
-        number in numbers for line in said if _TROUBLE.search(line) for number in re.findall(r"\d+", line)
+        number in numbers for line in trouble for number in re.findall(r"\d+", line)
     )
-    return named or (not life.error and not life.jobs and any(_TROUBLE.search(line) for line in said))
+    # else it may say why it failed before it had a job
+    nothing_at_stake = not any(call.operation == SUBMIT for call in life.calls)
+    explained = bool(trouble) and (nothing_at_stake or (not life.error and not life.jobs))
+    if life.code < 0 or not (named or explained):
+        yield Finding("exit", f"{how} and names no job", life.where)
 
 
 def too_many_active(life: Life, _calm: Life, rules: Rules) -> Iterator[Finding]:

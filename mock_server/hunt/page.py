@@ -53,7 +53,7 @@ def as_html(result: Result, folder: str, command: Sequence[str]) -> str:
             timeline(found.life),
             f"<pre>{escape(to_repeat(number, found, folder, command))}</pre>",
         ]
-    return "\n".join([*parts, *_matrix(result), "</body></html>"]) + "\n"
+    return "\n".join([*parts, *matrix(result), "</body></html>"]) + "\n"
 
 
 def timeline(life: Life) -> str:
@@ -91,7 +91,8 @@ def timeline(life: Life) -> str:
     return "\n".join(rows)
 
 
-def _matrix(result: Result) -> Iterable[str]:
+def matrix(result: Result) -> Iterable[str]:
+    """Yield the lines of the table of operations and faults."""
     cells = result.tally.cells
     operations, kinds = (sorted({place[index] for place in cells}) for index in (0, 1))
     yield "<h2>What was met</h2><p>Worlds that met it / in which something broke; empty: it never could be.</p><table>"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _LEFT_OUT = {
@@ -106,27 +106,21 @@ def loop_around(folder: Path, where: Sequence[str]) -> tuple[str, tuple[str, ...
     for kind in (ast.While, ast.For):
         for line in where:
             name, _, number = line.rpartition(":")
-            for loop in _loops(folder / name, int(number)):
-                if isinstance(loop, kind):
-                    condition = ast.unparse(loop.test if isinstance(loop, ast.While) else loop.iter)
-                    header = f"{name}:{loop.lineno}"
+            try:
+                tree = ast.parse((folder / name).read_bytes())
+            except (OSError, SyntaxError):
+                continue
+            around = [
+                node
+                for node in ast.walk(tree)
+                if isinstance(node, ast.While | ast.For | ast.FunctionDef | ast.AsyncFunctionDef)
+                and node.lineno <= int(number) <= (node.end_lineno or node.lineno)
+            ]
+            for node in sorted(around, key=lambda node: -node.lineno):  # the innermost first
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    break
+                if isinstance(node, kind):
+                    condition = ast.unparse(node.test if isinstance(node, ast.While) else node.iter)
+                    header = f"{name}:{node.lineno}"
                     return condition, (header, *(other for other in where if other != header))
     return "", tuple(where)
-
-
-def _loops(path: Path, number: int) -> Iterator[ast.While | ast.For]:
-    """Yield the loops around a line within its function, the innermost first."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError):
-        return
-    around = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.While | ast.For | ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.lineno <= number <= (node.end_lineno or node.lineno)
-    ]
-    for node in sorted(around, key=lambda node: -node.lineno):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return
-        yield node

@@ -156,20 +156,20 @@ class Search:
 
     def repeat(self, found: Found) -> Found:
         """Play the world of a finding again; say what differed, if anything did."""
+        one = found.life
         for _ in range(REPEATS - 1):
-            life = self._play(found.world)
-            if found.finding.key not in {f.key for f in judge(life, self._calm, self._rules)}:
-                return found._replace(differed=_difference(found.life, life))
+            other = self._play(found.world)
+            if found.finding.key in {f.key for f in judge(other, self._calm, self._rules)}:
+                continue
+            differed = "the calls were the same, but what it printed or saved was not"
+            if len(one.calls) != len(other.calls):
+                differed = f"it made {len(one.calls)} calls, then {len(other.calls)}"
+            for number, (mine, theirs) in enumerate(zip(one.calls, other.calls, strict=False), 1):
+                if mine != theirs:
+                    first, then = (f"{call.operation} at {call.at:.0f}" for call in (mine, theirs))
+                    differed = f"call {number} was {first}, then {then}"
+                    break
+            if one.code != other.code:
+                differed = f"the exit code was {one.code}, then {other.code}"
+            return found._replace(differed=differed)
         return found
-
-
-def _difference(one: Life, other: Life) -> str:
-    """Return what differs first between two lives in one world."""
-    if one.code != other.code:
-        return f"the exit code was {one.code}, then {other.code}"
-    for number, (mine, theirs) in enumerate(zip(one.calls, other.calls, strict=False), 1):
-        if mine != theirs:
-            return f"call {number} was {mine.operation} at {mine.at:.0f}, then {theirs.operation} at {theirs.at:.0f}"
-    if len(one.calls) != len(other.calls):
-        return f"it made {len(one.calls)} calls, then {len(other.calls)}"
-    return "the calls were the same, but what it printed or saved was not"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .processes import Process
     from .program import Program
 
+_SAME_EVERYWHERE = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}  # the order of a set of texts, too
 HORIZON_S = 120 * 86400.0
 """Simulated time after the last change of a world after which a program that has not ended never ends [s]."""
 
@@ -108,7 +109,7 @@ class Stage:
         self._root = Path(self._kept.enter_context(root)).resolve()
         self._current = _Current()
         proxy = self._kept.enter_context(Proxy(self._current.app, self._current))  # type: ignore[arg-type]  # it sleeps
-        self._env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **proxy.environment(self._root)}
+        self._env = {**os.environ, **_SAME_EVERYWHERE, **proxy.environment(self._root)}
         self._builders: dict[tuple[int, SkyWorld], Builder] = {}
         self._host: Host | None = None
         self.imported: list[str] = []

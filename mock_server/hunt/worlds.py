@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from ..core.faults import KINDS, OPERATIONS
-from ..core.words import duration_text
+from ..core.faults import OPERATIONS
 from .deviations import Deviation, Kill, World
 from .life import RETRIEVALS
 from .oracles import SUBMIT
+from .weather import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .life import Life
 
-DAY = 86400.0
 _OPERATION_WORDS = {
     SUBMIT: "submission",
     "checkProductStatus": "look at a job",
@@ -79,13 +77,13 @@ class Stream(NamedTuple):
 
 def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
     """Return the streams for a program, with shares of a `number` of worlds; `restart`: it can be killed."""
-    faults, settings, restarts = list(_faults(calm)), dict(_settings(calm)), dict(_restarts(calm) if restart else ())
-    every = {f"{kind} {operation}": choices for kind, operation, choices in faults} | settings | restarts
+    found, others, restarts = list(faults(calm)), dict(settings(calm)), dict(kills(calm) if restart else ())
+    every = {f"{kind} {operation}": choices for kind, operation, choices in found} | others | restarts
     mixed = number * _MIXED_SHARE
-    planned = [(f"{kind} {operation}", choices, 1.0) for kind, operation, choices in faults]
+    planned = [(f"{kind} {operation}", choices, 1.0) for kind, operation, choices in found]
     left = number * (1 - _RESTART_SHARE - _SETTING_SHARE - _MIXED_SHARE)
     shares = [(name, choices, left / len(planned)) for name, choices, _ in planned]
-    shares += [(name, choices, number * _SETTING_SHARE / len(settings)) for name, choices in settings.items()]
+    shares += [(name, choices, number * _SETTING_SHARE / len(others)) for name, choices in others.items()]
     shares += [(name, choices, number * _RESTART_SHARE / len(restarts)) for name, choices in restarts.items()]
     spare = sum(max(0.0, share - len(choices)) for _, choices, share in shares)
     alone = [
@@ -101,7 +99,7 @@ def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
     return [*alone, Stream("two at once", two, max(1, round(mixed + spare)))]
 
 
-def _faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:
+def faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:
     """Yield kind, operation and deviations for each fault at each operation that the program uses."""
     for operation, count in Counter(call.operation for call in calm.calls).items():
         said = _OPERATION_WORDS.get(operation, f"call of {operation}")
@@ -112,8 +110,7 @@ def _faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:
             if kind == "refuse" and operation in RETRIEVALS and operation.startswith("download"):
                 continue  # a download has no answer that could refuse
             places: list[dict[str, int]] = [{"call": n} for n in numbers]
-            if "product" not in KINDS[kind].arguments:
-                places += [{"times": n} for n in (2, 3, 5)]
+            places += [{"times": n} for n in (2, 3, 5)]
             made = []
             for more, place in product(_ARGUMENTS.get(kind, ({},)), places):
                 n = ordinal(place["call"]) if "call" in place else f"first {place['times']}"
@@ -129,115 +126,7 @@ def ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def _settings(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
-    """Yield name and deviations of each kind that is no fault of a call."""
-    peak, took = max(calm.peak_active[0], 1), max(calm.simulated_s, 600.0)
-    lower = sorted({peak - 1, peak // 2, 2, 1} & set(range(1, peak)), reverse=True)
-    moments = [took * share for share in (0.02, 0.25, 0.5, 0.9)]
-    if lower:
-        yield "limit", [_setting("limit", f"the limit is {n} active jobs", limits={"active_jobs": n}) for n in lower]
-        falls = [(n, at, {"after_days": at / DAY, "limits": {"active_jobs": n}}) for n in lower for at in moments]
-        words = "the limit falls to {} active jobs after {}"
-        yield (
-            "limit falls",
-            [_setting("limit", words.format(n, duration_text(at)), changes=[change]) for n, at, change in falls],
-        )
-    yield (
-        "queue",
-        [
-            _setting("queue", "the queue has one slot", queue={"slots": 1}),
-            _setting("queue", "builds take ten times as long", durations={"factor": 10}),
-            _setting("queue", "builds take no time", durations={"factor": 0.001}),
-            _setting("queue", "other users hold 95 % of the slots", background={"load": 0.95}),
-            _setting("queue", "builds leave the queue once an hour", queue={"dispatch_every_s": 3600}),
-        ],
-    )
-    yield (
-        "failures",
-        [
-            _setting("failures", "a third of the products fail", outcomes={"failed": 0.33}),
-            _setting("failures", "all products fail", outcomes={"failed": 1.0}),
-            _setting("failures", "a third of the products cannot be queued", outcomes={"not_queued": 0.33}),
-            _setting("failures", "a third of the products cannot be requested", outcomes={"not_requested": 0.33}),
-        ],
-    )
-    yield (
-        "outage",
-        [
-            _setting(
-                "outage",
-                f"the service is down for {duration_text(length)} after {duration_text(at)}",
-                outages=[{"from_day": at / DAY, "until_day": (at + length) / DAY}],
-            )
-            for length in (600.0, 7200.0, DAY)
-            for at in moments
-        ],
-    )
-    yield (
-        "retention",
-        [
-            _setting("retention", f"products are kept for {words}", retention={"days": days})
-            for days, words in ((2, "two days"), (1, "a day"), (0.25, "six hours"))
-        ],
-    )
-    yield (
-        "deprecation",
-        [
-            _setting(
-                "deprecation", "answers have a deprecation warning", api={"deprecation_message": "This version is old."}
-            ),
-            _setting("deprecation", "answers have a newer version", api={"version": "1.14"}),
-        ],
-    )
-    defaults = {"minsnr": 2.4, "sigmin": 4, "posobstime": 24, "timeslice": "obsid", "binMeth": "time"}
-    yield (
-        "defaults",
-        [_setting("defaults", "the service has other defaults", defaults=defaults)]
-        + [
-            _setting(
-                "defaults",
-                f"the defaults of the service change after {duration_text(at)}",
-                changes=[{"after_days": at / DAY, "defaults": defaults}],
-            )
-            for at in moments
-        ],
-    )
-    start = min((call.at for call in calm.calls), default=0.0)
-    later = [(n, datetime.fromtimestamp(start + n * DAY, tz=UTC)) for n in (1, 30, 180)]
-    yield (
-        "data",
-        [
-            _setting("data", "all data are reprocessed on the next day", sky={"reprocessings": [later[0][1].date()]}),
-            *(_setting("data", f"it is run {n} days later, and there are more data", start=at) for n, at in later[1:]),
-        ],
-    )
-    yield from _of_the_sky(calm)
-
-
-def _of_the_sky(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
-    sources = sorted({job.source for job in calm.jobs if any(map(str.isalpha, job.source))})
-    if sources:
-        yield (
-            "unresolved",
-            [
-                Deviation("unresolved", SUBMIT, f"there are no data of {name}", {"sky": {"no_data": [name]}})
-                for name in sources[:6]
-            ],
-        )
-        yield (
-            "no source",
-            [
-                Deviation("no source", SUBMIT, f"no source is found at {name}", {"sky": {"no_source": [name]}})
-                for name in sources[:3]
-            ],
-        )
-
-
-def _setting(kind: str, words: str, **scenario: Any) -> Deviation:
-    return Deviation(kind, "", words, scenario)
-
-
-def _restarts(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
+def kills(calm: Life) -> Iterator[tuple[str, list[Deviation]]]:
     """Yield the kills; those at each kind of call and at each write."""
     for at, words, count in (("call", "at its {} call", len(calm.calls)), ("write", "in its {} write", calm.writes)):
         if count:

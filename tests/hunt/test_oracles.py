@@ -65,6 +65,28 @@ def test_a_second_job_for_one_that_failed_is_right():
     assert words(calls=calls, jobs=(job(1, complete=False), job(2)), files=files) == []
 
 
+def test_a_second_job_for_one_whose_products_have_expired_is_right():
+    gone = job(1)._replace(kept_until=1000.0)
+    files = (Saved("lc.tar.gz", "whole", 2, FETCHED),)
+    calls = (submission(1), submission(2), download(2))
+    for at, found in ((999.0, 1), (1000.0, 0)):
+        jobs = (gone, job(2)._replace(submitted_at=at))
+        assert len(words(calls=calls, jobs=jobs, files=files)) == found
+
+
+def test_a_job_that_a_ledger_names_with_its_state_below_is_no_loss():
+    ledger = '{\n  "GRB 060729": {\n    "job": 1,\n    "state": "failed"\n  },\n  "GRB 070616": {}\n}'
+    assert words(calls=(submission(1),), files=(), text=ledger) == []
+    other = ledger.replace("GRB 060729", "GRB 5").replace("GRB 070616", "GRB 060729").replace('"job": 1,', "")
+    assert words(calls=(submission(1),), files=(), text=other)[0][0] == "lost"
+
+
+def test_a_program_that_fails_before_it_submits_anything_is_honest():
+    failed: dict[str, Any] = {"code": 1, "error": "RuntimeError: the service gives no answer", "files": (), "jobs": ()}
+    assert words(calls=(), text=failed["error"], **failed) == []
+    assert words(calls=(submission(1),), text=failed["error"], **failed)[0][0] == "exit"
+
+
 def test_a_job_whose_products_are_not_saved_is_found_at_its_last_call():
     assert words(calls=(submission(1), download(1, received=False)), files=()) == [
         ("lost", "neither saves nor names the products of GRB 060729", FETCHED)
@@ -96,8 +118,9 @@ def test_a_file_that_is_not_what_was_sent_is_found_where_it_was_written(state, s
     assert found == [("file", f"takes {said} for a whole one: lc.tar.gz", FETCHED)]
 
 
-def test_half_a_temporary_file_beside_the_whole_one_is_right():
-    assert words(files=(*CALM.files, Saved("lc.tar.gz.part", "part", 1, FETCHED))) == []
+@pytest.mark.parametrize("name", ["lc.tar.gz.part", ".lc.tar.gz", "data/tmpk2j_1.tar.gz", "lc_tmp.tar.gz"])
+def test_half_a_temporary_file_beside_the_whole_one_is_right(name):
+    assert words(files=(*CALM.files, Saved(name, "part", 1, FETCHED))) == []
 
 
 def test_a_program_without_an_end_is_found():
