@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..reports.courtesy import duration_text
+from ..core.words import duration_text
 from .deviations import Deviation
 from .oracles import SUBMIT
 

@@ -119,7 +119,7 @@ def _hold(channel: int) -> None:
     sys.stdin.buffer.read()
 
 
-def _enter(holder: str, command: Sequence[str]) -> NoReturn:
+def _enter(holder: str, command: list[str]) -> NoReturn:
     """Become the program, in the namespaces of the holder; exit codes are those of a shell."""
     libc = ctypes.CDLL(None, use_errno=True)
     for name, kind in (("user", _NEW_USER), ("net", _NEW_NET)):

@@ -129,14 +129,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, *address_and_handler: Any, **shared: Any) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], **shared: Any) -> None:
         self.app: WSGIApplication = shared["app"]
         self.clock: Clock = shared["clock"]
         self.hosts: Collection[str] = shared["hosts"]
         self.open_net: bool = shared["open_net"]
         self.tls: ssl.SSLContext = shared["tls"]
         listener: socket.socket | None = shared.get("listener")
-        super().__init__(*address_and_handler, bind_and_activate=listener is None)
+        super().__init__(address, handler, bind_and_activate=listener is None)
         if listener is not None:
             self.socket.close()
             self.socket = listener.dup()
