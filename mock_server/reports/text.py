@@ -43,18 +43,21 @@ def _at(where: str | Sequence[str] | None, words: str = "at") -> str:
 def report_text(report: dict[str, Any], gates: Sequence[Gate] = ()) -> str:
     """Return a report in lines for a terminal."""
     jobs, active, downloads = report["jobs"], report["active_jobs"], report["downloads"]
-    refused = jobs["submissions_refused"]
+    polling, refused = report["polling"], jobs["submissions_refused"]
+    polled = (
+        "polled every {median_s:g} s (shortest {shortest_s:g} s".format_map(polling)
+        if polling["shortest_s"] is not None
+        else ""
+    )
     lines = [
         *verdict_lines(report, gates),
         f"jobs submitted {jobs['submitted']}, complete {jobs['complete']}, failed {jobs['failed']}, "
         f"cancelled {jobs['cancelled']}, unfinished {jobs['unfinished']}; submissions refused {refused}",
-        *_refused_lines(report["refused"]),
-        *_failed_lines(report["failed"]),
+        *_unsuccessful_lines(report),
         f"most jobs active at a time {active['peak']} (limit {active['limit']}){_at(active['where'])}",
-        *_polling_lines(report["polling"]),
+        *([f"{polled}{_at(polling['where'])})"] if polled else []),
         f"files downloaded {downloads['files']}, not found {downloads['missing']}",
-        *_left_lines(downloads),
-        *_duplicate_lines(report["duplicate_submissions"]),
+        *_wasted_lines(report),
     ]
     lines += [
         f"retried after a failure: {retry['operation']}, {counted(retry['times'], 'time')}{_at(retry['where'])}"
@@ -77,31 +80,23 @@ def report_text(report: dict[str, Any], gates: Sequence[Gate] = ()) -> str:
     return "\n".join(lines)
 
 
-def _refused_lines(refused: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield why calls were refused, the most frequent reasons first."""
-    found = sorted(refused, key=lambda one: -one["times"])
+def _unsuccessful_lines(report: dict[str, Any]) -> Iterator[str]:
+    """Yield why calls were refused, the most frequent reasons first, and which products were not made."""
+    found = sorted(report["refused"], key=lambda one: -one["times"])
     for one in found[:_MOST_REASONS]:
         yield f"refused {counted(one['times'], 'time')}: {one['operation']}: {one['words']}{_at(one['where'])}"
     if len(found) > _MOST_REASONS:
         times = counted(sum(one["times"] for one in found[_MOST_REASONS:]), "more refusal")
         yield f"{times} for {counted(len(found) - _MOST_REASONS, 'other reason')}: see the report as JSON or HTML"
-
-
-def _failed_lines(failed: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield which products were not made."""
     words = {"failed": "failed", "not_queued": "could not be queued", "not_requested": "was not requested"}
-    for one in failed:
+    for one in report["failed"]:
         of = f"of {counted(len(one['jobs']), 'job')} ({listed(one['jobs'], _MOST)})"
         yield f"{words[one['status']]}: {one['product']} {of}{_at(one['where'], 'submitted at')}"
 
 
-def _polling_lines(polling: dict[str, Any]) -> Iterator[str]:
-    if polling["shortest_s"] is not None:
-        yield f"polled every {polling['median_s']:g} s (shortest {polling['shortest_s']:g} s{_at(polling['where'])})"
-
-
-def _left_lines(downloads: dict[str, Any]) -> Iterator[str]:
-    """Yield the complete jobs of which no file was fetched."""
+def _wasted_lines(report: dict[str, Any]) -> Iterator[str]:
+    """Yield the complete jobs of which no file was fetched, and how many requests were submitted again."""
+    downloads, duplicates = report["downloads"], report["duplicate_submissions"]
     read, left, lost = (
         downloads[name]
         for name in ("jobs_read_without_a_file", "jobs_never_downloaded", "jobs_expired_before_download")
@@ -112,10 +107,6 @@ def _left_lines(downloads: dict[str, Any]) -> Iterator[str]:
         expired = f", {len(lost)} of them expired" if lost else ""
         of = f"{counted(len(left), 'job')} ({listed(left, _MOST)})"
         yield f"never downloaded: {of}{expired}{_at(downloads['where'], 'submitted at')}"
-
-
-def _duplicate_lines(duplicates: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield how many requests were submitted again, with examples."""
     if duplicates:
         groups = "; ".join(listed(twice["jobs"], _MOST) for twice in duplicates[:_MOST])
         lines = sorted({line for twice in duplicates for line in twice["where"]})

@@ -95,7 +95,12 @@ class Children:
 
             if self._link.current() is not None and is_python(args, kwargs):
                 if option := option_without_hook(args):
-                    self._announce_stranger(option)
+                    if option not in self._strangers:  # it is said once
+                        self._strangers.add(option)
+                        warn(
+                            f"a child with `python {option}` takes no part in this run: it runs in real time, and "
+                            f"nothing keeps it from the network; leave out {option}, or use --isolate"
+                        )
                     original(popen, args, *rest, **kwargs)
                 else:
                     self.start(start)
@@ -103,15 +108,6 @@ class Children:
                 original(popen, args, *rest, **kwargs)
 
         subprocess.Popen.__init__ = __init__
-
-    def _announce_stranger(self, option: str) -> None:
-        """Say, once for each option, that a child takes no part."""
-        if option not in self._strangers:
-            self._strangers.add(option)
-            warn(
-                f"a child with `python {option}` takes no part in this run: it runs in real time, and nothing keeps it "
-                f"from the network; leave out {option}, or use --isolate"
-            )
 
     def follow_spawn(self, popen_spawn: Any) -> None:
         original = popen_spawn.Popen._launch

@@ -130,12 +130,12 @@ def overview(jobs: JobService, wanted: Mapping[str, str] | None = None, job_id: 
         number_of_jobs, (next_start, next_end) = look.number_of_jobs(), look.next_moments()
         calls, number_of_calls = look.calls(_CALLS, wanted, job_id)
         axis = Axis.of([*running, *waiting], ended, now)
-        slots = scenario.slots_at(now)
+        slots, many = scenario.slots_at(now), sum(sizes) >= MOST_BUILDS
         return Overview(
             moment=moment,
             groups=(
                 Group("Running", str(sizes[0]), axis.rows(running)),
-                Group("Waiting", _counted(sizes), axis.rows(waiting)),
+                Group("Waiting", f"{sizes[1]} or more" if many else str(sizes[1]), axis.rows(waiting)),
                 Group("Ended last", f"of {number_of_jobs} jobs" if number_of_jobs else "", axis.rows(ended)),
             ),
             ticks=axis.ticks(),
@@ -152,10 +152,6 @@ def overview(jobs: JobService, wanted: Mapping[str, str] | None = None, job_id: 
             number_of_calls=number_of_calls,
             verdict=judge(moment, users, look.outcomes(_JUDGED)),
         )
-
-
-def _counted(sizes: tuple[int, int]) -> str:
-    return f"{sizes[1]} or more" if sum(sizes) >= MOST_BUILDS else str(sizes[1])
 
 
 def judge(moment: Moment, users: Sequence[ActiveUser], outcomes: Mapping[str, int]) -> Verdict:

@@ -39,15 +39,9 @@ def load(url: str, options: tuple[str, ...]) -> NoReturn:
             f"{other[0]} would load another host than {url}: give the address as URL, without --host"
         )
     require_package("locust")
-    _require_answer(url)
-    os.execv(sys.executable, [sys.executable, "-m", "locust", "-f", str(_USERS), "--host", url, *options])  # noqa: S606
-
-
-def _require_answer(url: str) -> None:
-    """Fail if nothing answers: Locust would count hours of refused connections."""
     import requests
 
-    try:
+    try:  # else Locust would count hours of refused connections
         with requests.Session() as session:
             session.trust_env = False  # no proxy stands before a simulator
             session.get(url, timeout=_PATIENCE_S, stream=True).close()
@@ -55,3 +49,4 @@ def _require_answer(url: str) -> None:
         raise click.UsageError(
             f"nothing answers at {url} ({type(error).__name__}); start a simulator with `xrt-mock serve --port 8000`"
         ) from error
+    os.execv(sys.executable, [sys.executable, "-m", "locust", "-f", str(_USERS), "--host", url, *options])  # noqa: S606
