@@ -162,13 +162,13 @@ def _retrieved(life: Life, key: str) -> set[str]:
 def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
     """Whether the program says something of a source or its jobs that it does not say in the calm world."""
     numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
-    lines = _new_lines(life, calm)
+    lines, new = life.text.splitlines(), set(_new_lines(life, calm))
     depths = [len(line) - len(line.lstrip()) for line in lines]
     for number, line in enumerate(lines):
         if plain_name(source) in plain_name(line) or (numbers and numbers.search(line)):
             # with the lines below it that are indented deeper: those of a JSON file, for example
             deeper = takewhile(lambda below: depths[below] > depths[number], range(number + 1, len(lines)))  # noqa: B023
-            if any(_TROUBLE.search(lines[one]) for one in (number, *deeper)):
+            if any(lines[one] in new and _TROUBLE.search(lines[one]) for one in (number, *deeper)):
                 return True
     return False
 

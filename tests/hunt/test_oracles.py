@@ -77,6 +77,8 @@ def test_a_second_job_for_one_whose_products_have_expired_is_right():
 def test_a_job_that_a_ledger_names_with_its_state_below_is_no_loss():
     ledger = '{\n  "GRB 060729": {\n    "job": 1,\n    "state": "failed"\n  },\n  "GRB 070616": {}\n}'
     assert words(calls=(submission(1),), files=(), text=ledger) == []
+    calm = replace(CALM, text=ledger.replace("failed", "saved"))
+    assert judge(replace(CALM, calls=(submission(1),), files=(), text=ledger), calm, Rules()) == []
     other = ledger.replace("GRB 060729", "GRB 5").replace("GRB 070616", "GRB 060729").replace('"job": 1,', "")
     assert words(calls=(submission(1),), files=(), text=other)[0][0] == "lost"
 
