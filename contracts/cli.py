@@ -145,7 +145,7 @@ def _chosen(only: tuple[str, ...]) -> list[str]:
     return chosen
 
 
-_CALLS_OF_A_QUESTION, _COVERAGE_CALLS, _CALLS_OF_AN_EXAMPLE, _OWN_WORK_S = 14, 2300, 27, 0.01
+_CALLS_OF_A_QUESTION, _COVERAGE_CALLS, _CALLS_OF_AN_EXAMPLE, _OWN_WORK_S = 14, 950, 27, 0.01
 """Calls of a question on average, generated calls whatever the examples, more for each, and our work for a call."""
 
 
