@@ -31,7 +31,7 @@ _ORACLES = ("endless", "twice", "file", "lost", "exit", "active", "polls", "cont
     "oracles",
     multiple=True,
     metavar="MODULE:FUNCTION",
-    help="Judge each world by a function of yours: it is given the journal and the folder, and returns words.",
+    help="Judge each world by a function of the journal and the folder, too.",
 )
 @click.option(
     "--output", default=Path("hunt"), type=click.Path(path_type=Path), help="Folder for worlds; default: hunt."

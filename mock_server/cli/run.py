@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     "--fail-on",
     default="",
     metavar="LIMITS",
-    help="Fail past limits such as 'active>5,poll<10s,lost>0'. They can be on active, poll, refused, lost, "
-    "undownloaded, violations and duplicates.",
+    help="Fail past limits such as 'active>5,poll<10s' on active, poll, refused, lost, undownloaded, violations, "
+    "duplicates.",
 )
 @click.option("--contract", "watched", is_flag=True, help="Report requests that break the contract, too.")
 @click.option("--verbose", is_flag=True, help="Print what is real and what is drawn, for every job.")

@@ -415,7 +415,7 @@ def test_six_months_later_a_download_of_the_old_job_fails_clearly(observatory, t
     observatory.finish(request)
     observatory.until("2026-07-13T09:00:00Z")
     if observatory.ours:
-        assert "404" in request.downloadProducts(str(tmp_path))["LightCurve"]
+        assert "have expired" in request.downloadProducts(str(tmp_path))["LightCurve"]
     else:
         with pytest.raises(RuntimeError, match="404"):
             request.downloadProducts(str(tmp_path))
