@@ -298,7 +298,7 @@ def test_campaigns_that_are_disturbed_in_every_way_are_finished_by_running_again
 @pytest.mark.nightly
 @pytest.mark.spoils_answers("answers get lost on purpose")
 def test_two_thousand_disturbed_lives_of_campaigns_are_finished_by_running_again(fragile, capsys):
-    lives = play(machines=400, steps=20)
+    lives = play(machines=500, steps=20)
     with capsys.disabled():
         print(f"\n{lives} lives: {dict(sorted(LIVES.items()))}")
     assert lives >= 2000
