@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Guess: sherpa takes SYS_ERR of a PHA file as the OGIP format defines it, as a fraction of the counts, once errors are
 #   asked for (use_errors=True). 100 counts, STAT_ERR 10 and SYS_ERR 0.1 give sqrt(10^2 + 10^2) = 14.14.
-# Package: sherpa 4.19.0, astropy 8.0.2, numpy 2.4.6, Python 3.11
+# Package: sherpa 4.19.0 (built from source: needs gfortran, flex, bison), astropy 8.0.2, numpy 2.4.6, Python 3.11
 # Behaviour: the fraction is added as if it were 0.1 counts: sqrt(10^2 + 0.1^2) = 10.0005. A systematic error of 10 %, or
 #   of 90 %, has next to no effect on a fit, and no warning says so.
 # Reason: the column is read into an array of absolute errors without a multiplication. sherpa's own set_syserror can take
