@@ -40,7 +40,7 @@ _NAMES = ("GRB 200416A", "FO Aqr", "GK Per")
 _WORDS_OF_FLAGS: tuple[Any, ...] = (False, True, None, "", [], "yes", "FALSE")
 _BORROWED = "/Submission/properties/"
 _OF_ONE_KIND = 8
-"""Of calls that are alike (right, or wrong in the same place in the same way) the first and one in this many are sent."""
+"""Of calls that are alike (right, or wrong in the same place and way) the first and one in this many are sent."""
 
 
 @schemathesis.deserializer("text/html")
