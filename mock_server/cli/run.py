@@ -23,6 +23,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from wsgiref.types import WSGIApplication
 
     from contracts.watching import RequestWatcher
 
@@ -135,7 +136,14 @@ def _simulate(
     from ..clocks.virtual import VirtualClock
     from ..run.start import PendingSimulator, running
 
-    asked = PendingSimulator(VirtualClock(played.start))
+    watcher: RequestWatcher | None = None
+
+    def load() -> WSGIApplication:
+        nonlocal watcher
+        watcher = make_watcher(simulator.app) if make_watcher else None
+        return watcher or simulator.app
+
+    asked = PendingSimulator(VirtualClock(played.start), load)
     with contextlib.ExitStack() as kept:
         with running(asked, command, copies=copies, allow_net=network[0], isolate=network[1]) as programs:
             # loaded while the program begins, which takes about as long
@@ -143,9 +151,8 @@ def _simulate(
             from ..simulator import Simulator
 
             simulator = kept.enter_context(Simulator(played, asked.clock, **options))
-            app = simulator.app
-            watcher = make_watcher(app) if make_watcher else None
-            asked.set_app(watcher or app)
+            if make_watcher:
+                asked.load()
             code: int | Exception
             try:
                 code = programs.wait()

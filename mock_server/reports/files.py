@@ -12,8 +12,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
-from jinja2 import Environment, PackageLoader
-
 from ..core.queue import NEVER
 from .courtesy import active_steps
 from .text import ending_text, report_text, verdict_lines
@@ -62,6 +60,8 @@ def render_report(form: str, material: Material) -> str:
         case "junit":
             found = _junit(material, text)
         case "html":
+            from jinja2 import Environment, PackageLoader  # noqa: PLC0415 - for pages alone
+
             page = Environment(loader=PackageLoader("mock_server.web"), autoescape=True).get_template("report.html")
             judged = verdict_lines(material.report, material.gates)
             lines = text.splitlines()[len(judged) :]

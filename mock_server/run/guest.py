@@ -75,9 +75,11 @@ def install() -> None:
     elif participant is not None and isinstance(clock, LinkedClock):
         clock.leave(participant)  # it only talks to kernels, which are participants of their own
 
+    from ..transport.imports import when_imported
     from ..transport.intercept import Interception
 
     Interception(link.ask, clock, link.welcome.hosts, guarded=False).__enter__()
+    when_imported("http.client", lambda _: link.expect_calls())  # it takes longer to load what answers than to ask
     guard(link.welcome.hosts, link.welcome.open_net)
     joined = Guest(link, clock, children)
     atexit.register(_name_crash, link, os.getpid())

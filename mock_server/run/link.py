@@ -135,6 +135,10 @@ class Link:
             raise result
         return result
 
+    def expect_calls(self) -> None:
+        """Let the run know that this program is about to call."""
+        self.call("expect")
+
     def note_crash(self, words: str, where: str | None) -> None:
         """Let the run know which exception ends this program, and the user's line that raised it."""
         with contextlib.suppress(SystemExit):  # the run has ended

@@ -29,6 +29,7 @@ from .page import Page
 from .watchdog import Watchdog, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from wsgiref.types import WSGIApplication
 
@@ -53,6 +54,8 @@ class LinkServer:
         See :class:`~mock_server.run.link.Welcome`.
     watch
         Whether a watchdog lets time go on without a participant that has been idle for a while.
+    wanted
+        Called when a program is about to call.
 
     Attributes
     ----------
@@ -71,7 +74,9 @@ class LinkServer:
         open_net: bool = False,
         processor: int | None = None,
         watch: bool = True,
+        wanted: Callable[[], None] | None = None,
     ) -> None:
+        self.wanted = wanted
         self.app, self.clock, self.hosts, self.open_net, self.processor = app, clock, hosts, open_net, processor
         self.key = secrets.token_bytes(16)
         self._listener = Listener(backlog=128, authkey=self.key)
@@ -250,6 +255,10 @@ class _Session:
         finally:
             self._server.asking.discard(self._participant)
         return answer if user is None else copies.inbound(answer, user, self._copy)
+
+    def expect(self) -> None:
+        if self._server.wanted is not None:
+            self._server.wanted()
 
     def note_crash(self, words: str, where: str | None) -> None:
         self._server.crashes[self._copy] = (words, where)

@@ -16,9 +16,11 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..transport.certificates import kept_certificates
 from ..transport.proxy import Proxy
 from ..transport.wsgi_call import HOSTS
 from . import affinity
@@ -28,7 +30,7 @@ from .isolation import isolated
 from .link_server import LinkServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from ..clocks.base import Clock
@@ -42,28 +44,39 @@ GRACE_S = 2.0
 
 
 class PendingSimulator:
-    """A simulator that is still being loaded: requests wait until its app is there.
+    """A simulator whose app is loaded when a program is about to call: many programs never do.
 
     Parameters
     ----------
     clock
         Simulated time, which is there from the beginning.
+    load
+        Returns the app.
+
+    Attributes
+    ----------
+    wanted
+        Called when a program is about to call. It sees to it that :meth:`load` is called, soon and once.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, clock: Clock, load: Callable[[], WSGIApplication]) -> None:
+        self.clock, self._load = clock, load
         self._app: WSGIApplication | None = None
         self._loaded = threading.Event()
+        self.wanted: Callable[[], None] = self.load
 
-    def set_app(self, app: WSGIApplication) -> None:
-        """Answer with this app, also the requests that wait."""
-        self._app = app
-        self._loaded.set()
+    def load(self) -> None:
+        """Load the app, and answer with it the requests that wait."""
+        if self._app is None:
+            self._app = self._load()
+            self._loaded.set()
 
     def app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        while self._app is None:
+        if self._app is None:
+            self.wanted()
             self._loaded.wait()
+        assert self._app is not None
         return self._app(environ, start_response)
 
 
@@ -81,7 +94,7 @@ def run(
     Parameters
     ----------
     simulator
-        Anything with an `app` (WSGI) and a `clock`.
+        Anything with an `app` (WSGI) and a `clock`. A :class:`PendingSimulator` is loaded by this thread.
     command
         The program and its arguments.
     copies
@@ -117,17 +130,27 @@ def running(
     The parameters are those of :func:`run`; the :class:`Programs` have a method `wait` that returns the exit code.
     """
     processor = affinity.current() if copies == 1 else None
-    server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=processor)
+    news: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    load, wanted = None, None
+    if isinstance(simulator, PendingSimulator):
+        load, wanted = simulator.load, partial(news.put, None)
+        simulator.wanted = wanted
+    server = LinkServer(
+        simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=processor, wanted=wanted
+    )
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)
         network = stack.enter_context(isolated()) if isolate else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))
         listener = network.listener if network else None
-        proxy = stack.enter_context(Proxy(simulator.app, simulator.clock, open_net=allow_net, listener=listener))
+        certificates = kept_certificates(HOSTS)
+        proxy = stack.enter_context(
+            Proxy(simulator.app, simulator.clock, open_net=allow_net, listener=listener, certificates=certificates)
+        )
         base = prepare(os.environ if env is None else env, folder, server.address, server.key)
         guardian = stack.enter_context(guarding([str(folder), *server.places()]))
         started = network.command(command) if network else command
-        programs = Programs(server, guardian, started, base | proxy.environment(folder), copies)
+        programs = Programs(server, guardian, started, base | proxy.environment(folder), copies, news, load)
         try:
             yield programs
         finally:
@@ -145,19 +168,29 @@ class Programs:
         Ends them if this process is killed.
     command, env, copies
         What to start, in which environment, and how often.
+    news
+        Gets the number of each copy that has ended, and None when one is about to call.
+    load
+        Called by the thread that waits, when a copy is about to call.
     """
 
     def __init__(
-        self, server: LinkServer, guardian: Guardian, command: Sequence[str], env: Mapping[str, str], copies: int
+        self,
+        server: LinkServer,
+        guardian: Guardian,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        copies: int,
+        news: queue.SimpleQueue[int | None],
+        load: Callable[[], None] | None,
     ) -> None:
-        self._server, self._guardian = server, guardian
+        self._server, self._guardian, self._news, self._load = server, guardian, news, load
         # in a group of their own their children can be found; at a terminal they stay in its foreground group, which
         # may read from it
         self._own_group = os.name == "posix" and not (sys.stdin is not None and sys.stdin.isatty())
         self._processes: list[subprocess.Popen[bytes]] = []
         self._copies = copies
         self._codes: dict[int, int] = {}
-        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
         for copy in range(copies):
             server.join((copy,))  # all of them before the first starts, so that time waits for all
         for copy in range(copies):
@@ -183,7 +216,7 @@ class Programs:
             code = process.wait()
             self._codes[copy] = code
             self._server.leave((copy,))
-            self._ended.put(copy)
+            self._news.put(copy)
 
         threading.Thread(target=watch, daemon=True).start()
 
@@ -195,7 +228,8 @@ class Programs:
         try:
             while len(self._codes) < self._copies:
                 try:
-                    self._ended.get()
+                    if self._news.get() is None and self._load is not None:
+                        self._load()
                 except KeyboardInterrupt:
                     if self._own_group:  # otherwise they have got it from the terminal, too
                         self._signal(signal.SIGINT)

@@ -1,10 +1,8 @@
 """An HTTPS proxy that answers for the service, for programs that know nothing but its address: curl, IDL, Perl, R.
 
-It makes a certificate authority of its own each time. A program is pointed at it by the usual variables
-(:meth:`Proxy.environment`). Other hosts are refused, or passed through if the net is open.
+A program is pointed at it by the usual variables (:meth:`Proxy.environment`). Other hosts are refused, or passed
+through if the net is open.
 """
-
-# ruff: noqa: PLC0415 - requests takes a tenth of a second to import, and is needed for an open net alone
 
 from __future__ import annotations
 
@@ -12,19 +10,12 @@ import contextlib
 import os
 import select
 import socket
-import ssl
-import struct
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-import trustme
-from werkzeug.serving import DechunkedInput
-
-from . import header
-from .wsgi_call import HOSTS, Answer, Request, ask
+from .certificates import Certificates, make_certificates
+from .wsgi_call import HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,11 +23,10 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from ..clocks.base import Clock
-    from .header import TransportFault
 
 _VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PERL_LWP_SSL_CA_FILE", "NODE_EXTRA_CA_CERTS")
-_HOP_BY_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"}
-_CHUNK = 65536
+_LOOK_S = 0.05  # real time between two looks whether the proxy has been closed
+_BACKLOG = 128
 
 
 class Proxy:
@@ -56,6 +46,8 @@ class Proxy:
         Where to listen; port 0 takes a free one.
     listener
         A socket that listens already, in place of host and port.
+    certificates
+        For these hosts; default: new ones.
 
     Attributes
     ----------
@@ -75,26 +67,38 @@ class Proxy:
         host: str = "127.0.0.1",
         port: int = 0,
         listener: socket.socket | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
-        authority = trustme.CA(organization_name="xrt-mock")
-        self.ca_pem: bytes = authority.cert_pem.bytes()
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*hosts).configure_cert(tls)
-        shared: dict[str, Any] = {"app": app, "clock": clock, "hosts": hosts, "open_net": open_net, "tls": tls}
-        if listener is None:
-            self._server = _Server((host, port), _Handler, **shared)
-        else:
-            self._server = _Server(listener.getsockname(), _Handler, listener=listener, **shared)
-        self.url = f"http://{host}:{self._server.server_address[1]}"
-        self._open_net = open_net
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="xrt-mock proxy").start()
+        self._app, self._clock, self._hosts, self._open_net = app, clock, hosts, open_net
+        self._certificates = certificates or make_certificates(hosts)
+        self.ca_pem = self._certificates.authority
+        self._listener = listener.dup() if listener else socket.create_server((host, port), backlog=_BACKLOG)
+        self.url = f"http://{host}:{self._listener.getsockname()[1]}"
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, daemon=True, name="xrt-mock proxy")
+        self._thread.start()
+
+    def _serve(self) -> None:
+        """Wait for the first connection; load what answers it only then."""
+        with self._listener:
+            while not select.select([self._listener], [], [], _LOOK_S)[0] and not self._closed:
+                pass
+            if self._closed:
+                return
+            from .tunnel import Server  # noqa: PLC0415 - most programs need no proxy
+
+            tls = self._certificates.tls()
+            server = Server(self._listener, self._app, self._clock, self._hosts, open_net=self._open_net, tls=tls)
+            server.timeout = _LOOK_S
+            while not self._closed:
+                server.handle_request()
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Return the variables that point programs at this proxy; the certificate is written into `folder`."""
         bundle = folder / "ca.pem"
         bundle.write_bytes(self.ca_pem)
         if self._open_net:
-            from requests.utils import DEFAULT_CA_BUNDLE_PATH
+            from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - takes a tenth of a second
 
             bundle.write_bytes(self.ca_pem + Path(DEFAULT_CA_BUNDLE_PATH).read_bytes())
         wgetrc = folder / "wgetrc"  # wget reads none of the variables below if it is built with GnuTLS
@@ -113,8 +117,10 @@ class Proxy:
 
     def close(self) -> None:
         """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._closed = True
+        with contextlib.suppress(OSError):  # where this does not end its wait, the thread looks again soon
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
 
     def __enter__(self) -> Proxy:
         return self
@@ -123,157 +129,3 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], **shared: Any) -> None:
-        self.app: WSGIApplication = shared["app"]
-        self.clock: Clock = shared["clock"]
-        self.hosts: Collection[str] = shared["hosts"]
-        self.open_net: bool = shared["open_net"]
-        self.tls: ssl.SSLContext = shared["tls"]
-        listener: socket.socket | None = shared.get("listener")
-        super().__init__(address, handler, bind_and_activate=listener is None)
-        if listener is not None:
-            self.socket.close()
-            self.socket = listener.dup()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print nothing about callers that disconnect early."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-    origin = ""
-    """Scheme and host inside a tunnel."""
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
-        """Print nothing: the journal has all calls."""
-
-    def do_CONNECT(self) -> None:
-        """Open a tunnel: into the simulator for the service, to the host itself if the net is open."""
-        host, _, port = self.path.rpartition(":")
-        if host.lower() in self.server.hosts:
-            self._accept_tunnel()
-            self.origin = f"https://{host}" + (f":{port}" if port != "443" else "")
-            plain = (self.rfile, self.wfile)
-            self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
-            for file in plain:
-                file.close()
-            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
-            self.close_connection = False
-        elif self.server.open_net:
-            self.close_connection = True
-            with socket.create_connection((host, int(port))) as other:
-                self._accept_tunnel()
-                _forward_bytes(self.connection, other)
-        else:
-            self._refuse(host)
-
-    def finish(self) -> None:
-        """Close the socket of a tunnel, too."""
-        super().finish()
-        self.connection.close()
-
-    def _accept_tunnel(self) -> None:
-        self.send_response_only(200, "Connection established")
-        self.end_headers()
-        self.wfile.flush()
-
-    def _refuse(self, host: str) -> None:
-        reason = f"{host} is outside this run: --allow-net opens the way"
-        self._write(Answer(403, reason, [("Content-Type", "text/plain")], reason.encode() + b"\n"))
-
-    def do_GET(self) -> None:
-        """Answer a request of any method: for the service from the app, else by the host itself if the net is open."""
-        url = self.path if "://" in self.path else self.origin + self.path
-        parts = urlsplit(url)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            body = DechunkedInput(self.rfile).read()  # type: ignore[arg-type]  # a file by shape
-        else:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = Request(self.command, url, headers, body)
-        if (parts.hostname or "") in self.server.hosts:
-            self._answer(request)
-        elif self.server.open_net and parts.scheme:
-            self._write(_forwarded(request))
-        else:
-            self._refuse(parts.hostname or self.path)
-
-    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - BaseHTTPRequestHandler's names
-
-    def _answer(self, request: Request) -> None:
-        try:
-            answer = ask(self.server.app, request)
-        except Exception as error:  # a bug of the simulator
-            self._write(Answer(500, "Internal Server Error", [("Content-Type", "text/plain")], f"{error!r}\n".encode()))
-            raise
-        headers, fault = header.split(answer.headers)
-        fault = fault or header.NO_FAULT
-        if fault.delay_s:
-            self.server.clock.sleep(fault.delay_s)
-        if fault.broken:
-            self._reset()
-        else:
-            self._write(answer._replace(headers=headers), fault)
-
-    def _reset(self) -> None:
-        """Close the connection so that the caller sees a reset."""
-        self.close_connection = True
-        with contextlib.suppress(OSError):
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-
-    def _write(self, answer: Answer, fault: TransportFault = header.NO_FAULT) -> None:
-        self.send_response_only(answer.status, answer.reason)
-        for name, value in answer.headers:
-            if name.lower() != "content-length" or self.command == "HEAD":
-                self.send_header(name, value)
-        if self.command == "HEAD":
-            self.end_headers()
-            return
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        body = answer.body[: fault.cut_after]
-        for drop in header.drops(body) if fault.dribble_s else [body]:
-            if fault.dribble_s:
-                self.server.clock.sleep(fault.dribble_s / header.DROPS)
-            self.wfile.write(drop)
-            self.wfile.flush()
-        if len(body) < len(answer.body):
-            self._reset()
-
-
-def _forwarded(request: Request) -> Answer:
-    """Return the answer of the host itself."""
-    import requests
-
-    session = requests.Session()
-    session.trust_env = False  # the variables of this process may lead back to us
-    found = session.request(
-        request.method,
-        request.url,
-        headers=dict(request.headers),
-        data=request.body,
-        allow_redirects=False,
-        timeout=600,
-    )
-    gone = {*_HOP_BY_HOP, "content-length", "content-encoding"}
-    headers = [(name, value) for name, value in found.headers.items() if name.lower() not in gone]
-    return Answer(found.status_code, found.reason, headers, found.content)
-
-
-def _forward_bytes(one: socket.socket, other: socket.socket) -> None:
-    """Send the bytes of each side to the other until one side ends."""
-    to: dict[socket.socket, socket.socket] = {one: other, other: one}
-    while True:
-        for source in select.select([one, other], [], [])[0]:
-            data = source.recv(_CHUNK)
-            if not data:
-                return
-            to[source].sendall(data)

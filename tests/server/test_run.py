@@ -180,13 +180,24 @@ class TestOneProgram:
             call("early")
         """
         begun = tmp_path / "begun"
-        pending = PendingSimulator(tiny.clock)
+        pending = PendingSimulator(tiny.clock, lambda: tiny.app)
         with running(pending, [*program(tmp_path, text), str(begun)]) as programs:
             wait_until(begun.exists)
             assert not tiny.calls
-            pending.set_app(tiny.app)
             assert programs.wait() == 0
         assert tiny.calls == [(0, "early")]
+
+    @pytest.mark.parametrize(("text", "loads"), [("pass", 0), ("import http.client", 1), ("call('now')", 1)])
+    def test_has_the_simulator_loaded_when_it_is_about_to_call(self, tiny, tmp_path, text, loads):
+        loaded = []
+
+        def load() -> Any:
+            loaded.append(1)
+            return tiny.app
+
+        with running(PendingSimulator(tiny.clock, load), program(tmp_path, text)) as programs:
+            assert programs.wait() == 0
+        assert len(loaded) == loads
 
     def test_is_ended_if_the_simulator_never_comes_as_soon_as_it_can_be(self, tiny, tmp_path, monkeypatch):
         monkeypatch.setattr(start, "GRACE_S", 600)
@@ -199,7 +210,7 @@ class TestOneProgram:
 
         pid = tmp_path / "pid"
         command = program(tmp_path, "open(sys.argv[1], 'w').write(str(os.getpid()))\ncall('early')")
-        with running(NeverThere(tiny.clock), [*command, str(pid)]):
+        with running(NeverThere(tiny.clock, lambda: tiny.app), [*command, str(pid)]):
             assert asked.wait(30)
         assert not alive(int(pid.read_text()))
 
