@@ -189,15 +189,19 @@ def _polling(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
                 continue
             intervals.append((entry.at - before.at, entry.where))
         last[entry.job_id] = (entry, False)
-    from statistics import median  # noqa: PLC0415 - takes a tenth of the start
-
     shortest, where = min(intervals, key=lambda interval: interval[0], default=(None, ""))
     return {
         "calls": journal.count(operation=_POLLED),
-        "median_s": round(median(interval for interval, _ in intervals), 3) if intervals else None,
+        "median_s": round(_median(interval for interval, _ in intervals), 3) if intervals else None,
         "shortest_s": None if shortest is None else round(shortest, 3),
         "where": where or None,
     }
+
+
+def _median(values: Iterable[float]) -> float:
+    from statistics import median  # noqa: PLC0415 - takes a tenth of the start
+
+    return median(values)
 
 
 def _downloads(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float) -> dict[str, Any]:

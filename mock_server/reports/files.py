@@ -3,6 +3,8 @@
 Like the report they hold simulated time only, so equal runs write equal bytes.
 """
 
+# ruff: noqa: PLC0415 - each kind of file needs libraries of its own
+
 from __future__ import annotations
 
 import io
@@ -10,7 +12,6 @@ import json
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
-from xml.etree import ElementTree
 
 from ..core.queue import NEVER
 from .courtesy import active_steps
@@ -18,6 +19,7 @@ from .text import ending_text, report_text, verdict_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from xml.etree import ElementTree
 
     from matplotlib.axes import Axes
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "html", "junit", "markdown")
 _MOST_BARS, _MOST_STRETCHES = 200, 300
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _MINUTE = 60.0
 _FAR = 4  # a limit that many times above the jobs needs another scale
 
@@ -60,7 +62,7 @@ def render_report(form: str, material: Material) -> str:
         case "junit":
             found = _junit(material, text)
         case "html":
-            from jinja2 import Environment, PackageLoader  # noqa: PLC0415 - for pages alone
+            from jinja2 import Environment, PackageLoader
 
             page = Environment(loader=PackageLoader("mock_server.web"), autoescape=True).get_template("report.html")
             judged = verdict_lines(material.report, material.gates)
@@ -70,11 +72,13 @@ def render_report(form: str, material: Material) -> str:
             found = _markdown(material, text)
         case _:
             found = text + "\n"
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", found)  # XML and UTF-8 cannot hold every path asked for
+    return re.sub(_UNPRINTABLE, "\N{REPLACEMENT CHARACTER}", found)  # XML and UTF-8 cannot hold every path asked for
 
 
 def _junit(material: Material, text: str) -> str:
     """Return a test suite with a case for each program and each limit, for the pages of a CI service."""
+    from xml.etree import ElementTree
+
     suite = ElementTree.Element("testsuite", name="xrt-mock")
     for program in material.report["programs"]:
         name = "program" if program["copy"] is None else f"program, copy {program['copy']}"
@@ -89,9 +93,12 @@ def _junit(material: Material, text: str) -> str:
 
 
 def _add_case(suite: ElementTree.Element, name: str, failure: str) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname="courtesy", name=name)
+    case = suite.makeelement("testcase", {"classname": "courtesy", "name": name})
+    suite.append(case)
     if failure:
-        ElementTree.SubElement(case, "failure", message=failure).text = failure
+        problem = case.makeelement("failure", {"message": failure})
+        problem.text = failure
+        case.append(problem)
 
 
 def _markdown(material: Material, text: str) -> str:
@@ -124,8 +131,8 @@ def _timeline(material: Material) -> str:
 
     It is narrow, so that its letters can be read on a phone. The page sets the colours of what is black here.
     """
-    import matplotlib  # noqa: PLC0415 - takes a second to import, and only pages need it
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import matplotlib  # takes a second
+    from matplotlib.figure import Figure
 
     scale = _Scale.of(material)
     with matplotlib.rc_context({"svg.hashsalt": "xrt-mock", "svg.fonttype": "none", "font.size": 9}):
@@ -212,7 +219,7 @@ def _draw_jobs(axes: Axes, scale: _Scale, jobs: Sequence[Job]) -> None:
 
 
 def _use_integers(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - as above
+    from matplotlib.ticker import MaxNLocator
 
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 

@@ -73,10 +73,9 @@ class PendingSimulator:
 
     def app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        if self._app is None:
+        while self._app is None:
             self.wanted()
             self._loaded.wait()
-        assert self._app is not None
         return self._app(environ, start_response)
 
 
@@ -135,9 +134,7 @@ def running(
     if isinstance(simulator, PendingSimulator):
         load, wanted = simulator.load, partial(news.put, None)
         simulator.wanted = wanted
-    server = LinkServer(
-        simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=processor, wanted=wanted
-    )
+    server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=processor, wanted=wanted)
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)
         network = stack.enter_context(isolated()) if isolate else None

@@ -1,16 +1,18 @@
 """Certificates of the proxy: an authority of our own, and the proof that it gives for the service's host names."""
 
+# ruff: noqa: PLC0415 - most runs need neither TLS nor new certificates
+
 from __future__ import annotations
 
 import hashlib
 import os
-import ssl
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Collection
 
 _KEPT_S = 30 * 86400.0
@@ -35,6 +37,8 @@ class Certificates(NamedTuple):
 
     def tls(self) -> ssl.SSLContext:
         """Return the server's side of TLS."""
+        import ssl
+
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory(prefix="xrt-mock-") as folder:  # readable by its owner alone
             file = Path(folder, "chain.pem")
@@ -45,7 +49,7 @@ class Certificates(NamedTuple):
 
 def make_certificates(hosts: Collection[str]) -> Certificates:
     """Return new certificates for these host names."""
-    import trustme  # noqa: PLC0415 - takes a tenth of a second
+    import trustme
 
     authority = trustme.CA(organization_name="xrt-mock")
     issued = authority.issue_cert(*hosts)
