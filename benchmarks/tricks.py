@@ -14,15 +14,12 @@ import contextlib
 import gc
 import json
 import time
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from unittest import mock
 
-from flask import Flask, request
-
 from mock_server import Simulator, pytest_plugin
 from mock_server.transport.wsgi_call import Request, ask
-from mock_server.web import api, app, wire
+from mock_server.web import app, routes, wire
 from mock_server.web.call import KEY, Call
 
 if TYPE_CHECKING:
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
     Pair = tuple[float, float]
 
 WORTH_IT = 1.10
-make_app = app.flask_app.__wrapped__
+make_app = routes.flask_app.__wrapped__
 SERVICE = "https://www.swift.ac.uk/user_objects"
 COUNT = {"UserID": "me@example.org", "api_name": "xrt_prods", "api_version": "1.12"}
 IMAGE = COUNT | {"name": "GK Per", "RA": 52.8, "Dec": 43.9, "targ": "00030842", "image": 1, "cent": 1, "poserr": 1}
@@ -92,28 +89,17 @@ def fresh(off: Off, rounds: int) -> list[Pair]:
     return in_turns(use, off, rounds, times=2)
 
 
+def page(off: Off, rounds: int) -> list[Pair]:
+    """A new simulator and its first page, in a process that had others before."""
+
+    def use() -> None:
+        with Simulator(pytest_plugin.scenario_named("calm")) as sim:
+            ask(sim.app, Request("GET", f"{SERVICE}/register.php", {"Host": "www.swift.ac.uk"}, b""))
+
+    return in_turns(use, off, rounds, times=2)
+
+
 # ---- tricks -------------------------------------------------------------------------------------------------------
-
-
-class PlainApp(Flask):
-    """Flask as it comes."""
-
-    log_exception = app._App.log_exception
-
-
-@cache
-def plain_app() -> Flask:
-    """Return the routes in Flask as it comes, with the simulator's work in its hooks."""
-    with mock.patch.object(app, "_App", PlainApp):
-        made = make_app()
-    made.before_request(lambda: None if app.is_of_the_operator() else app.refuse_during_outage())
-    made.after_request(lambda response: response if app.is_of_the_operator() else app.finish(response))
-    return made
-
-
-def body_by_flask() -> bytes:
-    """Return the body of the request, read by Werkzeug."""
-    return request.get_data(cache=False)
 
 
 @contextlib.contextmanager
@@ -144,17 +130,14 @@ def uncached(owner: object, name: str) -> Off:
 
 
 TRICKS = {
-    "dispatch": Trick(
-        "own dispatch in Flask: _App in web/app.py", lambda: mock.patch.object(app, "flask_app", plain_app), count
-    ),
-    "body": Trick(
-        "own reading of bodies: _body in web/api.py",
-        lambda: mock.patch.object(api, "_body", body_by_flask),
+    "direct": Trick(
+        "calls of the API answered without Flask: SimulatorApp.answer_of_api in web/app.py",
+        lambda: mock.patch.object(app.SimulatorApp, "answer_of_api", return_value=None),
         count,
     ),
     "dates": Trick("cache of dates: web/wire.py", uncached(wire, "_second_text"), listing),
     "sets": Trick("cache of sets of products: web/wire.py", uncached(wire, "_product_switches"), listing),
-    "shared": Trick("one Flask app for all simulators: flask_app in web/app.py", without_sharing, fresh),
+    "shared": Trick("one Flask app for all simulators: flask_app in web/routes.py", without_sharing, page),
     "scenario": Trick("scenarios read once: pytest_plugin.py", uncached(pytest_plugin, "scenario_named"), fresh),
 }
 

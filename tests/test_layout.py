@@ -16,7 +16,7 @@ import pytest
 from contracts import documents
 from mock_server.core.faults import OPERATIONS
 from mock_server.web.api import OPERATIONS as ANSWERED
-from mock_server.web.app import flask_app
+from mock_server.web.routes import flask_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,7 +208,10 @@ def test_public_names_are_sorted_and_there(package):
     ("imported", "kept_out"),
     [
         ("mock_server", "numpy scipy astropy PIL flask psycopg gevent requests xrt_client contracts"),
-        ("mock_server.web.app", "numpy scipy astropy PIL psycopg gevent requests pandas xrt_client contracts"),
+        (
+            "mock_server.web.app",
+            "flask werkzeug jinja2 numpy scipy astropy PIL psycopg gevent requests pandas xrt_client contracts",
+        ),
         ("mock_server.cli.commands", "numpy flask psycopg gevent xrt_client contracts"),
         ("xrt_client", "numpy pandas scipy matplotlib mock_server contracts"),
         ("contracts", "mock_server xrt_client schemathesis numpy"),

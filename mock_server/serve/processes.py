@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputInvalid
 from ..simulator import Simulator
-from ..web.app import flask_app
+from ..web.routes import flask_app
 from .server import answer_until_stopped, listen
 
 if TYPE_CHECKING:

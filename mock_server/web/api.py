@@ -5,16 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, current_app, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
-
-from ..core.errors import BodyRefused, ParametersRefused, Refusal
+from ..core.errors import ParametersRefused, Refusal
 from ..core.model import Caller, Product
 from ..core.validation import shown
 from ..service.bursts import KINDS_OF_POSITIONS, read_slices
 from ..submission.names import nearest_misses
-from . import faults, wire
-from .call import Call, current_call
+from . import wire
+from .call import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,15 +20,20 @@ if TYPE_CHECKING:
 
     Raw = Mapping[str, Any]
     Operation = Callable[[Call, Raw, Caller], dict[str, Any]]
-
-api = Blueprint("api", __name__)
+    Body = Callable[[], bytes]
 
 _NO_DEPRECATION = "getSourceDetResults"  # clients take every further key there for a band
 _KNOWS_DEPRECATION = (1, 10)
 _NEWEST = (1, 12)
 
+MAX_BODY_BYTES = 1 << 20
+"""Longest request that is read."""
+
 OPERATIONS: list[str] = []
 """Names of the operations, as in the contract, in the journal and in faults."""
+
+ADDRESSES: dict[str, tuple[str, Callable[[Call, Body], Answer]]] = {}
+"""What answers at each path, and its name; it takes a function that returns the body of the request or refuses it."""
 
 _MAIN: dict[str, Operation] = {}
 """Functions of ``main.php``, which share one address and an envelope of their own."""
@@ -45,7 +47,7 @@ def operation(name: str, path: str) -> Callable[[Operation], Operation]:
 
     def register(answer: Operation) -> Operation:
         OPERATIONS.append(name)
-        api.add_url_rule(f"/user_objects/{path}", name, partial(reply, name, answer), methods=["GET", "POST"])
+        ADDRESSES[f"/user_objects/{path}"] = name, partial(reply, name, answer)
         return answer
 
     return register
@@ -62,15 +64,15 @@ def main_function(name: str) -> Callable[[Operation], Operation]:
     return register
 
 
-def reply(name: str, answer_to: Operation) -> Response:
+def reply(name: str, answer_to: Operation, call: Call, body: Body) -> Answer:
     """Read a request, let an operation answer it, and add the keys that every answer has."""
-    call, caller = current_call(), Caller()
+    caller = Caller()
     call.operation = name
     try:
-        raw = read_body()
+        raw = wire.read_body(body())
         caller = wire.read_caller(raw)
         call.user = str(raw.get("UserID") or "")[:320]
-        faults.meet(call)
+        call.meet_fault()
         answer = answer_to(call, raw, caller)
     except Refusal as refusal:
         call.note_refusal(refusal)
@@ -82,56 +84,34 @@ def reply(name: str, answer_to: Operation) -> Response:
     message = epoch["api.deprecation_message"]
     if message and name != _NO_DEPRECATION and (caller.api_version or _NEWEST) >= _KNOWS_DEPRECATION:
         answer["deprecationWarning"] = {"type": epoch["api.deprecation_type"] or "API", "message": message}
-    return as_response(answer, epoch)
+    return encode(answer, epoch)
 
 
-@api.route("/API/main.php", methods=["GET", "POST"], endpoint="main")
-def reply_main() -> Response:
+def reply_main(call: Call, body: Body) -> Answer:
     """Answer ``main.php``: the function to call is in the body."""
-    call = current_call()
     call.operation = "main"
     try:
-        raw = read_body()
+        raw = wire.read_body(body())
         function = raw.get("APIFunc")
         if not isinstance(function, str) or function not in _MAIN:
             raise Refusal(f"The function {function} is not known here; known: {', '.join(_MAIN)}")
         call.operation = function
-        faults.meet(call)
+        call.meet_fault()
         answer = _MAIN[function](call, raw, Caller())
     except Refusal as refusal:
         call.note_refusal(refusal)
         answer = wire.main_refused(refusal)
     epoch = call.moment.epoch
-    return as_response(answer | {"APIVersion": epoch["api.component_version"]}, epoch)
+    return encode(answer | {"APIVersion": epoch["api.component_version"]}, epoch)
 
 
-def as_response(answer: Mapping[str, Any], epoch: Epoch) -> Response:
-    """Return the HTTP answer that carries a JSON object."""
+ADDRESSES["/API/main.php"] = "main", reply_main
+
+
+def encode(answer: Mapping[str, Any], epoch: Epoch) -> Answer:
+    """Return an answer as it is sent."""
     label = "application/json" if epoch["api.json_label"] else "text/html; charset=UTF-8"
-    return Response(wire.as_text(answer), content_type=label)
-
-
-def read_body() -> dict[str, Any]:
-    """Return the JSON object of the request; its status is 200 whatever is wrong with the body (documented)."""
-    try:
-        return wire.read_body(_body())
-    except RequestEntityTooLarge:
-        raise BodyRefused("The data supplied are too long.") from None
-    except (BadRequest, OSError):
-        raise BodyRefused from None  # it ended early, or was no chunk
-
-
-def _body() -> bytes:
-    """Return the bytes of the body: at once where the length is given, else by Werkzeug's streams."""
-    environ = request.environ
-    length = environ.get("CONTENT_LENGTH") or ""
-    plain = length.isdecimal() and len(length) < 16 and "HTTP_TRANSFER_ENCODING" not in environ
-    if not plain or int(length) > current_app.config["MAX_CONTENT_LENGTH"]:
-        return request.get_data(cache=False)
-    body: bytes = environ["wsgi.input"].read(int(length))
-    if len(body) < int(length):
-        raise BadRequest
-    return body
+    return Answer(label, wire.as_text(answer).encode())
 
 
 def read_job_id(call: Call, raw: Raw, key: str = "JobID") -> int:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flask import request
-
-from ..core.errors import NotResolved, ParametersRefused, Unavailable
+from ..core.errors import NotResolved, ParametersRefused, Refusal, Unavailable
+from ..core.journal import Entry
 from ..service.objects import UNRESOLVED
+from ..transport.wsgi_call import WHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ..core.errors import Refusal
     from ..core.faults import Fault
     from ..scenario.in_force import Moment
     from ..service.simulation import Simulation
@@ -21,9 +20,35 @@ if TYPE_CHECKING:
 KEY = "xrt_mock.call"
 """Name of the :class:`Call` in the WSGI environ."""
 
+SERVICE_HEADERS = (
+    ("Cache-Control", "no-store, no-cache, must-revalidate"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+"""Headers of every answer of the service."""
 
 RETRY_AFTER_S = "5"
 """Value of ``Retry-After`` for a call that cannot be answered now [s]."""
+
+
+class Answer(NamedTuple):
+    """An answer of the API: its content type, and JSON."""
+
+    label: str
+    body: bytes
+
+
+class EndedByFaultError(Exception):
+    """A planned fault ends a call before its work.
+
+    Parameters
+    ----------
+    fault
+        Of kind ``reset`` or ``status``.
+    """
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
 
 
 @dataclass(slots=True)
@@ -42,6 +67,8 @@ class Call:
         Parameters that were probably misspelt, in words; appended to the detail.
     fault
         The planned fault that this call triggered, if it does not end the call.
+    result
+        What answering the call led to, if that has been tried: an answer, or an exception.
     """
 
     simulation: Simulation
@@ -53,6 +80,7 @@ class Call:
     detail: str = ""
     hints: Sequence[str] = ()
     fault: Fault | None = None
+    result: Answer | Exception | None = None
     _moment: Moment | None = None
 
     @property
@@ -79,8 +107,38 @@ class Call:
         if isinstance(refusal, NotResolved) and refusal.name:
             self.detail += UNRESOLVED + refusal.name
 
+    def meet_fault(self) -> None:
+        """Look for a planned fault that this call triggers; one that comes before the work ends the call here.
 
-def current_call() -> Call:
-    """Return the call that is being answered."""
-    call: Call = request.environ[KEY]
-    return call
+        Raises
+        ------
+        Refusal, EndedByFaultError
+            If the fault says so.
+        """
+        fault = self.simulation.controls.meet(self.operation, self.moment)
+        if fault is None:
+            return
+        self.detail = f"planned: {fault.kind}"
+        if fault.kind == "refuse":
+            raise Refusal(fault.text)
+        if fault.kind in ("reset", "status"):
+            self.outcome = "fault"
+            raise EndedByFaultError(fault)
+        self.fault = fault
+
+    def note(self, status: int, environ: Mapping[str, Any]) -> None:
+        """Note the call in the journal, with the HTTP status of its answer."""
+        moment = self.last_moment()
+        self.simulation.jobs.store.note(
+            Entry(
+                at=moment.now,
+                operation=self.operation,
+                user=self.user,
+                job_id=self.job_id,
+                outcome=self.outcome,
+                status=status,
+                detail="; ".join(filter(None, (self.detail, *self.hints))),
+                where=environ.get(WHERE) or "",
+            ),
+            moment.era,
+        )

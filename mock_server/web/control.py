@@ -14,7 +14,8 @@ from ..core.validation import parse_digits
 from ..service.operator import ControlError, Controls
 from ..service.results import Sights
 from . import wire
-from .call import RETRY_AFTER_S, current_call
+from .call import RETRY_AFTER_S
+from .current import current_call
 
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException

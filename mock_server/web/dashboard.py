@@ -17,8 +17,8 @@ from ..scenario.settings import SETTINGS
 from ..service.operator import ControlError
 from ..service.overview import COUNTED, COURTESY, SEARCHED, overview
 from . import wire
-from .call import current_call
 from .control import FOREIGN_HOST, controls, has_foreign_host, is_cross_site, is_token
+from .current import current_call
 from .pages import script_file
 
 dashboard = Blueprint("dashboard", __name__, url_prefix="/_mock")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from flask import Response, abort
+from flask import Response
 
-from ..core.errors import Refusal
 from ..transport.header import HEADER, TransportFault
 from . import wire
 from .pages import error_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any
 
     from ..core.faults import Fault
-    from .call import Call
+    from .call import Call, EndedByFaultError
 
 _PAGES = {
     404: ("404 page not found", "There is nothing at this address."),
@@ -28,29 +27,15 @@ _PAGES = {
 }
 
 
-def meet(call: Call) -> None:
-    """Look for a planned fault that this call triggers; a fault that comes before the work ends the call here."""
-    fault = call.simulation.controls.meet(call.operation, call.moment)
-    if fault is None:
-        return
-    call.detail = f"planned: {fault.kind}"
-    match fault.kind:
-        case "refuse":
-            raise Refusal(fault.text)
-        case "reset":
-            end(call, Response(headers={HEADER: TransportFault(broken="reset").header()}))
-        case "status":
-            page = error_page(fault.status, *_PAGES.get(fault.status, (str(fault.status), "")))
-            if fault.retry_after_s is not None:
-                page.headers["Retry-After"] = f"{fault.retry_after_s:.0f}"
-            end(call, page)
-    call.fault = fault
-
-
-def end(call: Call, response: Response) -> NoReturn:
-    """Answer with a response instead of doing the work."""
-    call.outcome = "fault"
-    abort(response)
+def ended(error: EndedByFaultError) -> Response:
+    """Return the answer of a call that a fault has ended before its work."""
+    fault = error.fault
+    if fault.kind == "reset":
+        return Response(headers={HEADER: TransportFault(broken="reset").header()})
+    page = error_page(fault.status, *_PAGES.get(fault.status, (str(fault.status), "")))
+    if fault.retry_after_s is not None:
+        page.headers["Retry-After"] = f"{fault.retry_after_s:.0f}"
+    return page
 
 
 def spoil(call: Call, response: Response) -> None:

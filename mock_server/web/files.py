@@ -6,8 +6,7 @@ from flask import Blueprint, Response
 
 from ..core.errors import Refusal
 from ..core.model import Product
-from . import faults
-from .call import current_call
+from .current import current_call
 from .pages import not_found
 
 files = Blueprint("files", __name__)
@@ -35,7 +34,7 @@ def download_of_burst(place: str, target: int, path: str) -> Response:
     call.operation = "downloadBurstCurve" if is_curve else "downloadBurstSpectrum"
     call.detail = f"{place}/{target}/{path}"[:200]
     try:
-        faults.meet(call)
+        call.meet_fault()
         label = _TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream")
         return Response(call.simulation.bursts.file(product, target, path, call.moment), content_type=label)
     except Refusal as refusal:
@@ -53,7 +52,7 @@ def download(job_id: int, path: str) -> Response:
     is_archive = stem in _STEMS and form in _ARCHIVES
     call.operation = "downloadProduct" if is_archive else "downloadFile"
     try:
-        faults.meet(call)
+        call.meet_fault()
         if is_archive:
             return Response(contents.archive(job_id, stem, form, call.moment), content_type=_ARCHIVES[form])
         label = _TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream")

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from ..core.errors import Refusal, Unavailable
 from ..core.model import Product
 from . import wire
-from .call import current_call
+from .current import current_call
 
 if TYPE_CHECKING:
     from .call import Call

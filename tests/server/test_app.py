@@ -1,4 +1,4 @@
-"""Simulators of one process share the Flask app with its routes, and nothing else."""
+"""Simulators of one process share the Flask app with its routes, and nothing else; calls of the API need no Flask."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pytest
 from mock_server import Simulator
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.core.journal import Entry
+from mock_server.transport.wsgi_call import Answer, Request, ask
+from mock_server.web.api import MAX_BODY_BYTES
+from mock_server.web.app import SimulatorApp
 
 from .conftest import EXACT, IMAGE, ME, Asker
 
@@ -155,3 +158,67 @@ def test_a_call_that_only_reads_reads_the_clock_once(make_sim, method, path, bod
     ask.raw(method, path, json={"UserID": ME} | body)
     assert clock.readings == before + 1
     assert sim.journal[-1].at == 1.7e9 + clock.readings
+
+
+COUNT = b'{"UserID": "me@example.org", "api_version": "1.12"}'
+ASKED = {
+    "count": ("getNumJobs.php", COUNT),
+    "submission": ("run_userobject.php", b'{"UserID": "me@example.org", "name": "GK Per", "image": 1}'),
+    "no such job": ("checkProductStatus.php", b'{"UserID": "me@example.org", "JobID": 7, "what": "lc"}'),
+    "no user": ("getNumJobs.php", b"{}"),
+    "no JSON": ("getNumJobs.php", b"numJobs"),
+    "nothing": ("listOldJobs.php", b""),
+    "too long": ("getNumJobs.php", COUNT + b" " * MAX_BODY_BYTES),
+    "main": ("../API/main.php", b'{"APIFunc": "checkRebinStatus", "JobID": 7}'),
+}
+
+
+def asked(sim: Simulator, case: str, method: str = "POST") -> tuple[Answer, list[Entry]]:
+    path, body = ASKED[case]
+    address = f"https://www.swift.ac.uk/user_objects/{path}".replace("/user_objects/..", "")
+    return ask(sim.app, Request(method, address, {"Host": "www.swift.ac.uk"}, body)), list(sim.journal)
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("case", ASKED)
+def test_a_call_of_the_api_is_answered_alike_with_and_without_flask(two, monkeypatch, case, method):
+    direct = asked(two[0], case, method)
+    monkeypatch.setattr(SimulatorApp, "answer_of_api", lambda *_: None)
+    assert asked(two[1], case, method) == direct
+    assert direct[0].status == 200
+    assert direct[1][-1].at == two[0].clock.now()
+
+
+def test_a_call_during_an_outage_is_refused_before_it_has_done_anything(make_sim):
+    sim = make_sim(settings={"service.available": False})
+    answer, journal = asked(sim, "submission")
+    assert (answer.status, [entry.outcome for entry in journal]) == (503, ["outage"])
+    assert sim.controls.jobs() == []
+
+
+def test_a_view_that_fails_has_worked_once_and_the_bug_is_handed_on(make_sim, answers_keep_the_contract):
+    sim, worked, bugs = make_sim(), [], []
+
+    def count(*_: object) -> int:
+        worked.append(1)
+        raise ZeroDivisionError("a bug")
+
+    def note(bug: Exception) -> None:
+        bugs.append(bug)
+        raise bug
+
+    sim.jobs.count, sim.app.on_bug = count, note
+    with pytest.raises(ZeroDivisionError):
+        asked(sim, "count")
+    assert (worked, len(bugs)) == ([1], 1)
+    assert ["ZeroDivisionError" in words for words in answers_keep_the_contract] == [True]
+    answers_keep_the_contract.clear()
+
+
+@pytest.mark.spoils_answers("the planned fault takes a key away")
+def test_an_answer_that_a_fault_spoils_is_noted_once(make_sim):
+    sim = make_sim()
+    Asker(sim).control("POST", "faults", {"kind": "missing-key", "operation": "getNumJobs", "key": "numJobs"})
+    answer, journal = asked(sim, "count")
+    assert b"numJobs" not in answer.body
+    assert [entry.outcome for entry in journal] == ["fault"]
