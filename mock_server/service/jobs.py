@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -39,7 +40,7 @@ from ..submission.sizes import oversized
 from ..submission.values import is_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ..clocks.base import Clock
     from ..core.faults import Fault
@@ -265,10 +266,10 @@ class JobService:
             now, scenario, *_ = moment or self.begin(facts)
             self._require_user(facts, user)
             rows = facts.list_jobs(user)
-        has_products = _keeper(scenario, now)
+        first_kept = _first_kept(scenario, (ended_at for *_, ended_at in rows), now)
         sets = {text: frozenset(map(Product, text.split(","))) for text in {products for *_, products, _ in rows}}
         return [
-            Listed(number, name, submitted_at, sets[products], has_products(ended_at))
+            Listed(number, name, submitted_at, sets[products], ended_at >= first_kept)
             for number, name, submitted_at, products, ended_at in rows
         ]
 
@@ -390,23 +391,14 @@ def _status(build: Build | None, job: Job, now: float, *, progress: bool) -> Pro
     return ProductStatus(code, progress_at(build, job.parameters, now) if shown else {"GotProgress": 0})
 
 
-def _keeper(scenario: Scenario, now: float) -> Callable[[float], bool]:
-    """Return a function: whether the products of a job that ended at a given time [s] are kept at `now`.
+def _first_kept(scenario: Scenario, ends: Iterable[float], now: float) -> float:
+    """Return the earliest of these ends of jobs [s] whose products are kept at `now`; infinite if there is none.
 
     Products of a job that ended later are never removed earlier, so a long list needs few calls of `expires_at`.
     """
-    gone, kept = -NEVER, NEVER
-
-    def has_products(ended_at: float) -> bool:
-        nonlocal gone, kept
-        if gone < ended_at < kept:
-            if now < scenario.expires_at(ended_at):
-                kept = ended_at
-            else:
-                gone = ended_at
-        return ended_at >= kept
-
-    return has_products
+    in_order = sorted(ends)
+    first = bisect_left(in_order, True, key=lambda ended_at: now < scenario.expires_at(ended_at))
+    return in_order[first] if first < len(in_order) else NEVER
 
 
 def no_such_job(job_id: int) -> NoReturn:
