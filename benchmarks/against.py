@@ -73,6 +73,37 @@ def call(side: Side) -> Figures:
     return {"CPU [us]": 1e6 * float(side.output([side.python, "-c", CALLS]))}
 
 
+ARCHIVES = """
+import json, time
+from mock_server import Simulator
+sim = Simulator()
+web = sim.app.test_client()
+USER = {"UserID": "me@example.org", "api_name": "xrt_prods", "api_version": "1.12", "cent": 1, "poserr": 1}
+BURST = {"name": "GRB 200416A", "RA": 335.6985, "Dec": -7.5179, "targ": "00966554", "Tstart": 608713541.952}
+OTHER = {"name": "FO Aqr", "RA": 334.4808, "Dec": -8.3511, "targ": "00037961", "getT0": 0, "Tstart": 600000000.0}
+SPECTRUM = {"spec": 1, "hasz": 0, "specz": 0, "specobs": "user", "timeslice": "single", "galactic": 1}
+PRODUCTS = {
+    "lc": {"lc": 1, "binMeth": "counts", "pccounts": 20, "wtcounts": 30, "dynamic": 1},
+    "image": {"image": 1, "imen": "0.3-10"},
+    "spec": SPECTRUM | {"usespecobs": "00966554001"},
+}
+def archive(source, product, more):
+    said = web.post("/user_objects/run_userobject.php", data=json.dumps(USER | source | more)).get_data()
+    job = json.loads(said)
+    assert job["OK"] == 1, said
+    sim.clock.advance(86400)
+    path = f"/user_objects/tprods/USERPROD_{job['JobID']}/{product}.tar.gz"
+    began = time.process_time()
+    answer = web.get(path)
+    spent = time.process_time() - began
+    assert answer.status_code == 200, answer.status
+    return spent
+for product in PRODUCTS:  # what belongs to the telescope is loaded once
+    archive(OTHER, product, PRODUCTS[product] | ({"specobs": "all"} if product == "spec" else {}))
+for product in PRODUCTS:
+    print(product, archive(BURST, product, PRODUCTS[product]))
+"""
+
 RIGHT_SERVER = """
 from mock_server import Simulator
 class app:  # a factory
@@ -81,13 +112,19 @@ class app:  # a factory
 """
 
 
+def archives(side: Side) -> Figures:
+    """First archives of a burst, of one product each, when those of another object have been made."""
+    lines = side.output([side.python, "-c", ARCHIVES]).splitlines()
+    return {f"{product} [ms]": 1e3 * float(spent) for product, spent in (line.split() for line in lines)}
+
+
 def verify(side: Side) -> Figures:
     """``xrt-mock verify`` of the simulator in process: the questions and the generated calls."""
     (side.folder / "right_server.py").write_text(RIGHT_SERVER)
     return side.spent([side.command, "verify", "right_server:app"])
 
 
-MEASUREMENTS: tuple[Callable[[Side], Figures], ...] = (start, run, call, verify)
+MEASUREMENTS: tuple[Callable[[Side], Figures], ...] = (start, run, call, archives, verify)
 
 
 # ---- the two sides ------------------------------------------------------------------------------------------------
@@ -108,7 +145,7 @@ class Side(NamedTuple):
         """Return what a command prints."""
         done = subprocess.run(command, **self._place(), capture_output=True, text=True, check=False)
         if done.returncode:
-            sys.exit(f"{' '.join(command[:3])} failed:\n{done.stderr}\nif a package is missing, try --full")
+            sys.exit(f"{' '.join(command[:2])} failed:\n{done.stderr}\nif a package is missing, try --full")
         printed: str = done.stdout
         return printed
 
@@ -121,7 +158,7 @@ class Side(NamedTuple):
             _, status, used = os.wait4(one.pid, 0)
             one.returncode = os.waitstatus_to_exitcode(status)
         if one.returncode:
-            sys.exit(f"{' '.join(command[:3])} failed:\n{said}\nif a package is missing, try --full")
+            sys.exit(f"{' '.join(command[:2])} failed:\n{said}\nif a package is missing, try --full")
         return {
             "CPU [s]": used.ru_utime + used.ru_stime,
             "real [s]": time.perf_counter() - began,
