@@ -392,7 +392,7 @@ def _status(build: Build | None, job: Job, now: float, *, progress: bool) -> Pro
 
 
 def _first_kept(scenario: Scenario, ends: Iterable[float], now: float) -> float:
-    """Return the earliest of these ends of jobs [s] whose products are kept at `now`; infinite if there is none.
+    """Return the earliest of these ends of jobs [s] whose products are kept at `now`; infinite without one.
 
     Products of a job that ended later are never removed earlier, so a long list needs few calls of `expires_at`.
     """
