@@ -388,6 +388,8 @@ def coverage_command(target: str, page: TextIO | None, data: TextIO | None) -> N
 def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
     """Check a RECORDING against the contract, and every rule of the ledger against it.
 
+    Each rule was seen, contradicted, not met, or is not visible in exchanges, with the reason.
+
     Exit code: 0 if nothing contradicts, 1 otherwise.
 
     \b
@@ -402,7 +404,6 @@ def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     causes = report.causes(findings)
-    wrong = [verdict for verdict in verdicts if verdict.state == observed.CONTRADICTED]
     if as_json:
         found = {"findings": [asdict(c) for c in causes], "rules": [asdict(v) for v in verdicts]}
         click.echo(json.dumps(found, indent=2))
@@ -410,16 +411,15 @@ def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
         click.echo("\n".join(v.proposal() for v in verdicts if v.state == observed.SEEN))
     else:
         for verdict in verdicts:
-            shown = f"\n    {verdict.exchange}" if verdict.state == observed.CONTRADICTED else ""
-            click.secho(f"{verdict.state:13} {verdict.id:4} {verdict.rule}{shown}", fg="red" if shown else None)
+            wrong = verdict.state == observed.CONTRADICTED
+            shown = verdict.exchange if wrong else f"because {verdict.reason}" if verdict.reason else ""
+            words = f"{verdict.state:13} {verdict.id:4} {verdict.rule}" + (f"\n    {shown}" if shown else "")
+            click.secho(words, fg="red" if wrong else None)
         for cause in causes:
             click.secho(f"- {cause}", fg="red")
-        count = {state: sum(1 for v in verdicts if v.state == state) for state in _STATES}
+        count = {state: sum(1 for v in verdicts if v.state == state) for state in observed.STATES}
         click.echo(", ".join(f"{number} {state}" for state, number in count.items()) + f", {len(causes)} findings")
-    raise SystemExit(1 if causes or wrong else 0)
-
-
-_STATES = ("seen", "contradicted", "not met")
+    raise SystemExit(1 if causes or any(v.state == observed.CONTRADICTED for v in verdicts) else 0)
 
 
 @contract.command("export")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _STAGE = {1: 1, 2: 2, 5: 3, 3: 4, 4: 5, -3: 5, -1: 5, -2: 5, -4: 5}
 """Position of each status code in a product's life; it never decreases."""
-_PRODUCT_OF_RESULT = {
+PRODUCT_OF_RESULT = {
     "getPSFPos": "psf",
     "getEnhPos": "enh",
     "getXastromPos": "xastrom",
@@ -29,6 +29,7 @@ _PRODUCT_OF_RESULT = {
     "getLCData": "lc",
     "getSpecData": "spec",
 }
+"""Short name of the product that each operation is about."""
 _PRODUCT_OF_LIST_KEY = {
     "LightCurve": "lc",
     "Spectrum": "spec",
@@ -122,7 +123,7 @@ class History:
             "listOldJobs": self._listed,
             "getOldProduct": self._old_parameters,
             "downloadProduct": self._downloaded,
-            **dict.fromkeys(_PRODUCT_OF_RESULT, self._result),
+            **dict.fromkeys(PRODUCT_OF_RESULT, self._result),
         }
 
     def observe(self, exchange: Exchange) -> list[Finding]:
@@ -253,7 +254,7 @@ class History:
                 yield f"jobPars has {key} {now.get(key)!r}; on submission it was {job.job_pars.get(key)!r}"
 
     def _result(self, exchange: Exchange) -> Iterator[str]:
-        product = _PRODUCT_OF_RESULT[str(documents.operation_for(exchange.method, exchange.path))]
+        product = PRODUCT_OF_RESULT[str(documents.operation_for(exchange.method, exchange.path))]
         job, request = self._job_of(exchange), exchange.request
         yield from self._wrong_owner(exchange, job)
         if job is None or not succeeded(exchange):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import documents
 from ..documents import ContractViolation
@@ -103,6 +104,52 @@ def partly_cancelled_means_some_were_not(_operation: str, exchange: Exchange) ->
             yield "OK is 2, yet every product was cancelled"
         if list(body["statusCodes"]) != list(body.get("status", {})):
             yield "status and statusCodes name different products"
+
+
+_TEXTS_OF_CANCELLING = {0: "Job cancelled OK", 1: "Job could not be cancelled - has it already finished?"}
+
+
+@rule("canceljob", successes_only=True)
+def cancelling_has_its_documented_texts(_operation: str, exchange: Exchange) -> Iterator[str]:
+    """Codes 0 and 1 have the printed texts."""
+    texts, codes = exchange.body.get("status"), exchange.body.get("statusCodes")
+    for name, code in codes.items() if isinstance(codes, dict) and isinstance(texts, dict) else ():
+        expected = _TEXTS_OF_CANCELLING.get(code) if isinstance(code, int) else None
+        if expected is not None and texts.get(name) != expected:
+            yield f"the text of code {code} is {texts.get(name)!r}, not {expected!r}"
+
+
+@rule("getLCData", "getSpecData", "getSourceDetResults", "main")
+def lower_errors_are_negative(_operation: str, exchange: Exchange) -> Iterator[str]:
+    """Keys and columns that end in Neg are negative or 0, those that end in Pos positive or 0 (documented)."""
+    seen: set[str] = set()
+    for name, value in _numbers(exchange.body):
+        sign = 0 if name.startswith("SYS_") else _SIGNS.get(name[-3:].lower(), 0)  # factors, not errors
+        if sign * value < 0 and name not in seen:
+            seen.add(name)
+            yield f"{name} is {value:g}; lower errors are negative, upper errors positive"
+
+
+_SIGNS = {"pos": 1, "neg": -1, "+ve": 1, "-ve": -1}
+
+
+def _numbers(node: Any) -> Iterator[tuple[str, float]]:
+    """Yield the numbers inside an answer, also those written as text, with their keys or columns."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _numbers(item)
+    elif isinstance(node, dict):
+        columns, rows = node.get("columns"), node.get("data")
+        if isinstance(columns, list) and isinstance(rows, list):
+            cells = [pair for row in rows if isinstance(row, list) for pair in zip(columns, row, strict=False)]
+            yield from _numbers([{str(column): cell} for column, cell in cells if str(column)[-3:].lower() in _SIGNS])
+            return
+        for key, value in node.items():
+            if isinstance(value, dict | list):
+                yield from _numbers(value)
+            elif key[-3:].lower() in _SIGNS:
+                with suppress(TypeError, ValueError):
+                    yield key, float(value)
 
 
 @rule("listOldJobs", successes_only=True)

@@ -80,7 +80,7 @@ def other_defaults(exchange: Exchange) -> Iterator[str]:
     for name, schema in documents.submission_parameters().items():
         default = schema.get("x-default")
         if name == "hrbin":  # this default and the next depend on the request
-            default = 1 if request.get("binMeth") == "time" else 0
+            default = 1 if str(request.get("binMeth")).lower() == "time" else 0
         elif name in {"wtpuprate", "pcpuprate"} and str(request.get("sss", 0)) in {"1", "True"}:
             default = None
         if default is None or name in request or name in _NOT_IN_ECHO | _COMPUTED | set(PRODUCTS.values()):
