@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import documents
 from ..documents import ContractViolation
@@ -68,19 +68,6 @@ def flags_match_the_tables(_operation: str, exchange: Exchange) -> Iterator[str]
             yield f"{key} is {value}, but {key[3:]}Data is {'there' if f'{key[3:]}Data' in body else 'missing'}"
 
 
-@rule("getSpecData")
-def listed_modes_and_models_are_there(_operation: str, exchange: Exchange) -> Iterator[str]:
-    """Every mode and model that a spectrum lists is a key beside the list."""
-    if isinstance(exchange.body, dict):
-        for interval in exchange.body.values():
-            for mode in interval.get("Modes", ()) if isinstance(interval, dict) else ():
-                if mode not in interval:
-                    yield f"the mode {mode} is listed, but missing"
-                for model in interval.get(mode, {}).get("Models", ()):
-                    if model not in interval[mode]:
-                        yield f"the model {model} of {mode} is listed, but missing"
-
-
 @rule("checkProductStatus")
 def steps_run_in_order(_operation: str, exchange: Exchange) -> Iterator[str]:
     """At most one active step in a list; the steps before it are done, those after it not reached."""
@@ -93,6 +80,8 @@ def steps_run_in_order(_operation: str, exchange: Exchange) -> Iterator[str]:
             states = [step.get("StepStatus") for step in series]
             if states != sorted(states, key=lambda s: -s if isinstance(s, int) else 0) or states.count(1) > 1:
                 yield f"the steps of {name} have the states {states}: done, one active, not reached is the order"
+            if any(not str(step.get("StepLabel")).strip() for step in series):
+                yield f"a step of {name} has no label"
 
 
 @rule("canceljob", successes_only=True)
@@ -119,39 +108,6 @@ def cancelling_has_its_documented_texts(_operation: str, exchange: Exchange) -> 
             yield f"the text of code {code} is {texts.get(name)!r}, not {expected!r}"
 
 
-@rule("getLCData", "getSpecData", "getSourceDetResults", "main")
-def lower_errors_are_negative(_operation: str, exchange: Exchange) -> Iterator[str]:
-    """Keys and columns that end in Neg are negative or 0, those that end in Pos positive or 0 (documented)."""
-    seen: set[str] = set()
-    for name, value in _numbers(exchange.body):
-        sign = 0 if name.startswith("SYS_") else _SIGNS.get(name[-3:].lower(), 0)  # factors, not errors
-        if sign * value < 0 and name not in seen:
-            seen.add(name)
-            yield f"{name} is {value:g}; lower errors are negative, upper errors positive"
-
-
-_SIGNS = {"pos": 1, "neg": -1, "+ve": 1, "-ve": -1}
-
-
-def _numbers(node: Any) -> Iterator[tuple[str, float]]:
-    """Yield the numbers inside an answer, also those written as text, with their keys or columns."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _numbers(item)
-    elif isinstance(node, dict):
-        columns, rows = node.get("columns"), node.get("data")
-        if isinstance(columns, list) and isinstance(rows, list):
-            cells = [pair for row in rows if isinstance(row, list) for pair in zip(columns, row, strict=False)]
-            yield from _numbers([{str(column): cell} for column, cell in cells if str(column)[-3:].lower() in _SIGNS])
-            return
-        for key, value in node.items():
-            if isinstance(value, dict | list):
-                yield from _numbers(value)
-            elif key[-3:].lower() in _SIGNS:
-                with suppress(TypeError, ValueError):
-                    yield key, float(value)
-
-
 @rule("listOldJobs", successes_only=True)
 def jobs_are_listed_newest_first(_operation: str, exchange: Exchange) -> Iterator[str]:
     """The list goes from the highest JobID down, without repetition."""
@@ -161,17 +117,31 @@ def jobs_are_listed_newest_first(_operation: str, exchange: Exchange) -> Iterato
             yield f"the list is not in descending order of JobID: {ids[:10]}"
 
 
-@rule("run_userobject")
-def problems_name_parameters(_operation: str, exchange: Exchange) -> Iterator[str]:
-    """A refusal's list names parameters by their wire names, as separate words: clients replace them by their own."""
+@rule()
+def problems_name_parameters(operation: str, exchange: Exchange) -> Iterator[str]:
+    """A refusal lists each parameter once, by its wire name: clients replace these by their own names."""
     body = exchange.body
     if not isinstance(body, dict) or not isinstance(body.get("listErr"), list):
         return
-    known = {entry["wire_name"] for entry in documents.parameter_catalogue()}
+    known = {entry["wire_name"] for entry in documents.parameter_catalogue()} | _keys_of(operation)
+    labels = [problems["label"] for problems in body["listErr"]]
+    if len(set(labels)) < len(labels):
+        yield f"two lists have the label {labels[0]!r}"
     for problems in body["listErr"]:
-        for sentence in problems.get("list", []) if isinstance(problems, dict) else []:
-            if isinstance(sentence, str) and sentence.split(" ")[0] not in known:
+        if len(set(problems["list"])) < len(problems["list"]):
+            yield f"a problem is listed twice: {problems['list'][-1]!r}"
+        for sentence in problems["list"]:
+            if sentence.split(" ")[0] not in known:
                 yield f"{sentence!r} does not begin with the wire name of a parameter"
+
+
+@cache
+def _keys_of(operation: str) -> set[str]:
+    """Return the keys that requests of an operation may have."""
+    schemas = documents.load()["components"]["schemas"]
+    op = documents.operation(operation)
+    found = [schemas.get(name, {}) for name in (op.variants("request") if op.takes_json else ())]
+    return {key for schema in found for key in schema.get("properties", {})}
 
 
 @rule()

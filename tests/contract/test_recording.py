@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import runpy
+import signal
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 from click.testing import CliRunner
 from werkzeug.test import Client
 
@@ -76,6 +79,34 @@ def test_what_passes_through_an_app_is_recorded():
     assert answer.get_json(force=True) == made.exchange.body
     assert made.exchange.request == {"UserID": OWNER}
     assert made.exchange.label == "text/html"
+
+
+def test_the_proxy_passes_calls_on_to_a_service_and_records_them(tmp_path):
+    file, ca = tmp_path / "session.jsonl", tmp_path / "ca.pem"
+    options = ["--port", "0", "--ca", str(ca), "--record", str(file)]
+    with MockServer() as server:
+        command = [sys.executable, "-m", "mock_server.cli", "proxy", *options, "--service", server.url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as proxy:
+            try:
+                assert proxy.stdout is not None
+                address = proxy.stdout.readline().split()[2].rstrip(",")
+                answer = requests.post(
+                    f"https://www.swift.ac.uk{ROOT}getNumJobs.php",
+                    json={"UserID": "me@institute.example.org"},
+                    proxies={"https": address},
+                    verify=str(ca),
+                    timeout=60,
+                )
+            finally:
+                proxy.send_signal(signal.SIGINT)
+                said = proxy.communicate(timeout=60)[1]
+        asked = [call["operation"] for call in requests.get(f"{server.url}/_mock/journal", timeout=60).json()]
+    assert answer.json()["numJobs"] == 0
+    assert asked == ["getNumJobs"]
+    assert f"1 exchanges in {file}" in said
+    (made,) = recording.read(file)
+    assert made.exchange.request == {"UserID": "user1@example.org"}
+    assert CliRunner().invoke(kit, ["contract", "check", str(file)]).exit_code == 0
 
 
 @pytest.mark.parametrize(
