@@ -68,6 +68,8 @@ class Known:
         Whether its files are kept, as last listed; True is forgotten when time moves.
     results, numbers
         Answers about its results, and the numbers in them by place, whatever the form.
+    progress
+        Sum of the states of the steps, and the time running, of each product as last seen.
     """
 
     owner: str
@@ -80,6 +82,7 @@ class Known:
     has_products: bool | None = None
     results: dict[str, Any] = field(default_factory=dict)
     numbers: dict[tuple[str, ...], list[float]] = field(default_factory=dict)
+    progress: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def ended(self, product: str) -> bool | None:
         """Whether a product has ended; None if that is not known now."""
@@ -208,6 +211,7 @@ class History:
             if code == 5 and name != "xastrom":
                 yield f"{name} has the status 5, which only an astrometric position has"
             job.codes[name] = code
+            yield from _backwards(job, name, exchange.body[name].get("progress", {}))
             if self._still:
                 job.current.add(name)
 
@@ -342,6 +346,19 @@ class History:
             yield f"a job of {job.owner} was shown to {exchange.request.get('UserID')}"
 
 
+def _backwards(job: Known, product: str, progress: dict[str, Any]) -> Iterator[str]:
+    """Yield where the progress of a running product goes back; remember it."""
+    if progress.get("GotProgress") != 1:
+        return
+    now = sum(step["StepStatus"] for step in progress["ProgressSteps"]), str(progress["TimeRunning"])
+    before = job.progress.get(product, now)
+    if now[0] < before[0]:
+        yield f"the progress of {product} went back"
+    if (len(now[1]), now[1]) < (len(before[1]), before[1]):
+        yield f"the time that {product} has been running went from {before[1]} to {now[1]}"
+    job.progress[product] = now
+
+
 _BINNING = {"counts": "Counts", "time": "Time", "obsid": "Observation", "snapshot": "Snapshot"}
 _REBINNING = {**_BINNING, "obsid": "ObsID"}
 _FORMATS = {"MJD": "MJD", "mjd": "MJD", "m": "MJD"}
@@ -357,6 +374,8 @@ def _other_settings(body: dict[str, Any], pars: dict[str, Any]) -> Iterator[str]
         yield f"Binning is {body['Binning']!r}; the job has binMeth {pars['binMeth']!r}"
     if "TimeFormat" in body and form and body["TimeFormat"] not in form:
         yield f"TimeFormat is {body['TimeFormat']!r}; the job has lctimetype {pars['lctimetype']!r}"
+    if "Binning" in body and "T0" not in body and pars.get("Tstart") not in (None, ""):
+        yield "T0 is not sent, though it is known"
     for key, name in (("T0", "Tstart"), ("DeltaFitStat", "dchi")):
         if key in body and isinstance(pars.get(name), int | float) and abs(body[key] - pars[name]) > 1e-3:
             yield f"{key} is {body[key]}; the job has {name} {pars[name]}"

@@ -192,8 +192,9 @@ def numbers_may_be_text_and_switches_may_be_booleans(exam: Examination) -> None:
 
 @probe()
 def every_parameter_is_taken(exam: Examination) -> None:
-    """All at once, with values other than the defaults; the rules check that they are echoed."""
+    """With values other than the defaults, nearly all at once; the rules check that they are echoed."""
     exam.submit(EVERY_PARAMETER)
+    exam.submit({**SPECTRUM, "doNotFit": 1})
 
 
 @probe()
