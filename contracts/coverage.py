@@ -86,9 +86,15 @@ def _examples(operation: str) -> dict[str, Any]:
     return {name: example["value"] for each in content for name, example in each.get("examples", {}).items()}
 
 
-def _essence(operation: str, answer: Any) -> tuple[Any, ...]:
-    """Return what an answer says, without names and numbers: its kind, status codes, and the sentence of a refusal."""
-    kind = documents.check_response(operation, 200, answer)
+@cache
+def _essences(operation: str) -> dict[str, tuple[Any, ...]]:
+    """Return what the documented answers of an operation say, by name."""
+    examples = _examples(operation).items()
+    return {name: _essence(documents.check_response(operation, 200, value), value) for name, value in examples}
+
+
+def _essence(kind: str, answer: Any) -> tuple[Any, ...]:
+    """Return what an answer of a kind says, without names and numbers: status codes, and the sentence of a refusal."""
     codes = {entry.get("statusCode") for entry in answer.values() if isinstance(entry, dict) and "statusCode" in entry}
     codes |= {answer.get("status")} if isinstance(answer.get("status"), int) else set()
     codes |= set(answer.get("statusCodes", {}).values())
@@ -142,9 +148,9 @@ class Coverage:
             return
         yield Cell("answer", f"{operation}: {answer}")
         if exchange.status == 200 and isinstance(body, dict):
-            for name, example in _examples(operation).items():
-                if _essence(operation, example) == _essence(operation, body):
-                    yield Cell("example", f"{operation}: {name}")
+            examples = _essences(operation)
+            here = _essence(answer, body) if examples else None
+            yield from (Cell("example", f"{operation}: {name}") for name, essence in examples.items() if essence == here)
         if operation == "run_userobject" and isinstance(request, dict) and isinstance(body, dict):
             listed = [sentence for problems in body.get("listErr", ()) for sentence in problems["list"]]
             named = {sentence.split(" ")[0] for sentence in listed}
