@@ -150,7 +150,9 @@ class Coverage:
         if exchange.status == 200 and isinstance(body, dict):
             examples = _essences(operation)
             here = _essence(answer, body) if examples else None
-            yield from (Cell("example", f"{operation}: {name}") for name, essence in examples.items() if essence == here)
+            yield from (
+                Cell("example", f"{operation}: {name}") for name, essence in examples.items() if essence == here
+            )
         if operation == "run_userobject" and isinstance(request, dict) and isinstance(body, dict):
             listed = [sentence for problems in body.get("listErr", ()) for sentence in problems["list"]]
             named = {sentence.split(" ")[0] for sentence in listed}

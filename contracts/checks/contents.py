@@ -17,7 +17,7 @@ _RESULTS = ("getLCData", "getSpecData", "getSourceDetResults", "main")
 _SIGNS = {"pos": 1, "neg": -1, "+ve": 1, "-ve": -1}
 _NEVER_NEGATIVE = {
     *("galnh", "galnh_unfitted", "nh", "obsflux", "unabsflux", "cstat", "dof", "fitchi", "exposure", "meantime"),
-    *("deltafitstat", "err90", "fracexp", "corrfact", "ctsinsrc", "bgerr"),
+    *("t0", "deltafitstat", "err90", "fracexp", "corrfact", "ctsinsrc", "bgerr"),
 }
 _FLAGS = {"Good", "Reasonable", "Poor"}
 _MODES = ("WT", "PC")
@@ -136,7 +136,11 @@ def positions_have_three_numbers(_operation: str, exchange: Exchange) -> Iterato
     """A position has right ascension, declination and radius, or none of them; all within their ranges."""
     body = exchange.body if isinstance(exchange.body, dict) else {}
     limits = {"RA": (0.0, 360.0), "Decl": (-90.0, 90.0), "Err90": (0.0, 3600.0)}
-    for name in {key.split("_")[0] for key in body if key.split("_")[-1] in limits and "_" in key}:
+    names = {key.split("_")[0] for key in body if key.split("_")[-1] in limits and "_" in key}
+    asked = exchange.request.get("posToGet") if isinstance(exchange.request, dict) else None
+    if names and isinstance(asked, list) and names != set(asked):
+        yield f"the positions {sorted(asked)} were asked for, and {sorted(names)} sent"
+    for name in names:
         values = [body.get(f"{name}_{part}") for part in limits]
         if None in values and values != [None] * 3:
             yield f"the position {name} is not complete: {values}"

@@ -61,7 +61,7 @@ def same(given: Any, echoed: Any) -> bool:
     except (TypeError, ValueError):
         pass
     one, other = ("".join(c for c in str(v) if c.isalnum()).casefold() for v in (given, echoed))
-    is_code = one.isdigit() and len(one) <= _LONGEST_CODE
+    is_code = one.isdigit() and len(one) <= _LONGEST_CODE and isinstance(echoed, str) and not other.isdigit()
     return one == other or is_code or {"yes": "1", "true": "1", "no": "0", "false": "0"}.get(one) == other
 
 

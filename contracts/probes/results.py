@@ -156,7 +156,7 @@ def known_bursts_have_products(exam: Examination) -> None:
     exam.expect("NOTFOUND" in unknown.body, "a burst before Swift was found", unknown)
     curve = main("downloadLightCurve", type="GRB", objectID=target)
     spectra = main("downloadSpectrum", type="GRB", objectID=target)
-    for exchange in (curve, spectra, main("getGRBPositions", targetID=target, posToGet=["Best", "Onboard"])):
+    for exchange in (curve, spectra, main("getGRBPositions", targetID=target, posToGet=["Best", "Enhanced"])):
         exam.expect(succeeded(exchange), "a known burst has no products", exchange)
     _check_addresses(exam, [curve.body, spectra.body])
     made = main("timesliceSpectrum", targetID=target, rnames=["early"], times=["0-100000"], modes=["BOTH"])

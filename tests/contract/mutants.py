@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from contracts import checks, documents, harness, probes
+from contracts import checks, documents, harness
 from contracts.history import History
-from tests.contract.broken import HTML, Breakage, Call
+from tests.contract.broken import Breakage, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -195,24 +195,13 @@ def _without(key: str, request: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in request.items() if name != key}
 
 
+def is_about(mutant: Mutant, exchange: Exchange) -> bool:
+    """Whether an exchange belongs to the operation of a mutant."""
+    return documents.operation_for(exchange.method, exchange.path) == mutant.operation
+
+
 def told_by_rules(mutant: Mutant, made: Iterable[Exchange]) -> bool:
-    """Whether the rules, without the questions, tell a mutant from a right server."""
-    history = History(complete=False, still=False)
-    for exchange in made:
-        operation = documents.operation_for(exchange.method, exchange.path)
-        mutated = mutant.of(exchange) if operation == mutant.operation else exchange
-        if (operation == mutant.operation and checks.findings(mutated)) or history.observe(mutated):
-            return True
-    return False
-
-
-def questions_about(made: Iterable[tuple[str, Exchange]]) -> dict[str, list[str]]:
-    """Return the questions that call each operation."""
-    found: dict[str, dict[str, None]] = {}
-    for question, exchange in made:
-        operation = documents.operation_for(exchange.method, exchange.path)
-        found.setdefault(str(operation), {})[question] = None
-    return {operation: list(questions) for operation, questions in found.items()}
-
-
-__all__ = ["GONE", "HTML", "KINDS", "Mutant", "of_answers", "of_requests", "of_transport", "probes", "told_by_rules"]
+    """Whether the rules alone, without the questions, tell a mutant from a right server, by calls of its operation."""
+    history = History()
+    mutated = map(mutant.of, made)
+    return any(checks.findings(exchange) or history.observe(exchange) for exchange in mutated)
