@@ -196,7 +196,7 @@ def every_parameter_is_taken(exam: Examination) -> None:
     """With values other than the defaults, nearly all at once; the rules check that they are echoed."""
     exam.submit(EVERY_PARAMETER)
     exam.submit({**SPECTRUM, "doNotFit": 1})
-    exam.submit({**LIGHT_CURVE, "sss": 1})
+    exam.submit({**LIGHT_CURVE, "sss": 1, "sinceT0": 1})
 
 
 @probe()
