@@ -279,10 +279,11 @@ class History:
             yield f"the result of {product} is not what it was"
         job.results[key] = exchange.body
         yield from _other_settings(exchange.body, job.job_pars)
-        told = numbers_by_place(exchange.body)
-        for place, values in told.items():
-            if job.numbers.setdefault(place, values) != values:
-                yield f"{'/'.join(place)} is {values[:3]} in one answer and {job.numbers[place][:3]} in another"
+        found = numbers_by_place(exchange.body)
+        for place, values in found.items():
+            before = job.numbers.setdefault(place, values)
+            if len(values) != len(before) or not all(map(_same_digits, values, before)):
+                yield f"{'/'.join(place)} is {values[:3]} in one answer and {before[:3]} in another"
 
     def _main(self, exchange: Exchange) -> Iterator[str]:
         if not succeeded(exchange):
@@ -402,6 +403,11 @@ def numbers_by_place(body: dict[str, Any]) -> dict[tuple[str, ...], list[float]]
             if key in value:
                 found[name, key.lower()] = [_number(value[key])]
     return found
+
+
+def _same_digits(one: float, other: float) -> bool:
+    """Whether numbers are the same but for their digits."""
+    return math.isclose(one, other, rel_tol=1e-3, abs_tol=1e-9)
 
 
 def _number(value: Any) -> float:

@@ -200,8 +200,8 @@ def is_about(mutant: Mutant, exchange: Exchange) -> bool:
     return documents.operation_for(exchange.method, exchange.path) == mutant.operation
 
 
-def told_by_rules(mutant: Mutant, made: Iterable[Exchange]) -> bool:
-    """Whether the rules alone, without the questions, tell a mutant from a right server, by calls of its operation."""
+def noticed_by_rules(mutant: Mutant, made: Iterable[Exchange]) -> bool:
+    """Whether the rules alone, without the questions, notice a mutant, by calls of its operation."""
     history = History()
     mutated = map(mutant.of, made)
     return any(checks.findings(exchange) or history.observe(exchange) for exchange in mutated)

@@ -1,4 +1,4 @@
-"""Servers that are wrong in one generated way are told from a right one, except where nobody could tell."""
+"""Servers that are wrong in one generated way are noticed, except where no check could."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CANNOT_BE_SEEN = {
     r"run_userobject: (enh|outdir|pcmaxbin|wtmaxbin|whatSXPS|do3col|notify|api_version) is ignored":
         "they are the service's own",
 }  # fmt: skip
-"""Mutants that a check cannot tell from a right server, as patterns, with the reason."""
+"""Mutants that a check cannot notice, as patterns, with the reason."""
 
 
 @pytest.fixture(autouse=True)
@@ -73,10 +73,10 @@ def every_mutant(made: list[tuple[str, Exchange]]) -> list[Mutant]:
     return [*answers, *mutants.of_transport(), *mutants.of_requests()]
 
 
-def told(mutant: Mutant, made: list[tuple[str, Exchange]]) -> bool:
-    """Whether rules or questions tell a mutant from a right server."""
+def noticed(mutant: Mutant, made: list[tuple[str, Exchange]]) -> bool:
+    """Whether rules or questions notice a mutant."""
     about = [(question, exchange) for question, exchange in made if mutants.is_about(mutant, exchange)]
-    if mutant.request is None and mutants.told_by_rules(mutant, [exchange for _question, exchange in about]):
+    if mutant.request is None and mutants.noticed_by_rules(mutant, [exchange for _question, exchange in about]):
         return True
     questions = list(dict.fromkeys(question for question, _exchange in about))
     with Simulator() as simulator:
@@ -88,19 +88,21 @@ def can_be_seen(mutant: Mutant) -> bool:
     return not any(re.fullmatch(pattern, mutant.words) for pattern in CANNOT_BE_SEEN)
 
 
-def test_some_mutants_are_told_from_a_right_server(made):
+def test_some_mutants_are_noticed(made):
     chosen = every_mutant(made)[::ONE_IN]
-    assert [mutant.words for mutant in chosen if can_be_seen(mutant) and not told(mutant, made)] == []
+    assert [mutant.words for mutant in chosen if can_be_seen(mutant) and not noticed(mutant, made)] == []
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
-def test_every_mutant_is_told_from_a_right_server(made, capsys):
+def test_every_mutant_is_noticed(made, capsys):
     every = every_mutant(made)
     chosen = [mutant for mutant in every if can_be_seen(mutant)]
-    missed = [mutant.words for mutant in chosen if not told(mutant, made)]
+    missed = [mutant.words for mutant in chosen if not noticed(mutant, made)]
     with capsys.disabled():
-        print(f"\n{len(chosen) - len(missed)} of {len(every)} mutants told, {len(every) - len(chosen)} cannot be seen")
+        print(
+            f"\n{len(chosen) - len(missed)} of {len(every)} mutants noticed, {len(every) - len(chosen)} cannot be seen"
+        )
     assert len(every) >= 3000
     assert missed == []
 
