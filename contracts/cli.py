@@ -27,13 +27,19 @@ from . import compare, documents, lint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .harness import Backend
+    from .harness import Backend, Exchange
     from .provider import Verdict
     from .report import Cause
 
 _MOST_CAUSES = 60
 """Causes that are printed; JSON has all."""
 REAL_HOST = "www.swift.ac.uk"
+_SERVER, _ASKED_FOR, _MOST_UNMET = (
+    "server",
+    ("operation", "request", "parameter", "answer", "example", "status code"),
+    8,
+)
+"""The side of a check in the matrix of coverage, the groups that a check asks for, and how many of each are printed."""
 _FILE = click.File("w", encoding="utf-8")  # opened at once, so that an unwritable file is reported before any call
 LIVE_PAUSE_S = 12.0
 """Pause between two calls to the real service [s]: it asks for at most one status query in 10 s (documented)."""
@@ -102,11 +108,12 @@ def verify(
     if live or REAL_HOST in target:
         _verify_live(target, live=live, user=user)
         return
-    from . import harness, probes, report  # noqa: PLC0415 - they load werkzeug
+    from . import coverage, harness, probes, report  # noqa: PLC0415 - they load werkzeug
 
-    backend, names = _backend(target), _chosen(only)
+    backend, names, seen = _backend(target), _chosen(only), coverage.Coverage()
     generate = not questions_only and not only
-    with _calling(target, "questions") as count:
+    see = seen.watcher(_SERVER)
+    with _calling(target, "questions", see) as count:
         if not as_json:
             click.echo(_expected(backend, len(names), examples if generate else 0), err=True)
         mark = "" if seed is None else f"seed{seed}"
@@ -115,7 +122,7 @@ def verify(
     generated: dict[str, Any] = {}
     if generate and not exam.silent:
         app = backend.app if isinstance(backend, harness.WsgiBackend) else None
-        verdict = _send_generated(backend, app, target, 1 if seed is None else seed, examples)
+        verdict = _send_generated(backend, app, target, 1 if seed is None else seed, examples, see)
         found += verdict.findings.values()
         generated = {"calls": sum(verdict.cases.values()), "warnings": verdict.warnings}
     causes = report.causes(found, exam.absent)
@@ -125,6 +132,7 @@ def verify(
         "in_short": probes.everyday.in_short(exam.findings),
         "findings": [asdict(cause) for cause in causes],
         "not_seen": exam.not_seen,
+        "not_met": [f"{cell.group} {cell.name}" for cell in seen.gaps([_SERVER]) if cell.group in _ASKED_FOR],
         "generated": generated,
     }
     if junit is not None:
@@ -150,12 +158,14 @@ _CALLS_OF_A_QUESTION, _COVERAGE_CALLS, _CALLS_OF_AN_EXAMPLE, _OWN_WORK_S = 14, 9
 
 
 def _expected(backend: Backend, questions: int, examples: int) -> str:
-    """Return how many calls will be made, and about how long they take by the time of three."""
+    """Return how many calls will be made, and about how long they take, by the time of a few."""
     calls = questions * _CALLS_OF_A_QUESTION + (_COVERAGE_CALLS + _CALLS_OF_AN_EXAMPLE * examples if examples else 0)
-    began = time.perf_counter()
-    for _ in range(3):
+    took_s = []
+    for _ in range(4):
+        began = time.perf_counter()
         backend.call("POST", documents.operation("getNumJobs").path, {"UserID": "user@example.org"})
-    each_s = (time.perf_counter() - began) / 3 + _OWN_WORK_S
+        took_s.append(time.perf_counter() - began)
+    each_s = sum(took_s[1:]) / 3 + _OWN_WORK_S  # a server may load much before its first answer
     return f"about {calls} calls, about {max(1, round(calls * each_s))} s"
 
 
@@ -181,11 +191,12 @@ def _backend(target: str) -> Backend:
 
 
 @contextmanager
-def _calling(target: str, label: str) -> Iterator[Callable[[object], None]]:
-    """Count calls on a terminal, and nowhere else; say what to do without a server."""
+def _calling(target: str, label: str, see: Callable[[Exchange], None]) -> Iterator[Callable[[Exchange], None]]:
+    """Pass exchanges on, and count them on a terminal alone; say what to do without a server."""
     shown, numbers = sys.stderr.isatty(), itertools.count(1)
 
-    def count(_exchange: object) -> None:
+    def count(exchange: Exchange) -> None:
+        see(exchange)
         if shown:
             click.echo(f"\r{label}: {next(numbers)} calls", nl=False, err=True)
 
@@ -217,9 +228,18 @@ def _print_result(result: dict[str, Any], causes: list[Cause]) -> None:
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
         click.echo(f"not seen, because {reason}: {', '.join(names)}")
+    for group in _ASKED_FOR:
+        unmet = [name.removeprefix(f"{group} ") for name in result["not_met"] if name.startswith(f"{group} ")]
+        if unmet:
+            shown = ", ".join(unmet[:_MOST_UNMET]) + (
+                f" and {len(unmet) - _MOST_UNMET} more; --json has all" * (len(unmet) > _MOST_UNMET)
+            )
+            click.echo(f"not met, because no call led to it ({group}): {shown}")
 
 
-def _send_generated(backend: Backend, app: Any, target: str, seed: int, examples: int) -> Verdict:
+def _send_generated(
+    backend: Backend, app: Any, target: str, seed: int, examples: int, see: Callable[[Exchange], None]
+) -> Verdict:
     """Send generated calls, and cancel the jobs that they made."""
     from . import provider  # noqa: PLC0415 - it loads schemathesis
     from .history import History  # noqa: PLC0415 - loaded when needed
@@ -237,7 +257,7 @@ def _send_generated(backend: Backend, app: Any, target: str, seed: int, examples
                 body = {"UserID": history.jobs[number].owner, "JobID": number, "what": ",".join(PRODUCTS)}
                 history.observe(backend.call("POST", documents.operation("canceljob").path, body))
 
-    with _calling(target, "generated") as count:
+    with _calling(target, "generated", see) as count:
         verdict = provider.run(
             app,
             url=None if app else target,
@@ -368,9 +388,8 @@ def coverage_command(target: str, page: TextIO | None, data: TextIO | None) -> N
     from . import coverage, probes  # noqa: PLC0415 - loaded when needed
 
     seen, backend = coverage.Coverage(), _backend(target)
-    with _calling(target, "questions") as count:
-        watch = seen.watcher("provider")
-        probes.examine(backend, watch=lambda exchange: (watch(exchange), count(exchange)))
+    with _calling(target, "questions", seen.watcher("provider")) as count:
+        probes.examine(backend, watch=count)
     if data is None or data.name != "<stdout>":
         click.echo(seen.as_text())
         for cell in seen.gaps(["provider"]):
@@ -388,6 +407,8 @@ def coverage_command(target: str, page: TextIO | None, data: TextIO | None) -> N
 def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
     """Check a RECORDING against the contract, and every rule of the ledger against it.
 
+    Each rule was seen, contradicted, not met, or is not visible in exchanges, with the reason.
+
     Exit code: 0 if nothing contradicts, 1 otherwise.
 
     \b
@@ -402,7 +423,6 @@ def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     causes = report.causes(findings)
-    wrong = [verdict for verdict in verdicts if verdict.state == observed.CONTRADICTED]
     if as_json:
         found = {"findings": [asdict(c) for c in causes], "rules": [asdict(v) for v in verdicts]}
         click.echo(json.dumps(found, indent=2))
@@ -410,16 +430,15 @@ def check_command(recording: Path, to_ledger: bool, as_json: bool) -> None:
         click.echo("\n".join(v.proposal() for v in verdicts if v.state == observed.SEEN))
     else:
         for verdict in verdicts:
-            shown = f"\n    {verdict.exchange}" if verdict.state == observed.CONTRADICTED else ""
-            click.secho(f"{verdict.state:13} {verdict.id:4} {verdict.rule}{shown}", fg="red" if shown else None)
+            wrong = verdict.state == observed.CONTRADICTED
+            shown = verdict.exchange if wrong else f"because {verdict.reason}" if verdict.reason else ""
+            words = f"{verdict.state:13} {verdict.id:4} {verdict.rule}" + (f"\n    {shown}" if shown else "")
+            click.secho(words, fg="red" if wrong else None)
         for cause in causes:
             click.secho(f"- {cause}", fg="red")
-        count = {state: sum(1 for v in verdicts if v.state == state) for state in _STATES}
+        count = {state: sum(1 for v in verdicts if v.state == state) for state in observed.STATES}
         click.echo(", ".join(f"{number} {state}" for state, number in count.items()) + f", {len(causes)} findings")
-    raise SystemExit(1 if causes or wrong else 0)
-
-
-_STATES = ("seen", "contradicted", "not met")
+    raise SystemExit(1 if causes or any(v.state == observed.CONTRADICTED for v in verdicts) else 0)
 
 
 @contract.command("export")

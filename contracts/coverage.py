@@ -1,16 +1,19 @@
 """Coverage of the contract: a matrix of its parts and of the sides that exercised them.
 
-The cells are the parts that the documents name: operations, kinds of request, parameters, kinds of answer, HTTP
-failures, status codes and their changes. A side is a name for some calls, such as provider or consumer.
+The cells are the parts that the documents name: operations, kinds of request, parameters, kinds of answer, examples of
+answers, HTTP failures, status codes and their changes. A side is a name for some calls, such as provider or consumer.
+A parameter is met when it was taken or named in a refusal, an example when an answer like it was given.
 """
 
 from __future__ import annotations
 
 import html
 import json
+import re
 from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from . import documents
@@ -27,6 +30,7 @@ GROUPS = (
     "request",
     "parameter",
     "answer",
+    "example",
     "HTTP failure",
     "status code",
     "change of status",
@@ -62,6 +66,7 @@ def cells() -> list[Cell]:
             is_json = "text/html" in (op.response_for(int(status)) or {}).get("content", {})
             names = op.variants("response", int(status)) if is_json else [status]
             found |= dict.fromkeys(Cell("answer", f"{op.id}: {name}") for name in names)
+        found |= dict.fromkeys(Cell("example", f"{op.id}: {name}") for name in _examples(op.id))
         found |= dict.fromkeys(Cell("HTTP failure", f"{op.id}: {name}") for name in failures(op))
     for name, schema in documents.submission_parameters().items():
         if "server" not in schema.get("x-product", ()):
@@ -71,6 +76,31 @@ def cells() -> list[Cell]:
     found |= dict.fromkeys(Cell("change of status", change) for change in CHANGES)
     found |= dict.fromkeys(Cell("cancel code", str(code)) for code in (0, 1, 2))
     return list(found)
+
+
+@cache
+def _examples(operation: str) -> dict[str, Any]:
+    """Return the documented answers of an operation by name."""
+    response = documents.operation(operation).response_for(200) or {}
+    content = response.get("content", {}).values()
+    return {name: example["value"] for each in content for name, example in each.get("examples", {}).items()}
+
+
+@cache
+def _essences(operation: str) -> dict[str, tuple[Any, ...]]:
+    """Return what the documented answers of an operation say, by name."""
+    examples = _examples(operation).items()
+    return {name: _essence(documents.check_response(operation, 200, value), value) for name, value in examples}
+
+
+def _essence(kind: str, answer: Any) -> tuple[Any, ...]:
+    """Return what an answer of a kind says, without names and numbers: status codes, and the sentence of a refusal."""
+    codes = {entry.get("statusCode") for entry in answer.values() if isinstance(entry, dict) and "statusCode" in entry}
+    codes |= {answer.get("status")} if isinstance(answer.get("status"), int) else set()
+    codes |= set(answer.get("statusCodes", {}).values())
+    text = re.sub(r"`[^`]*`|user \S+|\d+", "", str(answer.get("ERROR", "")))
+    labels = tuple(problems["label"] for problems in answer.get("listErr", ()))
+    return kind, codes, text, labels, "deprecationWarning" in answer
 
 
 def failures(op: documents.Operation) -> tuple[str, ...]:
@@ -117,8 +147,16 @@ class Coverage:
         except ContractViolation:
             return
         yield Cell("answer", f"{operation}: {answer}")
-        if operation == "run_userobject" and isinstance(request, dict):
-            yield from (Cell("parameter", name) for name in request)
+        if exchange.status == 200 and isinstance(body, dict):
+            examples = _essences(operation)
+            here = _essence(answer, body) if examples else None
+            yield from (
+                Cell("example", f"{operation}: {name}") for name, essence in examples.items() if essence == here
+            )
+        if operation == "run_userobject" and isinstance(request, dict) and isinstance(body, dict):
+            listed = [sentence for problems in body.get("listErr", ()) for sentence in problems["list"]]
+            named = {sentence.split(" ")[0] for sentence in listed}
+            yield from (Cell("parameter", name) for name in request if succeeded(exchange) or name in named)
         if operation == "canceljob" and succeeded(exchange):
             yield from (Cell("cancel code", str(code)) for code in body["statusCodes"].values())
         if operation in {"checkProductStatus", "canceljob", "run_userobject"} and succeeded(exchange):

@@ -296,10 +296,10 @@ def label_problem(operation_id: str, status: int, media_type: str) -> str | None
 
 def _wrong_label(response: Mapping[str, Any], media_type: str | None) -> str | None:
     content = response.get("content", {})
-    label = media_type.split(";")[0].strip().lower() if media_type else None
+    label = None if media_type is None else media_type.split(";")[0].strip().lower()
     if label is None or not content or label in content:
         return None
-    return f"it is labelled {label}, not {' or '.join(content)}"
+    return f"it {f'is labelled {label}' if label else 'has no label'}, not {' or '.join(content)}"
 
 
 def check_schema(component: str, body: Any, name: str = "jobs") -> None:

@@ -6,6 +6,7 @@ Pure but for its memory.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _STAGE = {1: 1, 2: 2, 5: 3, 3: 4, 4: 5, -3: 5, -1: 5, -2: 5, -4: 5}
 """Position of each status code in a product's life; it never decreases."""
-_PRODUCT_OF_RESULT = {
+PRODUCT_OF_RESULT = {
     "getPSFPos": "psf",
     "getEnhPos": "enh",
     "getXastromPos": "xastrom",
@@ -29,6 +30,7 @@ _PRODUCT_OF_RESULT = {
     "getLCData": "lc",
     "getSpecData": "spec",
 }
+"""Short name of the product that each operation is about."""
 _PRODUCT_OF_LIST_KEY = {
     "LightCurve": "lc",
     "Spectrum": "spec",
@@ -64,6 +66,10 @@ class Known:
         Products whose code was seen at the present simulated time.
     has_products
         Whether its files are kept, as last listed; True is forgotten when time moves.
+    results, numbers
+        Answers about its results, and the numbers in them by place, whatever the form.
+    progress
+        Sum of the states of the steps, and the time running, of each product as last seen.
     """
 
     owner: str
@@ -75,6 +81,8 @@ class Known:
     cancelled: set[str] = field(default_factory=set)
     has_products: bool | None = None
     results: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[tuple[str, ...], list[float]] = field(default_factory=dict)
+    progress: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def ended(self, product: str) -> bool | None:
         """Whether a product has ended; None if that is not known now."""
@@ -111,6 +119,7 @@ class History:
 
     def __init__(self, *, complete: bool = False, still: bool = False, active_limit: int | None = None) -> None:
         self.jobs: dict[int, Known] = {}
+        self._rebinnings: dict[int, dict[str, Any]] = {}
         self._complete = complete
         self._still = still
         self._limit = active_limit
@@ -122,7 +131,8 @@ class History:
             "listOldJobs": self._listed,
             "getOldProduct": self._old_parameters,
             "downloadProduct": self._downloaded,
-            **dict.fromkeys(_PRODUCT_OF_RESULT, self._result),
+            "main": self._main,
+            **dict.fromkeys(PRODUCT_OF_RESULT, self._result),
         }
 
     def observe(self, exchange: Exchange) -> list[Finding]:
@@ -201,6 +211,7 @@ class History:
             if code == 5 and name != "xastrom":
                 yield f"{name} has the status 5, which only an astrometric position has"
             job.codes[name] = code
+            yield from _backwards(job, name, exchange.body[name].get("progress", {}))
             if self._still:
                 job.current.add(name)
 
@@ -253,7 +264,7 @@ class History:
                 yield f"jobPars has {key} {now.get(key)!r}; on submission it was {job.job_pars.get(key)!r}"
 
     def _result(self, exchange: Exchange) -> Iterator[str]:
-        product = _PRODUCT_OF_RESULT[str(documents.operation_for(exchange.method, exchange.path))]
+        product = PRODUCT_OF_RESULT[str(documents.operation_for(exchange.method, exchange.path))]
         job, request = self._job_of(exchange), exchange.request
         yield from self._wrong_owner(exchange, job)
         if job is None or not succeeded(exchange):
@@ -267,6 +278,30 @@ class History:
         if key in job.results and job.results[key] != exchange.body:
             yield f"the result of {product} is not what it was"
         job.results[key] = exchange.body
+        yield from _other_settings(exchange.body, job.job_pars)
+        found = numbers_by_place(exchange.body)
+        for place, values in found.items():
+            before = job.numbers.setdefault(place, values)
+            if len(values) != len(before) or not all(map(_same_digits, values, before)):
+                yield f"{'/'.join(place)} is {values[:3]} in one answer and {before[:3]} in another"
+
+    def _main(self, exchange: Exchange) -> Iterator[str]:
+        if not succeeded(exchange):
+            return
+        request, body = exchange.request, exchange.body
+        function = request.get("APIFunc")
+        if function == "rebinLightCurve":
+            number = int(body["JobID"])
+            if self._rebinnings and number <= max(self._rebinnings):
+                yield f"rebinning {number} was given a number that is not above the last, {max(self._rebinnings)}"
+            self._rebinnings[number] = request
+        if function == "downloadLightCurve" and request.get("type") == "REBIN_LC":
+            asked = self._rebinnings.get(int(request["objectID"]), {})
+            binning, form = _REBINNING.get(str(asked.get("binMeth"))), _FORMATS.get(str(asked.get("timeFormat")))
+            if binning and body.get("Binning", binning) != binning:
+                yield f"Binning is {body['Binning']!r}; binMeth {asked['binMeth']!r} was asked for"
+            if form and body.get("TimeFormat", form) != form:
+                yield f"TimeFormat is {body['TimeFormat']!r}; timeFormat {asked['timeFormat']!r} was asked for"
 
     def _downloaded(self, exchange: Exchange) -> Iterator[str]:
         directory, file = exchange.path.rsplit("/", 2)[-2:]
@@ -310,6 +345,78 @@ class History:
                 yield "the answer is about a job that was never submitted"
         elif job.owner != str(exchange.request.get("UserID", "")).casefold():
             yield f"a job of {job.owner} was shown to {exchange.request.get('UserID')}"
+
+
+def _backwards(job: Known, product: str, progress: dict[str, Any]) -> Iterator[str]:
+    """Yield where the progress of a running product goes back; remember it."""
+    if progress.get("GotProgress") != 1:
+        return
+    now = sum(step["StepStatus"] for step in progress["ProgressSteps"]), str(progress["TimeRunning"])
+    before = job.progress.get(product, now)
+    if now[0] < before[0]:
+        yield f"the progress of {product} went back"
+    if (len(now[1]), now[1]) < (len(before[1]), before[1]):
+        yield f"the time that {product} has been running went from {before[1]} to {now[1]}"
+    job.progress[product] = now
+
+
+_BINNING = {"counts": "Counts", "time": "Time", "obsid": "Observation", "snapshot": "Snapshot"}
+_REBINNING = {**_BINNING, "obsid": "ObsID"}
+_FORMATS = {"MJD": "MJD", "mjd": "MJD", "m": "MJD"}
+_TIME_FORMATS = {"s": {"MET", "Swift MET"}, "m": {"MJD"}}
+_AS_NEW = {"t_+ve": "timepos", "t_-ve": "timeneg"}
+"""Columns of old answers, by their new names."""
+
+
+def _other_settings(body: dict[str, Any], pars: dict[str, Any]) -> Iterator[str]:
+    """Yield where a result says that it was made with other settings than the job's."""
+    binning, form = _BINNING.get(str(pars.get("binMeth"))), _TIME_FORMATS.get(str(pars.get("lctimetype")))
+    if "Binning" in body and binning and body["Binning"] != binning:
+        yield f"Binning is {body['Binning']!r}; the job has binMeth {pars['binMeth']!r}"
+    if "TimeFormat" in body and form and body["TimeFormat"] not in form:
+        yield f"TimeFormat is {body['TimeFormat']!r}; the job has lctimetype {pars['lctimetype']!r}"
+    if "Binning" in body and "T0" not in body and pars.get("Tstart") not in (None, ""):
+        yield "T0 is not sent, though it is known"
+    for key, name in (("T0", "Tstart"), ("DeltaFitStat", "dchi")):
+        if key in body and isinstance(pars.get(name), int | float) and abs(body[key] - pars[name]) > 1e-3:
+            yield f"{key} is {body[key]}; the job has {name} {pars[name]}"
+
+
+def numbers_by_place(body: dict[str, Any]) -> dict[tuple[str, ...], list[float]]:
+    """Return the numbers of light curves and spectra by place, the same in the forms for old and new callers."""
+    found: dict[tuple[str, ...], list[float]] = {}
+    for name, value in body.items():
+        if not isinstance(value, dict):
+            continue
+        if isinstance(value.get("columns"), list):
+            for at, column in enumerate(value["columns"]):
+                new = _AS_NEW.get(column.lower(), column.lower())
+                if column != "ObsID":
+                    found[name, new] = [_number(row[at]) for row in value["data"]]
+            continue
+        for mode in ("WT", "PC"):
+            numbers = value.get(mode)
+            for key, number in {**numbers, **numbers.get("PowerLaw", {})}.items() if isinstance(numbers, dict) else ():
+                if isinstance(number, int | float):
+                    found[name, mode, key.lower()] = [float(number)]
+        for key in ("Start", "start", "Stop", "stop"):
+            if key in value:
+                found[name, key.lower()] = [_number(value[key])]
+    return found
+
+
+def _same_digits(one: float, other: float) -> bool:
+    """Whether numbers are the same but for their digits."""
+    return math.isclose(one, other, rel_tol=1e-3, abs_tol=1e-9)
+
+
+def _number(value: Any) -> float:
+    """Return a number, also one that is written as text; -1 for what is no number or infinite, so that it is equal."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return -1.0
+    return number if math.isfinite(number) else -1.0
 
 
 def _without_caller(job_pars: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -40,7 +41,10 @@ _NAMES = ("GRB 200416A", "FO Aqr", "GK Per")
 _WORDS_OF_FLAGS: tuple[Any, ...] = (False, True, None, "", [], "yes", "FALSE")
 _BORROWED = "/Submission/properties/"
 _OF_ONE_KIND = 8
-"""Of calls that are alike (right, or wrong in the same place and way) the first and one in this many are sent."""
+"""Of calls that are alike (right, or wrong in the same place and way) the first and one in this many are sent.
+
+Documented examples are always sent.
+"""
 
 
 @schemathesis.deserializer("text/html")
@@ -202,6 +206,13 @@ def run(
     return verdict
 
 
+@cache
+def _examples_of(operation: str) -> list[Any]:
+    """Return the documented requests of an operation."""
+    content = documents.operation(operation).request_content().values()
+    return [example["value"] for each in content for example in each.get("examples", {}).values()]
+
+
 def _schema_to_send(app: Any, url: str | None, seed: int, examples: int, phases: set[str]) -> BaseSchema:
     """Return the contract as schemathesis sends calls from it."""
     config = schemathesis.Config.from_dict(
@@ -230,6 +241,8 @@ def _schema_to_send(app: Any, url: str | None, seed: int, examples: int, phases:
     def choose(_context: Any, case: Case[Any]) -> bool:
         details = case.meta.phase.data if case.meta else None
         if not isinstance(details, CoveragePhaseData):
+            return True
+        if case.body in _examples_of(case.operation.definition.raw.get("operationId", "")):
             return True
         about = case.operation.label, details.description
         sent[about] += 1

@@ -47,11 +47,14 @@ class Recorded:
         Time until the answer [s].
     exchange
         The call and its answer.
+    members
+        Names of the files in the archive of the answer, if it has none of its content.
     """
 
     at: float
     took: float
     exchange: Exchange
+    members: list[str] | None = None
 
 
 class StandIns:
@@ -134,7 +137,8 @@ def read(file: Path) -> list[Recorded]:
             )
             if "content" in found:
                 exchange = replace(exchange, body=b"", headers={**exchange.headers, _SHA: found["content"][_SHA]})
-            made.append(Recorded(found["at"], found["took"], exchange))
+            members = found.get("content", {}).get("members")
+            made.append(Recorded(found["at"], found["took"], exchange, members))
     except (IndexError, KeyError, AttributeError, ValueError) as error:
         raise ValueError(f"{file} is no recording of xrt-mock: {error}") from error
     return made

@@ -3,7 +3,7 @@
 Rules that need earlier calls are in `contracts.history`.
 """
 
-from . import answers, echoes, requests
+from . import answers, contents, echoes, requests
 from .registry import RULES, Finding, Rule, distinct, findings, kind_of
 
-__all__ = ["RULES", "Finding", "Rule", "answers", "distinct", "echoes", "findings", "kind_of", "requests"]
+__all__ = ["RULES", "Finding", "Rule", "answers", "contents", "distinct", "echoes", "findings", "kind_of", "requests"]

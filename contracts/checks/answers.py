@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -67,19 +68,6 @@ def flags_match_the_tables(_operation: str, exchange: Exchange) -> Iterator[str]
             yield f"{key} is {value}, but {key[3:]}Data is {'there' if f'{key[3:]}Data' in body else 'missing'}"
 
 
-@rule("getSpecData")
-def listed_modes_and_models_are_there(_operation: str, exchange: Exchange) -> Iterator[str]:
-    """Every mode and model that a spectrum lists is a key beside the list."""
-    if isinstance(exchange.body, dict):
-        for interval in exchange.body.values():
-            for mode in interval.get("Modes", ()) if isinstance(interval, dict) else ():
-                if mode not in interval:
-                    yield f"the mode {mode} is listed, but missing"
-                for model in interval.get(mode, {}).get("Models", ()):
-                    if model not in interval[mode]:
-                        yield f"the model {model} of {mode} is listed, but missing"
-
-
 @rule("checkProductStatus")
 def steps_run_in_order(_operation: str, exchange: Exchange) -> Iterator[str]:
     """At most one active step in a list; the steps before it are done, those after it not reached."""
@@ -92,6 +80,8 @@ def steps_run_in_order(_operation: str, exchange: Exchange) -> Iterator[str]:
             states = [step.get("StepStatus") for step in series]
             if states != sorted(states, key=lambda s: -s if isinstance(s, int) else 0) or states.count(1) > 1:
                 yield f"the steps of {name} have the states {states}: done, one active, not reached is the order"
+            if any(not str(step.get("StepLabel")).strip() for step in series):
+                yield f"a step of {name} has no label"
 
 
 @rule("canceljob", successes_only=True)
@@ -105,6 +95,19 @@ def partly_cancelled_means_some_were_not(_operation: str, exchange: Exchange) ->
             yield "status and statusCodes name different products"
 
 
+_TEXTS_OF_CANCELLING = {0: "Job cancelled OK", 1: "Job could not be cancelled - has it already finished?"}
+
+
+@rule("canceljob", successes_only=True)
+def cancelling_has_its_documented_texts(_operation: str, exchange: Exchange) -> Iterator[str]:
+    """Codes 0 and 1 have the printed texts."""
+    texts, codes = exchange.body.get("status"), exchange.body.get("statusCodes")
+    for name, code in codes.items() if isinstance(codes, dict) and isinstance(texts, dict) else ():
+        expected = _TEXTS_OF_CANCELLING.get(code) if isinstance(code, int) else None
+        if expected is not None and texts.get(name) != expected:
+            yield f"the text of code {code} is {texts.get(name)!r}, not {expected!r}"
+
+
 @rule("listOldJobs", successes_only=True)
 def jobs_are_listed_newest_first(_operation: str, exchange: Exchange) -> Iterator[str]:
     """The list goes from the highest JobID down, without repetition."""
@@ -114,17 +117,31 @@ def jobs_are_listed_newest_first(_operation: str, exchange: Exchange) -> Iterato
             yield f"the list is not in descending order of JobID: {ids[:10]}"
 
 
-@rule("run_userobject")
-def problems_name_parameters(_operation: str, exchange: Exchange) -> Iterator[str]:
-    """A refusal's list names parameters by their wire names, as separate words: clients replace them by their own."""
+@rule()
+def problems_name_parameters(operation: str, exchange: Exchange) -> Iterator[str]:
+    """A refusal lists each parameter once, by its wire name: clients replace these by their own names."""
     body = exchange.body
     if not isinstance(body, dict) or not isinstance(body.get("listErr"), list):
         return
-    known = {entry["wire_name"] for entry in documents.parameter_catalogue()}
+    known = {entry["wire_name"] for entry in documents.parameter_catalogue()} | _keys_of(operation)
+    labels = [problems["label"] for problems in body["listErr"]]
+    if len(set(labels)) < len(labels):
+        yield f"two lists have the label {labels[0]!r}"
     for problems in body["listErr"]:
-        for sentence in problems.get("list", []) if isinstance(problems, dict) else []:
-            if isinstance(sentence, str) and sentence.split(" ")[0] not in known:
+        if len(set(problems["list"])) < len(problems["list"]):
+            yield f"a problem is listed twice: {problems['list'][-1]!r}"
+        for sentence in problems["list"]:
+            if sentence.split(" ")[0] not in known:
                 yield f"{sentence!r} does not begin with the wire name of a parameter"
+
+
+@cache
+def _keys_of(operation: str) -> set[str]:
+    """Return the keys that requests of an operation may have."""
+    schemas = documents.load()["components"]["schemas"]
+    op = documents.operation(operation)
+    found = [schemas.get(name, {}) for name in (op.variants("request") if op.takes_json else ())]
+    return {key for schema in found for key in schema.get("properties", {})}
 
 
 @rule()

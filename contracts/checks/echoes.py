@@ -10,13 +10,18 @@ from .registry import rule
 from .requests import concerns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..harness import Exchange
 
 _NOT_IN_ECHO = {*RESOLVING, "notify", "outdir"}
 _COMPUTED = {"RA", "Dec", "targ", "Tstart", "dopsf", "grades", "specgrades"}
 """Parameters whose echo the service may work out itself."""
+_RESOLVED = {"getCoords": ("RA", "Dec"), "getTargs": ("targ",), "getTarg": ("targ",), "getT0": ("Tstart",)}
+_FREE = {"name", "specstem", "rname1", "rname2", "rname3", "rname4"}
+"""Texts of the caller, whose capitals stay."""
+_FIRST_MET_S, _ROUNDED, _LONGEST_CODE = 1e7, 1e-4, 2
+"""Smaller times are days; numbers are echoed with four decimals; codes of enumerations have so many digits."""
 
 
 @rule("run_userobject", successes_only=True)
@@ -26,14 +31,23 @@ def given_values_are_echoed(_operation: str, exchange: Exchange) -> Iterator[str
     parameters = documents.submission_parameters()
     for key, value in exchange.request.items():
         name = parameters.get(key, {}).get("x-spelling-of", key)
-        if name in _COMPUTED | _NOT_IN_ECHO or name not in parameters or value in (None, "", []):
+        if name in _computed(exchange.request) | _NOT_IN_ECHO or name not in parameters or value in (None, "", []):
             continue
         if "server" in parameters[name]["x-product"] or (name != key and name in exchange.request):
             continue
         if name not in echo:
             yield f"{key} was given as {value!r}, but is not in jobPars"
-        elif not same(value, echo[name]):
+        elif not (same(value, echo[name]) if name not in _FREE else str(value).strip() == echo[name]):
             yield f"{key} was given as {value!r}, but jobPars has {echo[name]!r}"
+
+
+def _computed(request: Mapping[str, Any]) -> set[str]:
+    """Return the parameters of a request whose echo the service works out or writes otherwise."""
+    asked = {name for switch, names in _RESOLVED.items() if request.get(switch) not in (None, "", 0) for name in names}
+    start, is_time = request.get("Tstart"), {"Tstart"}
+    if isinstance(start, int | float) and not isinstance(start, bool) and start > _FIRST_MET_S:
+        is_time = set()  # other formats are echoed as mission elapsed time
+    return _COMPUTED - {"RA", "Dec", "Tstart"} | asked | is_time
 
 
 def same(given: Any, echoed: Any) -> bool:
@@ -43,11 +57,12 @@ def same(given: Any, echoed: Any) -> bool:
     if isinstance(given, list) or isinstance(echoed, list):
         return given == echoed or str(given).casefold() == ",".join(map(str, echoed)).casefold()
     try:
-        return float(given) == float(echoed)
+        return abs(float(given) - float(echoed)) <= _ROUNDED * min(1.0, abs(float(given)))
     except (TypeError, ValueError):
         pass
     one, other = ("".join(c for c in str(v) if c.isalnum()).casefold() for v in (given, echoed))
-    return one == other or one.isdigit() or {"yes": "1", "true": "1", "no": "0", "false": "0"}.get(one) == other
+    is_code = one.isdigit() and len(one) <= _LONGEST_CODE and isinstance(echoed, str) and not other.isdigit()
+    return one == other or is_code or {"yes": "1", "true": "1", "no": "0", "false": "0"}.get(one) == other
 
 
 @rule("run_userobject", successes_only=True)
@@ -80,7 +95,7 @@ def other_defaults(exchange: Exchange) -> Iterator[str]:
     for name, schema in documents.submission_parameters().items():
         default = schema.get("x-default")
         if name == "hrbin":  # this default and the next depend on the request
-            default = 1 if request.get("binMeth") == "time" else 0
+            default = 1 if str(request.get("binMeth")).lower() == "time" else 0
         elif name in {"wtpuprate", "pcpuprate"} and str(request.get("sss", 0)) in {"1", "True"}:
             default = None
         if default is None or name in request or name in _NOT_IN_ECHO | _COMPUTED | set(PRODUCTS.values()):

@@ -85,12 +85,16 @@ def findings(exchange: Exchange) -> list[Finding]:
     if operation is None:
         return []
     success = succeeded(exchange) and isinstance(exchange.request, dict)
-    return [
-        Finding(each.check.__name__, operation, words, str(exchange))
-        for each in RULES
-        if each.applies(operation, success=success)
-        for words in each.check(operation, exchange)
-    ]
+    found, unread = [], []
+    for each in RULES:
+        if each.applies(operation, success=success):
+            name = each.check.__name__
+            try:
+                found += [Finding(name, operation, words, str(exchange)) for words in each.check(operation, exchange)]
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+                words = "the answer has another form than documented, so the rule could not be checked"
+                unread.append(Finding(name, operation, words, str(exchange)))
+    return found or unread
 
 
 def distinct(found: Iterable[Finding]) -> list[Finding]:

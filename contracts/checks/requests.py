@@ -142,6 +142,9 @@ def addresses_belong_to_the_job(_operation: str, exchange: Exchange) -> Iterator
     number = exchange.body.get("JobID", exchange.body.get("oldJob"))
     if not str(exchange.body.get("URL")).endswith(f"/USERPROD_{number}"):
         yield f"the URL {exchange.body.get('URL')} is not that of job {number}"
+    outdir = exchange.body["jobPars"].get("outdir")
+    if outdir is not None and outdir != f"USERPROD_{number}":
+        yield f"outdir is {outdir!r}; the files of job {number} are in 'USERPROD_{number}'"
 
 
 @rule("getLCData", "getSpecData")

@@ -91,6 +91,7 @@ def archives_hold_what_was_asked_for_until_they_expire(exam: Examination) -> Non
     job = exam.submit(request)
     exam.ask("canceljob", JobID=job, what="spec")
     exam.finish(job, need=("image", "psf"))
+    exam.statuses(job, "image,psf,spec")
     exam.ask("listOldJobs")
     base = f"{ROOT}tprods/USERPROD_{job}"
     for stem in ("image", "psf", "spec", "all"):
@@ -126,7 +127,7 @@ def light_curves_can_be_rebinned(exam: Examination) -> None:
         state = main("checkRebinStatus", JobID=number)
         if state.body.get("status") == 4:
             break
-        exam.advance(10)
+        exam.advance(3)  # it runs for some seconds
     exam.expect(state.body.get("status") == 4, "a rebinning did not end", state)
     curve = main("downloadLightCurve", type="REBIN_LC", objectID=number)
     exam.expect(succeeded(curve), "a rebinned light curve cannot be downloaded", curve)
@@ -155,7 +156,7 @@ def known_bursts_have_products(exam: Examination) -> None:
     exam.expect("NOTFOUND" in unknown.body, "a burst before Swift was found", unknown)
     curve = main("downloadLightCurve", type="GRB", objectID=target)
     spectra = main("downloadSpectrum", type="GRB", objectID=target)
-    for exchange in (curve, spectra, main("getGRBPositions", targetID=target, posToGet=["Best", "Onboard"])):
+    for exchange in (curve, spectra, main("getGRBPositions", targetID=target, posToGet=["Best", "Enhanced"])):
         exam.expect(succeeded(exchange), "a known burst has no products", exchange)
     _check_addresses(exam, [curve.body, spectra.body])
     made = main("timesliceSpectrum", targetID=target, rnames=["early"], times=["0-100000"], modes=["BOTH"])

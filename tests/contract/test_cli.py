@@ -84,6 +84,17 @@ def test_verify_asks_only_what_it_is_asked_to_and_writes_a_report_for_continuous
     assert suite.find("testcase/failure") is not None
 
 
+def test_verify_says_what_was_not_met_and_how_long_it_takes():
+    done = run("verify", "tests.contract.test_cli:fake", "--only", "*curl*", "--json")
+    found = json.loads(done.stdout)
+    assert "answer getPSFPos: PositionFound" in found["not_met"]
+    assert "request getNumJobs: UserQuery" not in found["not_met"]
+    assert all(not name.startswith("HTTP failure") for name in found["not_met"])
+    done = run("verify", "tests.contract.test_cli:fake", "--only", "*curl*")
+    assert "about 14 calls, about 1 s" in done.stderr
+    assert "not met, because no call led to it (answer): " in done.stdout
+
+
 def test_verify_names_similar_questions():
     done = run("verify", "tests.contract.test_cli:fake", "--only", "the_documented_curl_cal")
     assert done.exit_code == 2

@@ -21,6 +21,7 @@ from tests.contract.clients import CALLS, accept, answering, built, pairs, servi
 from xrt_client import RetryPolicy, Service, XRTError, XRTProductRequest, retrieve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 ROOT = "/user_objects/"
@@ -39,6 +40,8 @@ def exercised_by_questions() -> Coverage:
         failing_products(harness.Watched(harness.backend(simulator.app), watch), simulator)
     with Simulator(settings={"outcomes.not_queued": 0.5, "outcomes.not_requested": 0.5}) as simulator:
         failing_products(harness.Watched(harness.backend(simulator.app), watch), simulator)
+    with Simulator(settings={"api.deprecation_message": "Use the other address."}) as simulator:
+        harness.Watched(harness.backend(simulator.app), watch).call("POST", f"{ROOT}getNumJobs.php", {"UserID": OWNER})
     failing.provider(seen)
     return seen
 
@@ -115,6 +118,8 @@ NOT_THE_CLIENTS = {
     "LightCurve19": "the form for api_version 1.9",
     "LightCurve18": "the form for api_version 1.8",
     "SpectraOld": "the form for api_version before 1.10",
+    "getLCData.ok.api_1_9.derived": "the form for api_version 1.9",
+    "getLCData.ok.api_1_8.derived": "the form for api_version 1.8",
     "OtherFunction": "outside the contract",
     **dict.fromkeys(
         (
@@ -154,6 +159,8 @@ def exercised_by_the_client(folder: Path) -> Coverage:
         request = submitted()
         for name, variant in pairs():
             feed_one(request, name, variant)
+        for name, body in documented_answers():
+            feed(request, name, body)
         cancelled = {"OK": 2, "JobID": 803, "APIVersion": "1.12", "status": {"lc": "x"}, "statusCodes": {"lc": 2}}
         feed(request, "canceljob", cancelled)
         everything = XRTProductRequest(OWNER, EVERY_PARAMETER, service=service())
@@ -168,6 +175,17 @@ def exercised_by_the_client(folder: Path) -> Coverage:
         assert request.complete
     failing.consumer(seen, folder)
     return seen
+
+
+def documented_answers() -> Iterator[tuple[str, Any]]:
+    """Yield each documented answer with the client's call that gets it."""
+    functions = {"rebinLightCurve": "main rebin", "checkRebinStatus": "main status", "error": "main status"}
+    for op in documents.operations().values():
+        for content in (op.response_for(200) or {}).get("content", {}).values():
+            for name, example in content.get("examples", {}).items():
+                call = functions[name.split(".")[1]] if op.id == "main" else op.id
+                if call in CALLS:
+                    yield call, example["value"]
 
 
 def feed_one(request: XRTProductRequest, name: str, variant: str) -> None:
@@ -224,6 +242,19 @@ def test_everything_that_the_client_does_not_use_is_in_the_contract():
     assert not [name for name in NOT_THE_CLIENTS if name not in names]
 
 
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [("The user `SOMEBODY` is not recognised / validated", 1), ("Job 3 is not owned by user a@b.org", 0)],
+)
+def test_an_example_is_met_by_an_answer_like_it_not_by_the_same_request(text, met):
+    seen = Coverage()
+    body = harness.encoded({"OK": 0, "ERROR": text, "APIVersion": "1.12"})
+    request, headers = harness.encoded({"UserID": "NO-ONE"}), {"Content-Type": "text/html"}
+    seen.see("me", harness.exchange("POST", f"{ROOT}getNumJobs.php", request, 200, headers, body))
+    assert seen.counts["me"][Cell("example", "getNumJobs: getNumJobs.error.unknown_user")] == met
+    assert seen.counts["me"][Cell("example", "getNumJobs: getNumJobs.ok")] == 0
+
+
 def test_every_cell_without_a_call_is_a_gap():
     everything = set(coverage.cells())
     assert set(Coverage().gaps(["provider"])) == everything - OUTSIDE
@@ -239,7 +270,9 @@ def test_one_call_fills_the_cells_it_touches_in_every_form_of_the_matrix():
     counts = seen.counts["me"]
     assert counts[Cell("operation", "run_userobject")] == 1
     assert counts[Cell("answer", "run_userobject: Refusal")] == 1
-    assert counts[Cell("parameter", "pccounts")] == 1
+    assert counts[Cell("parameter", "poserr")] == 1
+    assert counts[Cell("parameter", "pccounts")] == 0  # the request has it; the refusal names other parameters
+    assert counts[Cell("example", "run_userobject: run_userobject.error.missing_and_invalid")] == 1
     assert counts[Cell("answer", "run_userobject: SubmissionAccepted")] == 0
     rows = json.loads(seen.as_json())
     assert len(rows) == len(coverage.cells())

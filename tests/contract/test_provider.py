@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import harness, provider
+from contracts import documents, harness, provider
 from mock_server import MockServer, Simulator
 
 if TYPE_CHECKING:
@@ -76,6 +76,23 @@ def test_the_simulator_passes_many_thousands_of_generated_calls(way_in, capsys):
         made += sum(verdict.cases.values())
     with capsys.disabled():
         print(f"\n{made} generated calls over {way_in}, {seed} seeds: nothing found, nothing left unchecked")
+
+
+def test_every_documented_request_is_sent_among_the_generated_calls(simulator):
+    sent: dict[str, list[Any]] = {}
+
+    def watch(exchange: harness.Exchange) -> None:
+        sent.setdefault(exchange.path, []).append(exchange.request)
+
+    provider.run(simulator.app, examples=1, phases=["coverage"], watch=watch)
+    unsent = [
+        (op.id, name)
+        for op in documents.operations().values()
+        for content in op.request_content().values()
+        for name, example in content.get("examples", {}).items()
+        if example["value"] not in sent.get(op.path, [])
+    ]
+    assert unsent == []
 
 
 def test_generated_calls_notice_a_server_that_always_answers_the_same():
