@@ -18,7 +18,7 @@ from .stage import Stage
 from .worlds import streams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
     from wsgiref.types import WSGIApplication
 
@@ -147,8 +147,10 @@ class _Worker:
             self._search = Search(self.stage(imports).play, calm, hunt.rules, hunt.seed, hunt.examples)
         return self._search
 
-    def search_stream(self, number: int, calm: Life, imports: Sequence[str]) -> Tally:
-        return self.search(calm, imports).stream(streams(calm, self._hunt.worlds)[number])
+    def search_stream(
+        self, number: int, known: Collection[tuple[str, ...]], calm: Life, imports: Sequence[str]
+    ) -> Tally:
+        return self.search(calm, imports).stream(streams(calm, self._hunt.worlds)[number], known)
 
     def repeat(self, found: Found, calm: Life, imports: Sequence[str]) -> Found:
         return self.search(calm, imports).repeat(found)
@@ -212,14 +214,18 @@ def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> 
     if fresh and not hunt.fresh:
         hunt, imports = replace(hunt, fresh=True), []
     with _pool(hunt, hunt.workers) as pool:
-        planned = streams(calm, hunt.worlds)
         tally = Tally()
-        parts = [pool.submit(_work, _Worker.search_stream, number, calm, imports) for number in range(len(planned))]
-        for done, part in enumerate(as_completed(parts), 1):
-            part.result()
-            say(f"{done} of {len(parts)} kinds of weather")
-        for part in parts:
-            tally.add(part.result())
+        planned = list(enumerate(streams(calm, hunt.worlds)))
+        alone = [number for number, stream in planned if not stream.mixed]
+        mixed = [number for number, stream in planned if stream.mixed]
+        for before, numbers in ((0, alone), (len(alone), mixed)):
+            search = partial(_work, _Worker.search_stream, known=tally.alone(), calm=calm, imports=imports)
+            parts = [pool.submit(search, number) for number in numbers]
+            for done, part in enumerate(as_completed(parts), before + 1):
+                part.result()
+                say(f"{done} of {len(planned)} kinds of weather")
+            for part in parts:
+                tally.add(part.result())
         ranked = sorted(
             tally.found.values(), key=lambda one: (len(one.world), _RANKS.get(one.finding.oracle, 9), one.finding.key)
         )

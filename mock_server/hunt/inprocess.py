@@ -134,6 +134,6 @@ def hunt_function(function: Function, calm: Life, rules: Rules, worlds: int, see
     """Search the worlds of a function; return the findings, the smallest worlds first, and the figures."""
     search, tally = Search(function.play, calm, rules, seed), Tally()
     for stream in streams(calm, worlds, restart=False):
-        tally.add(search.stream(stream))
+        tally.add(search.stream(stream, tally.alone() if stream.mixed else ()))
     ranked = sorted(tally.found.values(), key=lambda found: (len(found.world), found.finding.key))
     return [search.repeat(found) for found in ranked], tally
