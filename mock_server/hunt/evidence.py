@@ -12,8 +12,8 @@ from ..core.faults import Fault
 from ..core.model import StatusCode
 from ..reports.courtesy import active_steps
 from .life import JobFacts, Life, Saved
+from .loops import waited_for
 from .oracles import SUBMIT, submission_of
-from .program import loop_around
 from .recorder import STANDSTILL_CALLS
 from .waiting import lines_in_stack
 
@@ -90,7 +90,7 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
     if evidence.code is None:
         # at its last calls if it goes on calling, else where it stands
         last = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
-        condition, where = loop_around(evidence.folder, last)
+        condition, where = waited_for(recorder.source, last)
         error = f"it waits while {condition}" if condition else ""
     written = [path.read_bytes() for path in _new_files(evidence) if path.stat().st_size < _SMALL]
     output = evidence.paths[2].read_text("utf-8", "replace") if evidence.paths[2].is_file() else ""
