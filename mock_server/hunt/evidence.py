@@ -61,7 +61,7 @@ class Evidence:
         self.recorder: Recorder | None = None
         self.watcher: Any = None
         self.code: int | None = None
-        self.killed = False
+        self.killed = self.excused = False
         self.paths: tuple[Path, Path, Path] = (folder, folder, folder)
 
     def notes(self) -> Notes:
@@ -121,6 +121,7 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         simulated_s=simulator.clock.now() - simulator.scenario.start,
         met=met,
         writes=notes.count,
+        excused=evidence.excused,
         own=tuple(
             (name, words)
             for name, oracle in oracles.items()

@@ -130,6 +130,8 @@ class Life:
         Number of its writes.
     own
         What the user's own oracles say: the name of the oracle, and words.
+    excused
+        Whether simulated time moved once though nothing was proven for a minute of real time: this run may not repeat.
     """
 
     world: World
@@ -146,6 +148,7 @@ class Life:
     met: tuple[bool, ...]
     writes: int
     own: tuple[tuple[str, str], ...] = ()
+    excused: bool = False
 
     def lines(self) -> list[str]:
         """Return the printed lines with their numbers replaced, to compare them with those of another world."""

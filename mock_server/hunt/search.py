@@ -69,10 +69,12 @@ class Tally:
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     worlds: int = 0
     broke: int = 0
+    excused: int = 0
 
     def note(self, world: World, life: Life, findings: Sequence[Finding]) -> None:
         """Add a world that was played."""
         self.worlds, self.broke = self.worlds + 1, self.broke + bool(findings)
+        self.excused += life.excused
         for deviation, met in zip(world, life.met, strict=True):
             self._add_cell((deviation.operation, deviation.kind), Cell(1, int(met), int(met and bool(findings))))
         for finding in findings:
@@ -85,6 +87,7 @@ class Tally:
         for place, cell in other.cells.items():
             self._add_cell(place, cell)
         self.worlds, self.broke = self.worlds + other.worlds, self.broke + other.broke
+        self.excused += other.excused
 
     def alone(self) -> set[tuple[str, ...]]:
         """Return the keys of the findings that one deviation suffices for."""

@@ -176,6 +176,7 @@ class Stage:
                 recorder.close()
                 if standstill is not None:
                     standstill.close()
+                evidence.excused = clock.excused
                 clock.clear()
                 clock.is_over = lambda: False
                 server.close()

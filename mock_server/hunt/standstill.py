@@ -83,6 +83,7 @@ class Standstill(threading.Thread):
         steps, pids = clock.steps, server.pids()
         before = asleep(pids)
         if before and time.monotonic() - self._since > EXCUSE_S:
+            clock.excused = True
             clock.proceed(steps)
             return True
         waits = clock.waits()  # between the two looks: what one has asked of the clock, it asked before it fell asleep

@@ -30,6 +30,9 @@ def place(where: Sequence[str]) -> str:
     return ", called from ".join(where) or "(line unknown)"
 
 
+BY_REAL_TIME = "judged by real time: nothing moved for a minute, and nothing was proven"
+
+
 def as_text(result: Result, folder: str, command: Sequence[str]) -> str:
     """Return a hunt as lines for a terminal."""
     calm, tally = result.calm, result.tally
@@ -41,6 +44,8 @@ def as_text(result: Result, folder: str, command: Sequence[str]) -> str:
     lines += [f"in the calm world already: {f.words} ({place(f.where)})" for f in result.in_calm]
     if result.fresh:
         lines.append(f"each world had a new process, which takes longer: {result.fresh}")
+    if tally.excused:
+        lines.append(f"{tally.excused} worlds were {BY_REAL_TIME}")
     rate = f"{tally.worlds} worlds ({result.real_s:.0f} s, {60 * tally.worlds / max(result.real_s, 0.1):.0f} a minute)"
     lines.append(f"found {len(result.found)} in {rate}:" if result.found else f"nothing found in {rate}")
     for number, found in enumerate(result.found, 1):
@@ -52,6 +57,8 @@ def as_text(result: Result, folder: str, command: Sequence[str]) -> str:
         lines.append(f"{indent}{to_repeat(number, found, folder, command)}")
         if found.differed:
             lines.append(f"{indent}not repeatable: {found.differed}")
+        if found.life.excused:
+            lines.append(f"{indent}{BY_REAL_TIME}")
     cells = sorted(tally.cells.items())
     lines += ["", "worlds in which it was met / in which something broke, by operation and kind:"]
     for operation in sorted({operation for (operation, _), _ in cells}):
@@ -77,6 +84,7 @@ def as_data(result: Result, folder: str, command: Sequence[str]) -> dict[str, An
         },
         "worlds": tally.worlds,
         "worlds_broken": tally.broke,
+        "worlds_by_real_time": tally.excused,
         "real_s": round(result.real_s, 1),
         "fresh_processes": result.fresh or None,
         "found": [
@@ -90,6 +98,7 @@ def as_data(result: Result, folder: str, command: Sequence[str]) -> dict[str, An
                 "repeat": to_repeat(number, found, folder, command),
                 "repeatable": not found.differed,
                 "differed": found.differed or None,
+                "by_real_time": found.life.excused,
             }
             for number, found in enumerate(result.found, 1)
         ],
