@@ -6,10 +6,11 @@ import os
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .oracles import judge
@@ -117,7 +118,7 @@ class _Worker:
     """The stage and the search of one process; made when first needed."""
 
     def __init__(self, hunt: Hunt) -> None:
-        self._hunt, self._kept = hunt, ExitStack()
+        self._hunt = hunt
         self._search: Search | None = None
         self._stage: Stage | None = None
 
@@ -135,6 +136,10 @@ class _Worker:
                 oracles=hunt.oracles,
             )
         return self._stage
+
+    def close(self) -> None:
+        if self._stage is not None:
+            self._stage.close()
 
     def play_calm(self, imports: Sequence[str]) -> tuple[Life, list[str], int]:
         """Play the calm world; return it, the modules imported, and the number of threads of a fork's parent."""
@@ -164,12 +169,16 @@ _worker: _Worker | None = None
 
 def _begin(hunt: Hunt) -> None:
     global _worker  # one of each process
-    _worker, parent = _Worker(hunt), os.getppid()
+    worker = _Worker(hunt)
+    _worker, parent = worker, os.getppid()
+    Finalize(None, worker.close, exitpriority=1)  # a process of a pool runs nothing else at its end
 
     def end_with_parent() -> None:
         """End this process soon after its parent was killed: the queue that it waits at would stay open."""
         while os.getppid() == parent:
             time.sleep(1)
+        with suppress(Exception):  # the other thread is still at work
+            worker.close()
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
