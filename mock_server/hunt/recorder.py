@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .clock import LifeClock
     from .deviations import Kill
 
-STANDSTILL_CALLS, STANDSTILL_STEP_S, STANDSTILL_S = 300, 6 * 3600.0, 45 * 86400.0
+STANDSTILL_CALLS, STANDSTILL_STEP_S, STANDSTILL_S = 100, 6 * 3600.0, 45 * 86400.0
 """Calls without progress, in a world in which nothing more happens, from which on each takes a step; and the end."""
 COUNTED_CALLS = 10_000
 """Calls without progress after which a program that counts its rounds never ends: a week of looks, one a minute."""
