@@ -9,6 +9,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ..core.journal import CALLED_FROM
 from ..transport.header import HEADER, parse
 from ..transport.wsgi_call import WHERE
 from .life import RETRIEVALS, Call
@@ -175,7 +176,8 @@ class Recorder:
             self.sent.setdefault(
                 hashlib.sha256(body).hexdigest(), (job_id, pristine and entry.outcome != "missing", body)
             )
-        where = tuple(filter(None, str(environ.get(WHERE) or "").split(SEPARATOR)))
+        said = str(environ.get(WHERE) or "").replace(CALLED_FROM, SEPARATOR)  # of a process that was not forked
+        where = tuple(filter(None, said.split(SEPARATOR)))
         call = Call(
             entry.at, entry.operation, job_id, entry.outcome, entry.status, where, source, key, received, self.life
         )

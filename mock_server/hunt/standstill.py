@@ -24,7 +24,7 @@ _LOOK_S, _AGAIN_S = 0.01, 0.001
 PATIENCE_S, EXCUSE_S = 5.0, 60.0
 """Real time for which threads that sleep for another reason, such as the machine's time, are waited for [s];
 and without any step of the clock, after which all that sleep are taken for waiting, though nothing is proven [s]."""
-_WAITS_FOR_ANOTHER = ("pipe", "anon_pipe", "futex", "poll", "ep_", "do_sys_poll", "do_select", "do_wait")
+_WAITS_FOR_ANOTHER = ("pipe", "anon_pipe", "futex", "poll", "ep_", "do_epoll", "do_sys_poll", "do_select", "do_wait")
 """Beginnings of the names of kernel functions."""
 
 
