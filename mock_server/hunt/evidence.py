@@ -94,10 +94,7 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         error = f"it waits while {condition}" if condition else ""
     written = [path.read_bytes() for path in _new_files(evidence) if path.stat().st_size < _SMALL]
     output = evidence.paths[2].read_text("utf-8", "replace") if evidence.paths[2].is_file() else ""
-    texts = [
-        output.replace(str(evidence.folder), "."),
-        *(data.decode("utf-8", "replace") for data in written if b"\0" not in data),
-    ]
+    in_files = "\n".join(data.decode("utf-8", "replace") for data in written if b"\0" not in data)
     never, start = simulator.controls.never_fired(), simulator.scenario.start
     met = tuple(
         all(Fault.from_mapping(fault, start) not in never for fault in deviation.scenario.get("faults", ()))
@@ -112,7 +109,8 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         code=evidence.code,
         error=error,
         where=where,
-        text="\n".join(texts),
+        text="\n".join([output.replace(str(evidence.folder), "."), in_files]),
+        in_files=in_files,
         calls=tuple(recorder.calls),
         jobs=tuple(_facts_of(job, recorder, simulator) for job in jobs),
         files=tuple(files),

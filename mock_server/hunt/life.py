@@ -130,6 +130,8 @@ class Life:
         Number of its writes.
     own
         What the user's own oracles say: the name of the oracle, and words.
+    in_files
+        The part of `text` that it did not print.
     excused
         Whether simulated time moved once though nothing was proven for a minute of real time: this run may not repeat.
     """
@@ -148,6 +150,7 @@ class Life:
     met: tuple[bool, ...]
     writes: int
     own: tuple[tuple[str, str], ...] = ()
+    in_files: str = ""
     excused: bool = False
 
     def lines(self) -> list[str]:
