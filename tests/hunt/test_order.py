@@ -148,9 +148,12 @@ def test_a_clock_that_moves_without_a_proof_says_so(clock, monkeypatch):
     monkeypatch.setattr(standstill, "EXCUSE_S", -1.0)
     child = subprocess.Popen(["sleep", "600"])
 
-    class Server:
+    class Server(LinkServer):
+        def __init__(self):
+            pass
+
         def pids(self):
-            return [child.pid]
+            return {child.pid}
 
     looking = Standstill(clock, Server())
     try:
