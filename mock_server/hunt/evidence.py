@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.faults import Fault
 from ..core.model import StatusCode
 from ..reports.courtesy import active_steps
+from .deviations import kill_of
 from .life import JobFacts, Life, Saved
 from .loops import waited_for
 from .oracles import SUBMIT, submission_of
@@ -38,7 +39,7 @@ class Notes:
     """What the witness in the program has noted."""
 
     writes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    count: int = 0
+    in_order: list[tuple[str, ...]] = field(default_factory=list)
     error: str = ""
     where: tuple[str, ...] = ()
     modules: list[str] = field(default_factory=list)
@@ -71,7 +72,7 @@ class Evidence:
             fact = json.loads(line)
             if "write" in fact:
                 notes.writes[fact["write"]] = tuple(fact["where"])
-                notes.count += 1
+                notes.in_order.append(tuple(fact["where"]))
             elif "modules" in fact:
                 notes.modules = fact["modules"]
             else:
@@ -101,6 +102,10 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         and (deviation.kill is None or evidence.killed)
         for deviation in world
     )
+    kill = kill_of(world)
+    killed_at: tuple[str, ...] = ()
+    if kill is not None and kill.at == "write" and evidence.killed:
+        killed_at = next(iter(notes.in_order[kill.number - 1 :]), ())
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
     peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
     at_peak = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
@@ -111,6 +116,7 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         where=where,
         text="\n".join([output.replace(str(evidence.folder), "."), in_files]),
         in_files=in_files,
+        killed_at=killed_at,
         calls=tuple(recorder.calls),
         jobs=tuple(_facts_of(job, recorder, simulator) for job in jobs),
         files=tuple(files),
@@ -118,7 +124,7 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         peak_active=(peak, at_peak[-1].where if at_peak else ()),
         simulated_s=simulator.clock.now() - simulator.scenario.start,
         met=met,
-        writes=notes.count,
+        writes=len(notes.in_order),
         excused=evidence.excused,
         own=tuple(
             (name, words)

@@ -130,6 +130,8 @@ class Life:
         Number of its writes.
     own
         What the user's own oracles say: the name of the oracle, and words.
+    killed_at
+        The user's lines of the write in which it was killed, the innermost first.
     in_files
         The part of `text` that it did not print.
     excused
@@ -150,6 +152,7 @@ class Life:
     met: tuple[bool, ...]
     writes: int
     own: tuple[tuple[str, str], ...] = ()
+    killed_at: tuple[str, ...] = ()
     in_files: str = ""
     excused: bool = False
 

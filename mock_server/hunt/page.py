@@ -48,7 +48,8 @@ def as_html(result: Result, folder: str, command: Sequence[str]) -> str:
     for number, found in enumerate(result.found, 1):
         parts += [
             f"<h2>{number}. {escape(found.finding.words)}</h2>",
-            f"<p>{escape(words_of(found.world))}; <code>{escape(place(found.finding.where))}</code></p>",
+            f"<p>{escape(words_of(found.world))}; "
+            f"<code>{escape(place(found.finding.where, found.life.killed_at))}</code></p>",
             *([f"<p>{escape(found.life.error)}</p>"] if found.life.error else ()),
             *([f"<p>Not repeatable: {escape(found.differed)}</p>"] if found.differed else ()),
             *([f"<p>It was {BY_REAL_TIME}.</p>"] if found.life.excused else ()),

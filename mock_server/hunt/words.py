@@ -25,9 +25,9 @@ def to_repeat(number: int, found: Found, folder: str, command: Sequence[str]) ->
     return f"xrt-mock hunt --scenario {folder}/{number}.toml --kill {kill} -- {program}"
 
 
-def place(where: Sequence[str]) -> str:
-    """Return lines of the user as ``pipeline.py:41, called from pipeline.py:77``."""
-    return ", called from ".join(where) or "(line unknown)"
+def place(where: Sequence[str], killed_at: Sequence[str] = ()) -> str:
+    """Return lines of the user as ``pipeline.py:41, called from pipeline.py:77``, and where it was killed."""
+    return (", called from ".join(where) or "(line unknown)") + (f"; killed at {place(killed_at)}" if killed_at else "")
 
 
 BY_REAL_TIME = "judged by real time: nothing moved for a minute, and nothing was proven"
@@ -52,7 +52,8 @@ def as_text(result: Result, folder: str, command: Sequence[str]) -> str:
         indent = " " * 5
         lines.append(f"  {number}. {found.finding.words}, {words_of(found.world)}")
         lines.append(
-            f"{indent}{place(found.finding.where)}" + (f"; {found.life.error}" if found.life.code is None else "")
+            f"{indent}{place(found.finding.where, found.life.killed_at)}"
+            + (f"; {found.life.error}" if found.life.code is None else "")
         )
         lines.append(f"{indent}{to_repeat(number, found, folder, command)}")
         if found.differed:
@@ -91,7 +92,7 @@ def as_data(result: Result, folder: str, command: Sequence[str]) -> dict[str, An
             {
                 "oracle": found.finding.oracle,
                 "words": found.finding.words,
-                "where": list(found.finding.where),
+                "where": [*found.finding.where, *found.life.killed_at],
                 "when": words_of(found.world),
                 "deviations": [deviation.words for deviation in found.world],
                 "waits": found.life.error if found.life.code is None else None,

@@ -29,6 +29,16 @@ def test_a_world_that_was_judged_by_real_time_is_marked():
     assert [one["by_real_time"] for one in data["found"]] == [True]
 
 
+def test_the_line_of_the_write_in_which_it_was_killed_is_blamed_too():
+    tally, life = Tally(), replace(CALM, world=(LOST,), met=(True,), code=1, killed_at=("p.py:7", "p.py:9"))
+    tally.note((LOST,), life, [Finding("exit", "ends with an error", ("p.py:30",))])
+    given = Result(CALM, (), tuple(tally.found.values()), tally, "", 1.0), "hunt", ("python", "p.py")
+    words = "p.py:30; killed at p.py:7, called from p.py:9"
+    assert words in as_text(*given)
+    assert words in as_html(*given)
+    assert as_data(*given)["found"][0]["where"] == ["p.py:30", "p.py:7", "p.py:9"]
+
+
 def test_a_world_that_was_proven_is_not_marked():
     given = result(excused=False), "hunt", ("python", "p.py")
     assert MARK not in as_text(*given) + as_html(*given)
