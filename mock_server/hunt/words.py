@@ -27,7 +27,8 @@ def to_repeat(number: int, found: Found, folder: str, command: Sequence[str]) ->
 
 def place(where: Sequence[str], killed_at: Sequence[str] = ()) -> str:
     """Return lines of the user as ``pipeline.py:41, called from pipeline.py:77``, and where it was killed."""
-    return (", called from ".join(where) or "(line unknown)") + (f"; killed at {place(killed_at)}" if killed_at else "")
+    killed = "" if set(killed_at) <= set(where) else f"; killed at {place(killed_at)}"
+    return (", called from ".join(where) or "(line unknown)") + killed
 
 
 BY_REAL_TIME = "judged by real time: nothing moved for a minute, and nothing was proven"
@@ -92,7 +93,7 @@ def as_data(result: Result, folder: str, command: Sequence[str]) -> dict[str, An
             {
                 "oracle": found.finding.oracle,
                 "words": found.finding.words,
-                "where": [*found.finding.where, *found.life.killed_at],
+                "where": list(dict.fromkeys([*found.finding.where, *found.life.killed_at])),
                 "when": words_of(found.world),
                 "deviations": [deviation.words for deviation in found.world],
                 "waits": found.life.error if found.life.code is None else None,

@@ -6,7 +6,7 @@ from mock_server.hunt.hunting import Result
 from mock_server.hunt.oracles import Finding
 from mock_server.hunt.page import as_html
 from mock_server.hunt.search import Tally
-from mock_server.hunt.words import as_data, as_text
+from mock_server.hunt.words import as_data, as_text, place
 from tests.hunt.test_oracles import CALM
 from tests.hunt.test_search import LOST
 
@@ -37,6 +37,7 @@ def test_the_line_of_the_write_in_which_it_was_killed_is_blamed_too():
     assert words in as_text(*given)
     assert words in as_html(*given)
     assert as_data(*given)["found"][0]["where"] == ["p.py:30", "p.py:7", "p.py:9"]
+    assert place(["p.py:7", "p.py:9"], ["p.py:7", "p.py:9"]) == "p.py:7, called from p.py:9"
 
 
 def test_a_world_that_was_proven_is_not_marked():
