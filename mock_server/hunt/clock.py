@@ -38,6 +38,8 @@ class LifeClock(VirtualClock):
         Set while time would move if it were proven that no participant can go on.
     dead
         Whether it was proven that no participant can ever go on.
+    excused
+        Whether time has moved though nothing was proven: a limit of real time was over.
     is_over
         Says whether the program has ended or was killed: its threads are gone one by one, but time moves no more.
     """
@@ -46,7 +48,7 @@ class LifeClock(VirtualClock):
         super().__init__(start)
         self.end = math.inf
         self.ended, self.unproven = threading.Event(), threading.Event()
-        self.one_by_one, self.dead = one_by_one, False
+        self.one_by_one, self.dead, self.excused = one_by_one, False, False
         self.is_over: Callable[[], bool] = lambda: False
 
     def attach(self, participant: ParticipantId) -> None:

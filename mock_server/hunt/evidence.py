@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ..core.faults import Fault
 from ..core.model import StatusCode
 from ..reports.courtesy import active_steps
+from .deviations import kill_of
 from .life import JobFacts, Life, Saved
+from .loops import waited_for
 from .oracles import SUBMIT, submission_of
-from .program import loop_around
 from .recorder import STANDSTILL_CALLS
 from .waiting import lines_in_stack
 
@@ -38,7 +39,7 @@ class Notes:
     """What the witness in the program has noted."""
 
     writes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    count: int = 0
+    in_order: list[tuple[str, ...]] = field(default_factory=list)
     error: str = ""
     where: tuple[str, ...] = ()
     modules: list[str] = field(default_factory=list)
@@ -61,7 +62,7 @@ class Evidence:
         self.recorder: Recorder | None = None
         self.watcher: Any = None
         self.code: int | None = None
-        self.killed = False
+        self.killed = self.excused = False
         self.paths: tuple[Path, Path, Path] = (folder, folder, folder)
 
     def notes(self) -> Notes:
@@ -71,7 +72,7 @@ class Evidence:
             fact = json.loads(line)
             if "write" in fact:
                 notes.writes[fact["write"]] = tuple(fact["where"])
-                notes.count += 1
+                notes.in_order.append(tuple(fact["where"]))
             elif "modules" in fact:
                 notes.modules = fact["modules"]
             else:
@@ -90,20 +91,21 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
     if evidence.code is None:
         # at its last calls if it goes on calling, else where it stands
         last = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
-        condition, where = loop_around(evidence.folder, last)
+        condition, where = waited_for(recorder.source, last)
         error = f"it waits while {condition}" if condition else ""
     written = [path.read_bytes() for path in _new_files(evidence) if path.stat().st_size < _SMALL]
     output = evidence.paths[2].read_text("utf-8", "replace") if evidence.paths[2].is_file() else ""
-    texts = [
-        output.replace(str(evidence.folder), "."),
-        *(data.decode("utf-8", "replace") for data in written if b"\0" not in data),
-    ]
+    in_files = "\n".join(data.decode("utf-8", "replace") for data in written if b"\0" not in data)
     never, start = simulator.controls.never_fired(), simulator.scenario.start
     met = tuple(
         all(Fault.from_mapping(fault, start) not in never for fault in deviation.scenario.get("faults", ()))
         and (deviation.kill is None or evidence.killed)
         for deviation in world
     )
+    kill = kill_of(world)
+    killed_at: tuple[str, ...] = ()
+    if kill is not None and kill.at == "write" and evidence.killed:
+        killed_at = next(iter(notes.in_order[kill.number - 1 :]), ())
     violations = evidence.watcher.report() if evidence.watcher is not None else ()
     peak, at = max(((active, -at) for at, active in active_steps(jobs)), default=(0, 0.0))
     at_peak = [call for call in recorder.calls if call.operation == SUBMIT and call.at == -at]
@@ -112,7 +114,9 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         code=evidence.code,
         error=error,
         where=where,
-        text="\n".join(texts),
+        text="\n".join([output.replace(str(evidence.folder), "."), in_files]),
+        in_files=in_files,
+        killed_at=killed_at,
         calls=tuple(recorder.calls),
         jobs=tuple(_facts_of(job, recorder, simulator) for job in jobs),
         files=tuple(files),
@@ -120,7 +124,8 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         peak_active=(peak, at_peak[-1].where if at_peak else ()),
         simulated_s=simulator.clock.now() - simulator.scenario.start,
         met=met,
-        writes=notes.count,
+        writes=len(notes.in_order),
+        excused=evidence.excused,
         own=tuple(
             (name, words)
             for name, oracle in oracles.items()

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..run import guest
 from ..transport.intercept import Interception
-from .witness import Witness, with_all_lines
+from .witness import Witness, follow_pools, with_all_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +86,7 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
     answering = Interception.innermost()
     if answering is not None:
         answering.carry = with_all_lines(answering.carry)
+        follow_pools()
     # the same random numbers in each life; a fork would take them from the machine
     for name, seed in (("random", order["seed"]), ("numpy.random", order["seed"] % 2**32)):
         module = sys.modules.get(name)

@@ -6,10 +6,11 @@ import os
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .oracles import judge
@@ -18,7 +19,7 @@ from .stage import Stage
 from .worlds import streams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
     from wsgiref.types import WSGIApplication
 
@@ -117,7 +118,7 @@ class _Worker:
     """The stage and the search of one process; made when first needed."""
 
     def __init__(self, hunt: Hunt) -> None:
-        self._hunt, self._kept = hunt, ExitStack()
+        self._hunt = hunt
         self._search: Search | None = None
         self._stage: Stage | None = None
 
@@ -136,6 +137,10 @@ class _Worker:
             )
         return self._stage
 
+    def close(self) -> None:
+        if self._stage is not None:
+            self._stage.close()
+
     def play_calm(self, imports: Sequence[str]) -> tuple[Life, list[str], int]:
         """Play the calm world; return it, the modules imported, and the number of threads of a fork's parent."""
         stage = self.stage(imports)
@@ -147,8 +152,10 @@ class _Worker:
             self._search = Search(self.stage(imports).play, calm, hunt.rules, hunt.seed, hunt.examples)
         return self._search
 
-    def search_stream(self, number: int, calm: Life, imports: Sequence[str]) -> Tally:
-        return self.search(calm, imports).stream(streams(calm, self._hunt.worlds)[number])
+    def search_stream(
+        self, number: int, known: Collection[tuple[str, ...]], calm: Life, imports: Sequence[str]
+    ) -> Tally:
+        return self.search(calm, imports).stream(streams(calm, self._hunt.worlds)[number], known)
 
     def repeat(self, found: Found, calm: Life, imports: Sequence[str]) -> Found:
         return self.search(calm, imports).repeat(found)
@@ -162,12 +169,16 @@ _worker: _Worker | None = None
 
 def _begin(hunt: Hunt) -> None:
     global _worker  # one of each process
-    _worker, parent = _Worker(hunt), os.getppid()
+    worker = _Worker(hunt)
+    _worker, parent = worker, os.getppid()
+    Finalize(None, worker.close, exitpriority=1)  # a process of a pool runs nothing else at its end
 
     def end_with_parent() -> None:
         """End this process soon after its parent was killed: the queue that it waits at would stay open."""
         while os.getppid() == parent:
             time.sleep(1)
+        with suppress(Exception):  # the other thread is still at work
+            worker.close()
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -212,14 +223,18 @@ def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> 
     if fresh and not hunt.fresh:
         hunt, imports = replace(hunt, fresh=True), []
     with _pool(hunt, hunt.workers) as pool:
-        planned = streams(calm, hunt.worlds)
         tally = Tally()
-        parts = [pool.submit(_work, _Worker.search_stream, number, calm, imports) for number in range(len(planned))]
-        for done, part in enumerate(as_completed(parts), 1):
-            part.result()
-            say(f"{done} of {len(parts)} kinds of weather")
-        for part in parts:
-            tally.add(part.result())
+        planned = list(enumerate(streams(calm, hunt.worlds)))
+        alone = [number for number, stream in planned if not stream.mixed]
+        mixed = [number for number, stream in planned if stream.mixed]
+        for before, numbers in ((0, alone), (len(alone), mixed)):
+            search = partial(_work, _Worker.search_stream, known=tally.alone(), calm=calm, imports=imports)
+            parts = [pool.submit(search, number) for number in numbers]
+            for done, part in enumerate(as_completed(parts), before + 1):
+                part.result()
+                say(f"{done} of {len(planned)} kinds of weather")
+            for part in parts:
+                tally.add(part.result())
         ranked = sorted(
             tally.found.values(), key=lambda one: (len(one.world), _RANKS.get(one.finding.oracle, 9), one.finding.key)
         )

@@ -49,7 +49,8 @@ class _Clock(LifeClock):
             participant.resume()
 
     def wait(self, until: float, token: object = None) -> None:
-        super().wait(until, token)
+        if not self.ended.is_set():
+            super().wait(until, token)
         if self.ended.is_set():
             raise NeverEnds
 
@@ -97,7 +98,7 @@ class Function:
         with TemporaryDirectory() as folder, Simulator(scenario, clock, **self._options) as simulator:
             simulator.jobs.in_force.share_builder(self._builders)
             evidence = Evidence(simulator, Path(folder))
-            evidence.recorder = Recorder(simulator, simulator.app, clock)
+            evidence.recorder = Recorder(simulator, simulator.app, clock, source=Path.cwd())
             error, where, text = self._run(simulator, clock, evidence)
             shown = replace(report(evidence, world, self._oracles), text=text)
             return replace(shown, error=error, where=where or shown.where) if error else shown
@@ -134,6 +135,6 @@ def hunt_function(function: Function, calm: Life, rules: Rules, worlds: int, see
     """Search the worlds of a function; return the findings, the smallest worlds first, and the figures."""
     search, tally = Search(function.play, calm, rules, seed), Tally()
     for stream in streams(calm, worlds, restart=False):
-        tally.add(search.stream(stream))
+        tally.add(search.stream(stream, tally.alone() if stream.mixed else ()))
     ranked = sorted(tally.found.values(), key=lambda found: (len(found.world), found.finding.key))
     return [search.repeat(found) for found in ranked], tally

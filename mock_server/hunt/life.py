@@ -130,6 +130,12 @@ class Life:
         Number of its writes.
     own
         What the user's own oracles say: the name of the oracle, and words.
+    killed_at
+        The user's lines of the write in which it was killed, the innermost first.
+    in_files
+        The part of `text` that it did not print.
+    excused
+        Whether simulated time moved once though nothing was proven for a minute of real time: this run may not repeat.
     """
 
     world: World
@@ -146,6 +152,9 @@ class Life:
     met: tuple[bool, ...]
     writes: int
     own: tuple[tuple[str, str], ...] = ()
+    killed_at: tuple[str, ...] = ()
+    in_files: str = ""
+    excused: bool = False
 
     def lines(self) -> list[str]:
         """Return the printed lines with their numbers replaced, to compare them with those of another world."""

@@ -24,6 +24,9 @@ _TROUBLE = re.compile(
     r"pending|postpone|abandon|cancel|reject|invalid|dropp|unreachable|corrupt|partial|warn|stopp",
     re.IGNORECASE,
 )
+_NO_JOB = ("line ", "column ", "char ", "attempt ", "errno ", "error ", "code ", "status ", "-")
+_NUMBER = re.compile("".join(f"(?<!{before})" for before in _NO_JOB) + r"(?<![\d.])\d+(?!\d|\.\d)", re.IGNORECASE)
+"""A number that may be a job's: JobIDs begin with 1, and so do the lines and attempts of messages."""
 _FAST_POLLS = 5  # in a row: one quick look after another call is no habit
 _PATIENCE_FAILS = {"stuck", "product-failed", "failures", "retention", "unresolved", "refuse"}
 
@@ -161,11 +164,11 @@ def _retrieved(life: Life, key: str) -> set[str]:
 
 def _named(life: Life, calm: Life, source: str, job_ids: set[int]) -> bool:
     """Whether the program says something of a source or its jobs that it does not say in the calm world."""
-    numbers = re.compile(r"(?<!\d)(" + "|".join(map(str, job_ids)) + r")(?!\d)") if job_ids else None
+    numbers = set(map(str, job_ids))
     lines, new = life.text.splitlines(), set(_new_lines(life, calm))
     depths = [len(line) - len(line.lstrip()) for line in lines]
     for number, line in enumerate(lines):
-        if plain_name(source) in plain_name(line) or (numbers and numbers.search(line)):
+        if plain_name(source) in plain_name(line) or not numbers.isdisjoint(_NUMBER.findall(line)):
             # with the lines below it that are indented deeper: those of a JSON file, for example
             deeper = takewhile(lambda below: depths[below] > depths[number], range(number + 1, len(lines)))  # noqa: B023
             if any(lines[one] in new and _TROUBLE.search(lines[one]) for one in (number, *deeper)):
@@ -202,8 +205,9 @@ def fails(life: Life, calm: Life, rules: Rules) -> Iterator[Finding]:
     sources = {plain_name(job.source) for job in calm.jobs}
     said, numbers = _new_lines(life, calm), {str(job.job_id) for job in life.jobs}
     trouble = [line for line in said if _TROUBLE.search(line)]
-    named = any(source in plain_name(line) for line in said for source in sources) or any(
-        number in numbers for line in trouble for number in re.findall(r"\d+", line)
+    kept = set(life.in_files.splitlines()) - set(trouble)  # a ledger has all names, whatever happens
+    named = any(source in plain_name(line) for line in said if line not in kept for source in sources) or any(
+        number in numbers for line in trouble for number in _NUMBER.findall(line)
     )
     # else it may say why it failed before it had a job
     nothing_at_stake = not any(call.operation == SUBMIT for call in life.calls)

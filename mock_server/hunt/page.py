@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..core.words import duration_text
 from .deviations import words_of
 from .oracles import SUBMIT
-from .words import place, to_repeat
+from .words import BY_REAL_TIME, place, to_repeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,14 +42,17 @@ def as_html(result: Result, folder: str, command: Sequence[str]) -> str:
         f"<h1>{escape(heading)}</h1>",
         f"<p>Calm world: exit {result.calm.code}, {len(result.calm.calls)} calls, {len(result.calm.jobs)} jobs, "
         f"{duration_text(result.calm.simulated_s)} simulated. Something broke in {tally.broke} worlds.</p>",
+        *([f"<p>{tally.excused} worlds were {BY_REAL_TIME}.</p>"] if tally.excused else ()),
         *(f"<p>In the calm world already: {escape(f.words)} ({escape(place(f.where))})</p>" for f in result.in_calm),
     ]
     for number, found in enumerate(result.found, 1):
         parts += [
             f"<h2>{number}. {escape(found.finding.words)}</h2>",
-            f"<p>{escape(words_of(found.world))}; <code>{escape(place(found.finding.where))}</code></p>",
+            f"<p>{escape(words_of(found.world))}; "
+            f"<code>{escape(place(found.finding.where, found.life.killed_at))}</code></p>",
             *([f"<p>{escape(found.life.error)}</p>"] if found.life.error else ()),
             *([f"<p>Not repeatable: {escape(found.differed)}</p>"] if found.differed else ()),
+            *([f"<p>It was {BY_REAL_TIME}.</p>"] if found.life.excused else ()),
             timeline(found.life),
             f"<pre>{escape(to_repeat(number, found, folder, command))}</pre>",
         ]

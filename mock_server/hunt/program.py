@@ -1,8 +1,7 @@
-"""The program that is hunted: how it is started, its folder, and the loops of its source."""
+"""The program that is hunted: how it is started, and its folder."""
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 from dataclasses import dataclass
@@ -91,36 +90,3 @@ def check_size(folder: Path, leave_out: Iterable[str] = ()) -> None:
                 f"the folder {folder} holds more than {LARGEST_FOLDER_BYTES // 10**6} MB and is copied for each world; "
                 "start in a folder that holds the program alone"
             )
-
-
-def loop_around(folder: Path, where: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Return the condition of the loop that a program is in, and its line before the others.
-
-    Parameters
-    ----------
-    folder
-        Where its files are.
-    where
-        The user's lines, the innermost first, such as ``pipeline.py:12``.
-    """
-    for kind in (ast.While, ast.For):
-        for line in where:
-            name, _, number = line.rpartition(":")
-            try:
-                tree = ast.parse((folder / name).read_bytes())
-            except (OSError, SyntaxError):
-                continue
-            around = [
-                node
-                for node in ast.walk(tree)
-                if isinstance(node, ast.While | ast.For | ast.FunctionDef | ast.AsyncFunctionDef)
-                and node.lineno <= int(number) <= (node.end_lineno or node.lineno)
-            ]
-            for node in sorted(around, key=lambda node: -node.lineno):  # the innermost first
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    break
-                if isinstance(node, kind):
-                    condition = ast.unparse(node.test if isinstance(node, ast.While) else node.iter)
-                    header = f"{name}:{node.lineno}"
-                    return condition, (header, *(other for other in where if other != header))
-    return "", tuple(where)

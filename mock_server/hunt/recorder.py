@@ -9,15 +9,18 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ..core.journal import CALLED_FROM
 from ..transport.header import HEADER, parse
 from ..transport.wsgi_call import WHERE
 from .life import RETRIEVALS, Call
+from .loops import all_are_counted
 from .oracles import SUBMIT
 from .processes import signal_group
 from .witness import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from ..core.journal import Entry
@@ -25,8 +28,10 @@ if TYPE_CHECKING:
     from .clock import LifeClock
     from .deviations import Kill
 
-STANDSTILL_CALLS, STANDSTILL_STEP_S, STANDSTILL_S = 300, 6 * 3600.0, 45 * 86400.0
+STANDSTILL_CALLS, STANDSTILL_STEP_S, STANDSTILL_S = 100, 6 * 3600.0, 45 * 86400.0
 """Calls without progress, in a world in which nothing more happens, from which on each takes a step; and the end."""
+COUNTED_CALLS = 10_000
+"""Calls without progress after which a program that counts its rounds never ends: a week of looks, one a minute."""
 
 
 class Recorder:
@@ -44,6 +49,8 @@ class Recorder:
         Call before whose answer the program is killed; None: it is not.
     holds
         Whether calls have no answer once the clock has ended, until :meth:`close`.
+    source
+        Folder of the program's source.
 
     Attributes
     ----------
@@ -65,7 +72,9 @@ class Recorder:
         kill: Kill | None = None,
         *,
         holds: bool = False,
+        source: Path,
     ) -> None:
+        self.source = source
         self._simulator, self._app, self._clock, self._kill = simulator, app, clock, kill
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
@@ -132,15 +141,22 @@ class Recorder:
         getattr(chunks, "close", lambda: None)()
         if len(self._entries) > known:
             self._record(self._entries[-1], environ, data, dict(started[1]), body)
-            # at a standstill, when nothing happens any more and the program goes on asking, time passes faster
-            now = self._clock.now()
-            if now - self._progress_at > STANDSTILL_S and self.idle > STANDSTILL_CALLS:
-                self._clock.ended.set()
-            elif self.idle > STANDSTILL_CALLS:
-                last_change = max((change.at for change in self._simulator.scenario.changes), default=now)
-                if last_change <= now and self._simulator.controls.next_change() is None:
-                    self._clock.advance(STANDSTILL_STEP_S)
+            if self.idle > STANDSTILL_CALLS:
+                self._pass_time(self.calls[-1].where)
         return [body]
+
+    def _pass_time(self, where: tuple[str, ...]) -> None:
+        """Let time pass faster when nothing happens any more and the program goes on asking; end it after long."""
+        now = self._clock.now()
+        if all_are_counted(self.source, where):  # it may end soon, and has not waited any longer for it
+            if self.idle > COUNTED_CALLS:
+                self._clock.finish()
+        elif now - self._progress_at > STANDSTILL_S:
+            self._clock.finish()
+        else:
+            last_change = max((change.at for change in self._simulator.scenario.changes), default=now)
+            if last_change <= now and self._simulator.controls.next_change() is None:
+                self._clock.advance(STANDSTILL_STEP_S)
 
     def _record(
         self, entry: Entry, environ: WSGIEnvironment, data: bytes, headers: dict[str, str], body: bytes
@@ -160,7 +176,8 @@ class Recorder:
             self.sent.setdefault(
                 hashlib.sha256(body).hexdigest(), (job_id, pristine and entry.outcome != "missing", body)
             )
-        where = tuple(filter(None, str(environ.get(WHERE) or "").split(SEPARATOR)))
+        said = str(environ.get(WHERE) or "").replace(CALLED_FROM, SEPARATOR)  # of a process that was not forked
+        where = tuple(filter(None, said.split(SEPARATOR)))
         call = Call(
             entry.at, entry.operation, job_id, entry.outcome, entry.status, where, source, key, received, self.life
         )

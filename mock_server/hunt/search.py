@@ -14,7 +14,7 @@ from .deviations import key_of
 from .oracles import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from .deviations import World
@@ -69,10 +69,12 @@ class Tally:
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     worlds: int = 0
     broke: int = 0
+    excused: int = 0
 
     def note(self, world: World, life: Life, findings: Sequence[Finding]) -> None:
         """Add a world that was played."""
         self.worlds, self.broke = self.worlds + 1, self.broke + bool(findings)
+        self.excused += life.excused
         for deviation, met in zip(world, life.met, strict=True):
             self._add_cell((deviation.operation, deviation.kind), Cell(1, int(met), int(met and bool(findings))))
         for finding in findings:
@@ -85,6 +87,11 @@ class Tally:
         for place, cell in other.cells.items():
             self._add_cell(place, cell)
         self.worlds, self.broke = self.worlds + other.worlds, self.broke + other.broke
+        self.excused += other.excused
+
+    def alone(self) -> set[tuple[str, ...]]:
+        """Return the keys of the findings that one deviation suffices for."""
+        return {key for key, found in self.found.items() if len(found.world) == 1}
 
     def _add_found(self, found: Found) -> None:
         mine = self.found.get(found.finding.key)
@@ -122,8 +129,8 @@ class Search:
         self._play, self._calm, self._rules, self._seed, self._examples = play, calm, rules, seed, examples
         self._classes: dict[tuple[str, ...], type[BrokenError]] = {}
 
-    def stream(self, stream: Stream) -> Tally:
-        """Search one stream, and return what was found."""
+    def stream(self, stream: Stream, known: Collection[tuple[str, ...]] = ()) -> Tally:
+        """Search one stream, and return what was found; findings with `known` keys are noted, but not shrunk."""
         tally = Tally()
         judged: dict[str, list[Finding]] = {}
 
@@ -133,7 +140,7 @@ class Search:
                 life = self._play(world)
                 judged[key] = judge(life, self._calm, self._rules)
                 tally.note(world, life, judged[key])
-            for finding in judged[key]:
+            for finding in (one for one in judged[key] if one.key not in known):
                 kind = self._classes.setdefault(finding.key, type("BrokenError", (BrokenError,), {}))
                 raise kind(finding.words)
 

@@ -146,7 +146,12 @@ class Stage:
         """Let the program run to its end; once more if it is killed."""
         watcher = self._watch(simulator.app) if self._watch else None
         recorder = Recorder(
-            simulator, watcher or simulator.app, clock, kill if kill and kill.at == "call" else None, holds=True
+            simulator,
+            watcher or simulator.app,
+            clock,
+            kill if kill and kill.at == "call" else None,
+            holds=True,
+            source=evidence.folder,
         )
         evidence.recorder, evidence.watcher = recorder, watcher
         self._current.recorder, self._current.clock = recorder, clock
@@ -171,6 +176,7 @@ class Stage:
                 recorder.close()
                 if standstill is not None:
                     standstill.close()
+                evidence.excused = clock.excused
                 clock.clear()
                 clock.is_over = lambda: False
                 server.close()

@@ -24,8 +24,9 @@ _LOOK_S, _AGAIN_S = 0.01, 0.001
 PATIENCE_S, EXCUSE_S = 5.0, 60.0
 """Real time for which threads that sleep for another reason, such as the machine's time, are waited for [s];
 and without any step of the clock, after which all that sleep are taken for waiting, though nothing is proven [s]."""
-_WAITS_FOR_ANOTHER = ("pipe", "anon_pipe", "futex", "poll", "ep_", "do_sys_poll", "do_select", "do_wait")
-"""Beginnings of the names of kernel functions."""
+_WAITS_FOR_ANOTHER = ("pipe", "anon_pipe", "futex", "poll", "ep_", "do_epoll", "do_sys_poll", "do_select", "do_wait")
+_WAITS_AT_SOCKET = ("unix_", "skb_wait", "__skb_wait")
+"""Beginnings of the names of kernel functions; the last for sockets that are not those to this process."""
 
 
 @cache
@@ -83,6 +84,7 @@ class Standstill(threading.Thread):
         steps, pids = clock.steps, server.pids()
         before = asleep(pids)
         if before and time.monotonic() - self._since > EXCUSE_S:
+            clock.excused = True
             clock.proceed(steps)
             return True
         waits = clock.waits()  # between the two looks: what one has asked of the clock, it asked before it fell asleep
@@ -97,7 +99,8 @@ class Standstill(threading.Thread):
             for thread, (function, _) in before.items()
             if thread not in held
         }
-        if not all(reason.startswith(_WAITS_FOR_ANOTHER) for reason in reasons):
+        known = _WAITS_FOR_ANOTHER + (_WAITS_AT_SOCKET if server.listens_to(free) else ())
+        if not all(reason.startswith(known) for reason in reasons):
             now = time.monotonic()
             if self._seen[0] != before:
                 self._seen = (before, now)

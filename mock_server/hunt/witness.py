@@ -10,6 +10,8 @@ import mmap
 import os
 import signal
 import sys
+import threading
+from concurrent.futures import thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..transport.callsite import lines_of, short_words, user_lines
@@ -80,13 +82,37 @@ class Witness:
         self.note(error="" if isinstance(error, SystemExit) else short_words(error), where=lines_of(error))
 
 
+_submitter = threading.local()
+
+
 def with_all_lines(ask: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
     """Return what sends a request with all of the user's lines that led to it."""
 
     def carried(request: Request) -> Answer:
-        return ask(request._replace(where=SEPARATOR.join(user_lines(sys._getframe(1)))))
+        return ask(request._replace(where=SEPARATOR.join(_all_lines(sys._getframe(1)))))
 
     return carried
+
+
+def _all_lines(frame: FrameType | None) -> list[str]:
+    """Return the user's lines from a frame outwards; in a thread of a pool, those that gave it its work follow."""
+    return [*user_lines(frame), *getattr(_submitter, "lines", ())]
+
+
+def follow_pools() -> None:
+    """Let each thread of a pool know the lines that gave it its work, such as the coroutine that waits for it."""
+    item: Any = thread._WorkItem  # private: the work is known nowhere else
+    begin, run = item.__init__, item.run
+
+    def begun(self: Any, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
+        self.lines = _all_lines(sys._getframe(1))
+
+    def followed(self: Any) -> None:
+        _submitter.lines = self.lines
+        run(self)
+
+    item.__init__, item.run = begun, followed
 
 
 def _killer(full: str) -> Callable[[FrameType, str, Any], None]:

@@ -25,9 +25,13 @@ def to_repeat(number: int, found: Found, folder: str, command: Sequence[str]) ->
     return f"xrt-mock hunt --scenario {folder}/{number}.toml --kill {kill} -- {program}"
 
 
-def place(where: Sequence[str]) -> str:
-    """Return lines of the user as ``pipeline.py:41, called from pipeline.py:77``."""
-    return ", called from ".join(where) or "(line unknown)"
+def place(where: Sequence[str], killed_at: Sequence[str] = ()) -> str:
+    """Return lines of the user as ``pipeline.py:41, called from pipeline.py:77``, and where it was killed."""
+    killed = "" if set(killed_at) <= set(where) else f"; killed at {place(killed_at)}"
+    return (", called from ".join(where) or "(line unknown)") + killed
+
+
+BY_REAL_TIME = "judged by real time: nothing moved for a minute, and nothing was proven"
 
 
 def as_text(result: Result, folder: str, command: Sequence[str]) -> str:
@@ -41,17 +45,22 @@ def as_text(result: Result, folder: str, command: Sequence[str]) -> str:
     lines += [f"in the calm world already: {f.words} ({place(f.where)})" for f in result.in_calm]
     if result.fresh:
         lines.append(f"each world had a new process, which takes longer: {result.fresh}")
+    if tally.excused:
+        lines.append(f"{tally.excused} worlds were {BY_REAL_TIME}")
     rate = f"{tally.worlds} worlds ({result.real_s:.0f} s, {60 * tally.worlds / max(result.real_s, 0.1):.0f} a minute)"
     lines.append(f"found {len(result.found)} in {rate}:" if result.found else f"nothing found in {rate}")
     for number, found in enumerate(result.found, 1):
         indent = " " * 5
         lines.append(f"  {number}. {found.finding.words}, {words_of(found.world)}")
         lines.append(
-            f"{indent}{place(found.finding.where)}" + (f"; {found.life.error}" if found.life.code is None else "")
+            f"{indent}{place(found.finding.where, found.life.killed_at)}"
+            + (f"; {found.life.error}" if found.life.code is None else "")
         )
         lines.append(f"{indent}{to_repeat(number, found, folder, command)}")
         if found.differed:
             lines.append(f"{indent}not repeatable: {found.differed}")
+        if found.life.excused:
+            lines.append(f"{indent}{BY_REAL_TIME}")
     cells = sorted(tally.cells.items())
     lines += ["", "worlds in which it was met / in which something broke, by operation and kind:"]
     for operation in sorted({operation for (operation, _), _ in cells}):
@@ -77,19 +86,21 @@ def as_data(result: Result, folder: str, command: Sequence[str]) -> dict[str, An
         },
         "worlds": tally.worlds,
         "worlds_broken": tally.broke,
+        "worlds_by_real_time": tally.excused,
         "real_s": round(result.real_s, 1),
         "fresh_processes": result.fresh or None,
         "found": [
             {
                 "oracle": found.finding.oracle,
                 "words": found.finding.words,
-                "where": list(found.finding.where),
+                "where": list(dict.fromkeys([*found.finding.where, *found.life.killed_at])),
                 "when": words_of(found.world),
                 "deviations": [deviation.words for deviation in found.world],
                 "waits": found.life.error if found.life.code is None else None,
                 "repeat": to_repeat(number, found, folder, command),
                 "repeatable": not found.differed,
                 "differed": found.differed or None,
+                "by_real_time": found.life.excused,
             }
             for number, found in enumerate(result.found, 1)
         ],

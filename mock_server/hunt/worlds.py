@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import product
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -55,6 +56,7 @@ _ONLY_AT = {
 }
 _MOST_CALLS = 12  # the first calls of an operation are as good as the later ones
 _RESTART_SHARE, _SETTING_SHARE, _MIXED_SHARE = 0.18, 0.2, 0.12
+_PART = 50  # worlds with two deviations that one process searches at a time
 
 
 class Stream(NamedTuple):
@@ -68,11 +70,14 @@ class Stream(NamedTuple):
         Draws a world.
     most
         Number of worlds that are drawn.
+    mixed
+        Whether its worlds have two deviations; it is searched after the others, for what one alone does not show.
     """
 
     name: str
     worlds: st.SearchStrategy[World]
     most: int
+    mixed: bool = False
 
 
 def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
@@ -96,7 +101,9 @@ def streams(calm: Life, number: int, *, restart: bool = True) -> list[Stream]:
     ]
     one = st.sampled_from(list(every.values())).flatmap(st.sampled_from)
     two = st.lists(one, min_size=1, max_size=2, unique_by=lambda d: (d.kind, d.operation)).map(tuple)
-    return [*alone, Stream("two at once", two, max(1, round(mixed + spare)))]
+    parts = ceil((mixed + spare) / _PART)
+    together = [Stream(f"two at once {part}", two, ceil((mixed + spare) / parts), mixed=True) for part in range(parts)]
+    return [*alone, *together]
 
 
 def faults(calm: Life) -> Iterator[tuple[str, str, list[Deviation]]]:

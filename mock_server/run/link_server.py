@@ -23,13 +23,13 @@ from ..transport.wsgi_call import COPY, Answer, Request, ask
 from . import copies
 from .affinity import Staying
 from .channel import Channel
-from .kernel import descends, is_ending, wait_for_end
+from .kernel import awaited, descends, is_ending, wait_for_end
 from .link import Welcome
 from .page import Page
 from .watchdog import Watchdog, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from multiprocessing.connection import Connection
     from wsgiref.types import WSGIApplication
 
@@ -124,6 +124,12 @@ class LinkServer:
         with self.lock:
             return set(self.sessions.values())
 
+    def listens_to(self, participants: Collection[ParticipantId]) -> bool:
+        """Whether this process has answered all that these have asked, and waits for what they ask next."""
+        with self.lock:
+            sessions = [one for one in self.sessions if one.participant is None or one.participant in participants]
+        return all(awaited((os.getpid(), session.thread)) == "a socket" for session in sessions)
+
     def places(self) -> list[str]:
         """Return the folder and the file that :meth:`close` removes."""
         return [os.path.dirname(self.address), *([self.page.path] if self.page else [])]
@@ -192,7 +198,8 @@ class _Session:
     def __init__(self, server: LinkServer) -> None:
         self._server = server
         self._clock: Any = server.clock
-        self._participant: ParticipantId | None = None
+        self.participant: ParticipantId | None = None
+        self.thread = threading.get_native_id()
         self._copy = 0
         self._extra: dict[str, Any] = {}
         self._first = False
@@ -210,14 +217,14 @@ class _Session:
             self._copy = participant[0]
             self._extra = {COPY: self._copy}
             if shared:
-                self._participant = self._take_over(participant)
-                server.threads[self._participant] = (pid, thread)
-                clock.attach(self._participant)
+                self.participant = self._take_over(participant)
+                server.threads[self.participant] = (pid, thread)
+                clock.attach(self.participant)
         return Welcome(
             origin=clock.origin,
             now=clock.now(),
             factor=None if shared else getattr(clock, "factor", 1.0),
-            participant=self._participant,
+            participant=self.participant,
             hosts=server.hosts,
             open_net=server.open_net,
             processor=server.processor,
@@ -244,16 +251,16 @@ class _Session:
         return participant
 
     def ask(self, request: Request) -> Answer:
-        if self._participant is not None:
+        if self.participant is not None:
             self._clock.turn()
         self._server.note_call(request)
         request, user = copies.outbound(request, self._copy)
-        if self._participant is not None:
-            self._server.asking.add(self._participant)
+        if self.participant is not None:
+            self._server.asking.add(self.participant)
         try:
             answer = ask(self._server.app, request, self._extra)
         finally:
-            self._server.asking.discard(self._participant)
+            self._server.asking.discard(self.participant)
         return answer if user is None else copies.inbound(answer, user, self._copy)
 
     def expect(self) -> None:
@@ -308,7 +315,7 @@ class _Session:
         A program keeps its place on the clock until its process is gone: a parent that looks whether it has ended
         must see it before time goes on.
         """
-        server, participant = self._server, self._participant
+        server, participant = self._server, self.participant
         pid = server.sessions.get(self)
         if self._first and participant is not None and pid is not None:
             while server.owners.get(participant) is self and not server.closed and not wait_for_end(pid, _LOOK_S):
@@ -316,8 +323,8 @@ class _Session:
         with server.lock:
             if self._first:  # a program ends: a parent that waits for it goes on now, before time does
                 for other in server.sessions:
-                    if other.awaited_child == pid and other._participant is not None:
-                        self._clock.interrupt(other._participant)
+                    if other.awaited_child == pid and other.participant is not None:
+                        self._clock.interrupt(other.participant)
             owned = participant is not None and server.owners.get(participant) is self
             if participant is not None and owned:
                 del server.owners[participant]

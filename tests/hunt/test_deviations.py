@@ -63,6 +63,13 @@ def test_worlds_are_drawn_for_the_operations_that_the_program_uses():
     assert sum(stream.most for stream in planned) == pytest.approx(400, rel=0.25)
 
 
+def test_worlds_of_two_deviations_are_shared_among_processes():
+    mixed = [stream for stream in streams(CALM, 400) if stream.mixed]
+    assert len(mixed) > 1
+    assert len({stream.name for stream in mixed}) == len(mixed)
+    assert max(stream.most for stream in mixed) <= 50
+
+
 def test_the_simplest_world_of_each_stream_is_a_scenario_that_can_be_read():
     for stream in streams(CALM, 400):
         world = find(stream.worlds, lambda _world: True)

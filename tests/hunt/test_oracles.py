@@ -95,9 +95,27 @@ def test_a_job_whose_products_are_not_saved_is_found_at_its_last_call():
     ]
 
 
-@pytest.mark.parametrize("text", ["GRB 060729 failed", "job 1 could not be saved", "failed: GRB_060729"])
+def test_a_ledger_that_is_left_half_names_no_job():
+    failed: dict[str, Any] = {"code": 1, "error": "JSONDecodeError: no end", "jobs": ()}
+    half = '{"GRB 060729": {"job"'
+    found = words(text=f"JSONDecodeError: no end\n{half}", in_files=half, **failed)
+    assert found == [("exit", "ends with JSONDecodeError: no end and names no job", ())]
+    assert words(text=f"JSONDecodeError: no end\n{half}", **failed) == []  # it prints the name
+    noted = '{"GRB 060729": "failed"}'
+    assert words(text=noted, in_files=noted, **failed) == []
+
+
+@pytest.mark.parametrize("text", ["GRB 060729 failed", "job 1 could not be saved", "no: GRB_060729", "failed: [1]"])
 def test_a_job_that_is_named_is_no_loss(text):
     assert words(calls=(submission(1),), files=(), text=text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["attempt 1 failed", "no value: line 1 column 1", "[Errno 1] failed", "error -1", "not 0.1"]
+)
+def test_a_number_of_a_line_or_an_attempt_is_no_jobs(text):
+    assert words(calls=(submission(1),), files=(), text=text)[0][0] == "lost"
+    assert words(code=1, error="ValueError: no value", text=text)[0][0] == "exit"
 
 
 def test_a_line_that_the_calm_world_has_too_names_nothing():

@@ -1,11 +1,13 @@
 """The clock of a life, and the proof that nothing can go on: the same order on every machine."""
 
 import os
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
+from mock_server.hunt import standstill
 from mock_server.hunt.clock import LifeClock
 from mock_server.hunt.standstill import Standstill, can_be_proven
 from mock_server.run.kernel import asleep
@@ -128,17 +130,40 @@ def test_a_program_that_waits_for_a_pipe_lets_time_go_on_for_the_other(clock):
                 os.write(writing, b"x")
             os._exit(0)
         children.append(child)
-    standstill = Standstill(clock, server)
+    looking = Standstill(clock, server)
     try:
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     finally:
-        standstill.close()
+        looking.close()
         clock.clear()
         server.close()
         os.close(reading)
         os.close(writing)
     assert codes == [0, 0]
     assert clock.now() == START + 3600
+    assert not clock.excused
+
+
+def test_a_clock_that_moves_without_a_proof_says_so(clock, monkeypatch):
+    monkeypatch.setattr(standstill, "EXCUSE_S", -1.0)
+    child = subprocess.Popen(["sleep", "600"])
+
+    class Server(LinkServer):
+        def __init__(self):
+            pass
+
+        def pids(self):
+            return {child.pid}
+
+    looking = Standstill(clock, Server())
+    try:
+        while not clock.excused:
+            clock.unproven.set()
+    finally:
+        looking.close()
+        child.kill()
+        child.wait()
+    assert clock.now() == START
 
 
 def test_this_machine_says_what_threads_sleep_in():

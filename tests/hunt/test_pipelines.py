@@ -41,14 +41,27 @@ def test_nothing_is_found_in_a_right_pipeline(name, tmp_path):
     assert hunted(tmp_path, f"{name}.py", "--worlds", "400", "--seed", "1")["found"] == []
 
 
+def write_documented(folder: Path, name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs/howto/hunting.md").read_text()
+    (folder / name).write_text(page.partition(f":caption: {name}\n\n")[2].partition("```")[0])
+
+
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
 def test_the_faults_of_the_documented_pipeline_are_found(tmp_path):
-    page = (Path(__file__).parents[2] / "docs/howto/hunting.md").read_text()
-    (tmp_path / "survey.py").write_text(page.partition(":caption: survey.py\n\n")[2].partition("```")[0])
+    write_documented(tmp_path, "survey.py")
     data = hunted(tmp_path, "survey.py", "--worlds", "400", "--seed", "1", "--at-most", "2")
     assert [one["oracle"] for one in data["calm"]["broken"]] == ["active"]
     assert {one["oracle"] for one in data["found"]} >= {"twice", "exit", "endless"}
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_the_faults_of_the_services_own_example_are_found(tmp_path):
+    write_documented(tmp_path, "many_jobs.py")
+    data = hunted(tmp_path, "many_jobs.py", "--worlds", "400", "--seed", "1", "--at-most", "5")
+    assert data["calm"]["broken"] == []
+    assert {one["oracle"] for one in data["found"]} == {"again", "file", "endless", "active", "exit"}
 
 
 CAMPAIGN = """

@@ -28,6 +28,22 @@ def test_a_failure_is_shrunk_to_the_deviation_that_makes_it():
     assert [(found.finding.oracle, found.world) for found in tally.found.values()] == [("endless", (LOST,))]
 
 
+def test_what_one_deviation_shows_is_not_shrunk_again_among_two():
+    played = []
+
+    def play(world: World) -> Life:
+        played.append(world)
+        return endless_when_lost(world)
+
+    alone = Search(play, CALM, Rules(), 1).stream(Stream("lost", st.just((LOST,)), 1))
+    played.clear()
+    tally = Search(play, CALM, Rules(), 1).stream(Stream("two", st.just((STUCK, LOST)), 1), alone.alone())
+    assert played == [(STUCK, LOST)]
+    assert tally.broke == 1
+    alone.add(tally)
+    assert [found.world for found in alone.found.values()] == [(LOST,)]
+
+
 def test_an_error_of_the_hunt_itself_is_no_finding_and_ends_it():
     def wrong(_world: World) -> Life:
         raise ProcessLookupError("a fault of the hunt")
