@@ -4,7 +4,7 @@
 # Package: gammapy 2.1, against stingray 2.3.2; regions 0.11, astropy 8.0.2, numpy 2.4.6, Python 3.11
 # Behaviour: gammapy ignores TIMEZERO without a warning, so its intervals are early by that number of seconds. Events
 #   read with another reader then fall out of the intervals.
-# Reason: the name of the keyword is not in gammapy; the Cherenkov format that it was made for has no TIMEZERO.
+# Reason: the name of the keyword does not occur in the code of gammapy.
 # Seen: TIMEZERO 1000: stingray 1090 to 1150 s, gammapy 90 to 150 s after the reference (2026-11-29)
 set -euo pipefail
 folder=$(mktemp -d)
