@@ -4,8 +4,8 @@
 # Package: gammapy 2.1, regions 0.11, astropy 8.0.2, numpy 2.4.6, Python 3.11
 # Behaviour: SpectrumDatasetOnOff.read uses the ratio of BACKSCAL only. EXPOSURE and AREASCAL of the background file are
 #   not read. A blank-sky or longer background is subtracted too strongly, without a warning.
-# Reason: its on and off spectra come from one pointing, where both times are equal, so the ratio of acceptances is all
-#   that it keeps.
+# Reason: its on and off spectra are those of one observation, with one live time; the reader takes only counts and
+#   BACKSCAL from the background file.
 # Seen: source 100, background 40, ratio of BACKSCAL 1/4: excess 90 for a background of 1000 s, of 2000 s, and of
 #   AREASCAL 2; OGIP gives 90, 95 and 95 (2026-11-29)
 set -euo pipefail
