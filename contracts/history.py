@@ -407,7 +407,7 @@ def numbers_by_place(body: dict[str, Any]) -> dict[tuple[str, ...], list[float]]
 
 def _same_digits(one: float, other: float) -> bool:
     """Whether numbers are the same but for their digits."""
-    return math.isclose(one, other, rel_tol=1e-3, abs_tol=1e-9)
+    return math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-9)
 
 
 def _number(value: Any) -> float:
