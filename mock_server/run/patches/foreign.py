@@ -11,6 +11,7 @@ import functools
 import threading
 import time
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import time_machine
@@ -62,6 +63,9 @@ def patch_trio_queue(replace: Callable[[Any, str, Any], None], entry_queue: Modu
     replace(queue, "run_sync_soon", soon)
 
 
+_LOOK_S = 1.0
+
+
 class OtherTimeWarning(UserWarning):
     """A test sets the time by another library than the simulator, so its clocks and the service's differ."""
 
@@ -109,6 +113,12 @@ def patch_nbclient(replace: Callable[[Any, str, Any], None], client: ModuleType)
             return original(*args, **kwargs)
 
     replace(client.NotebookClient, "execute", execute)
+
+
+def patch_joblib(replace: Callable[[Any, str, Any], None], parallel: ModuleType) -> None:
+    """Let joblib look for results every second: it looks a hundred times a second of simulated time otherwise."""
+    seldom = SimpleNamespace(time=time.time, sleep=lambda seconds: time.sleep(max(seconds, _LOOK_S)))
+    replace(parallel, "time", seldom)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+_READABLE = 1  # POLLIN and EPOLLIN
+
+
 def patch_select(replace: Callable[[Any, str, Any], None], select: ModuleType) -> None:
     """Replace `select.select`, and the objects of `select.poll` and `select.epoll`."""
     original = select.select
@@ -29,9 +32,11 @@ def patch_select(replace: Callable[[Any, str, Any], None], select: ModuleType) -
             sleep(timeout)
             return original([], [], [], 0)
 
-        def look(seconds: float) -> Any:
-            found = original(*watched, seconds)
-            return found if any(found) else None
+        def look(seconds: float | None, end: int | None) -> Any:
+            ends = [] if end is None else [end]
+            found, *others = original([*watched[0], *ends], *watched[1:], seconds)
+            result = ([file for file in found if file not in ends], *others)
+            return result if any(result) else None
 
         return wait_outside(clock, timeout, look) or ([], [], [])
 
@@ -72,6 +77,18 @@ def _with_limited_poll(make: Any, unit: int) -> Any:
             clock = shared_clock()
             if clock is None or is_outside() or timeout is None or timeout <= 0:
                 return self._inner.poll(timeout, *more)
-            return wait_outside(clock, timeout / unit, lambda s: self._inner.poll(s * unit, *more)) or []
+
+            def look(seconds: float | None, end: int | None) -> Any:
+                limit = None if seconds is None else seconds * unit
+                if end is None:
+                    return self._inner.poll(limit, *more)
+                self._inner.register(end, _READABLE)
+                try:
+                    found = self._inner.poll(limit, *(most + 1 for most in more))
+                finally:
+                    self._inner.unregister(end)
+                return [pair for pair in found if pair[0] != end]
+
+            return wait_outside(clock, timeout / unit, look) or []
 
     return functools.wraps(make, updated=())(Limited)

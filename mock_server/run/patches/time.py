@@ -34,7 +34,15 @@ from ...transport.imports import forget, when_imported
 from ..watchdog import Watchdog, warn
 from .asyncio import patch_asyncio
 from .current import simulated_time, stack
-from .foreign import Travel, patch_freezegun, patch_nbclient, patch_time_machine, patch_trio_clock, patch_trio_queue
+from .foreign import (
+    Travel,
+    patch_freezegun,
+    patch_joblib,
+    patch_nbclient,
+    patch_time_machine,
+    patch_trio_clock,
+    patch_trio_queue,
+)
 from .processes import patch_multiprocessing, patch_os, patch_subprocess
 from .readings import NS, Readings
 from .selecting import patch_select, patch_selectors
@@ -59,6 +67,7 @@ _LEFT_ALONE |= sys.stdlib_module_names - {"time", "threading", "queue", "sched"}
 _PATCHES = {
     "queue": patch_queue,
     "nbclient.client": patch_nbclient,
+    "joblib.parallel": patch_joblib,
     "trio._core._entry_queue": patch_trio_queue,
     "trio._core._run": patch_trio_clock,
     "time_machine": patch_time_machine,
