@@ -20,6 +20,7 @@ _WAITS = {  # parts of the names of kernel functions, and what a thread waits fo
     "pipe": "a pipe",
     "futex": "a lock that simulated time does not know",
     "wait_for_more_packets": "a socket",
+    "wait_woken": "a socket",
     "stream_read": "a socket",
     "sk_wait": "a socket",
     "accept": "a connection to its socket",

@@ -75,7 +75,7 @@ def test_time_waits_for_a_proof_while_one_waits_for_something_else(clock):
 
 def test_what_is_proven_of_an_earlier_moment_moves_nothing(clock):
     clock.join((0,))
-    clock.proceed(clock.steps - 1)
+    clock.proceed(clock.changes - 1)
     assert clock.running() == [(0,)]
 
 

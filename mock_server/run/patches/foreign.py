@@ -8,6 +8,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import functools
+import math
 import threading
 import time
 import warnings
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 
 def patch_trio_clock(replace: Callable[[Any, str, Any], None], run: ModuleType) -> None:
-    """Let trio's own clock show simulated time; it counts from a performance counter otherwise."""
+    """Let trio's own clock show simulated time; it counts from a performance counter otherwise.
+
+    A loop that waits for ever wakes once a day by itself: a program that hangs would pass years without end.
+    """
     original = run.SystemClock.current_time
 
     def current_time(self: Any) -> Any:
         return original(self) if simulated_time() is None else time.monotonic()
 
     replace(run.SystemClock, "current_time", current_time)
+    replace(run, "_MAX_TIMEOUT", math.inf)
 
 
 def patch_trio_queue(replace: Callable[[Any, str, Any], None], entry_queue: ModuleType) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 from .current import shared_clock
@@ -76,7 +77,7 @@ def _with_limited_poll(make: Any, unit: int) -> Any:
         def poll(self, timeout: float | None = None, *more: Any) -> Any:
             clock = shared_clock()
             if clock is None or is_outside() or timeout is None or timeout <= 0:
-                return self._inner.poll(timeout, *more)
+                return self._inner.poll(None if timeout == math.inf else timeout, *more)
 
             def look(seconds: float | None, end: int | None) -> Any:
                 limit = None if seconds is None else seconds * unit
