@@ -235,13 +235,13 @@ class VirtualClock:
         *,
         hold: bool = False,
         surely: bool = False,
-        on_due: Callable[[], object] | None = None,
+        on_end: Callable[[], object] | None = None,
     ) -> Iterator[None]:
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
         Time does not go on to a limit on account of a `child`: it takes no part in the clock, and has real time. With
-        `hold`, time stops at `until`. If the participant `surely` waits for another one, no proof is asked for. At
-        `until` the clock calls `on_due`, with its lock held.
+        `hold`, time stops at `until`. If the participant `surely` waits for another one, no proof is asked for. When
+        the wait ends by the clock, it calls `on_end` with its lock held.
         """
         participant = self._by_thread.get(_thread.get_ident())
         if participant is None or (child is not None and until < math.inf):
@@ -249,14 +249,14 @@ class VirtualClock:
             return
         with self._lock:
             participant.until, participant.held, participant.token = until, hold, "outside"
-            participant.excused, participant.on_due = surely, on_due
+            participant.excused, participant.on_end = surely, on_end
             self._run_next()
         try:
             yield
         finally:
             with self._lock:
                 self.changes += 1
-                participant.until, participant.held, participant.excused, participant.on_due = None, False, False, None
+                participant.until, participant.held, participant.excused, participant.on_end = None, False, False, None
 
     def _move(self, now: float) -> None:
         self.steps += 1
@@ -291,8 +291,6 @@ class VirtualClock:
         if due is not None and due.until is not None and due.until < math.inf and not due.held:
             self._move(max(self.now(), due.until))
             due.resume()
-            if due.on_due is not None:
-                due.on_due()
 
 
 class Wait(NamedTuple):
@@ -313,7 +311,7 @@ class _Participant:
     If it waits for something else it may go on at any time, unless it is `excused`: time goes on without it.
     """
 
-    __slots__ = ("_lock", "empty_sleeps", "excused", "held", "id", "on_due", "token", "until", "woken_by")
+    __slots__ = ("_lock", "empty_sleeps", "excused", "held", "id", "on_end", "token", "until", "woken_by")
 
     def __init__(self, participant: ParticipantId) -> None:
         self.id = participant
@@ -321,7 +319,7 @@ class _Participant:
         self.token: object = None
         self.woken_by: object = None
         self.held = self.excused = False
-        self.on_due: Callable[[], object] | None = None
+        self.on_end: Callable[[], object] | None = None
         self.empty_sleeps = 0  # in a row; participants that sleep for 0 s take turns by it
         self._lock: _thread.LockType | None = None
 
@@ -359,6 +357,8 @@ class _Participant:
         """End the wait: from now on it runs."""
         self.until = None
         self.unblock()
+        if self.on_end is not None:
+            self.on_end()
 
 
 def parse_clock(text: str, start: float) -> Clock:

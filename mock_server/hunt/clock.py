@@ -86,6 +86,8 @@ class LifeClock(VirtualClock):
                 woken.woken_by = token
                 if woken.until is not None and woken.token == token:
                     woken.until = None
+                    if woken.on_end is not None:
+                        woken.on_end()
 
     def _run_next(self) -> None:
         self.changes += 1

@@ -64,7 +64,7 @@ class Welcome:
 
 
 class Due:
-    """What a program receives when the instant has come until which it is away."""
+    """What a program receives when the clock ends its absence."""
 
 
 class Link:
@@ -231,7 +231,7 @@ class LinkedClock:
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
         `child` is the process [pid] whose end it waits for, if that is what it does. With `hold`, time stops there.
-        Something comes over the channel when `until` has come; None if time waits for the caller all the same.
+        Something comes over the channel when the clock ends that; None if time waits for the caller all the same.
         """
         goes_on = self._link.call("away", until, child, hold)
         try:

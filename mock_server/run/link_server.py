@@ -238,7 +238,7 @@ class _Session:
         with self._sending:
             self._channel.send(thing)
 
-    def _come_due(self) -> None:
+    def _end_absence(self) -> None:
         with contextlib.suppress(OSError):  # the program has ended
             self.send(Due())
 
@@ -345,7 +345,7 @@ class _Session:
                 surely = any(server.threads.get(one, (0, 0))[0] == child for one in server.owners)
         self._absence = contextlib.nullcontext()
         if goes_on:
-            self._absence = self._clock.away(until, hold=hold, surely=surely, on_due=self._come_due)
+            self._absence = self._clock.away(until, hold=hold, surely=surely, on_end=self._end_absence)
         self._absence.__enter__()
         return goes_on
 

@@ -41,6 +41,7 @@ class Tiny:
         self.app = Flask("tiny")
         self.app.add_url_rule("/call", view_func=self.call, methods=["GET", "POST"])
         self.app.add_url_rule("/slow", view_func=lambda: ("slow", {HEADER: "delay:100"}))
+        self.app.add_url_rule("/half-a-minute", "half a minute", view_func=lambda: ("slow", {HEADER: "delay:30.5"}))
         self.app.add_url_rule("/bug", view_func=self.bug)
 
     def call(self) -> dict[str, Any]:
@@ -750,6 +751,79 @@ class TestTheEnd:
         """
         assert run(tiny, program(tmp_path, text)) == 0
         assert notes(tmp_path) == ["60 called"]
+
+
+HEARTS = {
+    "threads": """
+import threading, requests
+def beat():
+    while not done:
+        time.sleep(1)
+        beats.append(1)
+done, beats = [], []
+threading.Thread(target=beat).start()
+requests.get(URL)
+done.append(1)
+note(len(beats))""",
+    "asyncio": """
+import asyncio, requests
+async def main():
+    call = asyncio.create_task(asyncio.to_thread(requests.get, URL))
+    beats = 0
+    while not call.done():
+        await asyncio.sleep(1)
+        beats += not call.done()
+    note(beats)
+asyncio.run(main())""",
+    "asyncio with a server": """
+import asyncio, requests
+async def main():
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0):
+        call = asyncio.create_task(asyncio.to_thread(requests.get, URL))
+        beats = 0
+        while not call.done():
+            await asyncio.sleep(1)
+            beats += not call.done()
+        note(beats)
+asyncio.run(main())""",
+    "aiohttp": """
+import aiohttp, asyncio
+async def main():
+    async with aiohttp.ClientSession() as session:
+        call = asyncio.create_task(session.get(URL))
+        beats = 0
+        while not call.done():
+            await asyncio.sleep(1)
+            beats += not call.done()
+        note(beats)
+asyncio.run(main())""",
+}
+
+
+@pytest.mark.parametrize("kind", HEARTS)
+def test_a_heart_beats_each_second_while_a_call_waits_for_its_answer(tiny, tmp_path, kind):
+    text = "URL = 'https://www.swift.ac.uk/half-a-minute'\n" + HEARTS[kind]
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert run(tiny, program(folder, text)) == 0
+        assert notes(folder)[0].endswith(" 30")
+
+
+@pytest.mark.parametrize("begin", ["alarm(3)", "setitimer(signal.ITIMER_REAL, 3)"])
+def test_an_alarm_is_said_once_to_be_real(tiny, tmp_path, capfd, begin):
+    text = f"""
+        import signal
+        for _ in range(2):
+            signal.{begin}
+        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 1000)
+        time.sleep(60)
+        note("end")
+    """
+    assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["60 end"]
+    assert capfd.readouterr().err.count("counts seconds of real time") == 1
 
 
 def test_trio_runs_in_simulated_time(tiny, tmp_path):

@@ -1,4 +1,4 @@
-"""`select` and `selectors`: their time limits are simulated."""
+"""`select` and `selectors`, whose time limits are simulated, and the alarms of `signal`, which are real."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..watchdog import warn
 from .current import shared_clock
 from .outside import is_outside, wait_outside
 
@@ -55,6 +56,37 @@ def patch_selectors(replace: Callable[[Any, str, Any], None], selectors: ModuleT
         selector = getattr(selectors, f"{name.capitalize()}Selector", None)
         if selector is not None:
             replace(selector, "_selector_cls", getattr(select, name))
+
+
+def patch_signal(replace: Callable[[Any, str, Any], None], signal: ModuleType) -> None:
+    """Say once in a run that an alarm is real: simulated time may be hours ahead when it comes."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        return
+    warned: list[str] = []
+    alarm, set_timer = signal.alarm, signal.setitimer
+
+    def say(name: str) -> None:
+        if not warned and hasattr(shared_clock(), "page"):  # fixtures leave the time limits of tests alone
+            warned.append(name)
+            warn(
+                f"signal.{name} counts seconds of real time, in which hours of simulated time may pass; give the call "
+                "that is to end a timeout of its own"
+            )
+
+    @functools.wraps(alarm)
+    def said_alarm(seconds: int) -> int:
+        if seconds:
+            say("alarm")
+        return int(alarm(seconds))
+
+    @functools.wraps(set_timer)
+    def said_timer(which: int, seconds: float, interval: float = 0.0) -> Any:
+        if seconds and which == signal.ITIMER_REAL:
+            say("setitimer")
+        return set_timer(which, seconds, interval)
+
+    replace(signal, "alarm", said_alarm)
+    replace(signal, "setitimer", said_timer)
 
 
 def _with_limited_poll(make: Any, unit: int) -> Any:
