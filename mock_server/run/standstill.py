@@ -206,7 +206,7 @@ class Standstill(threading.Thread):
     def _look(self) -> bool:
         """Let the next participant go on if this look and the last prove it; return whether to look again at once."""
         before, self._last = self._last, None
-        with contextlib.suppress(OSError, KeyError):  # one ends or starts just now
+        with contextlib.suppress(OSError, KeyError, ValueError):  # one ends or starts just now
             changes, waits = self._clock.changes, self._clock.waits()
             server = self._server
             free = {one: wait for one, wait in waits.items() if not wait.blocked}

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
@@ -613,6 +614,36 @@ def test_a_command_is_answered(tiny, tool):
     assert tiny.calls == [(0, "x")]
 
 
+FETCH = """
+fetch("https://www.swift.ac.uk/call", {method: "POST", body: '{"who": "x"}'}).then(
+    answer => process.exit(answer.ok ? 0 : 1), error => process.exit(2))
+"""
+JAVA = """
+import java.net.*;
+public class Call {
+    public static void main(String[] words) throws Exception {
+        var connection = (HttpURLConnection) new URL("https://www.swift.ac.uk/call").openConnection();
+        System.exit(connection.getResponseCode() == 200 ? 0 : 1);
+    }
+}
+"""
+
+
+@pytest.mark.nightly
+def test_node_is_answered_if_it_reads_the_variables_of_a_proxy(tiny):
+    """It does from 22.21 on. This needs `node`."""
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    reads = tuple(map(int, version.strip().lstrip("v").split("."))) >= (22, 21)
+    assert (run(tiny, ["node", "-e", FETCH], isolate=True), tiny.calls) == ((0, [(0, "x")]) if reads else (2, []))
+
+
+@pytest.mark.nightly
+def test_java_is_not_answered(tiny, tmp_path):
+    """It reads no variable of a proxy. This needs `java`, of a JDK."""
+    (tmp_path / "Call.java").write_text(JAVA)
+    assert (run(tiny, ["java", str(tmp_path / "Call.java")], isolate=True), tiny.calls) == (1, [])
+
+
 @pytest.mark.parametrize("library", PYTHON_WAYS_IN)
 def test_a_library_is_answered(tiny, tmp_path, library):
     text = "URL, BODY = 'https://www.swift.ac.uk/call', b'{}'\n" + PYTHON_WAYS_IN[library]
@@ -856,6 +887,19 @@ def test_a_program_that_executes_a_notebook_waits_for_its_kernel_in_real_time(ti
     """
     assert run(tiny, program(tmp_path, text)) == 0
     assert notes(tmp_path) == ["3660 executed"]
+
+
+@pytest.mark.nightly
+def test_sphinx_executes_a_notebook_in_simulated_time(tiny, tmp_path):
+    pytest.importorskip("myst_nb")
+    cells = ["import time\nbegan = time.time()", "time.sleep(3600)\nassert round(time.time() - began) == 3600"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Page")])
+    notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(notebook, tmp_path / "index.ipynb")
+    settings = ["extensions = ['myst_nb']", "nb_execution_mode = 'force'", "nb_execution_raise_on_error = True"]
+    (tmp_path / "conf.py").write_text("\n".join([*settings, "nb_execution_timeout = 600"]))
+    assert run(tiny, [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(tmp_path), str(tmp_path / "out")]) == 0
+    assert tiny.clock.now() >= START + 3600
 
 
 def test_a_notebook_is_executed_in_simulated_time(tiny, tmp_path):
