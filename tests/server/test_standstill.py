@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from mock_server.run import watchdog
+from mock_server.run.kernel import NativeThread
 from mock_server.run.peers import Peers
-from mock_server.run.standstill import Processes, can_be_proven
+from mock_server.run.standstill import Doing, Processes, can_be_proven
 from mock_server.run.start import run
 from tests.server.test_run import Tiny, notes, program
 
@@ -68,7 +69,7 @@ def test_two_looks_are_the_same_while_a_process_sleeps():
     if child == 0:
         os.read(mine, 1)
         os._exit(0)
-    processes, first = Processes(), {}
+    processes, first = Processes(), dict[NativeThread, Doing]()
     while not first or b"pipe" not in first[child, child][0]:
         first = processes.look([child])
     assert processes.look([child]) == first
