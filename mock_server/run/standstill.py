@@ -34,6 +34,7 @@ _FIRST_S, _LONGEST_S = 0.003, 0.1
 GRACE_S, EXCUSE_S = 0.05, 30.0
 """Real time in which one outside the run may answer, and until a working process that takes no part is left behind."""
 _PATIENCE_S = 5.0
+_LOOKS = 3  # in a row: two of them prove, unless something runs between them
 _MOST_OPEN = 200
 _MOST = 256
 Doing = tuple[bytes, bytes]
@@ -194,8 +195,9 @@ class Standstill(threading.Thread):
             if self._clock.steps != steps:
                 steps, self._since = self._clock.steps, monotonic()
             if wanted or self._clock.has_waiting():
-                while self._look():
-                    pass
+                for _ in range(_LOOKS):
+                    if not self._look():
+                        break
                 if wanted:
                     sleep(self._pause() / 10)
 
