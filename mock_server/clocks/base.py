@@ -9,7 +9,7 @@ import _thread
 import math
 import time
 from time import monotonic, sleep  # the real ones: `run.patches.time` replaces those of the module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.errors import InputInvalid
 
@@ -83,7 +83,7 @@ class SharedClock(Clock, Protocol):
 
     def away(
         self, until: float = math.inf, child: int | None = None, *, hold: bool = False
-    ) -> contextlib.AbstractContextManager[None]:
+    ) -> contextlib.AbstractContextManager[Any]:
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
         `child` is the process [pid] whose end it waits for, if that is what it does. With `hold`, time stops at

@@ -12,6 +12,7 @@ from ..core.errors import InputInvalid
 from .base import ScaledClock, check_forward
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
 
     from .base import Clock, ParticipantId
@@ -37,14 +38,20 @@ class VirtualClock:
     ----------
     steps
         Grows whenever a participant goes on or time moves; a watchdog compares it.
+    changes
+        Grows whenever a participant begins or ends a wait.
     on_move
         Called with the new time whenever it moves; None: there is nothing to call.
+    unproven
+        Set while a participant would go on if it were proven that those who wait for something else cannot; see
+        :meth:`proceed`. None: nothing can be proven, so time does not wait for a proof.
     """
 
     def __init__(self, start: float) -> None:
         self.origin = self._at = float(start)
         self._lock = _thread.allocate_lock()  # the real one: threading.Lock may be replaced by one that waits on us
-        self.steps = 0
+        self.steps = self.changes = 0
+        self.unproven: threading.Event | None = None
         self.on_move: Callable[[float], object] | None = None
         self._participants: dict[ParticipantId, _Participant] = {}
         self._by_thread: dict[int, _Participant] = {}  # replaced, never changed: it is read without the lock
@@ -113,19 +120,26 @@ class VirtualClock:
         participant = self._by_thread.get(_thread.get_ident())
         return participant.id if participant else None
 
-    def turn(self) -> None:
-        """Return when no running participant has a smaller id than the calling thread's; at once if it has none."""
+    def turn(self, patience: float = -1) -> None:
+        """Return when no running participant has a smaller id than the calling thread's; at once if it has none.
+
+        After `patience` [s of real time] it returns all the same; -1: never.
+        """
         participant = self._by_thread.get(_thread.get_ident())
         self.steps += 1
         if participant is None:
             return
         with self._lock:
-            participant.until = None  # it runs, even if it had been taken for waiting
-            if min(other.id for other in self._participants.values() if other.until is None) == participant.id:
+            participant.until, participant.excused = None, False  # it runs, even if it had been taken for waiting
+            first = min(other.id for other in self._participants.values() if other.until is None)
+            if first == participant.id and not self._is_unproven():
                 return
             blocked = participant.block()
             self._run_next()
-        blocked.acquire()
+        if not blocked.acquire(True, patience):
+            with self._lock:
+                self.changes += 1
+                participant.resume()
 
     def wait(self, until: float, token: object = None) -> None:
         """Return at simulated time `until` [s], or when another thread calls :meth:`wake` with the same `token`."""
@@ -133,7 +147,7 @@ class VirtualClock:
         with self._lock:
             if token is not None and participant.woken_by == token:
                 return
-            participant.until, participant.token = until, token
+            participant.until, participant.token, participant.excused = until, token, False
             participant.empty_sleeps = participant.empty_sleeps + 1 if until <= self.now() else 0
             blocked = participant.block()
             self._run_next()
@@ -147,6 +161,7 @@ class VirtualClock:
     def wake(self, participant: ParticipantId, token: object) -> None:
         """End the wait of a participant that waits with this `token`, or is about to."""
         with self._lock:
+            self.changes += 1
             woken = self._participants.get(participant)
             if woken is not None:
                 woken.woken_by = token
@@ -156,14 +171,21 @@ class VirtualClock:
     def interrupt(self, participant: ParticipantId) -> None:
         """End the wait of a participant, whatever it waits for."""
         with self._lock:
+            self.changes += 1
             interrupted = self._participants.get(participant)
             if interrupted is not None:
                 interrupted.resume()
 
     def running(self) -> list[ParticipantId]:
-        """Return the participants that time waits for, sorted."""
+        """Return the participants that time waits for because they run, sorted."""
         with self._lock:
             return sorted(one.id for one in self._participants.values() if one.until is None and not one.blocked)
+
+    def outside(self) -> list[ParticipantId]:
+        """Return the participants that time waits for because they may go on, sorted."""
+        with self._lock:
+            unproven = self.unproven is not None
+            return sorted(one.id for one in self._participants.values() if unproven and one.is_outside)
 
     def has_waiting(self) -> bool:
         """Whether a participant waits for its turn, for another participant, or until an instant."""
@@ -173,22 +195,53 @@ class VirtualClock:
     def waits(self) -> dict[ParticipantId, Wait]:
         """Return what each participant does, in the order of their ids."""
         with self._lock:
-            return {one.id: Wait(one.until, one.blocked, one.token) for _, one in sorted(self._participants.items())}
+            return {
+                one.id: Wait(one.until, one.blocked, one.token, one.excused)
+                for _, one in sorted(self._participants.items())
+            }
 
     def assume_waiting(self, participant: ParticipantId) -> None:
         """Let time move on without a running participant until it next uses the clock."""
         with self._lock:
             idle = self._participants.get(participant)
-            if idle is not None and idle.until is None and not idle.blocked:
-                idle.until = math.inf
+            if idle is not None and not idle.blocked:
+                if idle.until is None:
+                    idle.until = math.inf
+                idle.excused = True
                 self._run_next()
 
+    def proceed(self, changes: int) -> bool:
+        """Let the next participant go on, if nothing has changed since `changes`; return whether nothing has.
+
+        It was proven that none of those that are not blocked can go on by itself: until they next use the clock they
+        wait for something else.
+        """
+        with self._lock:
+            if self.changes != changes:
+                return False
+            for one in self._participants.values():
+                if one.until is None and not one.blocked:
+                    one.until = math.inf
+            if self.unproven is not None:
+                self.unproven.clear()
+            self._go_on()
+            return True
+
     @contextlib.contextmanager
-    def away(self, until: float = math.inf, child: int | None = None, *, hold: bool = False) -> Iterator[None]:
+    def away(
+        self,
+        until: float = math.inf,
+        child: int | None = None,
+        *,
+        hold: bool = False,
+        surely: bool = False,
+        on_end: Callable[[], object] | None = None,
+    ) -> Iterator[None]:
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
         Time does not go on to a limit on account of a `child`: it takes no part in the clock, and has real time. With
-        `hold`, time stops at `until`.
+        `hold`, time stops at `until`. If the participant `surely` waits for another one, no proof is asked for. When
+        the wait ends by the clock, it calls `on_end` with its lock held.
         """
         participant = self._by_thread.get(_thread.get_ident())
         if participant is None or (child is not None and until < math.inf):
@@ -196,12 +249,14 @@ class VirtualClock:
             return
         with self._lock:
             participant.until, participant.held, participant.token = until, hold, "outside"
+            participant.excused, participant.on_end = surely, on_end
             self._run_next()
         try:
             yield
         finally:
             with self._lock:
-                participant.until, participant.held = None, False
+                self.changes += 1
+                participant.until, participant.held, participant.excused, participant.on_end = None, False, False, None
 
     def _move(self, now: float) -> None:
         self.steps += 1
@@ -209,7 +264,21 @@ class VirtualClock:
         if self.on_move is not None:
             self.on_move(now)
 
+    def _is_unproven(self) -> bool:
+        """Whether a participant waits for something else, and may go on though the clock does not know it."""
+        return self.unproven is not None and any(one.is_outside for one in self._participants.values())
+
     def _run_next(self) -> None:
+        """Let the next participant go on, if all that are not blocked are known to wait."""
+        self.changes += 1
+        if self._is_unproven():
+            runs = any(one.until is None and not one.blocked for one in self._participants.values())
+            if self.unproven is not None and not runs:
+                self.unproven.set()
+            return
+        self._go_on()
+
+    def _go_on(self) -> None:
         """Let the first running participant have its turn; if all wait, move time on and wake the next one alone."""
         running = [participant for participant in self._participants.values() if participant.until is None]
         if running:
@@ -232,25 +301,35 @@ class Wait(NamedTuple):
     """Whether its thread is held by the clock; otherwise it waits for something else."""
     token: object
     """What ends its wait before `until`; None: nothing does."""
+    excused: bool = False
+    """Whether time goes on without it, though it is not blocked and nothing is proven."""
 
 
 class _Participant:
-    """Runs (`until` is None) or waits until an instant [s]; its thread may be blocked in a call of the clock."""
+    """Runs (`until` is None) or waits until an instant [s]; its thread may be blocked in a call of the clock.
 
-    __slots__ = ("_lock", "empty_sleeps", "held", "id", "token", "until", "woken_by")
+    If it waits for something else it may go on at any time, unless it is `excused`: time goes on without it.
+    """
+
+    __slots__ = ("_lock", "empty_sleeps", "excused", "held", "id", "on_end", "token", "until", "woken_by")
 
     def __init__(self, participant: ParticipantId) -> None:
         self.id = participant
         self.until: float | None = None
         self.token: object = None
         self.woken_by: object = None
-        self.held = False
+        self.held = self.excused = False
+        self.on_end: Callable[[], object] | None = None
         self.empty_sleeps = 0  # in a row; participants that sleep for 0 s take turns by it
         self._lock: _thread.LockType | None = None
 
     @property
     def blocked(self) -> bool:
         return self._lock is not None
+
+    @property
+    def is_outside(self) -> bool:
+        return self._lock is None and self.until is not None and not self.excused
 
     @property
     def has_end(self) -> bool:
@@ -278,6 +357,8 @@ class _Participant:
         """End the wait: from now on it runs."""
         self.until = None
         self.unblock()
+        if self.on_end is not None:
+            self.on_end()
 
 
 def parse_clock(text: str, start: float) -> Clock:

@@ -34,8 +34,6 @@ class LifeClock(VirtualClock):
         Simulated time that is the end [s].
     ended
         Set at the end.
-    unproven
-        Set while time would move if it were proven that no participant can go on.
     dead
         Whether it was proven that no participant can ever go on.
     excused
@@ -47,7 +45,8 @@ class LifeClock(VirtualClock):
     def __init__(self, start: float, *, one_by_one: bool = False) -> None:
         super().__init__(start)
         self.end = math.inf
-        self.ended, self.unproven = threading.Event(), threading.Event()
+        self.ended = threading.Event()
+        self.unproven = threading.Event() if one_by_one else None
         self.one_by_one, self.dead, self.excused = one_by_one, False, False
         self.is_over: Callable[[], bool] = lambda: False
 
@@ -57,14 +56,15 @@ class LifeClock(VirtualClock):
         if self.one_by_one:
             self.turn()
 
-    def turn(self) -> None:
+    def turn(self, patience: float = -1) -> None:
         """Return when the calling thread's participant is the first of those that can go on, and none else runs."""
         mine = self._by_thread.get(_thread.get_ident())
         if mine is None or not self.one_by_one:
-            super().turn()
+            super().turn(patience)
             return
         with self._lock:
             self.steps += 1
+            self.changes += 1
             mine.until = None
             everyone = self._participants.values()
             outside = any(not one.blocked and one.until is not None for one in everyone)
@@ -80,17 +80,21 @@ class LifeClock(VirtualClock):
             super().wake(participant, token)
             return
         with self._lock:
+            self.changes += 1
             woken = self._participants.get(participant)
             if woken is not None:
                 woken.woken_by = token
                 if woken.until is not None and woken.token == token:
                     woken.until = None
+                    if woken.on_end is not None:
+                        woken.on_end()
 
     def _run_next(self) -> None:
+        self.changes += 1
         if self.ended.is_set():
             return
         free = [one for one in self._participants.values() if not one.blocked]
-        if self.one_by_one and free:  # one runs, or may run though it counts as waiting: for a pipe, a process, ...
+        if self.unproven is not None and free:  # one runs, or may run though it counts as waiting: for a pipe, ...
             if all(one.until is not None for one in free):
                 self.unproven.set()
             return
@@ -103,19 +107,15 @@ class LifeClock(VirtualClock):
         if wakes and None not in wakes and self.end <= min(filter(None, wakes)) < math.inf:
             self.finish()
         else:
-            super()._run_next()
+            super()._go_on()
 
-    def proceed(self, steps: int) -> None:
-        """Let the next participant run, or time move: no running one can go on by itself since `steps`."""
+    def proceed(self, changes: int) -> bool:
+        """Let the next participant run, or time move: no running one can go on by itself since `changes`."""
+        if self.ended.is_set() or not super().proceed(changes):
+            return False
         with self._lock:
-            if self.steps != steps or self.ended.is_set():
-                return
-            self.unproven.clear()
-            for one in self._participants.values():
-                if one.until is None and not one.blocked:
-                    one.until = math.inf
-            self._go_on()
             self.dead = all(one.until == math.inf for one in self._participants.values())
+        return True
 
     def finish(self) -> None:
         """Stand still from now on."""

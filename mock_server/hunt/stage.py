@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..run.kernel import is_dead
 from ..run.link_server import LinkServer
+from ..run.standstill import can_be_proven
 from ..scenario.files import read_scenario
 from ..simulator import Simulator
 from ..transport.proxy import Proxy
@@ -23,7 +24,7 @@ from .evidence import Evidence, report
 from .processes import Host, Order, Plain
 from .program import copy_folder
 from .recorder import Recorder
-from .standstill import Standstill, can_be_proven
+from .standstill import Standstill
 from .waiting import wait_for
 
 if TYPE_CHECKING:

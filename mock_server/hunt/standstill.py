@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..run.kernel import asleep
@@ -29,22 +27,6 @@ _WAITS_AT_SOCKET = ("unix_", "skb_wait", "__skb_wait")
 """Beginnings of the names of kernel functions; the last for sockets that are not those to this process."""
 
 
-@cache
-def can_be_proven() -> bool:
-    """Whether the operating system says what threads sleep in; by a thread that waits for a lock."""
-    lock = threading.Lock()
-    with lock:
-        sleeper = threading.Thread(target=lock.acquire, daemon=True)
-        sleeper.start()
-        place, until = Path(f"/proc/self/task/{sleeper.native_id}"), time.monotonic() + PATIENCE_S
-        if not (place / "children").exists():
-            return False
-        while not (place / "wchan").read_text().startswith(_WAITS_FOR_ANOTHER):
-            if time.monotonic() > until:
-                return False
-        return True
-
-
 class Standstill(threading.Thread):
     """Looks for standstills on a thread of its own.
 
@@ -57,6 +39,7 @@ class Standstill(threading.Thread):
     def __init__(self, clock: LifeClock, server: LinkServer) -> None:
         super().__init__(daemon=True, name="xrt-mock standstill")
         self._clock, self._server = clock, server
+        self._wanted = clock.unproven or threading.Event()
         self._closed = False
         self._steps, self._since = -1, time.monotonic()
         self._seen: tuple[object, float] = (None, 0.0)
@@ -65,13 +48,13 @@ class Standstill(threading.Thread):
     def close(self) -> None:
         """Stop looking."""
         self._closed = True
-        self._clock.unproven.set()
+        self._wanted.set()
         self.join()
 
     def run(self) -> None:
         """Look, until closed."""
         while not self._closed:
-            wanted = self._clock.unproven.wait(_LOOK_S)
+            wanted = self._wanted.wait(_LOOK_S)
             steps, self._steps = self._steps, self._clock.steps
             if steps != self._steps:
                 self._since = time.monotonic()
@@ -81,11 +64,11 @@ class Standstill(threading.Thread):
     def _look(self) -> bool:
         """Let time go on if nothing else can; return whether it did."""
         clock, server = self._clock, self._server
-        steps, pids = clock.steps, server.pids()
+        changes, pids = clock.changes, server.pids()
         before = asleep(pids)
         if before and time.monotonic() - self._since > EXCUSE_S:
             clock.excused = True
-            clock.proceed(steps)
+            clock.proceed(changes)
             return True
         waits = clock.waits()  # between the two looks: what one has asked of the clock, it asked before it fell asleep
         if not pids or before is None or asleep(pids) != before:
@@ -106,5 +89,5 @@ class Standstill(threading.Thread):
                 self._seen = (before, now)
             if now - self._seen[1] < PATIENCE_S:
                 return False
-        clock.proceed(steps)
+        clock.proceed(changes)
         return True

@@ -10,7 +10,12 @@ import io
 import os
 import pickle
 import struct
-from socket import SO_RCVTIMEO, SOL_SOCKET, socket  # as they are now: a program in the run may replace them
+from socket import (  # as they are now: a program in the run may replace them
+    MSG_DONTWAIT,
+    SO_RCVTIMEO,
+    SOL_SOCKET,
+    socket,
+)
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,16 +31,18 @@ class _Waiting(io.RawIOBase):
 
     def __init__(self, connection: socket) -> None:
         self._socket = connection
+        self.patient = True
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any) -> int | None:
         while True:
             try:
-                return self._socket.recv_into(buffer)
+                return self._socket.recv_into(buffer, 0, 0 if self.patient else MSG_DONTWAIT)
             except BlockingIOError:  # the moment is over, and handlers have run
-                continue
+                if not self.patient:
+                    return None
 
 
 class Channel:
@@ -55,7 +62,8 @@ class Channel:
         self._socket = socket(fileno=os.dup(connection.fileno()))
         connection.close()
         self._socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, _LOOK_UP)
-        self._reader = io.BufferedReader(_Waiting(self._socket), _CHUNK)
+        self._waiting = _Waiting(self._socket)
+        self._reader = io.BufferedReader(self._waiting, _CHUNK)
 
     def send(self, thing: Any) -> None:
         """Send an object that can be pickled."""
@@ -84,6 +92,20 @@ class Channel:
         if len(data) < size:
             raise EOFError
         return data
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when an object comes, unless :meth:`has_come` is true already."""
+        return self._socket.fileno()
+
+    def has_come(self) -> bool:
+        """Whether an object, or the end of the connection, has come and was not received."""
+        self._waiting.patient = False
+        try:
+            return bool(self._reader.peek(1))
+        except OSError:
+            return True
+        finally:
+            self._waiting.patient = True
 
     def close(self) -> None:
         """Hang up."""

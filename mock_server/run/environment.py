@@ -18,6 +18,17 @@ LINK, KEY, PARTICIPANT = "XRT_MOCK_LINK", "XRT_MOCK_KEY", "XRT_MOCK_PARTICIPANT"
 CANNOT_TAKE_PART = 125
 """Exit code of a Python that lacks what a run needs; `env` uses the same for its own failures."""
 
+_LOOK_SELDOM = {
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1h",
+    "DASK_DISTRIBUTED__ADMIN__TICK__CYCLE": "1h",
+    "DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING_INTERVAL": "1m",
+    "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__INTERVAL": "1m",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "1m",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "1m",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+}
+"""Settings with which tools watch the machine seldom: up to a hundred times a second of simulated time otherwise."""
+
 _START_UP_HOOK = f"""\
 # loaded by xrt-mock run into every Python program of the run
 import os, sys
@@ -58,7 +69,9 @@ def prepare(env: Mapping[str, str], folder: Path, address: str, key: bytes) -> d
     commands.joinpath("sleep").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mock_server.run.sleep_command "$@"\n')
     commands.joinpath("sleep").chmod(0o755)
     return {
-        "PYTHONHASHSEED": "0",  # sets have the same order in each run, unless the user wants otherwise
+        # unless the user wants otherwise
+        "PYTHONHASHSEED": "0",  # sets have the same order in each run
+        **_LOOK_SELDOM,
         **env,
         "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), env.get("PYTHONPATH")))),
         "PATH": os.pathsep.join(filter(None, (str(commands), env.get("PATH", os.defpath)))),

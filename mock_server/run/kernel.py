@@ -6,7 +6,7 @@ import os
 import select
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 NativeThread = tuple[int, int]
 """A thread as the operating system names it: its process [pid] and its native thread id."""
 
+_poll: Any = getattr(select, "poll", None)  # that of the module may be replaced
 _EXITING = 0x4  # PF_EXITING of the kernel, among the flags of proc(5)
 _WAITS = {  # parts of the names of kernel functions, and what a thread waits for in them
     "pipe": "a pipe",
     "futex": "a lock that simulated time does not know",
     "wait_for_more_packets": "a socket",
+    "wait_woken": "a socket",
     "stream_read": "a socket",
     "sk_wait": "a socket",
     "accept": "a connection to its socket",
@@ -93,6 +95,18 @@ def asleep(pids: Iterable[int]) -> dict[NativeThread, tuple[str, int]] | None:
     return found
 
 
+def state_of(thread: NativeThread) -> str:
+    """Return the letter of a thread's state, see proc(5).
+
+    Raises
+    ------
+    OSError
+        If there is no such thread, or the kernel does not tell.
+    """
+    stat = Path(f"/proc/{thread[0]}/task/{thread[1]}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0]
+
+
 def is_ending(pid: int) -> bool:
     """Whether a process is about to end: it has been sent a signal, or is exiting; False where nothing tells."""
     try:
@@ -124,15 +138,21 @@ def descends(pid: int, ancestor: int) -> bool:
     return pid == ancestor
 
 
-def wait_for_end(pid: int, seconds: float) -> bool:
-    """Return whether a process is gone, after waiting at most `seconds` of real time; True where nothing tells."""
+def wait_for_end(pid: int, seconds: float | None, unless: int | None = None) -> bool:
+    """Return whether a process is gone, after waiting at most `seconds` of real time; True where nothing tells.
+
+    The wait ends, too, when a descriptor is readable, if one is given.
+    """
     try:
         descriptor = os.pidfd_open(pid)  # Linux; readable once the process has ended
     except (AttributeError, OSError):
         return True
     try:
-        poll = select.poll()
+        poll = _poll()
         poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
+        if unless is not None:
+            poll.register(unless, select.POLLIN)
+        found = poll.poll(None if seconds is None else seconds * 1000)
+        return any(ready == descriptor for ready, _ in found)
     finally:
         os.close(descriptor)

@@ -48,6 +48,8 @@ class Welcome:
         Processor on which both ends of a call run; None: the machine chooses.
     page
         File of the :class:`~mock_server.run.page.Page` of a virtual clock.
+    exact
+        Whether time goes on only if it is proven that no program can.
     """
 
     origin: float
@@ -58,6 +60,11 @@ class Welcome:
     open_net: bool
     processor: int | None
     page: str | None
+    exact: bool
+
+
+class Due:
+    """What a program receives when the clock ends its absence."""
 
 
 class Link:
@@ -123,6 +130,8 @@ class Link:
             with Staying(self.welcome.processor):
                 channel.send((operation, arguments))
                 result = channel.receive()
+                while isinstance(result, Due):
+                    result = channel.receive()
         except (EOFError, OSError) as error:
             self._disconnect()
             raise SystemExit("xrt-mock: the run has ended") from error
@@ -138,6 +147,11 @@ class Link:
     def expect_calls(self) -> None:
         """Let the run know that this program is about to call."""
         self.call("expect")
+
+    def channel(self) -> Channel:
+        """Return the calling thread's connection."""
+        channel: Channel = self._of_thread.channel
+        return channel
 
     def note_crash(self, words: str, where: str | None) -> None:
         """Let the run know which exception ends this program, and the user's line that raised it."""
@@ -162,6 +176,7 @@ class LinkedClock:
         """Show the time of the run that the link leads to, also after it has moved to another one."""
         self.origin = self._link.welcome.origin
         self.page = Page(self._link.welcome.page)
+        self.exact = self._link.welcome.exact
 
     def now(self) -> float:
         """Return simulated time [s]; it stands still while a thread of this program runs."""
@@ -210,14 +225,17 @@ class LinkedClock:
         self._link.call("wake", participant, token)
 
     @contextlib.contextmanager
-    def away(self, until: float = math.inf, child: int | None = None, *, hold: bool = False) -> Iterator[None]:
+    def away(
+        self, until: float = math.inf, child: int | None = None, *, hold: bool = False
+    ) -> Iterator[Channel | None]:
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
         `child` is the process [pid] whose end it waits for, if that is what it does. With `hold`, time stops there.
+        Something comes over the channel when the clock ends that; None if time waits for the caller all the same.
         """
-        self._link.call("away", until, child, hold)
+        goes_on = self._link.call("away", until, child, hold)
         try:
-            yield
+            yield self._link.channel() if goes_on else None
         finally:
             self._link.call("back")
 

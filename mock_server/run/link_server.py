@@ -24,8 +24,9 @@ from . import copies
 from .affinity import Staying
 from .channel import Channel
 from .kernel import awaited, descends, is_ending, wait_for_end
-from .link import Welcome
+from .link import Due, Welcome
 from .page import Page
+from .standstill import Standstill, can_be_proven
 from .watchdog import Watchdog, warn
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _MANY_CALLS = 5000
 _LOOK_S = 0.2  # real time between two looks whether the run has ended
+_START_S = 5.0  # real time that a child waits for its turn; those before it may compute for long
 _LAST_SESSIONS_S = 2.0  # real time that the sessions of programs that have ended may take
 
 
@@ -53,7 +55,7 @@ class LinkServer:
     hosts, open_net, processor
         See :class:`~mock_server.run.link.Welcome`.
     watch
-        Whether a watchdog lets time go on without a participant that has been idle for a while.
+        Whether time goes on without a participant that waits for something else.
     wanted
         Called when a program is about to call.
 
@@ -61,6 +63,14 @@ class LinkServer:
     ----------
     address, key
         What a program needs to connect.
+    exact
+        See :class:`~mock_server.run.link.Welcome`.
+    guests
+        The session that each thread of the run serves, by native id.
+    programs
+        The processes that the run has started itself.
+    accepting, helpers
+        Native ids of other threads of the run that serve programs.
     crashes
         The last exception that ended a Python process of each copy: its words, and the user's line that raised it.
     """
@@ -87,6 +97,10 @@ class LinkServer:
         self.sessions: dict[_Session, int] = {}
         self.owners: dict[ParticipantId, _Session] = {}
         self.threads: dict[ParticipantId, NativeThread] = {}
+        self.guests: dict[int, _Session] = {}
+        self.programs: set[int] = set()
+        self.accepting: int | None = None
+        self.helpers: Collection[int] = ()
         self.asking: set[ParticipantId | None] = set()
         self.unannounced: Counter[ParticipantId] = Counter()
         self.crashes: dict[int, tuple[str, str | None]] = {}
@@ -95,13 +109,19 @@ class LinkServer:
         if isinstance(clock, VirtualClock):
             self.page = Page()
             self.page.now, clock.on_move = clock.now(), partial(setattr, self.page, "now")
+        provable = watch and isinstance(clock, VirtualClock) and can_be_proven()
         if isinstance(clock, VirtualClock) and watch:
             self._watchdog = Watchdog(
                 clock,
                 lambda one: None if one in self.asking else self.threads.get(one),  # asking: it waits for us
                 warn,
                 child_of=lambda one: getattr(self.owners.get(one), "awaited_child", None),
+                excuses=not provable,
             )
+        self.exact = provable or getattr(clock, "unproven", None) is not None
+        self._standstill: Standstill | None = None
+        if isinstance(clock, VirtualClock) and provable:
+            self._standstill = Standstill(clock, self, warn)
         self.closed = False
         self._calls_at = (0.0, 0)
         threading.Thread(target=self._accept, daemon=True, name="xrt-mock link").start()
@@ -154,6 +174,8 @@ class LinkServer:
         self.closed = True
         if self._watchdog is not None:
             self._watchdog.close()
+        if self._standstill is not None:
+            self._standstill.close()
         if isinstance(self.clock, VirtualClock) and self.page is not None:
             self.clock.on_move = None
             self.page.close()
@@ -164,6 +186,7 @@ class LinkServer:
             self._session_ended.wait_for(lambda: not self.sessions, _LAST_SESSIONS_S)
 
     def _accept(self) -> None:
+        self.accepting = threading.get_native_id()
         while not self.closed:
             try:
                 connection = self._listener.accept()
@@ -173,7 +196,9 @@ class LinkServer:
 
     def _serve(self, connection: Connection) -> None:
         channel = Channel(connection)
-        session = _Session(self)
+        session = _Session(self, channel)
+        guest = threading.get_native_id()
+        self.guests[guest] = session
         try:
             with Staying(self.processor):
                 while True:
@@ -184,19 +209,21 @@ class LinkServer:
                         text = traceback.format_exc()
                         sys.stderr.write(text)
                         result = RuntimeError(f"xrt-mock itself failed:\n{text}")
-                    channel.send(result)
+                    session.send(result)
         except (OSError, EOFError):
             pass  # the program has ended, or has closed this connection
         finally:
             session.end()
+            del self.guests[guest]
             channel.close()
 
 
 class _Session:
     """The operations of one connection, called by name; each acts for the connection's participant."""
 
-    def __init__(self, server: LinkServer) -> None:
+    def __init__(self, server: LinkServer, channel: Channel) -> None:
         self._server = server
+        self._channel, self._sending = channel, threading.Lock()
         self._clock: Any = server.clock
         self.participant: ParticipantId | None = None
         self.thread = threading.get_native_id()
@@ -205,6 +232,15 @@ class _Session:
         self._first = False
         self.awaited_child: int | None = None
         self._absence: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+
+    def send(self, thing: Any) -> None:
+        """Send the program something."""
+        with self._sending:
+            self._channel.send(thing)
+
+    def _end_absence(self) -> None:
+        with contextlib.suppress(OSError):  # the program has ended
+            self.send(Due())
 
     def hello(self, participant: ParticipantId | None, pid: int, thread: int, first: bool) -> Welcome:
         """Begin; `first` is true for the first thread of a process."""
@@ -220,6 +256,8 @@ class _Session:
                 self.participant = self._take_over(participant)
                 server.threads[self.participant] = (pid, thread)
                 clock.attach(self.participant)
+                if first and server.exact and len(self.participant) > 1:  # children start one after the other
+                    clock.turn(_START_S)
         return Welcome(
             origin=clock.origin,
             now=clock.now(),
@@ -229,6 +267,7 @@ class _Session:
             open_net=server.open_net,
             processor=server.processor,
             page=server.page.path if server.page else None,
+            exact=server.exact,
         )
 
     def _take_over(self, participant: ParticipantId) -> ParticipantId:
@@ -293,17 +332,22 @@ class _Session:
     def wake(self, participant: ParticipantId, token: object) -> None:
         self._clock.wake(participant, token)
 
-    def away(self, until: float, child: int | None, hold: bool) -> None:
+    def away(self, until: float, child: int | None, hold: bool) -> bool:
         self.awaited_child = child
-        server, goes_on = self._server, child is None
+        server, goes_on, surely = self._server, child is None, False
         if child is not None and until < math.inf:  # if it takes no part, nor what it started, it has real time
             with server.lock:
                 alive = {server.threads[one][0] for one in {*server.owners, *server.announced} if one in server.threads}
             goes_on = any(descends(pid, child) for pid in alive)
         elif child is not None:  # if it was killed it still has its place
             goes_on = not is_ending(child)
-        self._absence = self._clock.away(until, hold=hold) if goes_on else contextlib.nullcontext()
+            with server.lock:  # it keeps its place on the clock until this participant knows of its end
+                surely = any(server.threads.get(one, (0, 0))[0] == child for one in server.owners)
+        self._absence = contextlib.nullcontext()
+        if goes_on:
+            self._absence = self._clock.away(until, hold=hold, surely=surely, on_end=self._end_absence)
         self._absence.__enter__()
+        return goes_on
 
     def back(self) -> None:
         self.awaited_child = None

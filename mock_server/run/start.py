@@ -144,6 +144,7 @@ def running(
         proxy = stack.enter_context(
             Proxy(simulator.app, simulator.clock, open_net=allow_net, listener=listener, certificates=certificates)
         )
+        server.helpers = proxy.threads
         base = prepare(os.environ if env is None else env, folder, server.address, server.key)
         guardian = stack.enter_context(guarding([str(folder), *server.places()]))
         started = network.command(command) if network else command
@@ -207,10 +208,12 @@ class Programs:
             self._server.leave((copy,))
             return
         self._processes.append(process)
+        self._server.programs.add(process.pid)
         self._guardian.watch(-process.pid if self._own_group else process.pid)
 
         def watch() -> None:
             code = process.wait()
+            self._server.programs.discard(process.pid)
             self._codes[copy] = code
             self._server.leave((copy,))
             self._news.put(copy)

@@ -42,6 +42,8 @@ class Watchdog:
         See :func:`~mock_server.run.kernel.processor_time`.
     child_of
         Returns the child process [pid] that a participant waits for, or None.
+    excuses
+        Whether it takes an idle participant for waiting; otherwise it only says when time stands still.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class Watchdog:
         warn: Callable[[str], object],
         processor_time: Callable[[NativeThread], int | None] = processor_time,
         child_of: Callable[[ParticipantId], int | None] = lambda _participant: None,
+        *,
+        excuses: bool = True,
     ) -> None:
         self._clock, self._thread_of, self._warn, self._processor_time = clock, thread_of, warn, processor_time
-        self._child_of = child_of
+        self._child_of, self._excuses = child_of, excuses
         self._steps, self._now, self._since, self._reported = -1, -math.inf, 0.0, False
         self._used: dict[ParticipantId, tuple[int | None, float]] = {}
         self._named: set[ParticipantId] = set()
@@ -89,7 +93,7 @@ class Watchdog:
             self._used.clear()
             return
         self._used = {participant: used for participant, used in self._used.items() if participant in running}
-        if self._clock.has_waiting():
+        if self._excuses and self._clock.has_waiting():
             for participant in running:
                 self._check(participant, real)
 
@@ -125,12 +129,16 @@ class Watchdog:
             del self._used[participant]
             if participant not in self._named:  # said before time goes on: the program may end with it
                 self._named.add(participant)
-                what = (awaited(thread) if thread else None) or "something other than simulated time"
-                self._warn(
-                    f"{name_of(participant)} waits for {what}; time goes on without it, and the order of events may "
-                    "differ from run to run"
-                )
+                self._warn(excuse(participant, awaited(thread) if thread else None))
             self._clock.assume_waiting(participant)
+
+
+def excuse(participant: ParticipantId, awaited: str | None) -> str:
+    """Return the sentence about a participant that is taken for waiting."""
+    return (
+        f"{name_of(participant)} waits for {awaited or 'something other than simulated time'}; time goes on without "
+        "it, and the order of events may differ from run to run"
+    )
 
 
 def name_of(participant: ParticipantId) -> str:

@@ -55,6 +55,8 @@ class Proxy:
         The proxy's address.
     ca_pem
         The certificate to trust, as PEM.
+    threads
+        Native ids of the threads that answer, also of the one that waits for callers.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class Proxy:
         self._listener = listener.dup() if listener else socket.create_server((host, port), backlog=_BACKLOG)
         self.url = f"http://{host}:{self._listener.getsockname()[1]}"
         self._closed = False
+        self.threads: set[int] = set()
         self._thread = threading.Thread(target=self._serve, daemon=True, name="xrt-mock proxy")
         self._thread.start()
 
     def _serve(self) -> None:
         """Wait for the first connection; load what answers it only then."""
+        self.threads.add(threading.get_native_id())
         with self._listener:
             while not select.select([self._listener], [], [], _LOOK_S)[0] and not self._closed:
                 pass
@@ -90,6 +94,7 @@ class Proxy:
             tls = self._certificates.tls()
             server = Server(self._listener, self._app, self._clock, self._hosts, open_net=self._open_net, tls=tls)
             server.timeout = _LOOK_S
+            server.threads = self.threads
             while not self._closed:
                 server.handle_request()
 

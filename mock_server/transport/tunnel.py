@@ -8,6 +8,7 @@ import contextlib
 import select
 import socket
 import struct
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -40,6 +41,11 @@ class Server(ThreadingHTTPServer):
         Those of the proxy.
     tls
         Proves to callers that it is one of the hosts.
+
+    Attributes
+    ----------
+    threads
+        Native ids of the threads that answer.
     """
 
     daemon_threads = True
@@ -56,9 +62,19 @@ class Server(ThreadingHTTPServer):
         tls: ssl.SSLContext,
     ) -> None:
         self.app, self.clock, self.hosts, self.open_net, self.tls = app, clock, hosts, open_net, tls
+        self.threads: set[int] = set()
         super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer one caller."""
+        thread = threading.get_native_id()
+        self.threads.add(thread)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.threads.discard(thread)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print nothing about callers that disconnect early."""

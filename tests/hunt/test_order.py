@@ -9,10 +9,11 @@ import pytest
 
 from mock_server.hunt import standstill
 from mock_server.hunt.clock import LifeClock
-from mock_server.hunt.standstill import Standstill, can_be_proven
+from mock_server.hunt.standstill import Standstill
 from mock_server.run.kernel import asleep
 from mock_server.run.link import Link
 from mock_server.run.link_server import LinkServer
+from mock_server.run.standstill import can_be_proven
 from mock_server.transport.wsgi_call import HOSTS
 
 START = 1_000_000.0
@@ -67,14 +68,14 @@ def test_time_waits_for_a_proof_while_one_waits_for_something_else(clock):
     assert clock.unproven.wait(60)
     while clock.now() == START:
         clock.unproven.wait(60)
-        clock.proceed(clock.steps)
+        clock.proceed(clock.changes)
     waiting.join()
     assert clock.now() == START + 60
 
 
 def test_what_is_proven_of_an_earlier_moment_moves_nothing(clock):
     clock.join((0,))
-    clock.proceed(clock.steps - 1)
+    clock.proceed(clock.changes - 1)
     assert clock.running() == [(0,)]
 
 

@@ -1,4 +1,7 @@
-"""Tools that run pipelines: each takes a campaign of twenty sources through simulated time (`tox -e tools`)."""
+"""Tools that run pipelines: each takes a campaign of twenty sources through simulated time (`tox -e tools`).
+
+The limit of real time is for a quiet machine of two processors.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,13 @@ JOBLIB = """
 from joblib import Parallel, delayed
 from service import campaign
 Parallel(n_jobs=4)(delayed(campaign)(number) for number in range(1, 21))
+"""
+DASK = """
+from distributed import Client
+from service import campaign
+if __name__ == "__main__":
+    with Client(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None) as client:
+        client.gather(client.map(campaign, range(1, 21)))
 """
 LUIGI = """
 import luigi
@@ -102,8 +112,8 @@ rule one:
     shell: "python -c 'import service; service.campaign({wildcards.n})' > {output}"
 """
 NOTEBOOK = "from service import campaign\nfor number in range(1, 21):\n    campaign(number)"
-EXACT = {"apscheduler", "celery", "luigi"}
-"""Tools with which time never has to be moved on without somebody: every run is the same."""
+LIMIT_S = 60
+RUNS = 3
 
 
 def run(folder: Path, *command: str) -> dict[str, Any]:
@@ -112,7 +122,7 @@ def run(folder: Path, *command: str) -> dict[str, Any]:
     words = [sys.executable, "-m", "mock_server.cli", "run", "--report", "json", str(report), "--", *command]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        words, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False, timeout=280
+        words, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False, timeout=LIMIT_S
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
@@ -133,6 +143,7 @@ TOOLS: dict[str, tuple[str, str, list[str]]] = {
     "luigi": ("pipeline.py", LUIGI, ["python", "pipeline.py"]),
     "apscheduler": ("pipeline.py", APSCHEDULER, ["python", "pipeline.py"]),
     "celery": ("pipeline.py", CELERY, ["python", "pipeline.py"]),
+    "distributed": ("pipeline.py", DASK, ["python", "pipeline.py"]),
     "snakemake": ("Snakefile", SNAKEFILE, ["snakemake", "-q", "-c4"]),
     "papermill": ("", "", ["papermill", "campaign.ipynb", "done.ipynb"]),
     "nbmake": ("", "", ["python", "-m", "pytest", "--nbmake", "--nbmake-timeout=600", "campaign.ipynb"]),
@@ -146,7 +157,7 @@ def test_a_tool_takes_a_campaign_through_simulated_time(tool, tmp_path):
         pytest.skip(f"{tool} is not installed; run this with `tox -e tools`")
     name, text, command = TOOLS[tool]
     reports = []
-    for number in range(2 if tool in EXACT else 1):
+    for number in range(RUNS):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "service.py").write_text(SERVICE, encoding="utf-8")
@@ -158,4 +169,4 @@ def test_a_tool_takes_a_campaign_through_simulated_time(tool, tmp_path):
     assert reports[0]["jobs"]["complete"] == reports[0]["downloads"]["files"] == 20
     assert reports[0]["active_jobs"]["peak"] <= 5
     assert reports[0]["simulated_s"] > 600
-    assert reports[0] == reports[-1]
+    assert all(report == reports[0] for report in reports)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
@@ -23,6 +24,7 @@ from mock_server.clocks.base import ScaledClock
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.run import start, watchdog
 from mock_server.run.link_server import LinkServer
+from mock_server.run.standstill import can_be_proven
 from mock_server.run.start import PendingSimulator, run, running
 from mock_server.transport.header import HEADER
 from mock_server.transport.wsgi_call import HOSTS
@@ -40,6 +42,7 @@ class Tiny:
         self.app = Flask("tiny")
         self.app.add_url_rule("/call", view_func=self.call, methods=["GET", "POST"])
         self.app.add_url_rule("/slow", view_func=lambda: ("slow", {HEADER: "delay:100"}))
+        self.app.add_url_rule("/half-a-minute", "half a minute", view_func=lambda: ("slow", {HEADER: "delay:30.5"}))
         self.app.add_url_rule("/bug", view_func=self.bug)
 
     def call(self) -> dict[str, Any]:
@@ -404,7 +407,7 @@ class TestSeveralAtOnce:
         """
         assert run(tiny, program(tmp_path, text)) == 0
         assert notes(tmp_path) == ["600 "]
-        assert "program 0 waits for a pipe" in capfd.readouterr().err
+        assert ("program 0 waits for a pipe" in capfd.readouterr().err) is not can_be_proven()
 
     def test_a_loop_with_a_socket_does_not_hide_a_thread_that_waits_for_a_pipe(self, tiny, tmp_path, monkeypatch):
         monkeypatch.setattr(watchdog, "IDLE_S", 0.3)
@@ -502,7 +505,7 @@ class TestSeveralAtOnce:
         """
         assert run(tiny, program(tmp_path, text)) == 0
         assert notes(tmp_path) == ["600 slept", "601 received"]
-        assert "program 0 waits for a socket" in capfd.readouterr().err
+        assert ("program 0 waits for a socket" in capfd.readouterr().err) is not can_be_proven()
 
     def test_copies_call_in_the_order_of_their_numbers_with_a_user_each(self, tiny, tmp_path):
         text = """
@@ -609,6 +612,36 @@ with get_readable_fileobj(URL, cache=False) as file:
 def test_a_command_is_answered(tiny, tool):
     assert run(tiny, WAYS_IN[tool]) == 0
     assert tiny.calls == [(0, "x")]
+
+
+FETCH = """
+fetch("https://www.swift.ac.uk/call", {method: "POST", body: '{"who": "x"}'}).then(
+    answer => process.exit(answer.ok ? 0 : 1), error => process.exit(2))
+"""
+JAVA = """
+import java.net.*;
+public class Call {
+    public static void main(String[] words) throws Exception {
+        var connection = (HttpURLConnection) new URL("https://www.swift.ac.uk/call").openConnection();
+        System.exit(connection.getResponseCode() == 200 ? 0 : 1);
+    }
+}
+"""
+
+
+@pytest.mark.nightly
+def test_node_is_answered_if_it_reads_the_variables_of_a_proxy(tiny):
+    """It does from 22.21 on. This needs `node`."""
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    reads = tuple(map(int, version.strip().lstrip("v").split("."))) >= (22, 21)
+    assert (run(tiny, ["node", "-e", FETCH], isolate=True), tiny.calls) == ((0, [(0, "x")]) if reads else (2, []))
+
+
+@pytest.mark.nightly
+def test_java_is_not_answered(tiny, tmp_path):
+    """It reads no variable of a proxy. This needs `java`, of a JDK."""
+    (tmp_path / "Call.java").write_text(JAVA)
+    assert (run(tiny, ["java", str(tmp_path / "Call.java")], isolate=True), tiny.calls) == (1, [])
 
 
 @pytest.mark.parametrize("library", PYTHON_WAYS_IN)
@@ -751,6 +784,79 @@ class TestTheEnd:
         assert notes(tmp_path) == ["60 called"]
 
 
+HEARTS = {
+    "threads": """
+import threading, requests
+def beat():
+    while not done:
+        time.sleep(1)
+        beats.append(1)
+done, beats = [], []
+threading.Thread(target=beat).start()
+requests.get(URL)
+done.append(1)
+note(len(beats))""",
+    "asyncio": """
+import asyncio, requests
+async def main():
+    call = asyncio.create_task(asyncio.to_thread(requests.get, URL))
+    beats = 0
+    while not call.done():
+        await asyncio.sleep(1)
+        beats += not call.done()
+    note(beats)
+asyncio.run(main())""",
+    "asyncio with a server": """
+import asyncio, requests
+async def main():
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0):
+        call = asyncio.create_task(asyncio.to_thread(requests.get, URL))
+        beats = 0
+        while not call.done():
+            await asyncio.sleep(1)
+            beats += not call.done()
+        note(beats)
+asyncio.run(main())""",
+    "aiohttp": """
+import aiohttp, asyncio
+async def main():
+    async with aiohttp.ClientSession() as session:
+        call = asyncio.create_task(session.get(URL))
+        beats = 0
+        while not call.done():
+            await asyncio.sleep(1)
+            beats += not call.done()
+        note(beats)
+asyncio.run(main())""",
+}
+
+
+@pytest.mark.parametrize("kind", HEARTS)
+def test_a_heart_beats_each_second_while_a_call_waits_for_its_answer(tiny, tmp_path, kind):
+    text = "URL = 'https://www.swift.ac.uk/half-a-minute'\n" + HEARTS[kind]
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert run(tiny, program(folder, text)) == 0
+        assert notes(folder)[0].endswith(" 30")
+
+
+@pytest.mark.parametrize("begin", ["alarm(3)", "setitimer(signal.ITIMER_REAL, 3)"])
+def test_an_alarm_is_said_once_to_be_real(tiny, tmp_path, capfd, begin):
+    text = f"""
+        import signal
+        for _ in range(2):
+            signal.{begin}
+        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 1000)
+        time.sleep(60)
+        note("end")
+    """
+    assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["60 end"]
+    assert capfd.readouterr().err.count("counts seconds of real time") == 1
+
+
 def test_trio_runs_in_simulated_time(tiny, tmp_path):
     text = """
         import trio
@@ -781,6 +887,19 @@ def test_a_program_that_executes_a_notebook_waits_for_its_kernel_in_real_time(ti
     """
     assert run(tiny, program(tmp_path, text)) == 0
     assert notes(tmp_path) == ["3660 executed"]
+
+
+@pytest.mark.nightly
+def test_sphinx_executes_a_notebook_in_simulated_time(tiny, tmp_path):
+    pytest.importorskip("myst_nb")
+    cells = ["import time\nbegan = time.time()", "time.sleep(3600)\nassert round(time.time() - began) == 3600"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Page")])
+    notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(notebook, tmp_path / "index.ipynb")
+    settings = ["extensions = ['myst_nb']", "nb_execution_mode = 'force'", "nb_execution_raise_on_error = True"]
+    (tmp_path / "conf.py").write_text("\n".join([*settings, "nb_execution_timeout = 600"]))
+    assert run(tiny, [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(tmp_path), str(tmp_path / "out")]) == 0
+    assert tiny.clock.now() >= START + 3600
 
 
 def test_a_notebook_is_executed_in_simulated_time(tiny, tmp_path):

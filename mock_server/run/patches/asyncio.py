@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Any
 
 from .current import real_seconds, shared_clock, simulated_time, stack
@@ -67,7 +68,7 @@ class ClockSelector:
         limit = math.inf if timeout is None else timeout
         if len(self._selector.get_map()) > 1:
             self._waiting = (clock, clock.current() or (), OUTSIDE)
-            events = wait_outside(clock, limit, self._selector.select)
+            events = wait_outside(clock, limit, self._look) or []
             self._waiting = None
             return events
         readings = stack[-1].readings  # the loop's own pipe alone: nothing comes from outside
@@ -82,6 +83,15 @@ class ClockSelector:
         if not events:
             readings.reached(shown)
         return events
+
+    def _look(self, seconds: float | None, end: int | None) -> Any:
+        if end is None:
+            return self._selector.select(seconds)
+        key = self._selector.register(end, EVENT_READ)
+        try:
+            return [found for found in self._selector.select(seconds) if found[0] is not key]
+        finally:
+            self._selector.unregister(end)
 
     def interrupt(self) -> None:
         """End a wait: another thread has work for the loop, and has written to its pipe."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import _thread
 import contextlib
 import functools
+import math
 import threading
 import time
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import time_machine
@@ -24,13 +26,17 @@ if TYPE_CHECKING:
 
 
 def patch_trio_clock(replace: Callable[[Any, str, Any], None], run: ModuleType) -> None:
-    """Let trio's own clock show simulated time; it counts from a performance counter otherwise."""
+    """Let trio's own clock show simulated time; it counts from a performance counter otherwise.
+
+    A loop that waits for ever wakes once a day by itself: a program that hangs would pass years without end.
+    """
     original = run.SystemClock.current_time
 
     def current_time(self: Any) -> Any:
         return original(self) if simulated_time() is None else time.monotonic()
 
     replace(run.SystemClock, "current_time", current_time)
+    replace(run, "_MAX_TIMEOUT", math.inf)
 
 
 def patch_trio_queue(replace: Callable[[Any, str, Any], None], entry_queue: ModuleType) -> None:
@@ -60,6 +66,9 @@ def patch_trio_queue(replace: Callable[[Any, str, Any], None], entry_queue: Modu
 
     replace(queue, "__init__", __init__)
     replace(queue, "run_sync_soon", soon)
+
+
+_LOOK_S = 1.0
 
 
 class OtherTimeWarning(UserWarning):
@@ -109,6 +118,12 @@ def patch_nbclient(replace: Callable[[Any, str, Any], None], client: ModuleType)
             return original(*args, **kwargs)
 
     replace(client.NotebookClient, "execute", execute)
+
+
+def patch_joblib(replace: Callable[[Any, str, Any], None], parallel: ModuleType) -> None:
+    """Let joblib look for results every second: it looks a hundred times a second of simulated time otherwise."""
+    seldom = SimpleNamespace(time=time.time, sleep=lambda seconds: time.sleep(max(seconds, _LOOK_S)))
+    replace(parallel, "time", seldom)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,13 @@
 """Waits for something other than the clock that have a time limit: a file, a socket, a child process.
 
-The limit is simulated, the wait is real: it is looked for in slices of real time, between which the clock may reach it.
+The limit is simulated, the wait is real: it ends, too, when something comes from the run, which says that the clock has
+reached the limit. Where there is no such connection it is looked for in slices of real time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -58,7 +60,7 @@ def own_monotonic() -> float:
 def wait_outside(
     clock: SharedClock,
     seconds: float,
-    look: Callable[[float], Any],
+    look: Callable[[float | None, int | None], Any],
     *,
     child: int | None = None,
 ) -> Any:
@@ -71,24 +73,30 @@ def wait_outside(
     seconds
         Limit [s of simulated time].
     look
-        Looks for so many seconds of real time; what it finds is true.
+        Looks for so many seconds of real time (None: without limit), or until a descriptor is readable, if it is given
+        one; what it finds is true.
     child
         The child process [pid] whose end is waited for. If it takes no part in the clock, it has real `seconds`.
     """
     readings = stack[-1].readings
     until, shown = readings.after(seconds)
-    began = _real_monotonic()
     child = getattr(_flags, "child", None) if child is None else child
+    limit = None if child is None or seconds == math.inf else _real_monotonic() + seconds
     found = None
     with outside():
-        if child is None:
+        if child is None and not getattr(clock, "exact", False):
             with clock.away(until, hold=True):
-                found = look(min(_GRACE_S, seconds))
+                found = look(min(_GRACE_S, seconds), None)
         while not found and clock.now() < until:
-            if child is not None and _real_monotonic() - began >= seconds:
+            left = None if limit is None else limit - _real_monotonic()
+            if left is not None and left <= 0:
                 break
-            with clock.away(until, child=child):
-                found = look(_SLICE_S)
+            with clock.away(until, child=child) as end:
+                if end is None:
+                    found = look(_SLICE_S, None)
+                while not (found or end is None or end.has_come() or (left is not None and left <= 0)):
+                    found = look(left, end.fileno())
+                    left = None if limit is None else limit - _real_monotonic()
     if not found:
         readings.reached(shown)
     return found

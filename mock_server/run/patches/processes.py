@@ -8,6 +8,7 @@ import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from ..kernel import wait_for_end
 from .current import shared_clock
 from .outside import is_outside, limits_for, outside, own_monotonic, wait_outside
 
@@ -88,9 +89,11 @@ def _limited(original: Any, expired: Any) -> Any:
         if clock is None or is_outside() or timeout is None:
             return unlimited(self, timeout)
 
-        def look(seconds: float) -> Any:
+        def look(seconds: float | None, end: int | None) -> Any:
+            if end is not None:
+                wait_for_end(self.pid, seconds, end)
             try:
-                return (original(self, seconds),)
+                return (original(self, 0 if end is not None else seconds),)
             except expired:
                 return None
 

@@ -1,16 +1,21 @@
-"""`select` and `selectors`: their time limits are simulated."""
+"""`select` and `selectors`, whose time limits are simulated, and the alarms of `signal`, which are real."""
 
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
+from ..watchdog import warn
 from .current import shared_clock
 from .outside import is_outside, wait_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+
+
+_READABLE = 1  # POLLIN and EPOLLIN
 
 
 def patch_select(replace: Callable[[Any, str, Any], None], select: ModuleType) -> None:
@@ -29,9 +34,11 @@ def patch_select(replace: Callable[[Any, str, Any], None], select: ModuleType) -
             sleep(timeout)
             return original([], [], [], 0)
 
-        def look(seconds: float) -> Any:
-            found = original(*watched, seconds)
-            return found if any(found) else None
+        def look(seconds: float | None, end: int | None) -> Any:
+            ends = [] if end is None else [end]
+            found, *others = original([*watched[0], *ends], *watched[1:], seconds)
+            result = ([file for file in found if file not in ends], *others)
+            return result if any(result) else None
 
         return wait_outside(clock, timeout, look) or ([], [], [])
 
@@ -49,6 +56,37 @@ def patch_selectors(replace: Callable[[Any, str, Any], None], selectors: ModuleT
         selector = getattr(selectors, f"{name.capitalize()}Selector", None)
         if selector is not None:
             replace(selector, "_selector_cls", getattr(select, name))
+
+
+def patch_signal(replace: Callable[[Any, str, Any], None], signal: ModuleType) -> None:
+    """Say once in a run that an alarm is real: simulated time may be hours ahead when it comes."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        return
+    warned: list[str] = []
+    alarm, set_timer = signal.alarm, signal.setitimer
+
+    def say(name: str) -> None:
+        if not warned and hasattr(shared_clock(), "page"):  # fixtures leave the time limits of tests alone
+            warned.append(name)
+            warn(
+                f"signal.{name} counts seconds of real time, in which hours of simulated time may pass; give the call "
+                "that is to end a timeout of its own"
+            )
+
+    @functools.wraps(alarm)
+    def said_alarm(seconds: int) -> int:
+        if seconds:
+            say("alarm")
+        return int(alarm(seconds))
+
+    @functools.wraps(set_timer)
+    def said_timer(which: int, seconds: float, interval: float = 0.0) -> Any:
+        if seconds and which == signal.ITIMER_REAL:
+            say("setitimer")
+        return set_timer(which, seconds, interval)
+
+    replace(signal, "alarm", said_alarm)
+    replace(signal, "setitimer", said_timer)
 
 
 def _with_limited_poll(make: Any, unit: int) -> Any:
@@ -71,7 +109,19 @@ def _with_limited_poll(make: Any, unit: int) -> Any:
         def poll(self, timeout: float | None = None, *more: Any) -> Any:
             clock = shared_clock()
             if clock is None or is_outside() or timeout is None or timeout <= 0:
-                return self._inner.poll(timeout, *more)
-            return wait_outside(clock, timeout / unit, lambda s: self._inner.poll(s * unit, *more)) or []
+                return self._inner.poll(None if timeout == math.inf else timeout, *more)
+
+            def look(seconds: float | None, end: int | None) -> Any:
+                limit = None if seconds is None else seconds * unit
+                if end is None:
+                    return self._inner.poll(limit, *more)
+                self._inner.register(end, _READABLE)
+                try:
+                    found = self._inner.poll(limit, *(most + 1 for most in more))
+                finally:
+                    self._inner.unregister(end)
+                return [pair for pair in found if pair[0] != end]
+
+            return wait_outside(clock, timeout / unit, look) or []
 
     return functools.wraps(make, updated=())(Limited)

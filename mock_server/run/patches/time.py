@@ -13,8 +13,9 @@ waits for child processes                                              time does
 Also: time limits of ``select`` and ``selectors`` (`selecting`, `outside`), trio and programs that execute notebooks
 (`foreign`). Not covered: ``time.perf_counter`` and ``process_time`` (they measure the machine), timeouts of sockets,
 ``signal.alarm`` (they are real), locks made before, uvloop, gevent. A thread that waits for a socket, a pipe or the
-keyboard counts as running, and time stands still, until a watchdog sees that it uses no processor time (for about a
-second); then time moves on without it, and the order of events is the machine's. In a notebook's kernel the cells live
+keyboard counts as running, and time stands still. In a run on Linux it goes on when it is proven that no process of the
+run can; elsewhere when a watchdog has seen for about a second that the thread uses no processor time, and then the
+order of events is the machine's. In a notebook's kernel the cells live
 in simulated time; the kernel's own threads, and those that cells start, wait in real time.
 """
 
@@ -34,10 +35,18 @@ from ...transport.imports import forget, when_imported
 from ..watchdog import Watchdog, warn
 from .asyncio import patch_asyncio
 from .current import simulated_time, stack
-from .foreign import Travel, patch_freezegun, patch_nbclient, patch_time_machine, patch_trio_clock, patch_trio_queue
+from .foreign import (
+    Travel,
+    patch_freezegun,
+    patch_joblib,
+    patch_nbclient,
+    patch_time_machine,
+    patch_trio_clock,
+    patch_trio_queue,
+)
 from .processes import patch_multiprocessing, patch_os, patch_subprocess
 from .readings import NS, Readings
-from .selecting import patch_select, patch_selectors
+from .selecting import patch_select, patch_selectors, patch_signal
 from .threads import patch_queue, patch_threads
 
 if TYPE_CHECKING:
@@ -59,12 +68,14 @@ _LEFT_ALONE |= sys.stdlib_module_names - {"time", "threading", "queue", "sched"}
 _PATCHES = {
     "queue": patch_queue,
     "nbclient.client": patch_nbclient,
+    "joblib.parallel": patch_joblib,
     "trio._core._entry_queue": patch_trio_queue,
     "trio._core._run": patch_trio_clock,
     "time_machine": patch_time_machine,
     "freezegun.api": patch_freezegun,
     "select": patch_select,
     "selectors": patch_selectors,
+    "signal": patch_signal,
     "subprocess": patch_subprocess,
     "multiprocessing.connection": patch_multiprocessing,
     "asyncio.selector_events": patch_asyncio,

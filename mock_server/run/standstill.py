@@ -1,0 +1,283 @@
+"""Proof that no process of a run can go on unless simulated time does (Linux).
+
+A thread may wait for something that the clock does not know: a pipe from another process of the program, a socket of
+another event loop. How long that takes is the machine's affair. But if at one moment all threads of all processes
+sleep, and each waits for another, then only time can wake them. Two looks show it: a thread that has not run between
+them and sleeps at the second slept all the while. What a program does is then the same on a busy machine.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import threading
+from functools import cache
+from pathlib import Path
+from time import monotonic, sleep  # the real ones: those of the module may be replaced
+from typing import TYPE_CHECKING
+
+from . import watchdog
+from .kernel import awaited, state_of
+from .peers import Peers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from ..clocks.base import ParticipantId
+    from ..clocks.virtual import VirtualClock, Wait
+    from .kernel import NativeThread
+    from .link_server import LinkServer
+
+_FIRST_S, _LONGEST_S = 0.003, 0.1
+"""Real time until the first look after a step, and until a later one at the most."""
+GRACE_S, EXCUSE_S = 0.05, 30.0
+"""Real time in which one outside the run may answer, and until a working process that takes no part is left behind."""
+_PATIENCE_S = 5.0
+_LOOKS = 3  # in a row: two of them prove, unless something runs between them
+_MOST_OPEN = 200
+_MOST = 256
+Doing = tuple[bytes, bytes]
+"""The kernel function that a thread sleeps in (b"0": it is awake, or has ended), and how much it has run."""
+_WAITS_WITHIN = (b"pipe", b"anon_pipe", b"futex", b"do_wait", b"wait_for_partner")
+_WAITS_FOR_ANOTHER = (
+    *_WAITS_WITHIN,
+    *(b"poll", b"ep_", b"do_epoll", b"do_sys_poll", b"do_select", b"unix_stream", b"__skb_wait", b"sk_wait"),
+    *(b"sk_stream", b"wait_woken", b"inet_csk", b"sock_alloc", b"__lock_sock", b"do_sigtimedwait", b"sigsuspend"),
+    *(b"__do_sys_pause", b"__x64_sys_pause", b"do_msg", b"do_sem", b"inotify"),
+)
+"""Beginnings of the names of kernel functions."""
+
+
+@cache
+def can_be_proven() -> bool:
+    """Whether the operating system says what threads sleep in; by a thread that waits for a lock."""
+    lock, known = _thread.allocate_lock(), list[int]()
+    lock.acquire()
+
+    def wait() -> None:
+        known.append(_thread.get_native_id())
+        lock.acquire()
+
+    _thread.start_new_thread(wait, ())
+    processes, until = Processes(), monotonic() + _PATIENCE_S
+    try:
+        while monotonic() < until:
+            with contextlib.suppress(IndexError, KeyError):
+                thread = (os.getpid(), known[0])
+                if processes.look([os.getpid()])[thread][0].startswith(b"futex"):
+                    return True
+            sleep(0)
+    except OSError:
+        pass
+    finally:
+        lock.release()
+        processes.close()
+    return False
+
+
+class Processes:
+    """What the threads of some processes, and of all that they have started, do; its files are kept open."""
+
+    def __init__(self) -> None:
+        self._files: dict[NativeThread, tuple[int, int]] = {}
+        self._seen: dict[int, tuple[dict[NativeThread, Doing], set[int]]] = {}
+
+    def look(self, roots: Iterable[int]) -> dict[NativeThread, Doing]:
+        """Return what each thread does.
+
+        Raises
+        ------
+        OSError
+            If one ends just now, or the kernel does not tell.
+        """
+        found: dict[NativeThread, Doing] = {}
+        left, known = list(roots), set(roots)
+        seen, self._seen = self._seen, {}
+        while left:
+            pid = left.pop()
+            threads, children = seen.get(pid, ({}, set()))
+            try:
+                unchanged = bool(threads) and all(self.doing(thread) == doing for thread, doing in threads.items())
+            except OSError:  # one of its threads has ended
+                unchanged = False
+            if not unchanged:
+                threads, children = self._of_process(pid)
+            self._seen[pid] = threads, children
+            found |= threads
+            new = children - known
+            left, known = [*left, *new], known | new
+        return found
+
+    def stamps(self) -> dict[int, object]:
+        """Return for each process an object that is another one if it has run since an earlier look."""
+        return {pid: threads for pid, (threads, _) in self._seen.items() if threads}
+
+    def _of_process(self, pid: int) -> tuple[dict[NativeThread, Doing], set[int]]:
+        threads: dict[NativeThread, Doing] = {}
+        children: set[int] = set()
+        try:
+            names = os.listdir(f"/proc/{pid}/task")
+        except FileNotFoundError:  # it has ended
+            return threads, children
+        for name in names:
+            threads[pid, int(name)] = self.doing((pid, int(name)))
+            children.update(map(int, Path(f"/proc/{pid}/task/{name}/children").read_bytes().split()))
+        return threads, children
+
+    def doing(self, thread: NativeThread) -> Doing:
+        """Return what one thread does.
+
+        Raises
+        ------
+        OSError
+            If it ends just now, or the kernel does not tell.
+        """
+        files = self._files.get(thread)
+        if files is None:
+            if len(self._files) >= _MOST_OPEN:
+                self.close()
+            place = f"/proc/{thread[0]}/task/{thread[1]}"
+            files = self._files[thread] = (
+                os.open(f"{place}/wchan", os.O_RDONLY),
+                os.open(f"{place}/schedstat", os.O_RDONLY),
+            )
+        try:
+            return os.pread(files[0], _MOST, 0), os.pread(files[1], _MOST, 0)
+        except OSError:
+            for file in self._files.pop(thread):
+                os.close(file)
+            raise
+
+    def close(self) -> None:
+        """Close all files."""
+        while self._files:
+            for file in self._files.popitem()[1]:
+                os.close(file)
+
+
+class Standstill(threading.Thread):
+    """Looks for standstills of a run, and lets time go on.
+
+    Parameters
+    ----------
+    clock, server
+        Of the run.
+    warn
+        Called with a sentence when a process is left behind that takes no part and never sleeps.
+    """
+
+    def __init__(self, clock: VirtualClock, server: LinkServer, warn: Callable[[str], object]) -> None:
+        super().__init__(daemon=True, name="xrt-mock standstill")
+        self._clock, self._server, self._warn = clock, server, warn
+        self._wanted = clock.unproven = threading.Event()
+        self._processes, self._peers = Processes(), Peers()
+        self._ignored: set[NativeThread] = set()
+        self._named: set[ParticipantId] = set()
+        self._since = self._awake = monotonic()
+        self._last: tuple[int, dict[NativeThread, Doing]] | None = None
+        self._closed = False
+        self.start()
+
+    def close(self) -> None:
+        """Stop looking; time no longer waits for a proof."""
+        self._closed = True
+        self._wanted.set()
+        self.join()
+        self._clock.unproven = None
+        self._processes.close()
+
+    def run(self) -> None:
+        """Look, until closed."""
+        steps = -1
+        while not self._closed:
+            wanted = self._wanted.wait(self._pause())
+            if self._clock.steps != steps:
+                steps, self._since = self._clock.steps, monotonic()
+            if wanted or self._clock.has_waiting():
+                for _ in range(_LOOKS):
+                    if not self._look():
+                        break
+                if wanted:
+                    sleep(self._pause() / 10)
+
+    def _pause(self) -> float:
+        """Return the real time until the next look [s]: the longer nothing has happened, the longer."""
+        return min(max(_FIRST_S, monotonic() - self._since), _LONGEST_S)
+
+    def _look(self) -> bool:
+        """Let the next participant go on if this look and the last prove it; return whether to look again at once."""
+        before, self._last = self._last, None
+        with contextlib.suppress(OSError, KeyError, ValueError):  # one ends or starts just now
+            changes, waits = self._clock.changes, self._clock.waits()
+            server = self._server
+            free = {one: wait for one, wait in waits.items() if not wait.blocked}
+            if any(one not in server.owners or one in server.asking for one in free):
+                self._awake = monotonic()
+                return False  # it starts, or waits for an answer
+            threads = self._threads({server.owners.get(one) for one in waits} - {server.owners[one] for one in free})
+            if self._may_wake(threads, free):
+                return False
+            if before != (changes, threads):
+                self._last = changes, threads
+                return True
+            self._clock.proceed(changes)
+        return False
+
+    def _threads(self, held: Collection[object]) -> dict[NativeThread, Doing]:
+        """Return what threads do: those of the programs, and those of the run itself that may serve one."""
+        server = self._server
+        found = self._processes.look(server.pids() | server.programs)
+        guests = (guest for guest, session in list(server.guests.items()) if session not in held)
+        for thread in (*guests, *list(server.helpers), server.accepting or 0):
+            found[os.getpid(), thread] = self._processes.doing((os.getpid(), thread))
+        return {thread: doing for thread, doing in found.items() if thread not in self._ignored}
+
+    def _may_wake(self, threads: Mapping[NativeThread, Doing], free: Mapping[ParticipantId, Wait]) -> bool:
+        """Whether one of some threads may go on by itself."""
+        own, quiet = os.getpid(), monotonic() - max(self._since, self._awake)
+        participants = {self._server.threads[one]: one for one in free}
+        takes_part = set(self._server.threads.values())
+        pids = {pid for pid, _ in takes_part}
+        doubtful: set[NativeThread] = set()
+        talkative: set[NativeThread] = set()
+        for thread, (function, _) in threads.items():
+            if function == b"0" or (thread[0] == own and function.startswith(b"futex")):
+                if state_of(thread) not in "ZX":
+                    self._note_awake(thread, thread in takes_part)
+                    return True
+            elif not function.startswith(_WAITS_FOR_ANOTHER):
+                if state_of(thread) == "D":
+                    self._awake = monotonic()
+                    return True
+                if thread in participants or thread[0] not in pids or b"nanosleep" not in function:
+                    doubtful.add(thread)
+            elif thread[0] != own and not function.startswith(_WAITS_WITHIN):
+                talkative.add(thread)
+        outsiders = self._peers.outsiders(self._processes.stamps()) if talkative else frozenset()
+        foreign = {thread for thread in talkative if thread[0] in outsiders}
+        doubtful |= {thread for thread in foreign if (one := participants.get(thread)) and free[one].until is None}
+        doubtful -= {thread for thread, one in participants.items() if free[one].excused}
+        if quiet > watchdog.IDLE_S:
+            for thread in doubtful & participants.keys():
+                self._excuse(participants[thread], thread)
+            return not doubtful.isdisjoint(participants)
+        return bool(doubtful or (foreign and quiet < GRACE_S))
+
+    def _note_awake(self, thread: NativeThread, takes_part: bool) -> None:
+        """Note that a thread is awake; time goes on without one that takes no part and never sleeps."""
+        self._awake = monotonic()
+        if not takes_part and thread[0] != os.getpid() and self._awake - self._since > EXCUSE_S:
+            self._ignored.add(thread)
+            name = Path(f"/proc/{thread[0]}/comm").read_text().strip()
+            self._warn(
+                f"process {thread[0]} ({name}) takes no part in simulated time and has worked for {EXCUSE_S:g} s; time "
+                "goes on without it, and the order of events may differ from run to run"
+            )
+
+    def _excuse(self, participant: ParticipantId, thread: NativeThread) -> None:
+        """Let time go on without a participant that has waited for something else for a while."""
+        if participant not in self._named:
+            self._named.add(participant)
+            self._warn(watchdog.excuse(participant, awaited(thread)))
+        self._clock.assume_waiting(participant)

@@ -1,0 +1,140 @@
+"""Time goes on at once when no process of a run can, and waits for one that computes or is answered from outside."""
+
+import math
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from mock_server.run import watchdog
+from mock_server.run.kernel import NativeThread
+from mock_server.run.peers import Peers
+from mock_server.run.standstill import Doing, Processes, can_be_proven
+from mock_server.run.start import run
+from tests.server.test_run import Tiny, notes, program
+
+pytestmark = pytest.mark.skipif(not can_be_proven(), reason="the operating system does not say what threads sleep in")
+
+CONNECTED = "import socket, sys; one = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); one.recv(1)"
+ACCEPTING = """
+import socket, sys
+server = socket.create_server(('127.0.0.1', 0))
+print(server.getsockname()[1], flush=True)
+connection, _ = server.accept()
+print('accepted', flush=True)
+sys.stdin.read(1)
+"""
+
+
+@pytest.fixture
+def tiny():
+    return Tiny()
+
+
+@pytest.fixture
+def accepting():
+    """A process that has accepted a connection of another one."""
+    with subprocess.Popen([sys.executable, "-c", ACCEPTING], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().decode().strip()
+        with subprocess.Popen([sys.executable, "-c", CONNECTED, port]) as client:
+            server.stdout.readline()
+            yield server, client
+            server.kill()
+
+
+def test_a_process_talks_to_an_outsider_unless_both_are_inside(accepting):
+    server, client = accepting
+    assert Peers().outsiders({client.pid: 1}) == {client.pid}
+    assert Peers().outsiders({client.pid: 1, server.pid: 1}) == frozenset()
+
+
+def test_two_ends_in_one_process_are_inside():
+    one, other = socket.socketpair()
+    with one, other:
+        child = os.fork()
+        if child == 0:
+            one.recv(1)
+            os._exit(0)
+        assert Peers().outsiders({child: 1}) == frozenset()
+        other.send(b"x")
+        os.waitpid(child, 0)
+
+
+def test_two_looks_are_the_same_while_a_process_sleeps():
+    mine, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(mine, 1)
+        os._exit(0)
+    processes, first = Processes(), dict[NativeThread, Doing]()
+    while not first or b"pipe" not in first[child, child][0]:
+        first = processes.look([child])
+    assert processes.look([child]) == first
+    processes.close()
+    os.write(theirs, b"x")
+    os.waitpid(child, 0)
+    assert processes.look([child]) == {}
+
+
+def test_time_goes_on_while_a_program_waits_for_a_pipe_without_a_limit_of_real_time(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(watchdog, "IDLE_S", math.inf)
+    text = """
+        import multiprocessing
+        def echo(inbox, outbox):
+            for n in iter(inbox.recv, None):
+                time.sleep(60)
+                outbox.send(n)
+        if __name__ == "__main__":
+            (theirs, mine), (back, there) = multiprocessing.Pipe(False), multiprocessing.Pipe(False)
+            process = multiprocessing.Process(target=echo, args=(theirs, there))
+            process.start()
+            for n in range(100):
+                mine.send(n)
+                assert back.recv() == n
+            mine.send(None)
+            process.join()
+            note("end")
+    """
+    assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["6000 end"]
+
+
+def test_time_waits_for_a_process_that_works_though_it_takes_no_part(tiny, tmp_path):
+    text = """
+        import subprocess, threading
+        def nap():
+            time.sleep(600)
+            note("slept")
+        threading.Thread(target=nap).start()
+        busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo end"
+        with subprocess.Popen(["sh", "-c", busy], stdout=subprocess.PIPE) as child:
+            child.stdout.read()
+        note("read")
+    """
+    assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["0 read", "600 slept"]
+
+
+def test_time_waits_a_moment_for_an_answer_from_outside(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(watchdog, "IDLE_S", 20)
+    server = "import socket\ns = socket.create_server(('127.0.0.1', 0))\nprint(s.getsockname()[1], flush=True)\n"
+    server += "c, _ = s.accept()\nc.recv(1)\nsum(range(1_000_000))\nc.send(b'x')"
+    with subprocess.Popen([sys.executable, "-c", server], stdout=subprocess.PIPE) as outside:
+        assert outside.stdout is not None
+        port = int(outside.stdout.readline())
+        text = f"""
+            import socket, threading
+            def nap():
+                time.sleep(600)
+                note("slept")
+            connection = socket.create_connection(("127.0.0.1", {port}))
+            threading.Thread(target=nap).start()
+            connection.send(b"x")
+            connection.recv(1)
+            note("answered")
+        """
+        assert run(tiny, program(tmp_path, text)) == 0
+    assert notes(tmp_path) == ["0 answered", "600 slept"]
