@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .life import RETRIEVALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from .life import Call, JobFacts, Life
 
@@ -76,11 +76,10 @@ class Rules:
     off: frozenset[str] = frozenset()
 
 
-def judge(life: Life, calm: Life, rules: Rules) -> list[Finding]:
-    """Return what is broken in a life, the gravest first; findings of the calm world are not repeated."""
+def judge(life: Life, calm: Life, rules: Rules, known: Collection[tuple[str, ...]] = ()) -> list[Finding]:
+    """Return what is broken in a life, the gravest first, without findings whose keys are `known` of the calm world."""
     chosen = [oracle for name, oracle in ORACLES.items() if name not in rules.off]
     found = [finding for oracle in (*chosen, own) for finding in oracle(life, calm, rules)]
-    known = set() if life is calm else {finding.key for finding in judge(calm, calm, rules)}
     first = {finding.key: finding for finding in reversed(found)}
     return [finding for key, finding in reversed(first.items()) if key not in known]
 
@@ -122,10 +121,12 @@ def bad_file(life: Life, _calm: Life, _rules: Rules) -> Iterator[Finding]:
         return
     whole = {file.job_id for file in life.files if file.state == "whole"}
     for file in life.files:
+        if file.state not in ("part", "spoiled"):
+            continue
         temporary = re.search(r"(^|/)(\.|tmp)|\.(part|partial|tmp|temp|new)\b|\.part|[-_](part|tmp|temp)\b", file.name)
         stem = file.name.rsplit("/", 1)[-1].split(".", maxsplit=1)[0]
         named = any(stem in line and _TROUBLE.search(line) for line in life.text.splitlines())
-        if file.state in ("part", "spoiled") and not (temporary and file.job_id in whole) and not named:
+        if not (temporary and file.job_id in whole) and not named:
             what = "half a file" if file.state == "part" else "an answer that is no product"
             yield Finding("file", f"takes {what} for a whole one: {file.name}", file.where)
 

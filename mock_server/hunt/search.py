@@ -127,6 +127,7 @@ class Search:
 
     def __init__(self, play: Play, calm: Life, rules: Rules, seed: int, examples: Path | None = None) -> None:
         self._play, self._calm, self._rules, self._seed, self._examples = play, calm, rules, seed, examples
+        self._in_calm = {finding.key for finding in judge(calm, calm, rules)}
         self._classes: dict[tuple[str, ...], type[BrokenError]] = {}
 
     def stream(self, stream: Stream, known: Collection[tuple[str, ...]] = ()) -> Tally:
@@ -138,7 +139,7 @@ class Search:
             key = key_of(world)
             if key not in judged:
                 life = self._play(world)
-                judged[key] = judge(life, self._calm, self._rules)
+                judged[key] = self._judge(life)
                 tally.note(world, life, judged[key])
             for finding in (one for one in judged[key] if one.key not in known):
                 kind = self._classes.setdefault(finding.key, type("BrokenError", (BrokenError,), {}))
@@ -161,12 +162,15 @@ class Search:
             pass
         return tally
 
+    def _judge(self, life: Life) -> list[Finding]:
+        return judge(life, self._calm, self._rules, self._in_calm)
+
     def repeat(self, found: Found) -> Found:
         """Play the world of a finding again; say what differed, if anything did."""
         one = found.life
         for _ in range(REPEATS - 1):
             other = self._play(found.world)
-            if found.finding.key in {f.key for f in judge(other, self._calm, self._rules)}:
+            if found.finding.key in {f.key for f in self._judge(other)}:
                 continue
             differed = "the calls were the same, but what it printed or saved was not"
             if len(one.calls) != len(other.calls):

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ..run.link_server import LinkServer
     from .clock import LifeClock
 
-_LOOK_S, _AGAIN_S = 0.01, 0.001
+_LOOK_S, _LONGEST_S = 0.01, 0.32
+"""Real time after the last step of the clock until the first look, and longest time between two looks [s]."""
+_SHARE = 0.1  # of the time between two looks while time would move if it were proven that nothing else can go on
 PATIENCE_S, EXCUSE_S = 5.0, 60.0
 """Real time for which threads that sleep for another reason, such as the machine's time, are waited for [s];
 and without any step of the clock, after which all that sleep are taken for waiting, though nothing is proven [s]."""
@@ -53,13 +55,19 @@ class Standstill(threading.Thread):
 
     def run(self) -> None:
         """Look, until closed."""
+        pause = _LOOK_S
         while not self._closed:
-            wanted = self._wanted.wait(_LOOK_S)
+            wanted = self._wanted.wait(pause)
             steps, self._steps = self._steps, self._clock.steps
             if steps != self._steps:
-                self._since = time.monotonic()
-            if (wanted or steps == self._steps) and not self._look() and wanted:
-                time.sleep(_AGAIN_S)
+                self._since, pause = time.monotonic(), _LOOK_S
+            if wanted or steps == self._steps:
+                if self._look():
+                    pause = _LOOK_S
+                    continue
+                if wanted:
+                    time.sleep(pause * _SHARE)
+                pause = min(2 * pause, _LONGEST_S)  # a program that works needs the processor more
 
     def _look(self) -> bool:
         """Let time go on if nothing else can; return whether it did."""
