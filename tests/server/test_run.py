@@ -715,11 +715,12 @@ class TestTheEnd:
                 sys.exit(5)
             signal.signal(signal.SIGTERM, stop)
             call("ready")
+            note("ready")
             select.select([], [], [])
         """
 
         def stop() -> None:
-            wait_until(lambda: bool(tiny.calls))
+            wait_until((tmp_path / "program.py.notes").exists)
             os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=stop, daemon=True).start()
