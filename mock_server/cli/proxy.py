@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 from importlib import import_module
 from pathlib import Path
@@ -81,6 +82,7 @@ def proxy(
         with listening:
             ca.write_bytes(listening.ca_pem)
             click.echo(f"listening on {listening.url}, certificate in {ca}")
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # the recording is written then, too
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
         if listener is not None:

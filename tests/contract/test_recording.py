@@ -81,12 +81,18 @@ def test_what_passes_through_an_app_is_recorded():
     assert made.exchange.label == "text/html"
 
 
-def test_the_proxy_passes_calls_on_to_a_service_and_records_them(tmp_path):
+UNIGNORED = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_proxy_passes_calls_on_to_a_service_and_records_them(ending, tmp_path):
     file, ca = tmp_path / "session.jsonl", tmp_path / "ca.pem"
     options = ["--port", "0", "--ca", str(ca), "--record", str(file)]
     with MockServer() as server:
         command = [sys.executable, "-m", "mock_server.cli", "proxy", *options, "--service", server.url]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as proxy:
+        # where this suite runs in the background, programs ignore SIGINT, and so would the proxy
+        program = [sys.executable, "-c", UNIGNORED, *command]
+        with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as proxy:
             try:
                 assert proxy.stdout is not None
                 address = proxy.stdout.readline().split()[2].rstrip(",")
@@ -98,7 +104,7 @@ def test_the_proxy_passes_calls_on_to_a_service_and_records_them(tmp_path):
                     timeout=60,
                 )
             finally:
-                proxy.send_signal(signal.SIGINT)
+                proxy.send_signal(ending)
                 said = proxy.communicate(timeout=60)[1]
         asked = [call["operation"] for call in requests.get(f"{server.url}/_mock/journal", timeout=60).json()]
     assert answer.json()["numJobs"] == 0
