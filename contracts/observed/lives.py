@@ -138,8 +138,10 @@ def unavailable_at_first(exchange: Exchange, session: Session) -> bool | None:
 @shows("U35", "checkProductStatus")
 def a_run_is_limited(exchange: Exchange, session: Session) -> bool | None:
     job, found = session.job_of(exchange), []
-    for name, entry in entries(exchange).items() if job else ():
-        ran_s = session.at - job.running_since.get(name, session.at)  # type: ignore[union-attr]
+    if job is None:
+        return None
+    for name, entry in entries(exchange).items():
+        ran_s = session.at - job.running_since.get(name, session.at)
         if ran_s > _RUN_S + _HOUR and entry.get("statusCode") in (3, -3):
             found.append(entry["statusCode"] == -3)
     return every(found)

@@ -261,14 +261,18 @@ class Session:
 
     def _after_checkProductStatus(self, exchange: Exchange, _user: str) -> None:  # noqa: N802 - an operation ID
         job = self.job_of(exchange)
-        for name, entry in entries(exchange).items() if job else ():
-            job.see(name, entry.get("statusCode"), self.at)  # type: ignore[union-attr]
+        if job is None:
+            return
+        for name, entry in entries(exchange).items():
+            job.see(name, entry.get("statusCode"), self.at)
 
     def _after_canceljob(self, exchange: Exchange, _user: str) -> None:
         job, codes = self.job_of(exchange), exchange.body.get("statusCodes")
-        for name, code in codes.items() if job and isinstance(codes, dict) else ():
+        if job is None or not isinstance(codes, dict):
+            return
+        for name, code in codes.items():
             if code == 0:
-                job.see(name, -4, self.at)  # type: ignore[union-attr]
+                job.see(name, -4, self.at)
 
     def _after_listOldJobs(self, exchange: Exchange, user: str) -> None:  # noqa: N802 - an operation ID
         listed = [entry for entry in exchange.body.get("jobs") or () if isinstance(entry, dict)]

@@ -233,6 +233,7 @@ class Programs:
                 except KeyboardInterrupt:
                     if self._own_group:  # otherwise they have got it from the terminal, too
                         self._signal(signal.SIGINT)
+                    self._news.put(None)  # loading may have been cut off, and a program that goes on waits for it
         finally:
             if handles_signals:
                 signal.signal(signal.SIGTERM, before)

@@ -59,7 +59,7 @@ class SimulatorApp:
         return [answer.body]
 
     def answer_of_api(self, call: Call, environ: WSGIEnvironment) -> Answer | None:
-        """Answer a plain call of the API, at a third of Flask's cost; None: Flask has to answer.
+        """Answer a plain call of the API, at a quarter of Flask's cost; None: Flask has to answer.
 
         Flask answers during an outage, if a fault spoils the answer, and after an exception; what has been done is not
         done again.

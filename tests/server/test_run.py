@@ -202,6 +202,22 @@ class TestOneProgram:
             assert programs.wait() == 0
         assert len(loaded) == loads
 
+    def test_that_ignores_ctrl_c_is_answered_when_it_came_while_the_simulator_was_loaded(
+        self, tiny, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(start.Programs, "_signal", lambda *_: None)  # as if the program ignored it from its start
+        tries = []
+
+        def load() -> Any:
+            tries.append(1)
+            if len(tries) <= 2:  # as often as the program says that it will call
+                raise KeyboardInterrupt
+            return tiny.app
+
+        with running(PendingSimulator(tiny.clock, load), program(tmp_path, "call('late')")) as programs:
+            assert programs.wait() == 0
+        assert (len(tries), tiny.calls) == (3, [(0, "late")])
+
     def test_is_ended_if_the_simulator_never_comes_as_soon_as_it_can_be(self, tiny, tmp_path, monkeypatch):
         monkeypatch.setattr(start, "GRACE_S", 600)
         asked = threading.Event()
