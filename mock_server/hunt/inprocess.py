@@ -28,7 +28,7 @@ from .worlds import streams
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..scenario.in_force import Builder
+    from ..scenario.in_force import SkyAndBuilder
     from ..scenario.scenario import Scenario
     from ..sky.archive import World as SkyWorld
     from ..transport.wsgi_call import Answer, Request
@@ -80,7 +80,7 @@ class Function:
         self._oracles = oracles
         self._call, self._scenario, self._options = call, scenario, dict(options)
         self._base = tomllib.loads(scenario.text or "")
-        self._builders: dict[tuple[int, SkyWorld], Builder] = {}
+        self._contents: dict[tuple[int, SkyWorld], SkyAndBuilder] = {}
 
     def data(self, world: World) -> dict[str, Any]:
         """Return the data of a world's scenario file."""
@@ -96,7 +96,7 @@ class Function:
         clock = _Clock(scenario.start)
         clock.end = max([clock.now(), *(change.at for change in scenario.changes)]) + HORIZON_S
         with TemporaryDirectory() as folder, Simulator(scenario, clock, **self._options) as simulator:
-            simulator.jobs.in_force.share_builder(self._builders)
+            simulator.jobs.in_force.share_contents(self._contents)
             evidence = Evidence(simulator, Path(folder))
             evidence.recorder = Recorder(simulator, simulator.app, clock, source=Path.cwd())
             error, where, text = self._run(simulator, clock, evidence)

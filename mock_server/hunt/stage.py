@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from ..scenario.in_force import Builder
+    from ..scenario.in_force import SkyAndBuilder
     from ..sky.archive import World as SkyWorld
     from .evidence import OwnOracle
     from .life import Life
@@ -111,7 +111,7 @@ class Stage:
         self._current = _Current()
         proxy = self._kept.enter_context(Proxy(self._current.app, self._current))  # type: ignore[arg-type]  # it sleeps
         self._env = {**os.environ, **_SAME_EVERYWHERE, **proxy.environment(self._root)}
-        self._builders: dict[tuple[int, SkyWorld], Builder] = {}
+        self._contents: dict[tuple[int, SkyWorld], SkyAndBuilder] = {}
         self._host: Host | None = None
         self.imported: list[str] = []
         self.threads = 1
@@ -130,7 +130,7 @@ class Stage:
         folder = self._root / "copy" / self._program.folder.resolve().name
         copy_folder(self._program.folder, folder, self._leave_out)
         with Simulator(scenario, clock) as simulator:
-            simulator.jobs.in_force.share_builder(self._builders)
+            simulator.jobs.in_force.share_contents(self._contents)
             evidence = Evidence(simulator, folder)
             try:
                 self._live(simulator, clock, evidence, kill_of(world))

@@ -50,6 +50,13 @@ class Builder(Protocol):
     def forget_expired(self, now: float) -> None: ...
 
 
+class SkyAndBuilder(NamedTuple):
+    """What follows from a seed and a world alone: both keep what they were asked for."""
+
+    sky: Sky
+    builder: Builder
+
+
 class InForce:
     """The scenario in force, which any process on the database may change.
 
@@ -111,9 +118,10 @@ class InForce:
     def builder(self, builder: Builder) -> None:
         self._builder = builder
 
-    def share_builder(self, builders: dict[tuple[int, World], Builder]) -> None:
-        """Take the builder that another simulator with the same seed and sky has used, or leave it this one's."""
-        self._builder = builders.setdefault((self.given.seed, self.given.world), self.builder)
+    def share_contents(self, used: dict[tuple[int, World], SkyAndBuilder]) -> None:
+        """Take sky and builder that another simulator with the same seed and world has used, or leave it this one's."""
+        mine = SkyAndBuilder(self.sky, self.builder)
+        self.sky, self._builder = used.setdefault((self.given.seed, self.given.world), mine)
 
     def forget_expired(self, now: float) -> None:
         """Remove contents that have expired by `now` [s] from the memory, if any were made."""
