@@ -36,7 +36,7 @@ CANNOT_BE_SEEN = {
         "the service works them out",
     r"run_userobject: jobPars/\w+ is (text|a number)": "numbers may be text",
     r"getSourceDetResults: Total.*": "what the sky holds is known to the server alone",
-    r"main: (\*|Best_|Onboard_|T0|DeltaFitStat|GalNH)\S* is (one more|negative|left out|null|reversed)":
+    r"main: (\*|Best_|Enhanced_|Onboard_|T0|DeltaFitStat|GalNH)\S* is (one more|negative|left out|null|reversed)":
         "the contents of bursts are known to the server alone",
     r"main: \*/data/?\S* .*": "the contents of bursts are known to the server alone",
     r"main: (ERROR|ERRORTEXT|text)\b.*": "the words are free",
