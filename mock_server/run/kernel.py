@@ -103,8 +103,8 @@ def state_of(thread: NativeThread) -> str:
     OSError
         If there is no such thread, or the kernel does not tell.
     """
-    stat = Path(f"/proc/{thread[0]}/task/{thread[1]}/stat").read_text()
-    return stat.rpartition(")")[2].split()[0]
+    with open(f"/proc/{thread[0]}/task/{thread[1]}/stat", "rb", buffering=0) as file:
+        return file.read().rpartition(b")")[2].split()[0].decode()
 
 
 def is_ending(pid: int) -> bool:

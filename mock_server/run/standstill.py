@@ -122,7 +122,8 @@ class Processes:
             return threads, children
         for name in names:
             threads[pid, int(name)] = self.doing((pid, int(name)))
-            children.update(map(int, Path(f"/proc/{pid}/task/{name}/children").read_bytes().split()))
+            with open(f"/proc/{pid}/task/{name}/children", "rb", buffering=0) as file:
+                children.update(map(int, file.read().split()))
         return threads, children
 
     def doing(self, thread: NativeThread) -> Doing:
@@ -176,6 +177,7 @@ class Standstill(threading.Thread):
         self._named: set[ParticipantId] = set()
         self._since = self._awake = monotonic()
         self._last: tuple[int, dict[NativeThread, Doing]] | None = None
+        self._busy: NativeThread | None = None
         self._closed = False
         self.start()
 
@@ -209,14 +211,19 @@ class Standstill(threading.Thread):
         """Let the next participant go on if this look and the last prove it; return whether to look again at once."""
         before, self._last = self._last, None
         with contextlib.suppress(OSError, KeyError, ValueError):  # one ends or starts just now
+            if self._busy is not None:  # it is the likeliest to work still
+                thread, self._busy = self._busy, None
+                if (function := self._processes.doing(thread)[0]) == b"0" and self._works(thread, function):
+                    return False
             changes, waits = self._clock.changes, self._clock.waits()
             server = self._server
             free = {one: wait for one, wait in waits.items() if not wait.blocked}
             if any(one not in server.owners or one in server.asking for one in free):
                 self._awake = monotonic()
                 return False  # it starts, or waits for an answer
-            threads = self._threads({server.owners.get(one) for one in waits} - {server.owners[one] for one in free})
-            if self._may_wake(threads, free):
+            blocked = waits.keys() - free.keys()
+            threads = self._threads(blocked)
+            if self._may_wake(threads, free, {server.threads[one] for one in blocked if one in server.threads}):
                 return False
             if before != (changes, threads):
                 self._last = changes, threads
@@ -224,33 +231,38 @@ class Standstill(threading.Thread):
             self._clock.proceed(changes)
         return False
 
-    def _threads(self, held: Collection[object]) -> dict[NativeThread, Doing]:
+    def _threads(self, blocked: Collection[ParticipantId]) -> dict[NativeThread, Doing]:
         """Return what threads do: those of the programs, and those of the run itself that may serve one."""
         server = self._server
         found = self._processes.look(server.pids() | server.programs)
-        guests = (guest for guest, session in list(server.guests.items()) if session not in held)
+        sessions = {server.owners.get(one) for one in blocked}
+        guests = (guest for guest, session in list(server.guests.items()) if session not in sessions)
         for thread in (*guests, *list(server.helpers), server.accepting or 0):
             found[os.getpid(), thread] = self._processes.doing((os.getpid(), thread))
         return {thread: doing for thread, doing in found.items() if thread not in self._ignored}
 
-    def _may_wake(self, threads: Mapping[NativeThread, Doing], free: Mapping[ParticipantId, Wait]) -> bool:
-        """Whether one of some threads may go on by itself."""
+    def _may_wake(
+        self, threads: Mapping[NativeThread, Doing], free: Mapping[ParticipantId, Wait], held: Collection[NativeThread]
+    ) -> bool:
+        """Whether one of some threads may go on by itself; those that the clock holds, only if they were killed."""
         own, quiet = os.getpid(), monotonic() - max(self._since, self._awake)
         participants = {self._server.threads[one]: one for one in free}
-        takes_part = set(self._server.threads.values())
-        pids = {pid for pid, _ in takes_part}
         doubtful: set[NativeThread] = set()
         talkative: set[NativeThread] = set()
         for thread, (function, _) in threads.items():
-            if function == b"0" or (thread[0] == own and function.startswith(b"futex")):
-                if state_of(thread) not in "ZX":
-                    self._note_awake(thread, thread in takes_part)
-                    return True
-            elif not function.startswith(_WAITS_FOR_ANOTHER):
-                if state_of(thread) == "D":
+            if self._works(thread, function):
+                return True
+            if thread in held:
+                continue
+            if not function.startswith(_WAITS_FOR_ANOTHER):
+                state = state_of(thread)
+                if state in "ZX":
+                    continue
+                if state == "D":
                     self._awake = monotonic()
                     return True
-                if thread in participants or thread[0] not in pids or b"nanosleep" not in function:
+                known = (pid for pid, _ in self._server.threads.values())
+                if thread in participants or b"nanosleep" not in function or thread[0] not in known:
                     doubtful.add(thread)
             elif thread[0] != own and not function.startswith(_WAITS_WITHIN):
                 talkative.add(thread)
@@ -264,16 +276,22 @@ class Standstill(threading.Thread):
             return not doubtful.isdisjoint(participants)
         return bool(doubtful or (foreign and quiet < GRACE_S))
 
-    def _note_awake(self, thread: NativeThread, takes_part: bool) -> None:
-        """Note that a thread is awake; time goes on without one that takes no part and never sleeps."""
-        self._awake = monotonic()
-        if not takes_part and thread[0] != os.getpid() and self._awake - self._since > EXCUSE_S:
+    def _works(self, thread: NativeThread, function: bytes) -> bool:
+        """Whether a thread is awake; time goes on without one that takes no part and never sleeps."""
+        own = thread[0] == os.getpid()
+        if not (function == b"0" or (own and function.startswith(b"futex"))) or state_of(thread) in "ZX":
+            return False
+        self._awake, self._busy = monotonic(), thread
+        late = self._awake - self._since > EXCUSE_S
+        if late and not own and thread not in self._server.threads.values():
+            self._busy = None
             self._ignored.add(thread)
             name = Path(f"/proc/{thread[0]}/comm").read_text().strip()
             self._warn(
                 f"process {thread[0]} ({name}) takes no part in simulated time and has worked for {EXCUSE_S:g} s; time "
                 "goes on without it, and the order of events may differ from run to run"
             )
+        return True
 
     def _excuse(self, participant: ParticipantId, thread: NativeThread) -> None:
         """Let time go on without a participant that has waited for something else for a while."""
