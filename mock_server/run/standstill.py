@@ -211,7 +211,7 @@ class Standstill(threading.Thread):
         """Let the next participant go on if this look and the last prove it; return whether to look again at once."""
         before, self._last = self._last, None
         with contextlib.suppress(OSError, KeyError, ValueError):  # one ends or starts just now
-            if self._busy is not None:  # it is the likeliest to work still
+            if self._busy is not None:  # it is the likeliest to work still; one that waits is looked at below
                 thread, self._busy = self._busy, None
                 if (function := self._processes.doing(thread)[0]) == b"0" and self._works(thread, function):
                     return False
@@ -281,10 +281,11 @@ class Standstill(threading.Thread):
         own = thread[0] == os.getpid()
         if not (function == b"0" or (own and function.startswith(b"futex"))) or state_of(thread) in "ZX":
             return False
-        self._awake, self._busy = monotonic(), thread
+        self._awake = monotonic()
         late = self._awake - self._since > EXCUSE_S
-        if late and not own and thread not in self._server.threads.values():
-            self._busy = None
+        if not late or own or thread in self._server.threads.values():
+            self._busy = thread
+        else:
             self._ignored.add(thread)
             name = Path(f"/proc/{thread[0]}/comm").read_text().strip()
             self._warn(

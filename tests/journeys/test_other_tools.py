@@ -144,6 +144,7 @@ TOOLS: dict[str, tuple[str, str, list[str]]] = {
     "apscheduler": ("pipeline.py", APSCHEDULER, ["python", "pipeline.py"]),
     "celery": ("pipeline.py", CELERY, ["python", "pipeline.py"]),
     "distributed": ("pipeline.py", DASK, ["python", "pipeline.py"]),
+    # by default its scheduler starts a timer each second of the run, which takes three times as long
     "snakemake": ("Snakefile", SNAKEFILE, ["snakemake", "-q", "-c4", "--max-jobs-per-timespan", "100/10s"]),
     "papermill": ("", "", ["papermill", "campaign.ipynb", "done.ipynb"]),
     "nbmake": ("", "", ["python", "-m", "pytest", "--nbmake", "--nbmake-timeout=600", "campaign.ipynb"]),

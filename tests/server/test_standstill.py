@@ -5,15 +5,21 @@ import os
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from mock_server.clocks.virtual import VirtualClock
 from mock_server.run import watchdog
 from mock_server.run.kernel import NativeThread
 from mock_server.run.peers import Peers
-from mock_server.run.standstill import Doing, Processes, can_be_proven
+from mock_server.run.standstill import Doing, Processes, Standstill, can_be_proven
 from mock_server.run.start import run
 from tests.server.test_run import Tiny, notes, program
+
+if TYPE_CHECKING:
+    from mock_server.run.link_server import LinkServer
 
 pytestmark = pytest.mark.skipif(not can_be_proven(), reason="the operating system does not say what threads sleep in")
 
@@ -74,6 +80,25 @@ def test_two_looks_are_the_same_while_a_process_sleeps():
     os.write(theirs, b"x")
     os.waitpid(child, 0)
     assert processes.look([child]) == {}
+
+
+BUSY = "print('on', flush=True)\nwhile True: pass"
+
+
+def test_a_thread_that_the_clock_holds_works_while_it_is_awake():
+    """As one does whose process is being killed: its parent must see its end before time goes on."""
+    clock, server = VirtualClock(0.0), SimpleNamespace(threads={})
+    standstill = Standstill(clock, cast("LinkServer", server), lambda _words: None)
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        thread = (child.pid, child.pid)
+        alive = standstill._may_wake({thread: (b"0", b"1")}, {}, {thread})
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is dead, and its parent has not waited for it
+        dead = standstill._may_wake({thread: (b"0", b"2")}, {}, {thread})
+    standstill.close()
+    assert (alive, dead) == (True, False)
 
 
 def test_time_goes_on_while_a_program_waits_for_a_pipe_without_a_limit_of_real_time(tiny, tmp_path, monkeypatch):
