@@ -643,6 +643,38 @@ public class Call {
     }
 }
 """
+GO = """
+package main
+
+import ("net/http"; "os"; "strings")
+
+func main() {
+    answer, err := http.Post("https://www.swift.ac.uk/call", "application/json", strings.NewReader(`{"who": "x"}`))
+    if err != nil || answer.StatusCode != 200 { os.Exit(1) }
+}
+"""
+PERL = """
+use LWP::UserAgent;
+my $answer = LWP::UserAgent->new->post("https://www.swift.ac.uk/call", Content => '{"who": "x"}');
+exit($answer->is_success ? 0 : 1);
+"""
+R = """
+answer <- download.file("https://www.swift.ac.uk/call", "answer", method = "libcurl", quiet = TRUE)
+quit(status = answer)
+"""
+
+
+LANGUAGES = {"go": (GO, ["go", "run"], "x"), "pl": (PERL, ["perl"], "x"), "R": (R, ["Rscript"], "")}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("suffix", LANGUAGES)
+def test_another_language_is_answered(tiny, tmp_path, suffix):
+    """These need Go, Perl with libwww-perl and liblwp-protocol-https-perl, and R."""
+    text, command, who = LANGUAGES[suffix]
+    (tmp_path / f"call.{suffix}").write_text(text)
+    assert run(tiny, [*command, str(tmp_path / f"call.{suffix}")], isolate=True) == 0
+    assert tiny.calls == [(0, who)]
 
 
 @pytest.mark.nightly
