@@ -78,7 +78,7 @@ def courtesy_report(
         "seed": scenario.seed,
         "began": iso_text(first),
         "ended": iso_text(now),
-        "simulated_s": round(now - first, 3),
+        "simulated_s": int(round(now - first, 3)),  # whole: how often programs read the clock shows in microseconds
         "programs": [],
         "calls_forgotten": journal.forgotten,
         "calls": dict(sorted(Counter(entry.operation for entry in journal).items())),

@@ -23,7 +23,7 @@ UNRESOLVED = "; name: "
 
 
 def drawn_objects(sky: Sky, jobs: Sequence[Job], scenario: Scenario) -> list[dict[str, Any]]:
-    """Return what was drawn for the objects of some jobs, an entry for each object that has anything drawn."""
+    """Return what was drawn for the objects of some jobs: an entry for each that has anything drawn, by name."""
     found: dict[str, dict[str, Any]] = {}
     seen = set()
     for job in jobs:
@@ -43,11 +43,12 @@ def drawn_objects(sky: Sky, jobs: Sequence[Job], scenario: Scenario) -> list[dic
         entry["observations"] |= one.planned
         entry["believed"] += [obsid for obsid in one.believed if obsid not in entry["believed"]]
         entry["no_data"] |= dict(one.without_data)
-    return [entry for entry in found.values() if any(value for name, value in entry.items() if name != "name")]
+    entries = (entry for _, entry in sorted(found.items()))
+    return [entry for entry in entries if any(value for name, value in entry.items() if name != "name")]
 
 
 def unresolved_names(sky: Sky, journal: Journal, now: float) -> list[dict[str, Any]]:
-    """Return the names that were refused, each with the option of ``xrt-mock run`` that adds a source for it."""
+    """Return the names that were refused, sorted, each with the option of ``xrt-mock run`` that adds its source."""
     found: dict[str, dict[str, Any]] = {}
     for entry in journal.where(outcome="refused"):
         name = entry.detail.partition(UNRESOLVED)[2]
@@ -57,4 +58,4 @@ def unresolved_names(sky: Sky, journal: Journal, now: float) -> list[dict[str, A
             if position is not None:  # in quotes as a shell needs them
                 option = f"--source {shlex.quote(f'{name}={position[0]:.4f},{position[1]:.4f}')}"
             found[name] = {"name": name, "where": entry.where or None, "option": option}
-    return list(found.values())
+    return [entry for _, entry in sorted(found.items())]

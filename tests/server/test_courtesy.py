@@ -204,6 +204,11 @@ def test_time_is_simulated_time_from_the_first_call():
     assert reported([], [])["simulated_s"] == 0
 
 
+@pytest.mark.parametrize("readings_s", [0.000_004, 0.072_1, 0.999])
+def test_readings_of_the_clock_do_not_show_in_the_time_of_a_report(readings_s):
+    assert reported([], [call(0)], at=900 + readings_s) == reported([], [call(0)], at=900)
+
+
 def test_a_report_is_json_and_a_few_lines_of_text():
     found = reported([job(1, 0, 10), job(2, 0, float("inf"))], [call(0), call(60)])
     json.dumps(found, allow_nan=False)

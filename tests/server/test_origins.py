@@ -151,6 +151,18 @@ def refused(sim, name):
     return unresolved
 
 
+def test_a_report_lists_objects_by_name_in_whatever_order_they_came():
+    def objects(names):
+        with Simulator() as sim:
+            for name in names:
+                sim.app.test_client().post("/user_objects/run_userobject.php", json=CURVE | {"name": name})
+            report = sim.report()
+        return [entry["name"] for entry in report["drawn"]], [entry["name"] for entry in report["unresolved_names"]]
+
+    names = ["GRB 210302A", "Second", "GRB 210301A", "First"]
+    assert objects(names) == objects(sorted(names)) == (["GRB 210301A", "GRB 210302A"], ["First", "Second"])
+
+
 def test_a_remedy_can_be_pasted_whatever_the_name_holds():
     name = 'Barnard\'s "other" star'
     with Simulator(settings=EXACT) as sim:

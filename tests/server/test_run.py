@@ -659,7 +659,7 @@ my $answer = LWP::UserAgent->new->post("https://www.swift.ac.uk/call", Content =
 exit($answer->is_success ? 0 : 1);
 """
 R = """
-answer <- download.file("https://www.swift.ac.uk/call", "answer", method = "libcurl", quiet = TRUE)
+answer <- download.file("https://www.swift.ac.uk/call", tempfile(), method = "libcurl", quiet = TRUE)
 quit(status = answer)
 """
 
