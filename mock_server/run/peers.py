@@ -62,10 +62,12 @@ def _sockets(pid: int) -> frozenset[str]:
     """Return the inodes of a process's sockets."""
     place, found = f"/proc/{pid}/fd", []
     for descriptor in os.listdir(place):
-        with contextlib.suppress(FileNotFoundError):  # that of the folder itself
+        try:
             link = os.readlink(f"{place}/{descriptor}")
-            if link.startswith("socket:"):
-                found.append(link[8:-1])
+        except FileNotFoundError:  # that of the folder itself
+            continue
+        if link.startswith("socket:"):
+            found.append(link[8:-1])
     return frozenset(found)
 
 

@@ -37,6 +37,7 @@ _PATIENCE_S = 5.0
 _LOOKS = 3  # in a row: two of them prove, unless something runs between them
 _MOST_OPEN = 200
 _MOST = 256
+_LINKS = 2  # of a folder without folders in it
 Doing = tuple[bytes, bytes]
 """The kernel function that a thread sleeps in (b"0": it is awake, or has ended), and how much it has run."""
 _WAITS_WITHIN = (b"pipe", b"anon_pipe", b"futex", b"do_wait", b"wait_for_partner")
@@ -81,7 +82,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._files: dict[NativeThread, tuple[int, int]] = {}
-        self._seen: dict[int, tuple[dict[NativeThread, Doing], set[int]]] = {}
+        self._seen: dict[int, dict[NativeThread, tuple[Doing, list[int]]]] = {}
 
     def look(self, roots: Iterable[int]) -> dict[NativeThread, Doing]:
         """Return what each thread does.
@@ -96,35 +97,38 @@ class Processes:
         seen, self._seen = self._seen, {}
         while left:
             pid = left.pop()
-            threads, children = seen.get(pid, ({}, set()))
-            try:
-                unchanged = bool(threads) and all(self.doing(thread) == doing for thread, doing in threads.items())
-            except OSError:  # one of its threads has ended
-                unchanged = False
-            if not unchanged:
-                threads, children = self._of_process(pid)
-            self._seen[pid] = threads, children
-            found |= threads
-            new = children - known
-            left, known = [*left, *new], known | new
+            self._seen[pid] = self._of_process(pid, seen.get(pid, {}))
+            for thread, (doing, children) in self._seen[pid].items():
+                found[thread] = doing
+                left += (child for child in children if child not in known)
+                known.update(children)
         return found
 
     def stamps(self) -> dict[int, object]:
         """Return for each process an object that is another one if it has run since an earlier look."""
-        return {pid: threads for pid, (threads, _) in self._seen.items() if threads}
+        return {pid: threads for pid, threads in self._seen.items() if threads}
 
-    def _of_process(self, pid: int) -> tuple[dict[NativeThread, Doing], set[int]]:
-        threads: dict[NativeThread, Doing] = {}
-        children: set[int] = set()
+    def _of_process(
+        self, pid: int, seen: dict[NativeThread, tuple[Doing, list[int]]]
+    ) -> dict[NativeThread, tuple[Doing, list[int]]]:
+        """Return what its threads do and whom they have started; `seen` itself if none of them has run."""
         try:
-            names = os.listdir(f"/proc/{pid}/task")
+            if seen:
+                now = {thread: self.doing(thread) for thread in seen}
+                if all(now[thread] == doing for thread, (doing, _) in seen.items()):
+                    return seen
+                if os.stat(f"/proc/{pid}/task").st_nlink == _LINKS + len(seen):  # they live: no other has begun
+                    return {
+                        thread: (now[thread], children if now[thread] == doing else _children(thread))
+                        for thread, (doing, children) in seen.items()
+                    }
+        except OSError:  # one of its threads has ended
+            pass
+        try:
+            threads = [(pid, int(name)) for name in os.listdir(f"/proc/{pid}/task")]
         except FileNotFoundError:  # it has ended
-            return threads, children
-        for name in names:
-            threads[pid, int(name)] = self.doing((pid, int(name)))
-            with open(f"/proc/{pid}/task/{name}/children", "rb", buffering=0) as file:
-                children.update(map(int, file.read().split()))
-        return threads, children
+            return {}
+        return {thread: (self.doing(thread), _children(thread)) for thread in threads}
 
     def doing(self, thread: NativeThread) -> Doing:
         """Return what one thread does.
@@ -157,6 +161,11 @@ class Processes:
                 os.close(file)
 
 
+def _children(thread: NativeThread) -> list[int]:
+    with open(f"/proc/{thread[0]}/task/{thread[1]}/children", "rb", buffering=0) as file:
+        return list(map(int, file.read().split()))
+
+
 class Standstill(threading.Thread):
     """Looks for standstills of a run, and lets time go on.
 
@@ -173,6 +182,7 @@ class Standstill(threading.Thread):
         self._clock, self._server, self._warn = clock, server, warn
         self._wanted = clock.unproven = threading.Event()
         self._processes, self._peers = Processes(), Peers()
+        self._own = os.getpid()
         self._ignored: set[NativeThread] = set()
         self._named: set[ParticipantId] = set()
         self._since = self._awake = monotonic()
@@ -223,12 +233,14 @@ class Standstill(threading.Thread):
                 return False  # it starts, or waits for an answer
             blocked = waits.keys() - free.keys()
             threads = self._threads(blocked)
-            if self._may_wake(threads, free, {server.threads[one] for one in blocked if one in server.threads}):
+            if any(self._works(thread, function) for thread, (function, _) in threads.items()):
                 return False
             if before != (changes, threads):
                 self._last = changes, threads
                 return True
-            self._clock.proceed(changes)
+            held = {server.threads[one] for one in blocked if one in server.threads}
+            if not self._may_wake({one: doing[0] for one, doing in threads.items() if one not in held}, free):
+                self._clock.proceed(changes)
         return False
 
     def _threads(self, blocked: Collection[ParticipantId]) -> dict[NativeThread, Doing]:
@@ -238,22 +250,16 @@ class Standstill(threading.Thread):
         sessions = {server.owners.get(one) for one in blocked}
         guests = (guest for guest, session in list(server.guests.items()) if session not in sessions)
         for thread in (*guests, *list(server.helpers), server.accepting or 0):
-            found[os.getpid(), thread] = self._processes.doing((os.getpid(), thread))
+            found[self._own, thread] = self._processes.doing((self._own, thread))
         return {thread: doing for thread, doing in found.items() if thread not in self._ignored}
 
-    def _may_wake(
-        self, threads: Mapping[NativeThread, Doing], free: Mapping[ParticipantId, Wait], held: Collection[NativeThread]
-    ) -> bool:
-        """Whether one of some threads may go on by itself; those that the clock holds, only if they were killed."""
-        own, quiet = os.getpid(), monotonic() - max(self._since, self._awake)
+    def _may_wake(self, functions: Mapping[NativeThread, bytes], free: Mapping[ParticipantId, Wait]) -> bool:
+        """Whether one of some threads that sleep in these functions of the kernel may go on by itself."""
+        quiet = monotonic() - max(self._since, self._awake)
         participants = {self._server.threads[one]: one for one in free}
         doubtful: set[NativeThread] = set()
         talkative: set[NativeThread] = set()
-        for thread, (function, _) in threads.items():
-            if self._works(thread, function):
-                return True
-            if thread in held:
-                continue
+        for thread, function in functions.items():
             if not function.startswith(_WAITS_FOR_ANOTHER):
                 state = state_of(thread)
                 if state in "ZX":
@@ -264,7 +270,7 @@ class Standstill(threading.Thread):
                 known = (pid for pid, _ in self._server.threads.values())
                 if thread in participants or b"nanosleep" not in function or thread[0] not in known:
                     doubtful.add(thread)
-            elif thread[0] != own and not function.startswith(_WAITS_WITHIN):
+            elif thread[0] != self._own and not function.startswith(_WAITS_WITHIN):
                 talkative.add(thread)
         outsiders = self._peers.outsiders(self._processes.stamps()) if talkative else frozenset()
         foreign = {thread for thread in talkative if thread[0] in outsiders}
@@ -278,7 +284,7 @@ class Standstill(threading.Thread):
 
     def _works(self, thread: NativeThread, function: bytes) -> bool:
         """Whether a thread is awake; time goes on without one that takes no part and never sleeps."""
-        own = thread[0] == os.getpid()
+        own = thread[0] == self._own
         if not (function == b"0" or (own and function.startswith(b"futex"))) or state_of(thread) in "ZX":
             return False
         self._awake = monotonic()

@@ -85,18 +85,16 @@ def test_two_looks_are_the_same_while_a_process_sleeps():
 BUSY = "print('on', flush=True)\nwhile True: pass"
 
 
-def test_a_thread_that_the_clock_holds_works_while_it_is_awake():
-    """As one does whose process is being killed: its parent must see its end before time goes on."""
+def test_a_thread_works_until_it_is_dead():
     clock, server = VirtualClock(0.0), SimpleNamespace(threads={})
     standstill = Standstill(clock, cast("LinkServer", server), lambda _words: None)
     with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        thread = (child.pid, child.pid)
-        alive = standstill._may_wake({thread: (b"0", b"1")}, {}, {thread})
+        alive = standstill._works((child.pid, child.pid), b"0")
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is dead, and its parent has not waited for it
-        dead = standstill._may_wake({thread: (b"0", b"2")}, {}, {thread})
+        dead = standstill._works((child.pid, child.pid), b"0")
     standstill.close()
     assert (alive, dead) == (True, False)
 
