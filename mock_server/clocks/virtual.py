@@ -45,6 +45,9 @@ class VirtualClock:
     unproven
         Set while a participant would go on if it were proven that those who wait for something else cannot; see
         :meth:`proceed`. None: nothing can be proven, so time does not wait for a proof.
+    strangers
+        Processes [pid] that are no participants, but may start some: while there are any, nothing goes on without a
+        proof.
     """
 
     def __init__(self, start: float) -> None:
@@ -52,6 +55,7 @@ class VirtualClock:
         self._lock = _thread.allocate_lock()  # the real one: threading.Lock may be replaced by one that waits on us
         self.steps = self.changes = 0
         self.unproven: threading.Event | None = None
+        self.strangers: set[int] = set()
         self.on_move: Callable[[float], object] | None = None
         self._participants: dict[ParticipantId, _Participant] = {}
         self._by_thread: dict[int, _Participant] = {}  # replaced, never changed: it is read without the lock
@@ -265,8 +269,10 @@ class VirtualClock:
             self.on_move(now)
 
     def _is_unproven(self) -> bool:
-        """Whether a participant waits for something else, and may go on though the clock does not know it."""
-        return self.unproven is not None and any(one.is_outside for one in self._participants.values())
+        """Whether a stranger, or one that waits for something else, may go on though the clock does not know it."""
+        if self.unproven is None:
+            return False
+        return bool(self.strangers) or any(one.is_outside for one in self._participants.values())
 
     def _run_next(self) -> None:
         """Let the next participant go on, if all that are not blocked are known to wait."""

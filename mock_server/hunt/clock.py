@@ -67,7 +67,7 @@ class LifeClock(VirtualClock):
             self.changes += 1
             mine.until = None
             everyone = self._participants.values()
-            outside = any(not one.blocked and one.until is not None for one in everyone)
+            outside = bool(self.strangers) or any(not one.blocked and one.until is not None for one in everyone)
             if not outside and mine.id == min(one.id for one in everyone if one.until is None):
                 return
             blocked = mine.block()
@@ -94,7 +94,8 @@ class LifeClock(VirtualClock):
         if self.ended.is_set():
             return
         free = [one for one in self._participants.values() if not one.blocked]
-        if self.unproven is not None and free:  # one runs, or may run though it counts as waiting: for a pipe, ...
+        # one runs, or may run though it counts as waiting (for a pipe, ...), or may be started
+        if self.unproven is not None and (free or self.strangers):
             if all(one.until is not None for one in free):
                 self.unproven.set()
             return

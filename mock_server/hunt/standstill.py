@@ -72,14 +72,14 @@ class Standstill(threading.Thread):
     def _look(self) -> bool:
         """Let time go on if nothing else can; return whether it did."""
         clock, server = self._clock, self._server
-        changes, pids = clock.changes, server.pids()
+        changes, pids = clock.changes, server.pids() | clock.strangers
         before = asleep(pids)
         if before and time.monotonic() - self._since > EXCUSE_S:
             clock.excused = True
             clock.proceed(changes)
             return True
         waits = clock.waits()  # between the two looks: what one has asked of the clock, it asked before it fell asleep
-        if not pids or before is None or asleep(pids) != before:
+        if not pids or before is None or server.accepted or server.greeting or asleep(pids) != before:
             return False
         free = [one for one, wait in waits.items() if not wait.blocked]
         if any(one in server.asking or server.threads.get(one) not in before for one in free):
@@ -97,5 +97,6 @@ class Standstill(threading.Thread):
                 self._seen = (before, now)
             if now - self._seen[1] < PATIENCE_S:
                 return False
+        clock.strangers.intersection_update([pid for pid, _ in before])
         clock.proceed(changes)
         return True

@@ -106,6 +106,8 @@ class Children:
                     self.start(start)
             else:
                 original(popen, args, *rest, **kwargs)
+                if self._link.current() is not None:
+                    self._link.call("started_stranger", popen.pid)
 
         subprocess.Popen.__init__ = __init__
 

@@ -87,7 +87,8 @@ class Link:
         channel = Channel(Client(self._address, authkey=self._key))
         channel.send(("hello", (participant, os.getpid(), threading.get_native_id(), first)))
         welcome: Welcome = channel.receive()
-        self._of_thread.channel, self._of_thread.participant = channel, welcome.participant
+        mine = self._of_thread
+        mine.channel, mine.participant, mine.busy = channel, welcome.participant, getattr(mine, "busy", False)
         return welcome
 
     def current(self) -> ParticipantId | None:
@@ -123,35 +124,54 @@ class Link:
         SystemExit
             If the run has ended.
         """
-        if "channel" not in self._of_thread.__dict__:
+        mine = self._of_thread
+        if "channel" not in mine.__dict__ or mine.busy:  # busy: a signal's handler, or a finalizer, calls meanwhile
             self._connect(self.current())
-        channel = self._of_thread.channel
+        channel: Channel = mine.channel
         try:
-            with Staying(self.welcome.processor):
+            with Staying(self.welcome.processor), self._kept_busy(channel):
                 channel.send((operation, arguments))
                 result = channel.receive()
                 while isinstance(result, Due):
                     result = channel.receive()
-        except (EOFError, OSError) as error:
-            self._disconnect()
-            raise SystemExit("xrt-mock: the run has ended") from error
-        except BaseException:  # Ctrl-C during the call: its answer would be taken for that of the next call
-            del self._of_thread.channel
-            self._connect(self.current())  # before the old connection is closed, which would end the participant
-            channel.close()
+        except BaseException as error:  # also what a signal's handler raises, such as KeyboardInterrupt or TimeoutError
+            if isinstance(error, EOFError | OSError) and _is_raised_in(error, Channel.__module__):
+                self._disconnect()
+                raise SystemExit("xrt-mock: the run has ended") from error
+            if getattr(mine, "channel", None) is channel:  # the answer would be taken for that of the next call
+                self._connect(self.current())  # before the old connection is closed, which would end the participant
+                channel.close()
             raise
         if isinstance(result, Exception):
             raise result
         return result
 
+    @contextlib.contextmanager
+    def _kept_busy(self, channel: Channel) -> Iterator[None]:
+        """Context manager: other calls of the calling thread need a connection of their own, which then stays."""
+        mine = self._of_thread
+        before, mine.busy = mine.busy, True
+        try:
+            yield
+        finally:
+            mine.busy = before
+            if getattr(mine, "channel", None) is not channel:
+                channel.close()
+
+    @contextlib.contextmanager
+    def away(self, until: float, child: int | None, hold: bool) -> Iterator[Channel | None]:
+        """See :meth:`LinkedClock.away`."""
+        goes_on = self.call("away", until, child, hold)
+        channel: Channel = self._of_thread.channel
+        try:
+            with self._kept_busy(channel):
+                yield channel if goes_on else None
+        finally:
+            self.call("back")
+
     def expect_calls(self) -> None:
         """Let the run know that this program is about to call."""
         self.call("expect")
-
-    def channel(self) -> Channel:
-        """Return the calling thread's connection."""
-        channel: Channel = self._of_thread.channel
-        return channel
 
     def note_crash(self, words: str, where: str | None) -> None:
         """Let the run know which exception ends this program, and the user's line that raised it."""
@@ -184,7 +204,10 @@ class LinkedClock:
 
     def sleep(self, seconds: float) -> None:
         """Return once `seconds` of simulated time have passed."""
-        self._link.call("wait", self.now() + max(0.0, seconds), None)
+        until = self.now() + max(0.0, seconds)
+        self.wait(until)
+        while self.now() < until:
+            self.wait(until)
 
     def advance(self, seconds: float) -> float:
         """Raise NotImplementedError: a program moves its clock by sleeping."""
@@ -224,20 +247,23 @@ class LinkedClock:
         """End the wait of a participant that waits with this `token`, or is about to."""
         self._link.call("wake", participant, token)
 
-    @contextlib.contextmanager
     def away(
         self, until: float = math.inf, child: int | None = None, *, hold: bool = False
-    ) -> Iterator[Channel | None]:
+    ) -> contextlib.AbstractContextManager[Channel | None]:
         """Context manager: the calling participant counts as waiting until `until` [s], whatever it does.
 
         `child` is the process [pid] whose end it waits for, if that is what it does. With `hold`, time stops there.
         Something comes over the channel when the clock ends that; None if time waits for the caller all the same.
         """
-        goes_on = self._link.call("away", until, child, hold)
-        try:
-            yield self._link.channel() if goes_on else None
-        finally:
-            self._link.call("back")
+        return self._link.away(until, child, hold)
+
+
+def _is_raised_in(error: BaseException, module: str) -> bool:
+    """Whether a module raised an error itself, or what it called that is not written in Python."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == module
 
 
 def clock_of(link: Link) -> LinkedClock | ScaledClock:

@@ -15,7 +15,7 @@ import traceback
 from collections import Counter
 from functools import partial
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Listener
+from multiprocessing.connection import Client, Listener, answer_challenge, deliver_challenge
 from typing import TYPE_CHECKING, Any
 
 from ..clocks.virtual import VirtualClock
@@ -69,6 +69,10 @@ class LinkServer:
         The session that each thread of the run serves, by native id.
     programs
         The processes that the run has started itself.
+    accepted
+        Connections for which a thread is about to begin.
+    greeting
+        Native ids of threads that find out whether a connection has the key.
     accepting, helpers
         Native ids of other threads of the run that serve programs.
     crashes
@@ -89,7 +93,7 @@ class LinkServer:
         self.wanted = wanted
         self.app, self.clock, self.hosts, self.open_net, self.processor = app, clock, hosts, open_net, processor
         self.key = secrets.token_bytes(16)
-        self._listener = Listener(backlog=128, authkey=self.key)
+        self._listener = Listener(backlog=128)
         self.address = str(self._listener.address)
         self.lock = threading.Lock()
         self._session_ended = threading.Condition(self.lock)
@@ -100,6 +104,8 @@ class LinkServer:
         self.guests: dict[int, _Session] = {}
         self.programs: set[int] = set()
         self.accepting: int | None = None
+        self.accepted: set[Connection] = set()
+        self.greeting: set[int] = set()
         self.helpers: Collection[int] = ()
         self.asking: set[ParticipantId | None] = set()
         self.unannounced: Counter[ParticipantId] = Counter()
@@ -138,6 +144,11 @@ class LinkServer:
         """Remove a program that has ended from the clock."""
         if isinstance(self.clock, VirtualClock):
             self.clock.leave(participant)
+
+    def watch_stranger(self, pid: int) -> None:
+        """Let time go on only by proof while a process lives that takes no part, but may start one that does."""
+        if self.exact and isinstance(self.clock, VirtualClock):
+            self.clock.strangers.add(pid)
 
     def pids(self) -> set[int]:
         """Return the processes that are connected now."""
@@ -190,15 +201,26 @@ class LinkServer:
         while not self.closed:
             try:
                 connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError):  # closed, disconnected again, or without the key
+            except (OSError, EOFError):  # closed, or disconnected again
                 continue
+            self.accepted.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True, name="xrt-mock guest").start()
 
     def _serve(self, connection: Connection) -> None:
+        guest = threading.get_native_id()
+        self.greeting.add(guest)
+        self.accepted.discard(connection)
+        try:  # not in the thread that accepts: a signal's handler may connect while the thread that it interrupts does
+            deliver_challenge(connection, self.key)
+            answer_challenge(connection, self.key)
+        except (OSError, EOFError, AuthenticationError):  # it is gone, or has no key
+            connection.close()
+            self.greeting.discard(guest)
+            return
         channel = Channel(connection)
         session = _Session(self, channel)
-        guest = threading.get_native_id()
         self.guests[guest] = session
+        self.greeting.discard(guest)
         try:
             with Staying(self.processor):
                 while True:
@@ -284,8 +306,9 @@ class _Session:
                 with contextlib.suppress(ValueError):  # it has not left the clock
                     self._clock.join(participant)
             server.announced.discard(participant)
-            if participant in server.owners:  # its thread gave up an earlier connection in the middle of a wait
+            if participant in server.owners:  # its thread has left an earlier connection in the middle of a wait
                 self._clock.interrupt(participant)
+                server.owners[participant].back()
             server.owners[participant] = self
         return participant
 
@@ -316,6 +339,9 @@ class _Session:
 
     def started(self, child: ParticipantId, pid: int) -> None:
         self._server.threads.setdefault(child, (pid, pid))
+
+    def started_stranger(self, pid: int) -> None:
+        self._server.watch_stranger(pid)
 
     def join(self, participant: ParticipantId) -> None:
         self._clock.join(participant)
@@ -352,6 +378,7 @@ class _Session:
     def back(self) -> None:
         self.awaited_child = None
         self._absence.__exit__(None, None, None)
+        self._absence = contextlib.nullcontext()
 
     def end(self) -> None:
         """End with the connection; the participant leaves the clock, unless a newer session acts for it.

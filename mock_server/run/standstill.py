@@ -12,6 +12,7 @@ import _thread
 import contextlib
 import os
 import threading
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from time import monotonic, sleep  # the real ones: those of the module may be replaced
@@ -33,6 +34,7 @@ _FIRST_S, _LONGEST_S = 0.003, 0.1
 """Real time until the first look after a step, and until a later one at the most."""
 GRACE_S, EXCUSE_S = 0.05, 30.0
 """Real time in which one outside the run may answer, and until a working process that takes no part is left behind."""
+_MOST_PASSED = 10
 _PATIENCE_S = 5.0
 _LOOKS = 3  # in a row: two of them prove, unless something runs between them
 _MOST_OPEN = 200
@@ -184,6 +186,7 @@ class Standstill(threading.Thread):
         self._processes, self._peers = Processes(), Peers()
         self._own = os.getpid()
         self._ignored: set[NativeThread] = set()
+        self._passed: Counter[NativeThread] = Counter()
         self._named: set[ParticipantId] = set()
         self._since = self._awake = monotonic()
         self._last: tuple[int, dict[NativeThread, Doing]] | None = None
@@ -228,7 +231,7 @@ class Standstill(threading.Thread):
             changes, waits = self._clock.changes, self._clock.waits()
             server = self._server
             free = {one: wait for one, wait in waits.items() if not wait.blocked}
-            if any(one not in server.owners or one in server.asking for one in free):
+            if server.accepted or any(one not in server.owners or one in server.asking for one in free):
                 self._awake = monotonic()
                 return False  # it starts, or waits for an answer
             blocked = waits.keys() - free.keys()
@@ -240,16 +243,19 @@ class Standstill(threading.Thread):
                 return True
             held = {server.threads[one] for one in blocked if one in server.threads}
             if not self._may_wake({one: doing[0] for one, doing in threads.items() if one not in held}, free):
+                for one in [(pid, pid) for pid in self._clock.strangers.copy()]:
+                    if one not in threads or (threads[one][0] == b"0" and state_of(one) in "ZX"):
+                        self._clock.strangers.discard(one[0])  # it has ended, or time goes on without it
                 self._clock.proceed(changes)
         return False
 
     def _threads(self, blocked: Collection[ParticipantId]) -> dict[NativeThread, Doing]:
         """Return what threads do: those of the programs, and those of the run itself that may serve one."""
         server = self._server
-        found = self._processes.look(server.pids() | server.programs)
+        found = self._processes.look(server.pids() | server.programs | self._clock.strangers)
         sessions = {server.owners.get(one) for one in blocked}
         guests = (guest for guest, session in list(server.guests.items()) if session not in sessions)
-        for thread in (*guests, *list(server.helpers), server.accepting or 0):
+        for thread in (*guests, *list(server.greeting), *list(server.helpers), server.accepting or 0):
             found[self._own, thread] = self._processes.doing((self._own, thread))
         return {thread: doing for thread, doing in found.items() if thread not in self._ignored}
 
@@ -277,8 +283,11 @@ class Standstill(threading.Thread):
         doubtful |= {thread for thread in foreign if (one := participants.get(thread)) and free[one].until is None}
         doubtful -= {thread for thread, one in participants.items() if free[one].excused}
         if quiet > watchdog.IDLE_S:
-            for thread in doubtful & participants.keys():
-                self._excuse(participants[thread], thread)
+            for thread in doubtful:
+                if thread in participants:
+                    self._excuse(participants[thread], thread)
+                else:
+                    self._pass_over(thread)
             return not doubtful.isdisjoint(participants)
         return bool(doubtful or (foreign and quiet < GRACE_S))
 
@@ -292,13 +301,22 @@ class Standstill(threading.Thread):
         if not late or own or thread in self._server.threads.values():
             self._busy = thread
         else:
-            self._ignored.add(thread)
-            name = Path(f"/proc/{thread[0]}/comm").read_text().strip()
-            self._warn(
-                f"process {thread[0]} ({name}) takes no part in simulated time and has worked for {EXCUSE_S:g} s; time "
-                "goes on without it, and the order of events may differ from run to run"
-            )
+            self._ignore(thread, f"has worked for {EXCUSE_S:g} s")
         return True
+
+    def _pass_over(self, thread: NativeThread) -> None:
+        """Let time go on though a thread may do so in real time; from the tenth time on without looking at it."""
+        self._passed[thread] += 1
+        if self._passed[thread] == _MOST_PASSED:
+            self._ignore(thread, "sleeps in real time")
+
+    def _ignore(self, thread: NativeThread, what: str) -> None:
+        self._ignored.add(thread)
+        name = Path(f"/proc/{thread[0]}/comm").read_text().strip()
+        self._warn(
+            f"process {thread[0]} ({name}) takes no part in simulated time and {what}; time goes on without it, and "
+            "the order of events may differ from run to run"
+        )
 
     def _excuse(self, participant: ParticipantId, thread: NativeThread) -> None:
         """Let time go on without a participant that has waited for something else for a while."""

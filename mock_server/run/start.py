@@ -24,6 +24,7 @@ from ..transport.certificates import kept_certificates
 from ..transport.proxy import Proxy
 from ..transport.wsgi_call import HOSTS
 from . import affinity
+from .children import is_python
 from .environment import PARTICIPANT, format_participant, prepare
 from .guardian import guarding
 from .isolation import isolated
@@ -209,6 +210,8 @@ class Programs:
             return
         self._processes.append(process)
         self._server.programs.add(process.pid)
+        if not is_python(command, {}):
+            self._server.watch_stranger(process.pid)
         self._guardian.watch(-process.pid if self._own_group else process.pid)
 
         def watch() -> None:

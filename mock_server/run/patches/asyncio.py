@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .current import real_seconds, shared_clock, simulated_time, stack
 from .outside import OUTSIDE, wait_outside
+from .selecting import wakes_by_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +67,7 @@ class ClockSelector:
         if clock is None:
             return self._selector.select(None if timeout is None else real_seconds(timeout))
         limit = math.inf if timeout is None else timeout
-        if len(self._selector.get_map()) > 1:
+        if len(self._selector.get_map()) > 1 or wakes_by_descriptor():
             self._waiting = (clock, clock.current() or (), OUTSIDE)
             events = wait_outside(clock, limit, self._look) or []
             self._waiting = None
@@ -76,7 +77,7 @@ class ClockSelector:
         token = (os.getpid(), "loop", next(_tokens))
         self._waiting = (clock, clock.current() or (), token)
         events = self._selector.select(0)  # another thread may have called since the first look
-        if not events:
+        while not events and clock.now() < until:  # a signal's handler may wait meanwhile
             clock.wait(until, token)
             events = self._selector.select(0)
         self._waiting = None

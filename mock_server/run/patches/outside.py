@@ -43,6 +43,19 @@ def outside() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def inside() -> Iterator[None]:
+    """Context manager: the waits that the calling thread begins now are simulated, although it waits outside."""
+    flags = vars(_flags)
+    before = flags.copy()
+    flags.clear()
+    try:
+        yield
+    finally:
+        flags.clear()
+        flags.update(before)
+
+
+@contextlib.contextmanager
 def limits_for(child: int) -> Iterator[None]:
     """Context manager: the calling thread's limited waits are for the end of a child process [pid]."""
     _flags.child = child

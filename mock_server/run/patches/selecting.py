@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..watchdog import warn
 from .current import shared_clock
-from .outside import is_outside, wait_outside
+from .outside import inside, is_outside, wait_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _READABLE = 1  # POLLIN and EPOLLIN
+_wakes_up = -1
 
 
 def patch_select(replace: Callable[[Any, str, Any], None], select: ModuleType) -> None:
@@ -58,8 +59,49 @@ def patch_selectors(replace: Callable[[Any, str, Any], None], selectors: ModuleT
             replace(selector, "_selector_cls", getattr(select, name))
 
 
+def wakes_by_descriptor() -> bool:
+    """Whether signals are written to a descriptor, which an event loop has to watch meanwhile."""
+    return _wakes_up != -1
+
+
+class _Handler:
+    """A signal's handler, whose waits are simulated whatever the thread that it interrupts waits for."""
+
+    def __init__(self, handler: Callable[[int, Any], Any]) -> None:
+        self.handler = handler
+
+    def __call__(self, number: int, frame: Any) -> Any:
+        with inside():
+            return self.handler(number, frame)
+
+
 def patch_signal(replace: Callable[[Any, str, Any], None], signal: ModuleType) -> None:
-    """Say once in a run that an alarm is real: simulated time may be hours ahead when it comes."""
+    """Let handlers wait in simulated time; say once in a run that an alarm is real: it may be hours late."""
+    current, install, set_wakeup = signal.getsignal, signal.signal, signal.set_wakeup_fd
+
+    @functools.wraps(current)
+    def getsignal(number: int) -> Any:
+        handler = current(number)
+        return handler.handler if isinstance(handler, _Handler) else handler
+
+    @functools.wraps(install)
+    def set_handler(number: int, handler: Any) -> Any:
+        before = getsignal(number)
+        install(
+            number, _Handler(handler) if callable(handler) and handler is not signal.default_int_handler else handler
+        )
+        return before
+
+    @functools.wraps(set_wakeup)
+    def set_wakeup_fd(descriptor: int, **options: Any) -> int:
+        global _wakes_up  # noqa: PLW0603 - the interpreter has one
+        before = int(set_wakeup(descriptor, **options))
+        _wakes_up = descriptor
+        return before
+
+    replace(signal, "getsignal", getsignal)
+    replace(signal, "signal", set_handler)
+    replace(signal, "set_wakeup_fd", set_wakeup_fd)
     if not hasattr(signal, "setitimer"):  # Windows
         return
     warned: list[str] = []

@@ -73,6 +73,8 @@ class _Waiter:
         readings = stack[-1].readings
         until, shown = readings.after(math.inf if timeout == -1 else timeout)
         self.clock.wait(until, self.token)
+        while not self.granted and self.clock.now() < until:  # a signal's handler has waited meanwhile
+            self.clock.wait(until, self.token)
         if not self.granted:
             readings.reached(shown)
 

@@ -148,6 +148,8 @@ class SimulatedTime(contextlib.ContextDecorator):
             return
         until, shown = self.readings.after(seconds)
         self.clock.wait(until)
+        while self.clock.now() < until:  # a signal's handler has waited meanwhile
+            self.clock.wait(until)
         self.readings.reached(shown)
 
     def next_child(self) -> ParticipantId:
