@@ -168,7 +168,8 @@ def _files(evidence: Evidence, recorder: Recorder, notes: Notes) -> tuple[tuple[
     """Return the files that the program has written, and the text in them."""
     found, texts, sent = [], [], recorder.sent
     for name in _new_files(evidence):
-        data = (evidence.folder / name).read_bytes()
+        with open(os.path.join(evidence.folder, name), "rb") as file:
+            data = file.read()
         if len(data) < _SMALL and b"\0" not in data:
             texts.append(data.decode("utf-8", "replace"))
         known = sent.get(hashlib.sha256(data).hexdigest())

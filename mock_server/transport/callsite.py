@@ -55,7 +55,9 @@ def calling_line(depth: int = 1) -> str | None:
     frame: FrameType | None = sys._getframe(depth)
     line, code = None, None
     while frame is not None:
-        if frame.f_code is not code and (found := _line_of(frame)) is not None:
+        # most frames are of libraries: the number of their lines is not looked up, which takes time
+        if frame.f_code is not code and (name := _short_name(frame.f_code.co_filename)) is not None:
+            found = f"{name}:{frame.f_lineno}"
             if line is not None:
                 return f"{line}{CALLED_FROM}{found}"
             line, code = found, frame.f_code
@@ -68,16 +70,10 @@ def calling_line(depth: int = 1) -> str | None:
 def user_lines(frame: FrameType | None) -> Iterator[str]:
     """Yield the user's lines from a frame outwards, such as ``pipeline.py:12``."""
     while frame is not None:
-        line = _line_of(frame)
-        if line is not None:
-            yield line
+        name = _short_name(frame.f_code.co_filename)
+        if name is not None:
+            yield f"{name}:{frame.f_lineno}"
         frame = frame.f_back
-
-
-def _line_of(frame: FrameType) -> str | None:
-    """Return the line that a frame is at; None if it is part of a library, and then its number is not looked up."""
-    name = _short_name(frame.f_code.co_filename)
-    return None if name is None else f"{name}:{frame.f_lineno}"
 
 
 def user_line(filename: str, number: int) -> str | None:
