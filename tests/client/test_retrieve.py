@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from xrt_client import ContractBroken, RequestInvalid, ServiceUnreachable, files, retrieve
+from xrt_client import ContractBroken, RequestInvalid, ServiceUnreachable, files, jobs, retrieve
 
 from .conftest import accepted, archive, served, statuses
 from .test_jobs import DOWN, SUBMIT
@@ -316,3 +317,26 @@ def test_a_file_compressed_on_the_way_all_the_same_is_stored_as_it_was(canned, s
     canned.will("WTCURVE.qdp", (200, {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}, packed))
     saved = retrieve.download(service, "https://www.swift.ac.uk/user_objects/WTCURVE.qdp", tmp_path / "WTCURVE.qdp")
     assert saved.read_text() == "READ TERR 1 2\n"
+
+
+def test_calls_have_the_password_of_the_environment_and_the_cookies_of_earlier_answers(
+    canned, service, monkeypatch, tmp_path
+):
+    host = urlsplit(service.base_url).hostname
+    (tmp_path / "netrc").write_text(f"machine {host} login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    asked = []
+
+    def count(environ: Any) -> dict[str, Any]:
+        asked.append(environ)
+        return {"OK": 1, "numJobs": 3}
+
+    canned.will("page", (200, {"Set-Cookie": "seen=1; Path=/"}, b"one"), (200, {}, b"two"))
+    canned.will("getNumJobs.php", count)
+    for number in range(2):
+        retrieve.download(service, f"{service.base_url}/user_objects/page", tmp_path / f"{number}.txt")
+    assert jobs.count_active(service, "me@example.org") == 3
+    asked[:0] = canned.asked("page")
+    assert [environ.get("HTTP_COOKIE") for environ in asked] == [None, "seen=1", "seen=1"]
+    assert {environ["HTTP_AUTHORIZATION"] for environ in asked} == {"Basic bWU6c2VjcmV0"}
+    assert [environ.get("CONTENT_TYPE") for environ in asked] == [None, None, "application/json"]
