@@ -105,7 +105,7 @@ def in_process(calls: int) -> list[Line]:
         sql = shortest(read, calls)
         environ = shortest(lambda: ask(constant, request), calls)
         app = shortest(lambda: ask(sim.app, request), calls)
-        with mock.patch.object(SimulatorApp, "answer_of_api", return_value=None):
+        with mock.patch.object(SimulatorApp, "answer_without_flask", return_value=None):
             flask = shortest(lambda: ask(sim.app, request), calls)
     with intercept(constant, VirtualClock(0.0)):
         client = shortest(post, calls)

@@ -131,8 +131,8 @@ def uncached(owner: object, name: str) -> Off:
 
 TRICKS = {
     "direct": Trick(
-        "calls of the API answered without Flask: SimulatorApp.answer_of_api in web/app.py",
-        lambda: mock.patch.object(app.SimulatorApp, "answer_of_api", return_value=None),
+        "calls of the API answered without Flask: SimulatorApp.answer_without_flask in web/app.py",
+        lambda: mock.patch.object(app.SimulatorApp, "answer_without_flask", return_value=None),
         count,
     ),
     "dates": Trick("cache of dates: web/wire.py", uncached(wire, "_second_text"), listing),

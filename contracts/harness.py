@@ -183,6 +183,14 @@ def encoded(body: Any) -> bytes:
     return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
+def decoded(data: bytes) -> tuple[Any, bool]:
+    """Return the body of a request, and whether it is JSON; if not, it is the text."""
+    try:
+        return json.loads(data), True
+    except (ValueError, RecursionError):
+        return data.decode("utf-8", errors="replace"), False
+
+
 def exchange(
     method: str,
     path: str,
@@ -195,11 +203,7 @@ def exchange(
     """Return an exchange, its bodies decoded."""
     lowered = {name.lower(): value for name, value in headers.items()}
     label = lowered.get("content-type", "").split(";")[0].strip().lower()
-    request: Any
-    try:
-        request, is_json = json.loads(data), True
-    except (ValueError, RecursionError):
-        request, is_json = data.decode("utf-8", errors="replace"), False
+    request, is_json = decoded(data)
     return Exchange(
         method=method.upper(),
         path=path,

@@ -48,7 +48,7 @@ class RequestWatcher:
                 operation, words = "unknown", f"{method} {path} is not in the contract"
             elif documents.operation(operation).takes_json:
                 try:
-                    documents.check_request(operation, harness.exchange(method, path, data, 200, {}, b"").request)
+                    documents.check_request(operation, harness.decoded(data)[0])
                 except ContractViolation as violation:
                     words = str(violation).splitlines()[0]
             if words:

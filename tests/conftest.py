@@ -59,17 +59,17 @@ def answers_keep_the_contract(request: pytest.FixtureRequest, monkeypatch: pytes
         if _is_simulator(sender):
             broken.append(f"a view raised {exception!r}: a bug is never an answer")
 
-    answer_of_api = SimulatorApp.answer_of_api
+    answer_without_flask = SimulatorApp.answer_without_flask
 
     def answering(self: SimulatorApp, call: Call, environ: WSGIEnvironment) -> Answer | None:
-        answer = answer_of_api(self, call, environ)
+        answer = answer_without_flask(self, call, environ)
         if answer is not None:
             as_set = call.last_moment().epoch["api.json_label"]
-            seen = _Seen(environ["REQUEST_METHOD"], environ["PATH_INFO"], 200, answer.label, answer.body)
+            seen = _Seen(environ["REQUEST_METHOD"], environ["PATH_INFO"], 200, answer.label, b"".join(answer.chunks))
             broken.extend(_violations(seen, as_set))
         return answer
 
-    monkeypatch.setattr(SimulatorApp, "answer_of_api", answering)
+    monkeypatch.setattr(SimulatorApp, "answer_without_flask", answering)
     with request_finished.connected_to(look), got_request_exception.connected_to(keep):
         yield broken
     if broken:

@@ -166,8 +166,9 @@ class Campaign:
                 times = [self._due(entry) for entry in self.ledger.at_stage(RUNNING)]
                 if any(self.ledger.at_stage(WAITING, SUBMITTING)) and self._room_left():
                     times.append(self._count_at)
-                pause = max(0.0, min(times, default=self._service.now()) - self._service.now())
-                left = pause if self.budget_s is None else began + self.budget_s - self._service.now()
+                now = self._service.now()
+                pause = max(0.0, min(times, default=now) - now)
+                left = pause if self.budget_s is None else began + self.budget_s - now
                 self._service.sleep(max(0.0, min(pause, left)))
         finally:
             self.ledger.close()
@@ -294,9 +295,11 @@ class Campaign:
 
     def _follow_due(self) -> None:
         """Ask about the jobs whose time has come."""
+        now = self._service.now()
         for entry in self.ledger.at_stage(RUNNING):
-            if self._due(entry) <= self._service.now():
+            if self._due(entry) <= now:
                 self._follow(entry)
+                now = self._service.now()
 
     def _follow(self, entry: Entry) -> None:
         """Ask about one job, save what is complete, and close the job if nothing is left to do."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LARGEST = 8 << 30  # bytes of an unpacked archive
 RATIO = 200  # largest ratio of an unpacked archive to its file ...
 SMALL = 64 << 20  # ... if it is larger than this [bytes]; photons shrink by a factor of 3, empty images by up to 100
+_BLOCK, _CHUNK = 512, 1 << 16  # bytes of a tar file that belong together, and that are held in memory at a time
+_WITHOUT_DATA = b"123456"  # types of what has no data in a tar file: links, devices, folders, pipes
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\u202a-\u202e\ud800-\udfff]+')
 _LONGEST = 120  # bytes in UTF-8; most file systems allow 255, and temporary names are longer
 
@@ -179,14 +181,50 @@ class _Bounded:
 
 
 @contextlib.contextmanager
-def _tar(about: str, file: Path, name: str) -> Iterator[tarfile.TarFile]:
-    """Context manager: a tar file, read once from beginning to end."""
+def _unzipped(about: str, file: Path, name: str) -> Iterator[Any]:
+    """Context manager: the bytes of a tar file, read once from beginning to end."""
     with contextlib.ExitStack() as kept:
         opened: Any = kept.enter_context(file.open("rb"))
         if not name.endswith(".tar"):
             opened = kept.enter_context(gzip.open(opened))
-        stream: Any = _Bounded(opened, about, file.stat().st_size)
-        yield kept.enter_context(tarfile.open(fileobj=stream, mode="r|"))
+        yield _Bounded(opened, about, file.stat().st_size)
+
+
+@contextlib.contextmanager
+def _tar(about: str, file: Path, name: str) -> Iterator[tarfile.TarFile]:
+    """Context manager: a tar file, read once from beginning to end."""
+    with _unzipped(about, file, name) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+        yield archive
+
+
+def _read_tar(stream: _Bounded) -> None:
+    """Read a tar file to its end; TarError if it is not complete.
+
+    `tarfile` takes a damaged header for the end, and needs five times as long: it reads owners, dates and modes, too.
+    """
+    header = stream.read(_BLOCK)
+    if not header:
+        raise tarfile.ReadError("it is empty")
+    while header.strip(b"\0"):  # empty blocks are the end
+        if len(header) < _BLOCK:
+            raise tarfile.ReadError("it ends too early")
+        size, checksum = (_tar_number(header[begin:end]) for begin, end in ((124, 136), (148, 156)))
+        if sum(header[:148]) + 8 * ord(" ") + sum(header[156:]) != checksum:
+            raise tarfile.ReadError("there is no file or folder where one must begin")
+        left = 0 if header[156] in _WITHOUT_DATA else -(-size // _BLOCK) * _BLOCK
+        while left > 0:
+            data = stream.read(min(left, _CHUNK))
+            if not data:
+                raise tarfile.ReadError("a file ends too early")
+            left -= len(data)
+        header = stream.read(_BLOCK)
+    while stream.read(_CHUNK):  # so that a checksum behind it is compared
+        pass
+
+
+def _tar_number(field: bytes) -> int:
+    """Return a number in the header of a tar file: octal digits, or bytes if it is large."""
+    return int.from_bytes(field[1:], "big") if field[0] & 0x80 else int(field.partition(b"\0")[0] or b"0", 8)
 
 
 @contextlib.contextmanager
@@ -232,9 +270,8 @@ def check_whole(url: str, file: Path, name: str) -> None:
             if broken:
                 raise zipfile.BadZipFile(f"{broken} is damaged")
         elif name.endswith((".tar", ".tar.gz", ".tgz")):
-            with _tar(url, file, name) as archive:
-                for _ in archive:
-                    pass
+            with _unzipped(url, file, name) as stream:
+                _read_tar(stream)
 
 
 def extract(file: Path, folder: Path, existing: Existing = Existing.REFUSE) -> tuple[list[Path], list[Path]]:

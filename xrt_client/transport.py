@@ -12,7 +12,7 @@ import math
 import os
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -49,6 +49,29 @@ class _Session(requests.Session):
         return target
 
 
+class _Host(NamedTuple):
+    """What all requests to a host have in common.
+
+    Parameters
+    ----------
+    options
+        Proxies and certificates of the environment.
+    request
+        A request with the headers of the session, and with the password of the environment.
+    """
+
+    options: dict[str, Any]
+    request: requests.PreparedRequest
+
+    @classmethod
+    def of(cls, session: requests.Session, url: str) -> _Host:
+        """Return what a session and the environment say of the host of an address."""
+        options = session.merge_environment_settings(url, {}, None, None, None)
+        request = session.prepare_request(requests.Request("GET", url))
+        request.headers.pop("Cookie", None)  # cookies change from one request to the next
+        return cls(dict(options), request)
+
+
 class Service:
     """Address of the service, time limits and retries.
 
@@ -80,7 +103,7 @@ class Service:
         self._sleep, self._now, self._ahead = sleep, now, 0.0
         self._deadline = math.inf
         self.session = _Session()
-        self._environment: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._hosts: dict[tuple[str, ...], _Host] = {}
 
     @property
     def base_url(self) -> str:
@@ -132,9 +155,8 @@ class Service:
         key = f"{document.get('UserID', '')} {operation} {document.get('JobID', '')}"
 
         def once() -> Any:
-            request = requests.Request("POST", url, json=document)
             with translated(operation):
-                response = self._send(request)
+                response = self._send("POST", url, document=document)
             check_status(operation, response)
             try:
                 answer = json.loads(response.content, parse_constant=_refuse)
@@ -149,17 +171,32 @@ class Service:
 
         return self.repeating(once, key) if repeat else once()
 
-    def _send(self, request: requests.Request, *, stream: bool = False) -> requests.Response:
-        """Send a request with the proxies and certificates of the environment, which is read once for each host."""
-        host = urlsplit(request.url)[:2]
-        if host not in self._environment:
-            found = self.session.merge_environment_settings(request.url, {}, None, None, None)
-            self._environment[host] = dict(found)
-        options = {**self._environment[host], "stream": stream}
-        prepared = self.session.prepare_request(request)
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        document: Mapping[str, Any] | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        """Send a request; what is the same for all requests to its host was worked out at the first of them."""
+        host = urlsplit(url)[:2]
+        if host not in self._hosts:
+            self._hosts[host] = _Host.of(self.session, url)
+        request = self._hosts[host].request.copy()
+        request.prepare_method(method)
+        request.prepare_url(url, None)
+        if headers:
+            request.prepare_headers({**request.headers, **headers})
+        if self.session.cookies:
+            request.prepare_cookies(self.session.cookies)
+        if document is not None:
+            request.prepare_body(None, None, document)
         left = max(LEAST_S, self._deadline - self.now())
         limits = (min(self.timeout_s[0], left), min(self.timeout_s[1], left))
-        return self.session.send(prepared, timeout=limits, allow_redirects=True, **options)
+        options = {**self._hosts[host].options, "stream": stream}
+        return self.session.send(request, timeout=limits, allow_redirects=True, **options)
 
     def repeating(self, call: Callable[[], Any], key: str) -> Any:
         """Return what `call` returns; retry as the policy says."""
@@ -182,7 +219,7 @@ class Service:
         """
         shapes.check(url, url, shapes.address)
         with translated(url):
-            response = self._send(requests.Request("GET", url, headers=dict(headers)), stream=True)
+            response = self._send("GET", url, headers=headers, stream=True)
         with contextlib.closing(response):
             yield response
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +61,7 @@ class Evidence:
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.simulator, self.folder = simulator, folder
-        self.before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        self.before = _modified(folder)
         self.recorder: Recorder | None = None
         self.watcher: Any = None
         self.code: int | None = None
@@ -86,16 +89,14 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
     if recorder is None:
         raise ValueError("the program has not lived yet")
     jobs = simulator.controls.jobs()
-    files = _files(evidence, recorder, notes)
+    files, in_files = _files(evidence, recorder, notes)
     error, where = notes.error, notes.where
     if evidence.code is None:
         # at its last calls if it goes on calling, else where it stands
         last = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
         condition, where = waited_for(recorder.source, last)
         error = f"it waits while {condition}" if condition else ""
-    written = [path.read_bytes() for path in _new_files(evidence) if path.stat().st_size < _SMALL]
     output = evidence.paths[2].read_text("utf-8", "replace") if evidence.paths[2].is_file() else ""
-    in_files = "\n".join(data.decode("utf-8", "replace") for data in written if b"\0" not in data)
     never, start = simulator.controls.never_fired(), simulator.scenario.start
     met = tuple(
         all(Fault.from_mapping(fault, start) not in never for fault in deviation.scenario.get("faults", ()))
@@ -119,7 +120,7 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
         killed_at=killed_at,
         calls=tuple(recorder.calls),
         jobs=tuple(_facts_of(job, recorder, simulator) for job in jobs),
-        files=tuple(files),
+        files=files,
         violations=tuple((v["words"], v["where"] or "") for v in violations),
         peak_active=(peak, at_peak[-1].where if at_peak else ()),
         simulated_s=simulator.clock.now() - simulator.scenario.start,
@@ -143,25 +144,38 @@ def _facts_of(job: Job, recorder: Recorder, simulator: Simulator) -> JobFacts:
     return JobFacts(job.job_id, source, key, job.submitted_at, job.ended_at, all(made) and ended, kept_until)
 
 
-def _new_files(evidence: Evidence) -> list[Path]:
-    """Return the files that the program has written, those of unpacked archives left out."""
-    return [
-        path
-        for path in sorted(evidence.folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith("USERPROD_") for part in path.relative_to(evidence.folder).parts[:-1])
-        and evidence.before.get(path) != path.stat().st_mtime_ns
-    ]
+def _modified(folder: Path) -> dict[str, int]:
+    """Return when each file below a folder was modified [ns], by its path there."""
+    found = {}
+    for place, _folders, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            with suppress(OSError):  # a link may lead nowhere
+                facts = os.stat(path)
+                if stat.S_ISREG(facts.st_mode):
+                    found[path.removeprefix(f"{folder}{os.sep}")] = facts.st_mtime_ns
+    return found
 
 
-def _files(evidence: Evidence, recorder: Recorder, notes: Notes) -> list[Saved]:
-    found, sent = [], recorder.sent
-    for path in _new_files(evidence):
-        data, name = path.read_bytes(), str(path.relative_to(evidence.folder))
+def _new_files(evidence: Evidence) -> list[str]:
+    """Return the paths of the files that the program has written, those of unpacked archives left out."""
+    new = _modified(evidence.folder).items() - evidence.before.items()
+    places = sorted(name.split(os.sep) for name, _ in new)
+    return [os.sep.join(p) for p in places if not any(part.startswith("USERPROD_") for part in p[:-1])]
+
+
+def _files(evidence: Evidence, recorder: Recorder, notes: Notes) -> tuple[tuple[Saved, ...], str]:
+    """Return the files that the program has written, and the text in them."""
+    found, texts, sent = [], [], recorder.sent
+    for name in _new_files(evidence):
+        with open(os.path.join(evidence.folder, name), "rb") as file:
+            data = file.read()
+        if len(data) < _SMALL and b"\0" not in data:
+            texts.append(data.decode("utf-8", "replace"))
         known = sent.get(hashlib.sha256(data).hexdigest())
         if known is not None:
             state, job_id = ("whole" if known[1] else "spoiled"), known[0]
-        elif data or path.suffix in _ARCHIVES:
+        elif data or os.path.splitext(name)[1] in _ARCHIVES:
             beginnings = [job for job, whole, body in sent.values() if whole and body.startswith(data)]
             state, job_id = ("part", beginnings[0]) if beginnings else ("other", None)
         else:
@@ -169,4 +183,4 @@ def _files(evidence: Evidence, recorder: Recorder, notes: Notes) -> list[Saved]:
         # where its writing was not seen, it came from the last call about the job
         fetching = (call.where for call in reversed(recorder.calls) if job_id is not None and call.job_id == job_id)
         found.append(Saved(name, state, job_id, notes.writes.get(name) or next(fetching, ())))
-    return found
+    return tuple(found), "\n".join(texts)

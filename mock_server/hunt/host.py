@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..run import guest
 from ..transport.intercept import Interception
-from .witness import Witness, follow_pools, with_all_lines
+from .witness import Witness, all_lines, follow_pools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def _live(joined: guest.Guest, order: dict[str, Any]) -> NoReturn:
     joined.move(order["address"], bytes.fromhex(order["key"]), (0,))
     answering = Interception.innermost()
     if answering is not None:
-        answering.carry = with_all_lines(answering.carry)
+        answering.locate = all_lines
         follow_pools()
     # the same random numbers in each life; a fork would take them from the machine
     for name, seed in (("random", order["seed"]), ("numpy.random", order["seed"] % 2**32)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -155,6 +156,8 @@ class _Worker:
     def search_stream(
         self, number: int, known: Collection[tuple[str, ...]], calm: Life, imports: Sequence[str]
     ) -> Tally:
+        gc.collect()
+        gc.freeze()  # collections need not look at what all worlds share
         return self.search(calm, imports).stream(streams(calm, self._hunt.worlds)[number], known)
 
     def repeat(self, found: Found, calm: Life, imports: Sequence[str]) -> Found:

@@ -22,7 +22,7 @@ from .evidence import Evidence, report
 from .recorder import Recorder
 from .search import Search, Tally
 from .stage import HORIZON_S
-from .witness import with_all_lines
+from .witness import all_lines
 from .worlds import streams
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ class Function:
                 raise NeverEnds
             return ask(recorder, request)
 
-        answering = Interception(with_all_lines(carry), clock)
+        answering = Interception(carry, clock)
+        answering.locate = all_lines
         try:
             with answering, SimulatedTime(clock), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 self._call(simulator, evidence.folder)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..run import kernel
 from ..transport.callsite import user_line
 from .processes import signal_group
 
@@ -29,10 +30,11 @@ def wait_for(process: Process, clock: LifeClock) -> int | None:
     """Return the exit code; None for a program that never ends, which says where it stands, and ends, at SIGUSR1."""
     steps, since, used = -1, time.monotonic(), 0.0
     while (code := process.ended(_LOOK_S)) is None:
+        now_used = processor_s(process.pid)
         if clock.steps != steps:
-            steps, since, used = clock.steps, time.monotonic(), processor_s(process.pid)
+            steps, since, used = clock.steps, time.monotonic(), now_used
         deadlocked = time.monotonic() - since > STILL_S and clock.all_wait_for_ever()
-        if clock.ended.is_set() or deadlocked or processor_s(process.pid) - used > BUSY_S:
+        if clock.ended.is_set() or deadlocked or now_used - used > BUSY_S:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGUSR1)
             ended = process.ended(STACK_S)
@@ -47,10 +49,9 @@ def wait_for(process: Process, clock: LifeClock) -> int | None:
 def processor_s(pid: int) -> float:
     """Return the processor time of a process and of its children that have ended; real time without /proc [s]."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return kernel.processor_s(pid)
     except OSError:  # it has ended, perhaps while this was read
         return 0.0 if Path("/proc/self/stat").exists() else time.monotonic()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def lines_in_stack(stack: Path) -> tuple[str, ...]:

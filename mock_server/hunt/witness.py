@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from ..transport.wsgi_call import Answer, Request
-
 SEPARATOR = " < "
 """Stands between the user's lines in the note of a call, the innermost first."""
 
@@ -85,13 +83,9 @@ class Witness:
 _submitter = threading.local()
 
 
-def with_all_lines(ask: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-    """Return what sends a request with all of the user's lines that led to it."""
-
-    def carried(request: Request) -> Answer:
-        return ask(request._replace(where=SEPARATOR.join(_all_lines(sys._getframe(1)))))
-
-    return carried
+def all_lines() -> str:
+    """Return all of the user's lines that led to a call, the innermost first."""
+    return SEPARATOR.join(_all_lines(sys._getframe(1)))
 
 
 def _all_lines(frame: FrameType | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 from pathlib import Path
@@ -16,6 +17,7 @@ NativeThread = tuple[int, int]
 
 _poll: Any = getattr(select, "poll", None)  # that of the module may be replaced
 _EXITING = 0x4  # PF_EXITING of the kernel, among the flags of proc(5)
+_PENDING = re.compile(rb"Pnd:\s*([0-9a-f]+)")  # signals in a status of proc(5)
 _WAITS = {  # parts of the names of kernel functions, and what a thread waits for in them
     "pipe": "a pipe",
     "futex": "a lock that simulated time does not know",
@@ -103,8 +105,7 @@ def state_of(thread: NativeThread) -> str:
     OSError
         If there is no such thread, or the kernel does not tell.
     """
-    with open(f"/proc/{thread[0]}/task/{thread[1]}/stat", "rb", buffering=0) as file:
-        return file.read().rpartition(b")")[2].split()[0].decode()
+    return _read(f"/proc/{thread[0]}/task/{thread[1]}/stat").rpartition(b")")[2].split()[0].decode()
 
 
 def is_ending(pid: int) -> bool:
@@ -120,12 +121,30 @@ def is_ending(pid: int) -> bool:
 def is_dead(pid: int) -> bool:
     """Whether a process has ended, is exiting, or has been killed and does not know it yet."""
     try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        pending = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "Pnd:" in line]
+        words = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        pending = _PENDING.findall(_read(f"/proc/{pid}/status"))
     except OSError:
         return True
-    killed = any(int(line.split()[1], 16) >> signal.SIGKILL - 1 & 1 for line in pending)
-    return words[0] in "ZX" or bool(int(words[6]) & _EXITING) or killed
+    killed = any(int(signals, 16) >> signal.SIGKILL - 1 & 1 for signals in pending)
+    return words[0] in b"ZX" or bool(int(words[6]) & _EXITING) or killed
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor time of a process and of its children that have ended [s].
+
+    Raises
+    ------
+    OSError
+        If there is no such process, or the kernel does not tell.
+    """
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _read(path: str) -> bytes:
+    """Return what the kernel says in a file, at the least cost: many are read in a run."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def descends(pid: int, ancestor: int) -> bool:

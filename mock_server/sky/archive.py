@@ -164,7 +164,8 @@ class Sky:
         self.sources = tuple(_with_later_targets(source, self.world.targets) for source in complete)
         self._processings = Processings(seed, self.world)
         self._archive: dict[Any, tuple[float, float, tuple[Observation, ...]]] = {}
-        self._found = lru_cache(maxsize=_KEPT)(self._find)  # asked for several times by each submission
+        self._found = lru_cache(maxsize=_KEPT)(self._find)
+        self._of_jobs = lru_cache(maxsize=2 * _KEPT)(self._of_job)  # asked for several times by each submission
         self._named = {key_of(name): source for source in self.sources for name in (source.name, *source.aliases)}
         self._targeted = {target: source for source in self.sources for target in source.targets}
 
@@ -192,6 +193,9 @@ class Sky:
 
         An unknown source is a burst if the job has a T0 [s, MET] that is not just the start of its data (assumed).
         """
+        return self._of_jobs(targets, position, t0)
+
+    def _of_job(self, targets: tuple[str, ...], position: Position | None, t0: float | None) -> Source:
         found, listed = self._found(targets, position)
         if listed or t0 is None or abs(t0 - self._begins_at(found, found.targets[0])) < 1.0:
             return found

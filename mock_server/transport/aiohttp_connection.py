@@ -10,7 +10,6 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from . import header
-from .callsite import calling_line
 from .raw import RequestReader, answer_head
 from .waiting import wait_in_loop
 
@@ -47,7 +46,7 @@ class _Transport(asyncio.Transport):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def write(self, data: Any) -> None:
-        request = self._reader.feed(bytes(data), calling_line(2))
+        request = self._reader.feed(bytes(data), self._interception.locate())
         if request is not None:
             task = asyncio.get_running_loop().create_task(self._answer(request))
             self._tasks.add(task)

@@ -55,7 +55,9 @@ def calling_line(depth: int = 1) -> str | None:
     frame: FrameType | None = sys._getframe(depth)
     line, code = None, None
     while frame is not None:
-        if frame.f_code is not code and (found := user_line(frame.f_code.co_filename, frame.f_lineno)) is not None:
+        # most frames are of libraries: the number of their lines is not looked up, which takes time
+        if frame.f_code is not code and (name := _short_name(frame.f_code.co_filename)) is not None:
+            found = f"{name}:{frame.f_lineno}"
             if line is not None:
                 return f"{line}{CALLED_FROM}{found}"
             line, code = found, frame.f_code
@@ -68,9 +70,9 @@ def calling_line(depth: int = 1) -> str | None:
 def user_lines(frame: FrameType | None) -> Iterator[str]:
     """Yield the user's lines from a frame outwards, such as ``pipeline.py:12``."""
     while frame is not None:
-        line = user_line(frame.f_code.co_filename, frame.f_lineno)
-        if line is not None:
-            yield line
+        name = _short_name(frame.f_code.co_filename)
+        if name is not None:
+            yield f"{name}:{frame.f_lineno}"
         frame = frame.f_back
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import header
-from .callsite import calling_line
 from .raw import RequestReader, answer_head
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class InProcessSocket:
 
     def sendall(self, data: Any) -> None:
         """Take bytes of a request; the last ones have it answered."""
-        request = self._reader.feed(bytes(data), calling_line(2))
+        request = self._reader.feed(bytes(data), self._interception.locate())
         if request is not None:
             self._arriving = io.BufferedReader(_Arriving(self._answer(request)))
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from . import header
-from .callsite import calling_line
 from .waiting import wait_in_loop
 from .wsgi_call import Request
 
@@ -27,7 +26,7 @@ def handle_request(original: Any, answering: Callable[[str], Interception | None
         found = answering(request.url.host)
         if found is None:
             return original(self, request)
-        answer = found.carry(_request(request, b"".join(request.stream)))
+        answer = found.carry(_request(request, b"".join(request.stream), found.locate()))
         exchange = _Exchange(request, answer)
         for seconds in exchange.waits():
             found.clock.sleep(seconds)
@@ -45,7 +44,7 @@ def handle_async_request(original: Any, answering: Callable[[str], Interception 
         if found is None:
             return await original(self, request)
         body = b"".join([chunk async for chunk in request.stream])
-        exchange = _Exchange(request, found.carry(_request(request, body)))
+        exchange = _Exchange(request, found.carry(_request(request, body, found.locate())))
         for seconds in exchange.waits():
             await wait_in_loop(found.clock, seconds)
         return exchange.response()
@@ -53,8 +52,8 @@ def handle_async_request(original: Any, answering: Callable[[str], Interception 
     return handle
 
 
-def _request(request: Any, body: bytes) -> Request:
-    return Request(request.method, str(request.url), dict(request.headers), body, calling_line(2))
+def _request(request: Any, body: bytes, where: str | None) -> Request:
+    return Request(request.method, str(request.url), dict(request.headers), body, where)
 
 
 class _Exchange:

@@ -18,7 +18,6 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError
 
 from . import header
-from .callsite import calling_line
 from .guard import RealServiceError
 from .wsgi_call import Request
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry, Timeout
 
-    from ..clocks.base import Clock
     from .intercept import Interception
     from .wsgi_call import Answer
 
@@ -38,19 +36,16 @@ class Pool:
 
     Parameters
     ----------
-    carry
-        Takes a request and returns the answer.
-    clock
-        Slow answers and retries wait on it.
+    interception
+        Answers for the host; slow answers and retries wait on its clock.
     scheme, netloc
         Of the address, such as ``https`` and ``www.swift.ac.uk``.
     """
 
     proxy = None
 
-    def __init__(self, carry: Callable[[Request], Answer], clock: Clock, scheme: str, netloc: str) -> None:
-        self._carry = carry
-        self._clock = clock
+    def __init__(self, interception: Interception, scheme: str, netloc: str) -> None:
+        self._carry, self._clock, self._locate = interception.carry, interception.clock, interception.locate
         self._origin = f"{scheme}://{netloc}"
         self.host = netloc
 
@@ -70,7 +65,7 @@ class Pool:
     ) -> HTTPResponse:
         """Send the request, again as often as `retries` allows, by urllib3's rules."""
         target = url if "://" in url else self._origin + url
-        request = Request(method, target, dict(headers or {}), _as_bytes(body), calling_line())
+        request = Request(method, target, dict(headers or {}), _as_bytes(body), self._locate())
         while True:
             retry_after = None
             try:
@@ -134,7 +129,7 @@ def pooled_connection(original: Any, answering: Callable[[str], Interception | N
             raise RequestsConnectionError(error) from error
         if found is None:
             return original(self, request, *args, **kwargs)
-        return Pool(found.carry, found.clock, parts.scheme, parts.netloc)
+        return Pool(found, parts.scheme, parts.netloc)
 
     return get_connection_with_tls_context
 

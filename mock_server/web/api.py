@@ -111,7 +111,7 @@ ADDRESSES["/API/main.php"] = "main", reply_main
 def encode(answer: Mapping[str, Any], epoch: Epoch) -> Answer:
     """Return an answer as it is sent."""
     label = "application/json" if epoch["api.json_label"] else "text/html; charset=UTF-8"
-    return Answer(label, wire.as_text(answer).encode())
+    return Answer(label, (wire.as_text(answer).encode(),))
 
 
 def read_job_id(call: Call, raw: Raw, key: str = "JobID") -> int:

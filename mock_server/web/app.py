@@ -1,10 +1,12 @@
-"""The WSGI app of one simulator: it answers the API itself, and leaves pages, files and anything unusual to Flask."""
+"""The WSGI app of one simulator: it answers API and archives itself, and leaves anything unusual to Flask."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..core.errors import BodyRefused
+from . import archives
 from .api import ADDRESSES, MAX_BODY_BYTES
 from .call import KEY, SERVICE_HEADERS, Answer, Call
 
@@ -49,38 +51,29 @@ class SimulatorApp:
             start_response("200 OK", [("Content-Type", "text/html; charset=UTF-8"), *SERVICE_HEADERS])
             return [own]
         call = environ[KEY] = Call(self.simulation, self.on_bug)
-        answer = self.answer_of_api(call, environ)
+        answer = self.answer_without_flask(call, environ)
         if answer is None:
             from .routes import flask_app  # noqa: PLC0415 - most programs call the API alone
 
             return flask_app()(environ, start_response)
-        headers = [("Content-Type", answer.label), ("Content-Length", str(len(answer.body))), *SERVICE_HEADERS]
+        length = sum(map(len, answer.chunks))
+        headers = [("Content-Type", answer.label), ("Content-Length", str(length)), *SERVICE_HEADERS]
         start_response("200 OK", headers)
-        return [answer.body]
+        return answer.chunks
 
-    def answer_of_api(self, call: Call, environ: WSGIEnvironment) -> Answer | None:
-        """Answer a plain call of the API, at a quarter of Flask's cost; None: Flask has to answer.
+    def answer_without_flask(self, call: Call, environ: WSGIEnvironment) -> Answer | None:
+        """Answer a plain call of the API, or for an archive, at a quarter of Flask's cost; None: Flask has to answer.
 
         Flask answers during an outage, if a fault spoils the answer, and after an exception; what has been done is not
         done again.
         """
-        found, length = ADDRESSES.get(environ.get("PATH_INFO", "")), plain_length(environ)
-        if found is None or length is None or environ["REQUEST_METHOD"] not in ("GET", "POST"):
+        reply = reply_to(call, environ)
+        if reply is None:
             return None
-
-        def body() -> bytes:
-            try:
-                data: bytes = environ["wsgi.input"].read(length)
-            except OSError:
-                raise BodyRefused from None
-            if len(data) < length:
-                raise BodyRefused
-            return data
-
         try:
             if not call.moment.epoch["service.available"]:
                 return None
-            result = call.result = found[1](call, body)
+            result = call.result = reply()
             if call.fault is not None:
                 return None
             call.note(200, environ)
@@ -94,6 +87,28 @@ class SimulatorApp:
         from werkzeug.test import Client  # noqa: PLC0415 - only needed here
 
         return Client(self)
+
+
+def reply_to(call: Call, environ: WSGIEnvironment) -> Callable[[], Answer] | None:
+    """Return what answers a plain call of the API, or for an archive; None for any other."""
+    path, method = environ.get("PATH_INFO", ""), environ["REQUEST_METHOD"]
+    archive = archives.ADDRESS.fullmatch(path)
+    if archive is not None and method == "GET":
+        return partial(archives.reply, call, int(archive[1]), archive[2])
+    found, length = ADDRESSES.get(path), plain_length(environ)
+    if found is None or length is None or method not in ("GET", "POST"):
+        return None
+
+    def body() -> bytes:
+        try:
+            data: bytes = environ["wsgi.input"].read(length)
+        except OSError:
+            raise BodyRefused from None
+        if len(data) < length:
+            raise BodyRefused
+        return data
+
+    return partial(found[1], call, body)
 
 
 def plain_length(environ: WSGIEnvironment) -> int | None:

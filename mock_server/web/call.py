@@ -31,10 +31,10 @@ RETRY_AFTER_S = "5"
 
 
 class Answer(NamedTuple):
-    """An answer of the API: its content type, and JSON."""
+    """An answer of the API, or an archive: its content type, and its body in chunks."""
 
     label: str
-    body: bytes
+    chunks: tuple[bytes, ...]
 
 
 class EndedByFaultError(Exception):

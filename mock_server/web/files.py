@@ -1,4 +1,4 @@
-"""Archives, and the single files that answers point at. Knowing the address is enough (documented)."""
+"""Files of products, alone and in archives. Knowing the address is enough (documented)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from flask import Blueprint, Response
 
 from ..core.errors import Refusal
 from ..core.model import Product
-from .current import current_call
+from . import archives
+from .current import current_call, response_to
 from .pages import not_found
 
 files = Blueprint("files", __name__)
 
-_ARCHIVES = {"tar.gz": "application/gzip", "tar": "application/x-tar", "zip": "application/zip"}
-_STEMS = (*(product.value for product in Product), "all")
 _TYPES = {
     ".gif": "image/gif",
     ".gz": "application/gzip",
@@ -46,17 +45,13 @@ def download_of_burst(place: str, target: int, path: str) -> Response:
 def download(job_id: int, path: str) -> Response:
     """Send an archive, or one file of a product; 404 if it does not exist, is not ready, or has expired."""
     call = current_call()
-    call.job_id, call.detail = job_id, path[:200]
-    contents = call.simulation.contents
-    stem, _, form = path.partition(".")
-    is_archive = stem in _STEMS and form in _ARCHIVES
-    call.operation = "downloadProduct" if is_archive else "downloadFile"
     try:
+        if archives.NAME.fullmatch(path):
+            return response_to(call, lambda: archives.reply(call, job_id, path))
+        call.operation, call.job_id, call.detail = "downloadFile", job_id, path[:200]
         call.meet_fault()
-        if is_archive:
-            return Response(contents.archive(job_id, stem, form, call.moment), content_type=_ARCHIVES[form])
         label = _TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream")
-        return Response(contents.file(job_id, path, call.moment), content_type=label)
+        return Response(call.simulation.contents.file(job_id, path, call.moment), content_type=label)
     except Refusal as refusal:
         call.outcome, call.detail = "missing", f"{call.detail}: {refusal}"
         return not_found()

@@ -14,7 +14,7 @@ from . import faults
 from .api import ADDRESSES, MAX_BODY_BYTES
 from .call import RETRY_AFTER_S, SERVICE_HEADERS, EndedByFaultError
 from .control import control
-from .current import current_call
+from .current import current_call, response_to
 from .dashboard import dashboard
 from .files import files
 from .pages import error_page, not_found, pages
@@ -68,12 +68,9 @@ class _App(Flask):
 
 
 def reply_here(reply: Callable[[Call, Body], Answer]) -> Response:
-    """Answer a call of the API, or pass on what answering it led to before Flask was asked."""
+    """Answer a call of the API."""
     call = current_call()
-    result = call.result or reply(call, read_body)
-    if isinstance(result, Exception):
-        raise result
-    return Response(result.body, content_type=result.label)
+    return response_to(call, lambda: reply(call, read_body))
 
 
 def read_body() -> bytes:

@@ -185,8 +185,8 @@ class PlainContents:
     content = random.Random(0).randbytes(2000)
     forms: ClassVar[dict[str, bytes]] = {}
 
-    def archive(self, orders: Any, form: str) -> bytes:
-        return self.forms.setdefault(form, archive(form, **{"USERPROD_1/psf.log": self.content}))
+    def archive(self, orders: Any, form: str) -> tuple[bytes, ...]:
+        return (self.forms.setdefault(form, archive(form, **{"USERPROD_1/psf.log": self.content})),)
 
     def forget_expired(self, now: float) -> None:
         """Nothing is kept."""

@@ -25,8 +25,8 @@ DAY = 86_400.0
 class NamedContents:
     """Makes archives that say which job they are of."""
 
-    def archive(self, orders: Any, form: str) -> bytes:
-        return archive(form, **{f"USERPROD_{orders[0].job_id}/psf.log": b"done"})
+    def archive(self, orders: Any, form: str) -> tuple[bytes, ...]:
+        return (archive(form, **{f"USERPROD_{orders[0].job_id}/psf.log": b"done"}),)
 
     def forget_expired(self, now: float) -> None:
         """Nothing is kept."""

@@ -1,14 +1,18 @@
 """Downloads: complete or not at all, never over existing files, continued where they stopped; and unpacking."""
 
 import gzip
+import io
 import random
+import tarfile
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from xrt_client import ContractBroken, RequestInvalid, ServiceUnreachable, files, retrieve
+from xrt_client import ContractBroken, RequestInvalid, ServiceUnreachable, files, jobs, retrieve
 
 from .conftest import accepted, archive, served, statuses
 from .test_jobs import DOWN, SUBMIT
@@ -91,6 +95,64 @@ def test_a_cut_body_without_a_length_is_no_archive_and_is_not_kept(canned, servi
     with pytest.raises(ContractBroken, match="not a complete archive"):
         retrieve.download(service, "https://www.swift.ac.uk/user_objects/cut", tmp_path / f"lc.{form}")
     assert names(tmp_path) == []
+
+
+def members() -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """Yield members of all kinds, with long names and large numbers."""
+    for kind in (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE):
+        info = tarfile.TarInfo(f"kind{kind.decode()}")
+        info.type, info.linkname, info.uid = kind, "kind5", 10**9
+        yield info, b""
+    for name, content in {"empty": b"", "block": b"1" * 512, "more": b"2" * 513, "long" * 70: b"3" * 70_000}.items():
+        info = tarfile.TarInfo(name)
+        info.size, info.mtime = len(content), 1.5
+        yield info, content
+
+
+def tar(form: int, many: Iterable[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as file:
+        for info, content in many:
+            file.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_a_tar_file_with_members_of_all_kinds_is_whole(tmp_path, form):
+    path = tmp_path / "all.tar"
+    path.write_bytes(tar(form, members()))
+    files.check_whole("here", path, path.name)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    files.check_whole("here", path, "all.tar.gz")
+    assert path.exists()
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_a_tar_file_that_is_cut_within_a_member_is_not_whole(tmp_path, form):
+    path, whole = tmp_path / "all.tar", tar(form, members())
+    ends = {whole.index(b"1" * 512) + 512, whole.index(b"2" * 513) + 1024, whole.rindex(b"3") - 69_999 + 70_144}
+    for cut in (100, 511, 700, *(end - 1 for end in ends), *(end - 600 for end in ends)):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(ContractBroken, match="not a complete archive"):
+            files.check_whole("here", path, path.name)
+
+
+@pytest.mark.parametrize("place", [0, 150, 512 * 6 + 3])
+def test_a_tar_file_with_a_damaged_header_is_not_whole(tmp_path, place):
+    damaged = bytearray(tar(tarfile.GNU_FORMAT, members()))
+    damaged[place] ^= 1
+    path = tmp_path / "all.tar"
+    path.write_bytes(damaged)
+    with pytest.raises(ContractBroken, match="not a complete archive"):
+        files.check_whole("here", path, path.name)
+
+
+@pytest.mark.parametrize("lost", [1, 8, 200])
+def test_a_packed_tar_file_that_lacks_its_last_bytes_is_not_whole(tmp_path, lost):
+    path = tmp_path / "all.tar.gz"
+    path.write_bytes(archive("tar.gz")[:-lost])
+    with pytest.raises(ContractBroken, match="not a complete archive"):
+        files.check_whole("here", path, path.name)
 
 
 def test_a_page_saved_as_an_archive_is_noticed(canned, service, tmp_path):
@@ -255,3 +317,26 @@ def test_a_file_compressed_on_the_way_all_the_same_is_stored_as_it_was(canned, s
     canned.will("WTCURVE.qdp", (200, {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}, packed))
     saved = retrieve.download(service, "https://www.swift.ac.uk/user_objects/WTCURVE.qdp", tmp_path / "WTCURVE.qdp")
     assert saved.read_text() == "READ TERR 1 2\n"
+
+
+def test_calls_have_the_password_of_the_environment_and_the_cookies_of_earlier_answers(
+    canned, service, monkeypatch, tmp_path
+):
+    host = urlsplit(service.base_url).hostname
+    (tmp_path / "netrc").write_text(f"machine {host} login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    asked = []
+
+    def count(environ: Any) -> dict[str, Any]:
+        asked.append(environ)
+        return {"OK": 1, "numJobs": 3}
+
+    canned.will("page", (200, {"Set-Cookie": "seen=1; Path=/"}, b"one"), (200, {}, b"two"))
+    canned.will("getNumJobs.php", count)
+    for number in range(2):
+        retrieve.download(service, f"{service.base_url}/user_objects/page", tmp_path / f"{number}.txt")
+    assert jobs.count_active(service, "me@example.org") == 3
+    asked[:0] = canned.asked("page")
+    assert [environ.get("HTTP_COOKIE") for environ in asked] == [None, "seen=1", "seen=1"]
+    assert {environ["HTTP_AUTHORIZATION"] for environ in asked} == {"Basic bWU6c2VjcmV0"}
+    assert [environ.get("CONTENT_TYPE") for environ in asked] == [None, None, "application/json"]

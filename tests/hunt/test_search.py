@@ -1,7 +1,6 @@
 """The search and its figures, with a program that is a function of the world."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from mock_server.hunt.oracles import Finding, Rules
 from mock_server.hunt.search import Search, Tally
 from mock_server.hunt.waiting import processor_s
 from mock_server.hunt.worlds import Stream
+from mock_server.run import kernel
 from tests.hunt.test_oracles import CALM
 
 LOST, STUCK = Deviation("lost", "run_userobject", "it is lost", {}), Deviation("stuck", "run_userobject", "", {"a": 1})
@@ -71,9 +71,9 @@ def test_a_failure_that_does_not_repeat_says_what_differed():
 
 
 def test_the_processor_time_of_a_program_that_has_just_ended_is_nothing(monkeypatch):
-    def gone(_path: Path, *_arguments: object, **_named: object) -> str:
+    def gone(_path: str) -> bytes:
         raise ProcessLookupError  # between opening and reading the file
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "read_text", gone)
+        patched.setattr(kernel, "_read", gone)
         assert processor_s(1) == 0

@@ -44,9 +44,9 @@ class Killed(BaseException):
 class NamedContents:
     """Makes archives that say which job and product they are of."""
 
-    def archive(self, orders: Any, form: str) -> bytes:
+    def archive(self, orders: Any, form: str) -> tuple[bytes, ...]:
         order = orders[0]
-        return of_job(order.job_id, order.product.value, form)
+        return (of_job(order.job_id, order.product.value, form),)
 
     def forget_expired(self, now: float) -> None:
         """Nothing is kept."""

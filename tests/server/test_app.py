@@ -10,6 +10,7 @@ import pytest
 from mock_server import Simulator
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.core.journal import Entry
+from mock_server.transport import header
 from mock_server.transport.wsgi_call import Answer, Request, ask
 from mock_server.web.api import MAX_BODY_BYTES
 from mock_server.web.app import SimulatorApp
@@ -183,10 +184,37 @@ def asked(sim: Simulator, case: str, method: str = "POST") -> tuple[Answer, list
 @pytest.mark.parametrize("case", ASKED)
 def test_a_call_of_the_api_is_answered_alike_with_and_without_flask(two, monkeypatch, case, method):
     direct = asked(two[0], case, method)
-    monkeypatch.setattr(SimulatorApp, "answer_of_api", lambda *_: None)
+    monkeypatch.setattr(SimulatorApp, "answer_without_flask", lambda *_: None)
     assert asked(two[1], case, method) == direct
     assert direct[0].status == 200
     assert direct[1][-1].at == two[0].clock.now()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("name", ["image.zip", "image.tar.gz", "all.tar", "lc.zip", "image.rar", "all.gz"])
+@pytest.mark.parametrize("wait_s", [0, 3600])
+def test_an_archive_is_sent_alike_with_and_without_flask(two, monkeypatch, method, name, wait_s):
+    answers = []
+    for sim in two:
+        job_id = Asker(sim).submit()
+        sim.clock.advance(wait_s)
+        address = f"https://www.swift.ac.uk/user_objects/tprods/USERPROD_{job_id}/{name}"
+        answers.append((ask(sim.app, Request(method, address, {"Host": "www.swift.ac.uk"})), list(sim.journal)))
+        monkeypatch.setattr(SimulatorApp, "answer_without_flask", lambda *_: None)
+    assert answers[0] == answers[1]
+    made = method != "POST" and wait_s and name in ("image.zip", "image.tar.gz", "all.tar")
+    assert answers[0][0].status == (405 if method == "POST" else 200 if made else 404)
+
+
+def test_a_fault_spoils_an_archive_that_was_made_once(make_sim):
+    sim = make_sim(settings=EXACT)
+    job_id = Asker(sim).submit()
+    sim.clock.advance(3600)
+    Asker(sim).control("POST", "faults", {"kind": "cut", "operation": "downloadProduct", "times": 1})
+    address = f"https://www.swift.ac.uk/user_objects/tprods/USERPROD_{job_id}/image.zip"
+    answers = [ask(sim.app, Request("GET", address, {"Host": "www.swift.ac.uk"})) for _ in range(2)]
+    assert [header.HEADER in dict(answer.headers) for answer in answers] == [True, False]
+    assert [entry.outcome for entry in sim.journal[-2:]] == ["fault", "ok"]
 
 
 def test_a_call_during_an_outage_is_refused_before_it_has_done_anything(make_sim):
