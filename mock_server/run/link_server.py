@@ -401,6 +401,7 @@ class _Session:
                 del server.owners[participant]
         if isinstance(self._clock, VirtualClock):
             self._clock.detach()
-        if owned:
+        if participant is not None and owned:
             self._clock.leave(participant)
+            server.threads.pop(participant, None)
         server.forget(self)

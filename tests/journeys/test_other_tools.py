@@ -49,6 +49,57 @@ if __name__ == "__main__":
     with ProcessPoolExecutor(4) as pool:
         list(pool.map(campaign, range(1, 21)))
 """
+ASYNCIO = """
+import asyncio
+import sys
+from service import campaign
+
+limit = asyncio.Semaphore(4)
+
+async def answer(reader, writer):
+    number = int(await reader.readline())
+    async with limit:
+        writer.write(f"{await asyncio.to_thread(campaign, number)}\\n".encode())
+    await writer.drain()
+    writer.close()
+
+async def ask(port, number):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{number}\\n".encode())
+    await reader.readline()
+    writer.close()
+
+async def main():
+    if len(sys.argv) > 1:
+        await asyncio.gather(*[ask(int(sys.argv[1]), number) for number in range(1, 21)])
+        return
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        caller = await asyncio.create_subprocess_exec(sys.executable, "pipeline.py", str(port))
+        assert await caller.wait() == 0
+
+asyncio.run(main())
+"""
+TRIO = """
+import trio
+from service import campaign
+
+async def one(number, limit):
+    await trio.to_thread.run_sync(campaign, number, limiter=limit)
+
+async def main():
+    limit = trio.CapacityLimiter(4)
+    async with trio.open_nursery() as nursery:
+        for number in range(1, 21):
+            nursery.start_soon(one, number, limit)
+
+trio.run(main)
+"""
+NBCLIENT = """
+import nbformat
+from nbclient import NotebookClient
+NotebookClient(nbformat.read("campaign.ipynb", 4), timeout=600).execute()
+"""
 JOBLIB = """
 from joblib import Parallel, delayed
 from service import campaign
@@ -169,6 +220,8 @@ def write_notebook(file: Path) -> None:
 
 TOOLS: dict[str, tuple[str, str, list[str]]] = {
     "concurrent": ("pipeline.py", POOL, ["python", "pipeline.py"]),
+    "asyncio": ("pipeline.py", ASYNCIO, ["python", "pipeline.py"]),
+    "trio": ("pipeline.py", TRIO, ["python", "pipeline.py"]),
     "joblib": ("pipeline.py", JOBLIB, ["python", "pipeline.py"]),
     "luigi": ("pipeline.py", LUIGI, ["python", "pipeline.py"]),
     "apscheduler": ("pipeline.py", APSCHEDULER, ["python", "pipeline.py"]),
@@ -177,6 +230,8 @@ TOOLS: dict[str, tuple[str, str, list[str]]] = {
     "prefect": ("pipeline.py", PREFECT, ["python", "pipeline.py"]),
     # by default its scheduler starts a timer each second of the run, which takes three times as long
     "snakemake": ("Snakefile", SNAKEFILE, ["snakemake", "-q", "-c4", "--max-jobs-per-timespan", "100/10s"]),
+    "nbclient": ("pipeline.py", NBCLIENT, ["python", "pipeline.py"]),
+    "nbconvert": ("", "", ["jupyter", "nbconvert", "--to", "notebook", "--execute", "campaign.ipynb"]),
     "papermill": ("", "", ["papermill", "campaign.ipynb", "done.ipynb"]),
     "nbmake": ("", "", ["python", "-m", "pytest", "--nbmake", "--nbmake-timeout=600", "campaign.ipynb"]),
 }
@@ -196,7 +251,7 @@ def test_a_tool_takes_a_campaign_through_simulated_time(tool, tmp_path):
         (folder / "service.py").write_text(SERVICE, encoding="utf-8")
         if name:
             (folder / name).write_text(text, encoding="utf-8")
-        else:
+        if "campaign.ipynb" in (text or command):
             write_notebook(folder / "campaign.ipynb")
         reports.append(run(folder, command, LIMIT_S.get(tool, 60)))
     assert reports[0]["jobs"]["complete"] == reports[0]["downloads"]["files"] == 20

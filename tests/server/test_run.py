@@ -700,6 +700,19 @@ def test_a_library_is_answered(tiny, tmp_path, library):
     assert len(tiny.calls) == 1
 
 
+def test_threads_that_have_ended_are_forgotten(tiny, tmp_path):
+    text = """
+        import threading
+        for number in range(50):
+            thread = threading.Thread(target=time.sleep, args=(60,))
+            thread.start()
+            thread.join()
+    """
+    with running(tiny, program(tmp_path, text)) as programs:
+        assert programs.wait() == 0
+        assert len(programs._server.threads) < 10
+
+
 def test_wget_keeps_the_users_own_settings(tiny, tmp_path, monkeypatch):
     (tmp_path / "mine").write_text("user_agent = mine")
     monkeypatch.setenv("WGETRC", str(tmp_path / "mine"))
