@@ -163,8 +163,8 @@ refused 1 time: run_userobject: Could not resolve the object name.; name: No suc
 most jobs active at a time 5 (limit 100), at pipeline.py:21
 files downloaded 0, not found 0
 drawn by the simulator, not real: positions of GRB 230815C
-drawn by the simulator, not real: targets of 02214788 (GRB 230815C), 04212250 (AT2018cow)
-drawn by the simulator, not real: observations of GRB 230815C, AT2018cow
+drawn by the simulator, not real: targets of 04212250 (AT2018cow), 02214788 (GRB 230815C)
+drawn by the simulator, not real: observations of AT2018cow, GRB 230815C
 simulated time 00:00:00
 names that did not resolve: No such thing
 to fix it, add --unknown-names draw to `xrt-mock run`, or these options with the right positions:

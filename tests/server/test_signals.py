@@ -88,6 +88,7 @@ def handle(*_):
 assert signal.signal(signal.SIGTERM, handle) is signal.SIG_DFL
 assert signal.getsignal(signal.SIGTERM) is handle
 assert signal.signal(signal.SIGTERM, signal.SIG_IGN) is handle
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background may have begun without it
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 note("seen")
 """
