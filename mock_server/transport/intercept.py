@@ -185,7 +185,8 @@ def _patch(undo: contextlib.ExitStack, *, guarded: bool) -> None:
         for name in ("connect", "connect_ex"):
             replace(socket.socket, name, refusing(guarded_connect))
         for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
-            replace(socket, name, refusing(guarded_lookup))
+            if getattr(socket, name).__module__ != "pytest_socket":  # it refuses all, and takes back only its own
+                replace(socket, name, refusing(guarded_lookup))
     for module, patch in _LIBRARIES.items():
         hook = functools.partial(patch, replace)
         when_imported(module, hook)

@@ -335,6 +335,19 @@ def test_what_another_tool_has_put_back_meanwhile_stays(app, clock, monkeypatch)
     assert socket.getaddrinfo is theirs
 
 
+def test_look_ups_that_pytest_socket_refuses_are_left_to_it(app, clock, monkeypatch):
+    """Since 0.8 it takes its guard back only if nothing was put around it."""
+
+    def refuse(*_arguments):
+        raise RuntimeError("refused")
+
+    refuse.__module__ = "pytest_socket"
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    with intercept(app, clock):
+        assert socket.getaddrinfo is refuse
+        assert requests.get(f"{SERVICE}/echo", timeout=5).ok
+
+
 def test_a_bug_in_the_app_is_raised_in_the_test(clock):
     def broken(_environ, _start_response):
         raise ZeroDivisionError("a bug")
