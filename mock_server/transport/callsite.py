@@ -41,18 +41,13 @@ def _cell_name(filename: str) -> str | None:
     return None if named is None else " ".join(named).lower().replace("in[", "In[")
 
 
-def calling_line(depth: int = 1) -> str | None:
+def calling_line() -> str | None:
     """Return the user's line that led here, such as ``pipeline.py:12``; None if no frame is the user's.
 
     If it is in a function that another line of the user called, that line follows:
     ``tools.py:12, called from pipeline.py:40``.
-
-    Parameters
-    ----------
-    depth
-        Number of frames above the caller's to begin with.
     """
-    frame: FrameType | None = sys._getframe(depth)
+    frame: FrameType | None = sys._getframe(1)
     line, code = None, None
     while frame is not None:
         # most frames are of libraries: the number of their lines is not looked up, which takes time
