@@ -10,6 +10,7 @@ a measured run. A ratio below 1 means that this checkout needs less.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -20,6 +21,8 @@ import time
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from run import SCENARIO, SCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +69,18 @@ def start(side: Side) -> Figures:
 def run(side: Side) -> Figures:
     """``xrt-mock run -- python -c pass``, with the program it runs."""
     return side.spent([side.command, "run", "--", side.python, "-c", "pass"])
+
+
+def campaign(side: Side) -> Figures:
+    """A call in the campaign of ``run.py`` under ``xrt-mock run``: how many it makes depends on the simulated queue."""
+    script, slow, report = (side.folder / name for name in ("script.py", "slow.toml", "report.json"))
+    script.write_text(SCRIPT)
+    slow.write_text(SCENARIO)
+    run = [side.command, "run", "--scenario", str(slow), "--report", "json", str(report)]
+    spent = side.spent([*run, "--", side.python, str(script), "300", ""])
+    calls = sum(json.loads(report.read_text())["calls"].values())
+    per_call = {f"{name.split()[0]} [ms]": 1e3 * spent[name] / calls for name in ("CPU [s]", "real [s]")}
+    return per_call | {"peak [MiB]": spent["peak [MiB]"]}
 
 
 def call(side: Side) -> Figures:
@@ -124,7 +139,7 @@ def verify(side: Side) -> Figures:
     return side.spent([side.command, "verify", "right_server:app"])
 
 
-MEASUREMENTS: tuple[Callable[[Side], Figures], ...] = (start, run, call, archives, verify)
+MEASUREMENTS: tuple[Callable[[Side], Figures], ...] = (start, run, campaign, call, archives, verify)
 
 
 # ---- the two sides ------------------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ while ix < number or requests:
     time.sleep(120)
 """
 )
+SCENARIO = "start = 2026-03-02T09:00:00Z\n[durations]\nfactor = 13\n"
+"""Half an hour a job."""
 CONSTANT = (
     REQUESTS
     + """
@@ -114,7 +116,7 @@ def main() -> None:
         constant.write_text(CONSTANT)
         saved = str(folder) if options.downloads else ""
         slow = folder / "slow.toml"
-        slow.write_text("start = 2026-03-02T09:00:00Z\n[durations]\nfactor = 13\n")  # half an hour a job
+        slow.write_text(SCENARIO)
         run = ["-m", "mock_server.cli", "run", "--scenario", str(slow), "--report", "json", str(report), "--"]
         run += [sys.executable, str(script)]
         found: dict[str, list[float]] = {"run": [], "constant": []}
