@@ -10,7 +10,8 @@ import requests
 
 from contracts import harness, probes
 from mock_server import Simulator
-from tests.contract.broken import BREAKAGES, Broken
+from tests.contract.breakages import BREAKAGES
+from tests.contract.broken import Broken
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from contracts import harness, lifecycle
 from mock_server import MockServer, Simulator
-from tests.contract.broken import BREAKAGES, Broken
+from tests.contract.breakages import BREAKAGES
+from tests.contract.broken import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

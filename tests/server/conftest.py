@@ -10,6 +10,7 @@ import pytest
 
 from mock_server import Simulator
 from mock_server.scenario.files import load_scenario
+from tests.server.programs import Tiny
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,3 +111,8 @@ def sim(make_sim: Callable[..., Simulator]) -> Simulator:
 @pytest.fixture
 def ask(sim: Simulator) -> Asker:
     return Asker(sim)
+
+
+@pytest.fixture
+def tiny() -> Tiny:
+    return Tiny()

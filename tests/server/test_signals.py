@@ -5,7 +5,7 @@ import pytest
 from mock_server.run import watchdog
 from mock_server.run.standstill import can_be_proven
 from mock_server.run.start import run
-from tests.server.test_run import Tiny, notes, program
+from tests.server.programs import notes, program
 
 pytestmark = pytest.mark.skipif(not can_be_proven(), reason="the operating system does not say what threads sleep in")
 
@@ -28,11 +28,6 @@ HANDLERS = {
     "call": ("call('handler')", 10),
     "child": ("subprocess.run(['sleep', '5'])", 15),
 }
-
-
-@pytest.fixture
-def tiny():
-    return Tiny()
 
 
 @pytest.mark.parametrize("wait", WAITS)

@@ -16,7 +16,7 @@ from mock_server.run.kernel import NativeThread
 from mock_server.run.peers import Peers
 from mock_server.run.standstill import Doing, Processes, Standstill, can_be_proven
 from mock_server.run.start import run
-from tests.server.test_run import Tiny, notes, program
+from tests.server.programs import notes, program
 
 if TYPE_CHECKING:
     from mock_server.run.link_server import LinkServer
@@ -32,11 +32,6 @@ connection, _ = server.accept()
 print('accepted', flush=True)
 sys.stdin.read(1)
 """
-
-
-@pytest.fixture
-def tiny():
-    return Tiny()
 
 
 @pytest.fixture
