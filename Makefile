@@ -40,15 +40,10 @@ demo: $(VENV)/demo
 test: $(VENV)/tox
 	$(BIN)/tox -- $(ARGS)
 
-# Calls beside a bare Flask app and other servers, growth, start, campaigns, the client, products; needs wrk (apt-get install wrk). Figures: docs/reliability.md
+# What users wait for, beside what is asked; needs wrk (apt-get install wrk) and takes about an hour. ARGS: rows, such as ARGS="starts calls"
 bench: $(VENV)/pip
-	$(PIP) install --quiet --editable ".[all]" --group dev
-	$(BIN)/python benchmarks/inprocess.py
-	$(BIN)/python benchmarks/server.py
-	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/client.py
-	$(BIN)/python benchmarks/products.py
-	$(BIN)/python benchmarks/dashboard.py
+	@$(PIP) install --quiet --editable ".[all]" --group dev --group bench
+	$(BIN)/python benchmarks/table.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .tox build

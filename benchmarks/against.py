@@ -19,13 +19,14 @@ import sysconfig
 import tempfile
 import time
 import tomllib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from run import SCENARIO, SCRIPT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[1]
 Figures = dict[str, float]
@@ -139,7 +140,27 @@ def verify(side: Side) -> Figures:
     return side.spent([side.command, "verify", "right_server:app"])
 
 
-MEASUREMENTS: tuple[Callable[[Side], Figures], ...] = (start, run, campaign, call, archives, verify)
+FIRST_TEST = """
+import requests
+def test_the_first(xrt_mock):
+    url = "https://www.swift.ac.uk/user_objects/getNumJobs.php"
+    assert requests.post(url, json={"UserID": "me@example.org"}, timeout=60).json()["OK"] == 1
+"""
+NO_FIXTURE = "import requests\ndef test_the_first():\n    pass\n"
+
+
+def fixture(side: Side) -> Figures:
+    """What the first test with the fixture, and a call in it, add to a session of pytest."""
+    session = [side.python, "-m", "pytest", "-q", "-p", "mock_server.pytest_plugin", "-p", "no:cacheprovider"]
+    alone = side._replace(environment={**side.environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+    spent = []
+    for text in (FIRST_TEST, NO_FIXTURE):
+        (side.folder / "test_first.py").write_text(text)
+        spent.append(alone.spent([*session, "test_first.py"])["CPU [s]"])
+    return {"CPU [s]": spent[0] - spent[1]}
+
+
+MEASUREMENTS: tuple[Callable[[Side], Figures], ...] = (start, run, fixture, campaign, call, archives, verify)
 
 
 # ---- the two sides ------------------------------------------------------------------------------------------------
@@ -212,14 +233,31 @@ def checked_out(commit: str, folder: Path) -> Path:
     return made
 
 
-def compare(measure: Callable[[Side], Figures], here: Side, there: Side, runs: int) -> None:
-    """Measure both sides in turns, and print the medians and the median of the ratios."""
+class Ratio(NamedTuple):
+    """A figure of both sides, medians, and the median of their ratios."""
+
+    mine: float
+    its: float
+    ratio: float
+
+
+def ratios(measure: Callable[[Side], Figures], here: Side, there: Side, runs: int) -> dict[str, Ratio]:
+    """Measure both sides in turns; return each figure by its name."""
     measure(here), measure(there)  # so that everything is compiled, and read once
     pairs = [(measure(here), measure(there)) for _ in range(runs)]
+    found = {}
     for name in pairs[0][0]:
         mine, its = (statistics.median(pair[side][name] for pair in pairs) for side in (0, 1))
-        ratio = statistics.median(pair[0][name] / pair[1][name] for pair in pairs)
-        print(f"{measure.__name__:8} {name:10} {mine:9.3f} against {its:9.3f}: x{ratio:.2f}", flush=True)
+        found[name] = Ratio(mine, its, statistics.median(pair[0][name] / pair[1][name] for pair in pairs))
+    return found
+
+
+@contextmanager
+def sides(commit: str, *, full: bool = False) -> Iterator[tuple[Side, Side]]:
+    """Context manager: this checkout and the other commit, installed."""
+    with tempfile.TemporaryDirectory(prefix="xrt-mock-against-") as folder:
+        here = install(ROOT, Path(folder, "here"), full=full)
+        yield here, install(checked_out(commit, Path(folder)), Path(folder, "there"), full=full)
 
 
 def main() -> None:
@@ -231,11 +269,10 @@ def main() -> None:
     by_name = {measure.__name__: measure for measure in MEASUREMENTS}
     parser.add_argument("names", nargs="*", help=f"what to measure: {', '.join(by_name)}; default: all")
     options = parser.parse_intermixed_args()
-    with tempfile.TemporaryDirectory(prefix="xrt-mock-against-") as folder:
-        here = install(ROOT, Path(folder, "here"), full=options.full)
-        there = install(checked_out(options.commit, Path(folder)), Path(folder, "there"), full=options.full)
+    with sides(options.commit, full=options.full) as (here, there):
         for name in options.names or by_name:
-            compare(by_name[name], here, there, options.runs)
+            for figure, (mine, its, ratio) in ratios(by_name[name], here, there, options.runs).items():
+                print(f"{name:8} {figure:10} {mine:9.3f} against {its:9.3f}: x{ratio:.2f}", flush=True)
 
 
 if __name__ == "__main__":

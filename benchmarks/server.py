@@ -170,8 +170,8 @@ def calls_of(server: Server) -> dict[str, Callable[[], Load]]:
     }
 
 
-def calls() -> None:
-    """Compare the common calls with the bare app, in memory and on a file."""
+def measure_calls() -> dict[str, Load]:
+    """Return the loads of the bare app, and of the common calls in memory and on a file."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         flask = stack.enter_context(serving(*bare()))
@@ -180,7 +180,12 @@ def calls() -> None:
         measures = {"bare": lambda: load(flask, "getNumJobs", COUNT)}
         for where, server in (("memory", memory), ("file", on_file)):
             measures |= {f"{call} {where}": measure for call, measure in calls_of(server).items()}
-        found = in_turns(measures)
+        return in_turns(measures)
+
+
+def calls() -> None:
+    """Compare the common calls with the bare app, in memory and on a file."""
+    found = measure_calls()
     print(f"bare Flask: {found['bare'].per_second:.0f} requests/s, p99 {found['bare'].p99_ms:.1f} ms")
     for call, target in TARGETS.items():
         for where in ("memory", "file"):
@@ -239,8 +244,15 @@ def sizes() -> None:
     print(f"a list of 1,000 jobs costs {ratio:.1f} counts (target 20)")
 
 
-def processes() -> None:
-    """Compare one process with two, on a file."""
+def measure_list() -> float:
+    """Return how many counts a list of 1,000 jobs costs, in a store of ten thousand."""
+    with tempfile.TemporaryDirectory() as folder, serving(*simulator("--db", filled(folder, 10_000))) as server:
+        found = in_turns({name: lambda n=name: load(server, n, MANY) for name in ("getNumJobs", "listOldJobs")})  # type: ignore[misc]
+    return found["getNumJobs"].per_second / found["listOldJobs"].per_second
+
+
+def measure_processes() -> dict[str, Load]:
+    """Return the loads of one process and of two, on a file."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         measures: dict[str, Callable[[], Load]] = {}
@@ -248,7 +260,12 @@ def processes() -> None:
             options = ("--db", f"sqlite:///{folder}/{number}.sqlite", "--processes", str(number))
             server = stack.enter_context(serving(*simulator(*options)))
             measures[str(number)] = lambda s=server: load(s, "getNumJobs", COUNT)  # type: ignore[misc]
-        found = in_turns(measures)
+        return in_turns(measures)
+
+
+def processes() -> None:
+    """Compare one process with two, on a file."""
+    found = measure_processes()
     one, two = found["1"].per_second, found["2"].per_second
     print(f"getNumJobs: one process {one:.0f}/s, two {two:.0f}/s: x{two / one:.2f} (target 1.6; the load needs a core)")
 
@@ -302,8 +319,8 @@ def _make_queue(moto: str) -> None:
     connection.close()
 
 
-def peers() -> None:
-    """Compare counts by one process and by two with moto's count of messages and Prism's example, if installed."""
+def measure_peers() -> dict[str, Load]:
+    """Return the loads of one process and of two, and of moto and Prism if installed."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         one = stack.enter_context(serving(*simulator())).url
@@ -323,7 +340,12 @@ def peers() -> None:
             mock = (*PRISM[:4], f"{folder}/count.json", *PRISM[4:])
             prism = stack.enter_context(listening(*mock))
             measures["Prism"] = lambda: wrk(f"{prism}/{counting}", COUNT)
-        found = in_turns(measures)
+        return in_turns(measures)
+
+
+def peers() -> None:
+    """Compare counts by one process and by two with moto's count of messages and Prism's example, if installed."""
+    found = measure_peers()
     for name, measured in found.items():
         print(f"{name:14} {measured.per_second:6.0f}/s  p99 {measured.p99_ms:5.1f} ms")
     if "moto" in found:

@@ -106,16 +106,24 @@ class Year:
         return Part(1e6 * self.calls_s / jobs, 1e6 * of_download, resident_mib(), size)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=1_000_000)
-    options = parser.parse_args()
-    jobs = options.jobs // PARTS
+class Growth(NamedTuple):
+    """How the last parts compare with early ones."""
+
+    cost: float
+    """A job of the last tenth, by one of the second hundredth."""
+    memory: float
+    """The most resident memory after the first tenth, by that at its end."""
+    file: float
+    """Growth of the file in the second half, by that in the first."""
+
+
+def measure(all_jobs: int) -> Growth:
+    """Play a year; print its parts as they come."""
+    jobs = all_jobs // PARTS
     with tempfile.TemporaryDirectory(prefix="xrt-mock-year-") as folder:
         file = Path(folder, "jobs.sqlite")
         with Simulator(db=f"sqlite:///{file}", settings=SETTINGS, new_clock="virtual") as sim:
-            year = Year(sim, options.jobs)
+            year = Year(sim, all_jobs)
             parts: list[Part] = []
             for index in range(PARTS):
                 parts.append(year.part(1 + index * jobs, jobs, file))
@@ -123,12 +131,21 @@ def main() -> None:
                     done = (index + 1) * jobs
                     print(f"{done:9} jobs: {' '.join(f'{value:9.1f}' for value in parts[-1])}", flush=True)
     second, tenth, last = parts[1], parts[PARTS // 10 - 1], parts[-PARTS // 10 :]
-    cost = min(part.us_a_job for part in last) / second.us_a_job
-    memory = max(part.resident_mib for part in parts[PARTS // 10 :]) / tenth.resident_mib
-    growth = (parts[-1].file_mib - parts[PARTS // 2].file_mib) / (parts[PARTS // 2].file_mib - second.file_mib)
-    print(f"a job at the end costs {cost:.2f} times one of the second hundredth (at most 1.1)")
-    print(f"resident memory after the first tenth grows by {memory - 1:.0%} (at most 10 %)")
-    print(f"the second half of the file is {growth:.2f} times the first (1: linear)")
+    return Growth(
+        min(part.us_a_job for part in last) / second.us_a_job,
+        max(part.resident_mib for part in parts[PARTS // 10 :]) / tenth.resident_mib,
+        (parts[-1].file_mib - parts[PARTS // 2].file_mib) / (parts[PARTS // 2].file_mib - second.file_mib),
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1_000_000)
+    found = measure(parser.parse_args().jobs)
+    print(f"a job at the end costs {found.cost:.2f} times one of the second hundredth (at most 1.1)")
+    print(f"resident memory after the first tenth grows by {found.memory - 1:.0%} (at most 10 %)")
+    print(f"the second half of the file is {found.file:.2f} times the first (1: linear)")
 
 
 if __name__ == "__main__":
