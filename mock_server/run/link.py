@@ -147,6 +147,23 @@ class Link:
         return result
 
     @contextlib.contextmanager
+    def handling(self) -> Iterator[None]:
+        """Context manager: the calling thread handles a signal, and works, whatever call it interrupts.
+
+        Until the run knows, it may take the thread for waiting.
+        """
+        mine, participant = self._of_thread, self.current()
+        interrupts = participant is not None and getattr(mine, "busy", False)
+        if interrupts:
+            with contextlib.suppress(OSError, EOFError):  # the run has ended; the interrupted call says so
+                self._connect(participant)
+                mine.busy = False
+        try:
+            yield
+        finally:
+            mine.busy = interrupts
+
+    @contextlib.contextmanager
     def _kept_busy(self, channel: Channel) -> Iterator[None]:
         """Context manager: other calls of the calling thread need a connection of their own, which then stays."""
         mine = self._of_thread
@@ -189,7 +206,7 @@ class LinkedClock:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self.current, self.attach = link.current, link.attach
+        self.current, self.attach, self.handling = link.current, link.attach, link.handling
         self.follow_link()
 
     def follow_link(self) -> None:

@@ -27,6 +27,7 @@ HANDLERS = {
     "lock": ("lock = threading.Lock(); lock.acquire(); lock.acquire(timeout=5)", 15),
     "call": ("call('handler')", 10),
     "child": ("subprocess.run(['sleep', '5'])", 15),
+    "work": ("sum(range(20_000_000))", 10),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,8 @@ class _Handler:
         self.handler = handler
 
     def __call__(self, number: int, frame: Any) -> Any:
-        with inside():
+        handling = getattr(shared_clock(), "handling", contextlib.nullcontext)
+        with inside(), handling():
             return self.handler(number, frame)
 
 
