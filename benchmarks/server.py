@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -247,7 +248,7 @@ def sizes() -> None:
 def measure_list() -> float:
     """Return how many counts a list of 1,000 jobs costs, in a store of ten thousand."""
     with tempfile.TemporaryDirectory() as folder, serving(*simulator("--db", filled(folder, 10_000))) as server:
-        found = in_turns({name: lambda n=name: load(server, n, MANY) for name in ("getNumJobs", "listOldJobs")})  # type: ignore[misc]
+        found = in_turns({name: partial(load, server, name, MANY) for name in ("getNumJobs", "listOldJobs")})
     return found["getNumJobs"].per_second / found["listOldJobs"].per_second
 
 

@@ -148,20 +148,17 @@ class Link:
 
     @contextlib.contextmanager
     def handling(self) -> Iterator[None]:
-        """Context manager: the calling thread handles a signal, and works, whatever call it interrupts.
-
-        Until the run knows, it may take the thread for waiting.
-        """
+        """Context manager: a signal's handler runs in the calling thread, which counts as running, not as waiting."""
         mine, participant = self._of_thread, self.current()
-        interrupts = participant is not None and getattr(mine, "busy", False)
-        if interrupts:
+        busy = getattr(mine, "busy", False)
+        if busy and participant is not None:
             with contextlib.suppress(OSError, EOFError):  # the run has ended; the interrupted call says so
                 self._connect(participant)
                 mine.busy = False
         try:
             yield
         finally:
-            mine.busy = interrupts
+            mine.busy = busy
 
     @contextlib.contextmanager
     def _kept_busy(self, channel: Channel) -> Iterator[None]:

@@ -1,11 +1,13 @@
 """Signals under run: their handlers may wait and call, and what they interrupt goes on as long as it should."""
 
+import signal
+
 import pytest
 
 from mock_server.run import watchdog
 from mock_server.run.standstill import can_be_proven
-from mock_server.run.start import run
-from tests.server.programs import notes, program
+from mock_server.run.start import run, running
+from tests.server.programs import notes, program, wait_until
 
 pytestmark = pytest.mark.skipif(not can_be_proven(), reason="the operating system does not say what threads sleep in")
 
@@ -27,7 +29,6 @@ HANDLERS = {
     "lock": ("lock = threading.Lock(); lock.acquire(); lock.acquire(timeout=5)", 15),
     "call": ("call('handler')", 10),
     "child": ("subprocess.run(['sleep', '5'])", 15),
-    "work": ("sum(range(20_000_000))", 10),
 }
 
 
@@ -46,6 +47,33 @@ note("end")
 """
     assert run(tiny, program(tmp_path, SIGNALLED + text)) == 0
     assert notes(tmp_path) == ["10 in", f"{until} out", "100 end"]
+
+
+def test_a_handler_that_only_works_counts_as_running(tiny, tmp_path):
+    text = f"""
+import signal
+def handle(*_):
+    open("{tmp_path}/working", "w").close()
+    while not os.path.exists("{tmp_path}/enough"):
+        pass
+    note("out")
+signal.signal(signal.SIGTERM, handle)
+open("{tmp_path}/ready", "w").close()
+time.sleep(100)
+note("end")
+"""
+    tiny.clock.join((9,))  # it runs, so that time stands still: the program stays in its sleep
+    with running(tiny, program(tmp_path, text)) as programs:
+        wait_until((tmp_path / "ready").exists)
+        wait_until(lambda: any(wait.blocked for wait in tiny.clock.waits().values()))
+        programs._signal(signal.SIGTERM)
+        wait_until((tmp_path / "working").exists)
+        ran = [one for one in tiny.clock.running() if one != (9,)]
+        tiny.clock.leave((9,))
+        (tmp_path / "enough").touch()
+        assert programs.wait() == 0
+    assert len(ran) == 1
+    assert notes(tmp_path) == ["0 out", "100 end"]
 
 
 def test_an_error_of_a_handler_ends_the_wait_and_not_the_run(tiny, tmp_path):
