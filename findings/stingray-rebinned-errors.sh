@@ -4,8 +4,7 @@
 # Package: stingray 2.3.2, astropy 8.0.2, numpy 2.4.6, Python 3.11
 # Behaviour: a bin's Poisson error is the half width of a confidence interval, which is 0.92 for an empty bin, and
 #   rebinning adds the errors in quadrature instead of taking that of the sum. The finer the first bins, the larger the
-#   error: that of 1/64 s is 2.9 times too large, most of it from bins without a photon. Fits to such a light curve
-#   find every model good.
+#   error: that of 1/64 s is 2.9 times too large, most of it from bins without a photon.
 # Seen: error with first bins of 128 s: 32.5; 8 s: 34.0; 1 s: 38.0; 1/8 s: 50.0; 1/64 s: 92.6 counts (2026-11-29)
 set -euo pipefail
 folder=$(mktemp -d)

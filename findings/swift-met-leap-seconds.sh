@@ -5,7 +5,7 @@
 # Behaviour: swiftbat's default counts days of 86,400 s and leaves the leap seconds out; its correction, which is for the
 #   clock of the spacecraft, has to be asked for, and needs a file that the package does not have. gdt counts leap seconds
 #   and has no correction of the clock. So a time that one package made and the other reads is off by five seconds.
-# Seen: swiftbat 2020-04-16T07:05:41.952, gdt 2020-04-16T07:05:36.952; back and forth 5.000 s (2026-11-29)
+# Seen: swiftbat 2020-04-16T07:05:41.952, gdt 2020-04-16T07:05:36.952; back and forth -5.000 s (2026-11-29)
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
