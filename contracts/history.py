@@ -282,7 +282,8 @@ class History:
         found = numbers_by_place(exchange.body)
         for place, values in found.items():
             before = job.numbers.setdefault(place, values)
-            if len(values) != len(before) or not all(map(_same_digits, values, before)):
+            same = (math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-9) for a, b in zip(values, before, strict=False))
+            if len(values) != len(before) or not all(same):  # but for their digits
                 yield f"{'/'.join(place)} is {values[:3]} in one answer and {before[:3]} in another"
 
     def _main(self, exchange: Exchange) -> Iterator[str]:
@@ -403,11 +404,6 @@ def numbers_by_place(body: dict[str, Any]) -> dict[tuple[str, ...], list[float]]
             if key in value:
                 found[name, key.lower()] = [_number(value[key])]
     return found
-
-
-def _same_digits(one: float, other: float) -> bool:
-    """Whether numbers are the same but for their digits."""
-    return math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-9)
 
 
 def _number(value: Any) -> float:

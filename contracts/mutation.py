@@ -47,13 +47,10 @@ def places(answer: Any, place: Place = ()) -> Iterator[Place]:
         yield from places(value, (*place, key))
 
 
-def mutants_of(answers: SearchStrategy[Any]) -> SearchStrategy[Mutant]:
-    """Return a strategy for answers with one mutation each; `answers` are generated as for the contract."""
-    return answers.flatmap(_mutants)
-
-
 @st.composite
-def _mutants(draw: DrawFn, answer: Any) -> Mutant:
+def mutants_of(draw: DrawFn, answers: SearchStrategy[Any]) -> Mutant:
+    """Return a strategy for answers with one mutation each; `answers` are generated as for the contract."""
+    answer = draw(answers)
     shallow = [place for place in places(answer) if len(place) <= draw(st.integers(0, 6))]
     place, kind = draw(st.sampled_from(shallow)), draw(st.sampled_from(KINDS))
     value = answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -123,7 +122,10 @@ def problems_name_parameters(operation: str, exchange: Exchange) -> Iterator[str
     body = exchange.body
     if not isinstance(body, dict) or not isinstance(body.get("listErr"), list):
         return
-    known = {entry["wire_name"] for entry in documents.parameter_catalogue()} | _keys_of(operation)
+    op, schemas = documents.operation(operation), documents.load()["components"]["schemas"]
+    requests = [schemas.get(name, {}) for name in (op.variants("request") if op.takes_json else ())]
+    known = {entry["wire_name"] for entry in documents.parameter_catalogue()}
+    known |= {key for schema in requests for key in schema.get("properties", {})}
     labels = [problems["label"] for problems in body["listErr"]]
     if len(set(labels)) < len(labels):
         yield f"two lists have the label {labels[0]!r}"
@@ -133,15 +135,6 @@ def problems_name_parameters(operation: str, exchange: Exchange) -> Iterator[str
         for sentence in problems["list"]:
             if sentence.split(" ")[0] not in known:
                 yield f"{sentence!r} does not begin with the wire name of a parameter"
-
-
-@cache
-def _keys_of(operation: str) -> set[str]:
-    """Return the keys that requests of an operation may have."""
-    schemas = documents.load()["components"]["schemas"]
-    op = documents.operation(operation)
-    found = [schemas.get(name, {}) for name in (op.variants("request") if op.takes_json else ())]
-    return {key for schema in found for key in schema.get("properties", {})}
 
 
 @rule()

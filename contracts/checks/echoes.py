@@ -10,7 +10,7 @@ from .registry import rule
 from .requests import concerns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ..harness import Exchange
 
@@ -28,26 +28,22 @@ _FIRST_MET_S, _ROUNDED, _LONGEST_CODE = 1e7, 1e-4, 2
 def given_values_are_echoed(_operation: str, exchange: Exchange) -> Iterator[str]:
     """The value that the caller gave is in jobPars, unless the service worked it out."""
     echo = exchange.body.get("jobPars", {})
-    parameters = documents.submission_parameters()
-    for key, value in exchange.request.items():
+    parameters, request = documents.submission_parameters(), exchange.request
+    asked = {name for switch, names in _RESOLVED.items() if request.get(switch) not in (None, "", 0) for name in names}
+    start, is_time = request.get("Tstart"), {"Tstart"}
+    if isinstance(start, int | float) and not isinstance(start, bool) and start > _FIRST_MET_S:
+        is_time = set()  # other formats are echoed as mission elapsed time
+    computed = _COMPUTED - {"RA", "Dec", "Tstart"} | asked | is_time  # by the service, or written otherwise
+    for key, value in request.items():
         name = parameters.get(key, {}).get("x-spelling-of", key)
-        if name in _computed(exchange.request) | _NOT_IN_ECHO or name not in parameters or value in (None, "", []):
+        if name in computed | _NOT_IN_ECHO or name not in parameters or value in (None, "", []):
             continue
-        if "server" in parameters[name]["x-product"] or (name != key and name in exchange.request):
+        if "server" in parameters[name]["x-product"] or (name != key and name in request):
             continue
         if name not in echo:
             yield f"{key} was given as {value!r}, but is not in jobPars"
         elif not (same(value, echo[name]) if name not in _FREE else str(value).strip() == echo[name]):
             yield f"{key} was given as {value!r}, but jobPars has {echo[name]!r}"
-
-
-def _computed(request: Mapping[str, Any]) -> set[str]:
-    """Return the parameters of a request whose echo the service works out or writes otherwise."""
-    asked = {name for switch, names in _RESOLVED.items() if request.get(switch) not in (None, "", 0) for name in names}
-    start, is_time = request.get("Tstart"), {"Tstart"}
-    if isinstance(start, int | float) and not isinstance(start, bool) and start > _FIRST_MET_S:
-        is_time = set()  # other formats are echoed as mission elapsed time
-    return _COMPUTED - {"RA", "Dec", "Tstart"} | asked | is_time
 
 
 def same(given: Any, echoed: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -187,9 +188,17 @@ class Session:
         self.rebinnings: dict[int, tuple[dict[str, Any], float]] = {}
         self.at = 0.0
         offsets = _offsets(recorded)
-        self.same_clock = _runs_alike(offsets)
-        self.not_slower = bool(offsets) and -_SET_ALIKE_S <= min(o for _at, o in offsets) <= _SET_ALIKE_S
-        self._unfinished, self._kept = _last_unfinished(recorded), _last_archives(recorded)
+        when, ahead = [at for at, _ahead in offsets], [ahead for _at, ahead in offsets]
+        lie_apart = bool(offsets) and max(when) - min(when) >= _APART_S
+        self.same_clock = lie_apart and max(ahead) - min(ahead) <= _SAME_CLOCK_S
+        self.not_slower = bool(offsets) and -_SET_ALIKE_S <= min(ahead) <= _SET_ALIKE_S
+        self._unfinished = _last_unfinished(recorded)
+        self._kept = {  # the place of the last exchange that sends an archive, by job
+            number_in(made.exchange): index
+            for index, made in enumerate(recorded)
+            if made.exchange.status == 200
+            and documents.operation_for(made.exchange.method, made.exchange.path) == "downloadProduct"
+        }
         self._index = -1
         self._present: Recorded | None = None
 
@@ -248,42 +257,33 @@ class Session:
                 self.unknown.add(user)
             return
         self.unknown.discard(user)
-        note = getattr(self, f"_after_{operation}", None)
-        if note is not None:
-            note(exchange, user)
+        self._note_success(operation, exchange, user)
 
-    def _after_run_userobject(self, exchange: Exchange, user: str) -> None:
-        number, pars = str(exchange.body.get("JobID")), exchange.body.get("jobPars")
-        if number.isdigit() and isinstance(pars, dict):
-            self.jobs[int(number)] = Job(user, exchange.request, pars, self.at)
-            if user in self.listed:
-                self.listed[user] += 1
-
-    def _after_checkProductStatus(self, exchange: Exchange, _user: str) -> None:  # noqa: N802 - an operation ID
-        job = self.job_of(exchange)
-        if job is None:
-            return
-        for name, entry in entries(exchange).items():
-            job.see(name, entry.get("statusCode"), self.at)
-
-    def _after_canceljob(self, exchange: Exchange, _user: str) -> None:
-        job, codes = self.job_of(exchange), exchange.body.get("statusCodes")
-        if job is None or not isinstance(codes, dict):
-            return
-        for name, code in codes.items():
-            if code == 0:
-                job.see(name, -4, self.at)
-
-    def _after_listOldJobs(self, exchange: Exchange, user: str) -> None:  # noqa: N802 - an operation ID
-        listed = [entry for entry in exchange.body.get("jobs") or () if isinstance(entry, dict)]
-        self.listed[user] = len(listed)
-        for entry in listed:
-            if entry.get("JobID") in self.jobs and entry.get("hasProd") is False:
-                self.jobs[entry["JobID"]].gone = True
-
-    def _after_main(self, exchange: Exchange, _user: str) -> None:
-        if exchange.request.get("APIFunc") == "rebinLightCurve" and str(exchange.body.get("JobID")).isdigit():
-            self.rebinnings[int(exchange.body["JobID"])] = exchange.request, self.at
+    def _note_success(self, operation: str, exchange: Exchange, user: str) -> None:
+        """Remember what the answer to a call that was carried out says about jobs."""
+        request, body, job = exchange.request, exchange.body, self.job_of(exchange)
+        match operation:
+            case "run_userobject":
+                number, pars = str(body.get("JobID")), body.get("jobPars")
+                if number.isdigit() and isinstance(pars, dict):
+                    self.jobs[int(number)] = Job(user, request, pars, self.at)
+                    if user in self.listed:
+                        self.listed[user] += 1
+            case "checkProductStatus" if job is not None:
+                for name, entry in entries(exchange).items():
+                    job.see(name, entry.get("statusCode"), self.at)
+            case "canceljob" if job is not None and isinstance(body.get("statusCodes"), dict):
+                for name, code in body["statusCodes"].items():
+                    if code == 0:
+                        job.see(name, -4, self.at)
+            case "listOldJobs":
+                listed = [entry for entry in body.get("jobs") or () if isinstance(entry, dict)]
+                self.listed[user] = len(listed)
+                for entry in listed:
+                    if entry.get("JobID") in self.jobs and entry.get("hasProd") is False:
+                        self.jobs[entry["JobID"]].gone = True
+            case "main" if request.get("APIFunc") == "rebinLightCurve" and str(body.get("JobID")).isdigit():
+                self.rebinnings[int(body["JobID"])] = request, self.at
 
 
 def number_in(exchange: Exchange) -> int:
@@ -300,42 +300,20 @@ def user_of(exchange: Exchange) -> str:
     return str(exchange.request.get("UserID", "")).casefold()
 
 
-def _submissions(recorded: Iterable[Recorded]) -> dict[int, float]:
-    """Return when each job was submitted [s since 1970-01-01 UTC]."""
-    path = documents.operation("run_userobject").path
-    accepted = [made for made in recorded if made.exchange.path == path and succeeded(made.exchange)]
-    numbers = {str(made.exchange.body.get("JobID")): made.at for made in accepted}
-    return {int(number): at for number, at in numbers.items() if number.isdigit()}
-
-
 def _offsets(recorded: Sequence[Recorded]) -> list[tuple[float, float]]:
     """Return how far the server's clock is ahead at each submission that a list dates: when, and the difference [s]."""
-    submitted, path = _submissions(recorded), documents.operation("listOldJobs").path
+    submitting, listing = (documents.operation(name).path for name in ("run_userobject", "listOldJobs"))
+    answers = [(made.exchange.path, made.exchange.body, made.at) for made in recorded if succeeded(made.exchange)]
+    numbers = {str(body.get("JobID")): at for path, body, at in answers if path == submitting}
+    submitted = {int(number): at for number, at in numbers.items() if number.isdigit()}
     found: dict[int, float] = {}
-    for made in recorded:
-        if made.exchange.path != path or not succeeded(made.exchange):
-            continue
-        for entry in made.exchange.body.get("jobs") or ():
-            number = entry.get("JobID") if isinstance(entry, dict) else None
-            at = _instant(entry.get("DateSubmitted")) if number in submitted else None
-            if number is not None and at is not None:
-                found[number] = at - submitted[number]
+    for entry in (entry for path, body, _at in answers if path == listing for entry in body.get("jobs") or ()):
+        number = entry.get("JobID") if isinstance(entry, dict) else None
+        if number in submitted:
+            with suppress(ValueError):  # it cannot be read
+                date = datetime.strptime(str(entry.get("DateSubmitted")), "%Y-%m-%d %H:%M:%S")
+                found[number] = date.replace(tzinfo=UTC).timestamp() - submitted[number]
     return [(submitted[number], offset) for number, offset in found.items()]
-
-
-def _runs_alike(offsets: Sequence[tuple[float, float]]) -> bool:
-    """Whether a server's clock is ahead by the same at submissions that lie apart."""
-    if not offsets or max(at for at, _o in offsets) - min(at for at, _o in offsets) < _APART_S:
-        return False
-    return max(o for _at, o in offsets) - min(o for _at, o in offsets) <= _SAME_CLOCK_S
-
-
-def _instant(text: Any) -> float | None:
-    """Return a date of the list [s since 1970-01-01 UTC]; None if it cannot be read."""
-    try:
-        return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None
 
 
 def _last_unfinished(recorded: Iterable[Recorded]) -> dict[tuple[int, str], int]:
@@ -349,13 +327,3 @@ def _last_unfinished(recorded: Iterable[Recorded]) -> dict[tuple[int, str], int]
                 if isinstance(code, int) and not ended(code):
                     found[number_in(exchange), name] = index
     return found
-
-
-def _last_archives(recorded: Iterable[Recorded]) -> dict[int, int]:
-    """Return the place of the last exchange that sends an archive, by job."""
-    return {
-        number_in(made.exchange): index
-        for index, made in enumerate(recorded)
-        if made.exchange.status == 200
-        and documents.operation_for(made.exchange.method, made.exchange.path) == "downloadProduct"
-    }

@@ -308,8 +308,10 @@ def sign_of_ratios(exchange: Exchange, _session: Session) -> bool | None:
 @shows("L11", "getLCData", "main")
 def digits(exchange: Exchange, _session: Session) -> bool | None:
     in_days, found = exchange.body.get("TimeFormat") == "MJD", []
-    if "Binning" in exchange.body and any(_has_numbers(table) for table in exchange.body.values()):
-        return False
+    if "Binning" in exchange.body:
+        tables = [table.get("data", ()) for table in exchange.body.values() if isinstance(table, dict)]
+        if any(not isinstance(cell, str) for rows in tables for row in rows for cell in row):
+            return False  # they are numbers instead of text
     for name, columns, rows in _tables(exchange):
         rates = [_digits(row["Rate"]) for row in rows if "Rate" in row]
         found += [max(rates) == _RATE_DIGITS] if len(rates) >= _ENOUGH_ROWS else []
@@ -319,12 +321,6 @@ def digits(exchange: Exchange, _session: Session) -> bool | None:
             times = [row[key] for key in ("Time", "TimePos", "TimeNeg") if key in row]
             found += [_digits(t) <= _TIME_DIGITS if in_days else bool(re.fullmatch(decimals, t)) for t in times]
     return every(found)
-
-
-def _has_numbers(table: Any) -> bool:
-    """Whether cells of a table are numbers instead of text."""
-    rows = table.get("data", ()) if isinstance(table, dict) else ()
-    return any(not isinstance(cell, str) for row in rows for cell in row)
 
 
 def _digits(text: str) -> int:

@@ -187,13 +187,12 @@ def refused_ranges(exchange: Exchange, _session: Session) -> bool | None:
 
 @shows("U15", "run_userobject")
 def accepted_ranges(exchange: Exchange, _session: Session) -> bool | None:
-    pars = {key: number_of(pars_of(exchange).get(key)) for key in _RANGES}
-    outside = [key for key, value in pars.items() if value is not None and not _inside(value, *_RANGES[key])]
-    return False if outside else None
-
-
-def _inside(value: float, low: float, high: float) -> bool:
-    return low <= value <= high
+    pars = pars_of(exchange)
+    for key, (low, high) in _RANGES.items():
+        value = number_of(pars.get(key))
+        if value is not None and not low <= value <= high:
+            return False
+    return None
 
 
 @shows("U16", "run_userobject", success=None)

@@ -163,17 +163,12 @@ def has_version(exchange: Exchange, _session: Session) -> bool | None:
     return None if not exchange.path.startswith("/user_o") else "APIVersion" in exchange.body
 
 
-def _refused_as_documented(exchange: Exchange, _session: Session) -> bool:
+@shows("J1", "getNumJobs", success=False)
+@shows("J3", "listOldJobs", success=False)
+@shows("J4", "checkProductStatus", success=False)
+@shows("J25", "getSpecData", success=False)
+def refused_as_documented(exchange: Exchange, _session: Session) -> bool:
     return exchange.status == 200 and exchange.body.get("OK") == 0 and isinstance(exchange.body.get("ERROR"), str)
-
-
-for _rule, _operation in (
-    ("J1", "getNumJobs"),
-    ("J3", "listOldJobs"),
-    ("J4", "checkProductStatus"),
-    ("J25", "getSpecData"),
-):
-    shows(_rule, _operation, success=False)(_refused_as_documented)
 
 
 @shows("J11", pages=True)

@@ -249,16 +249,14 @@ class Examination:
         while True:  # with users of an earlier run, no other run may use them at this moment
             mark, self.mark = self.mark or secrets.token_hex(4), ""
             self.owner, self.stranger = f"user.{mark}@example.org", f"stranger.{mark}@example.org"
-            if not any(map(self._has_jobs, (self.owner, self.stranger))):
+            users = ({"UserID": user} for user in (self.owner, self.stranger))
+            lists = (self.backend.call("POST", ROOT + "listOldJobs.php", user).body for user in users)
+            if not any(isinstance(body, dict) and body.get("jobs") for body in lists):
                 break
         for address in (self.owner, self.stranger):
             self.backend.call("POST", "/_mock/users", {"email": address})
         self.history = History(complete=True, still=self._stands)
         return True
-
-    def _has_jobs(self, user: str) -> bool:
-        body = self.backend.call("POST", ROOT + "listOldJobs.php", {"UserID": user}).body
-        return isinstance(body, dict) and bool(body.get("jobs"))
 
     def _moved_by_itself(self) -> float:
         """Return how far the clock moved since it was last read, beyond what this run moved it [s]; reads it again."""
