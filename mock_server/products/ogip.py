@@ -272,18 +272,18 @@ def _typed(keyword: str, value: str) -> Any:
 
 def _header(unit: str, mode: str, values: Mapping[str, Any], left_out: tuple[str, ...] = ()) -> str:
     """Return the cards of a unit of a spectrum, with the computed values filled in."""
-    wanted = ((key, values[key] if value is None else value) for key, value in _template(unit, mode))
-    filled = [(key, value) for key, value in wanted if value is not None and key not in left_out]
-    return units.cards((key, _as_written(unit, mode, key, value) if key in _ANGLES else value) for key, value in filled)
-
-
-def _as_written(unit: str, mode: str, key: str, degrees: float) -> float:
-    """Round an angle to the digits that real headers have (field): 15, 14 or 7."""
-    if mode == "PC" and key in _NOMINAL:
-        digits = 7
-    else:
-        digits = 15 if unit == "PRIMARY" and key not in _NOMINAL and not key.startswith("X") else 14
-    return float(f"{degrees:.{digits}g}")
+    filled = []
+    for key, fixed in _template(unit, mode):
+        value = values[key] if fixed is None else fixed
+        if value is None or key in left_out:
+            continue
+        if key in _ANGLES:  # with the digits that real headers have (field)
+            digits = 15 if unit == "PRIMARY" and not key.startswith("X") else 14
+            if key in _NOMINAL:
+                digits = 7 if mode == "PC" else 14
+            value = float(f"{value:.{digits}g}")
+        filled.append((key, value))
+    return units.cards(filled)
 
 
 @cache

@@ -190,18 +190,17 @@ def _polling(jobs: Sequence[Job], journal: Journal) -> dict[str, Any]:
             intervals.append((entry.at - before.at, entry.where))
         last[entry.job_id] = (entry, False)
     shortest, where = min(intervals, key=lambda interval: interval[0], default=(None, ""))
+    median_s = None
+    if intervals:
+        from statistics import median  # noqa: PLC0415 - takes a tenth of the start
+
+        median_s = round(median(interval for interval, _ in intervals), 3)
     return {
         "calls": journal.count(operation=_POLLED),
-        "median_s": round(_median(interval for interval, _ in intervals), 3) if intervals else None,
+        "median_s": median_s,
         "shortest_s": None if shortest is None else round(shortest, 3),
         "where": where or None,
     }
-
-
-def _median(values: Iterable[float]) -> float:
-    from statistics import median  # noqa: PLC0415 - takes a tenth of the start
-
-    return median(values)
 
 
 def _downloads(jobs: Sequence[Job], journal: Journal, scenario: Scenario, now: float) -> dict[str, Any]:

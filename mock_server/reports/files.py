@@ -68,8 +68,11 @@ def render_report(form: str, material: Material) -> str:
             judged = verdict_lines(material.report, material.gates)
             lines = text.splitlines()[len(judged) :]
             found = page.render(report=material.report, verdict=judged, lines=lines, timeline=_timeline(material))
-        case "markdown":
-            found = _markdown(material, text)
+        case "markdown":  # the verdict as a heading with a list, for the summary of a build server
+            verdict, *judged = verdict_lines(material.report, material.gates) or ["Courtesy report"]
+            items = ["- `{}`".format(line.strip().replace("`", "'")) for line in judged]
+            fence = "`" * (1 + max(2, *(len(run) for run in re.findall("`+", text)), 0))
+            found = "\n".join([f"## xrt-mock: {verdict}", "", *items, "", f"{fence}text", text, fence, ""])
         case _:
             found = text + "\n"
     return re.sub(_UNPRINTABLE, "\N{REPLACEMENT CHARACTER}", found)  # XML and UTF-8 cannot hold every path asked for
@@ -99,14 +102,6 @@ def _add_case(suite: ElementTree.Element, name: str, failure: str) -> None:
         problem = case.makeelement("failure", {"message": failure})
         problem.text = failure
         case.append(problem)
-
-
-def _markdown(material: Material, text: str) -> str:
-    """Return the verdict as a heading with a list, and the report below it, for the summary of a build server."""
-    verdict, *judged = verdict_lines(material.report, material.gates) or ["Courtesy report"]
-    items = ["- `{}`".format(line.strip().replace("`", "'")) for line in judged]
-    fence = "`" * (1 + max(2, *(len(run) for run in re.findall("`+", text)), 0))
-    return "\n".join([f"## xrt-mock: {verdict}", "", *items, "", f"{fence}text", text, fence, ""])
 
 
 class _Scale(NamedTuple):

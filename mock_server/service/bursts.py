@@ -104,7 +104,13 @@ class Bursts:
         if product is Product.LIGHT_CURVE and path == "flux.qdp" and "curve.qdp" in files:
             from ..products.archive import whole  # noqa: PLC0415 - contents are loaded when first asked for
 
-            return _as_flux(whole(files["curve.qdp"]))
+            lines = []  # rates and errors, in columns four to six, become fluxes [erg/cm2/s]
+            for line in whole(files["curve.qdp"]).decode().splitlines():
+                cells = line.split("\t")
+                if len(cells) >= 6 and not line.startswith("!") and cells[0].strip()[:1].isdigit():
+                    cells[3:6] = [f"{float(c) * _ERG_PER_COUNT:.6g}" if c.strip() else c for c in cells[3:6]]
+                lines.append("\t".join(cells).replace("Rate", "Flux"))
+            return ("\n".join(lines) + "\n").encode()
         if path not in files:
             raise NotReady(f"there is no {PLACES[product]}/{target:08d}/{path}")
         return files[path]
@@ -181,24 +187,20 @@ class Bursts:
         raw |= {"targ": f"{target:08d}", "Tstart": burst.t0_met, "cent": 1, "poserr": 1, "useSXPS": 0, product.flag: 1}
         if product is Product.LIGHT_CURVE:
             raw |= _CURVE
-        elif product is Product.SPECTRUM:
-            raw |= {"specz": 0, "specobs": "all"} | self._intervals(burst, target, moment.now)
+        elif product is Product.SPECTRUM:  # of all data, and of late ones if there are some (documented)
+            raw |= {"specz": 0, "specobs": "all", "timeslice": "single"}
+            t0, position = burst.t0_met or 0.0, (burst.ra, burst.dec)
+            observed = self._in_force.sky.observations((f"{target:08d}",), position, moment.now, t0)
+            end = max((s.stop for o in observed for s in o.snapshots), default=t0) - t0
+            if end > _LATE_S:
+                raw |= {"timeslice": "user", "sinceT0": 1, "rname1": "interval0", "rname2": "late_time"}
+                raw |= {"gti1": f"0-{end + 1:.0f}", "gti2": f"{_LATE_S:.0f}-{end + 1:.0f}"}
         parameters = read_submission({**raw, **(changed or {})}, moment.epoch.defaults).job_pars({})
         place = PLACES.get(product, "xrt_positions")
         url = f"{self._jobs.base_url}/{place}/{target:08d}"
         order = Order(product, parameters, built_at=moment.now, ended_at=moment.now, url=url, job_id=0)
         observed = self._observations(order)
         return replace(order, ended_at=max((o.available_at for o in observed), default=moment.now))
-
-    def _intervals(self, burst: Source, target: int, now: float) -> dict[str, Any]:
-        """Return the times of the two spectra of a burst: all data, and late ones if there are some (documented)."""
-        t0 = burst.t0_met or 0.0
-        observed = self._in_force.sky.observations((f"{target:08d}",), (burst.ra, burst.dec), now, t0)
-        end = max((s.stop for o in observed for s in o.snapshots), default=t0) - t0
-        if end <= _LATE_S:
-            return {"timeslice": "single"}
-        times = {"gti1": f"0-{end + 1:.0f}", "gti2": f"{_LATE_S:.0f}-{end + 1:.0f}"}
-        return {"timeslice": "user", "sinceT0": 1, "rname1": "interval0", "rname2": "late_time"} | times
 
     def _observations(self, order: Order) -> tuple[Observation, ...]:
         archive = self._in_force.sky.observations(order.targets, order.position, order.built_at, order.t0)
@@ -225,17 +227,6 @@ def _moved(value: Any, old: str, new: str) -> Any:
         case list():
             return [_moved(part, old, new) for part in value]
     return value
-
-
-def _as_flux(curve: bytes) -> bytes:
-    """Return a light curve whose rates and errors are fluxes [erg/cm2/s]: columns four to six."""
-    lines = []
-    for line in curve.decode().splitlines():
-        cells = line.split("\t")
-        if len(cells) >= 6 and not line.startswith("!") and cells[0].strip()[:1].isdigit():
-            cells[3:6] = [f"{float(cell) * _ERG_PER_COUNT:.6g}" if cell.strip() else cell for cell in cells[3:6]]
-        lines.append("\t".join(cells).replace("Rate", "Flux"))
-    return ("\n".join(lines) + "\n").encode()
 
 
 def read_slices(raw: Mapping[str, Any]) -> list[Slice]:

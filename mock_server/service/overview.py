@@ -12,10 +12,10 @@ from ..core.queue import NEVER, status_at
 from ..storage.glance import MOST_BUILDS, MOST_CALLS, MOST_JOBS, Glance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..core.journal import Journal
-    from ..core.model import Build, Job, User
+    from ..core.model import Job, User
     from ..scenario.in_force import Moment
     from ..storage.glance import ActiveUser, PlannedBuild
     from .jobs import JobService
@@ -208,20 +208,20 @@ class Axis:
         return tuple(Tick(self.at(moment), datetime.fromtimestamp(moment, UTC).strftime(form)) for moment in moments)
 
     def rows(self, builds: Sequence[PlannedBuild]) -> tuple[Row, ...]:
-        """Return a row for each build."""
-        return tuple(
-            Row(one, status_at(one.build, self.now), tuple(self._bars(one.build, status_at(one.build, self.now))))
-            for one in builds
-        )
-
-    def _bars(self, build: Build, code: StatusCode) -> Iterator[Bar]:
-        """Yield the stretches of a build: in the queue, running or run, and planned."""
-        ran = "running" if not code.ended else "complete" if code is StatusCode.COMPLETE else "failed"
-        stretches = (
-            ("queued", build.requested_at, min(self.now, build.started_at, build.left_at)),
-            (ran, build.started_at, min(self.now, build.left_at)),
-            ("planned", max(self.now, build.started_at), build.left_at),
-        )
-        for kind, start, stop in stretches:
-            if start < stop and start < self.end and stop > self.begin:
-                yield Bar(kind, self.at(start), self.at(stop) - self.at(start))
+        """Return a row for each build, with the stretches that it is in the queue, running or run, and planned."""
+        rows = []
+        for one in builds:
+            build, code = one.build, status_at(one.build, self.now)
+            ran = "running" if not code.ended else "complete" if code is StatusCode.COMPLETE else "failed"
+            stretches = (
+                ("queued", build.requested_at, min(self.now, build.started_at, build.left_at)),
+                (ran, build.started_at, min(self.now, build.left_at)),
+                ("planned", max(self.now, build.started_at), build.left_at),
+            )
+            bars = (
+                Bar(kind, self.at(start), self.at(stop) - self.at(start))
+                for kind, start, stop in stretches
+                if start < stop and start < self.end and stop > self.begin
+            )
+            rows.append(Row(one, code, tuple(bars)))
+        return tuple(rows)

@@ -208,7 +208,11 @@ class Sky:
         """
         here = self._not_elsewhere(targets, position)
         observed = next((source for target in here if (source := self._of_target(target)) is not None), None)
-        is_meant = observed is not None and (position is None or self._is_meant(observed, position))
+        is_meant = observed is not None
+        if observed is not None and position is not None:  # it is, whatever else is near the position
+            is_burst = observed.cls == "grb"
+            within = _BURST_DEG if is_burst else _LISTED_DEG
+            is_meant = (is_burst or observed in self.sources) and _apart(observed, position) <= within
         nearest = None if is_meant or position is None else self._nearest(position)
         if position is None or nearest is None:
             return (observed, True) if observed is not None else (drawn.anything(self.seed, here, position), False)
@@ -217,12 +221,6 @@ class Sky:
         if here and nearest.cls != "grb" and nearest not in self.sources:
             nearest = replace(nearest, targets=tuple(sorted(here)))
         return nearest, True
-
-    def _is_meant(self, observed: Source, position: Position) -> bool:
-        """Return whether what a target is called after is meant, whatever else is near the position."""
-        if observed.cls == "grb":
-            return _apart(observed, position) <= _BURST_DEG
-        return observed in self.sources and _apart(observed, position) <= _LISTED_DEG
 
     def _nearest(self, position: Position) -> Source | None:
         """Return the nearest source of the scenario or real object, None if nothing is near enough."""

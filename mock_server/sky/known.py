@@ -72,17 +72,13 @@ def find_key(key: str) -> Known | None:
     for shorter in (key, *truncations(key)):
         if shorter in _objects():
             return _object(_objects()[shorter])
-    return _completed(key) or _observed().get(key)
-
-
-def _completed(key: str) -> Known | None:
-    """Return the one object whose B1950 name goes on where this one is cut off, such as ``pks1510-08``."""
-    if not key[-1:].isdigit() or key[-3:-2] not in ("+", "-"):
-        return None
-    keys = _sorted_keys()
-    longer = keys[bisect_left(keys, key) : bisect_right(keys, f"{key}:")]
-    found = {_objects()[k] for k in longer if k[:-1] == key and k[-1].isdigit()}
-    return _object(found.pop()) if len(found) == 1 else None
+    if key[-1:].isdigit() and key[-3:-2] in ("+", "-"):  # a B1950 name that may be cut off, such as ``pks1510-08``
+        keys = _sorted_keys()
+        longer = keys[bisect_left(keys, key) : bisect_right(keys, f"{key}:")]
+        found = {_objects()[k] for k in longer if k[:-1] == key and k[-1].isdigit()}
+        if len(found) == 1:  # its name goes on where this one ends
+            return _object(found.pop())
+    return _observed().get(key)
 
 
 def near(position: tuple[float, float], radius: float) -> list[Known]:
@@ -113,7 +109,16 @@ def target(number: str) -> Target | None:
     rows = [line.split(",") for line in _target_rows().get(number, ())]
     if not rows:
         return None
-    visits = {visit for *_, text in rows for visit in _visits(number, text)}
+    visits = set()
+    for *_, text in rows:
+        start = 0.0
+        for visit in text.split(";"):
+            segment, when, exposure = visit.split("/")
+            dated = when.startswith("d")
+            counted = int(when.lstrip("d"))
+            start = counted * _DAY if dated else start + counted if when.startswith("+") else counted
+            seconds = float(exposure) if exposure else None
+            visits.add(Visit(f"{number}{segment}", start + _EPOCH_UNIX, dated, seconds))
     pointing = next(((float(ra), float(dec)) for _, _, ra, dec, *_ in rows if ra), None)
     return Target(number, rows[0][1], pointing, tuple(sorted(visits, key=attrgetter("start", "obsid"))))
 
@@ -236,13 +241,3 @@ def _by_name() -> Mapping[str, tuple[str, ...]]:
         name = rows[0].split(",", 2)[1]
         found[name] = (*found.get(name, ()), number)
     return MappingProxyType(found)
-
-
-def _visits(number: str, text: str) -> Iterator[Visit]:
-    start = 0.0
-    for visit in text.split(";"):
-        segment, when, exposure = visit.split("/")
-        dated = when.startswith("d")
-        counted = int(when.lstrip("d"))
-        start = counted * _DAY if dated else start + counted if when.startswith("+") else counted
-        yield Visit(f"{number}{segment}", start + _EPOCH_UNIX, dated, float(exposure) if exposure else None)

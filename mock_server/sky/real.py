@@ -198,7 +198,11 @@ def _rate(seed: int, found: Known) -> Rate:
     if rate is None:
         rate = 10 ** random.normal(seed, "rate", found.name, mean=typical.rate, sigma=typical.scatter, clip=2.0)
     rms = random.uniform(seed, "rms", found.name, low=typical.rms[0], high=typical.rms[1])
-    period, pulsed = _period(seed, found)
+    period = pulsed = 0.0  # if there is no pulsation
+    if found.cls in _PERIODS_S and (found.cls in _SURELY_PERIODIC or random.uniform(seed, "pulses", found.name) >= 0.5):
+        low, high = _PERIODS_S[found.cls]
+        period = 10 ** random.uniform(seed, "period", found.name, low=low, high=high)
+        pulsed = random.uniform(seed, "pulsed", found.name, low=0.1, high=0.6)
     if found.cls in _OUTBURSTS and found.rate is None:
         (low, high), (least, most) = _OUTBURSTS[found.cls]
         decay_d = 10 ** random.uniform(seed, "decay", found.name, low=low, high=high)
@@ -213,17 +217,6 @@ def _rate(seed: int, found: Known) -> Rate:
             outbursts_mjd=((start, decay_d, factor),),
         )
     return Rate(mean_rate=rate, red_noise_rms=rms, period_s=period, pulsed_fraction=pulsed)
-
-
-def _period(seed: int, found: Known) -> tuple[float, float]:
-    """Return period [s] and pulsed fraction, zeros if there is no pulsation."""
-    if found.cls not in _PERIODS_S:
-        return 0.0, 0.0
-    if found.cls not in _SURELY_PERIODIC and random.uniform(seed, "pulses", found.name) < 0.5:
-        return 0.0, 0.0
-    low, high = _PERIODS_S[found.cls]
-    period = 10 ** random.uniform(seed, "period", found.name, low=low, high=high)
-    return period, random.uniform(seed, "pulsed", found.name, low=0.1, high=0.6)
 
 
 def _spectrum(seed: int, found: Known) -> Spectrum:
@@ -320,25 +313,16 @@ def _observation(
         seed, "exposure", obsid, low=_UNKNOWN_EXPOSURE_S[0], high=_UNKNOWN_EXPOSURE_S[1]
     )
     mode = shown.plan.modes or ("WT" if shown.mean_rate_at(start) > _WT_ABOVE else "PC")
-    looks = _looks(start, exposure, mode, room)
-    snapshots = tuple(Snapshot(n, mode, low, high) for n, (low, high) in enumerate(looks, start=1))
+    # looks that add up to the exposure, one an orbit; where there is no room for that, they are nearer, and shorter
+    number = max(1, min(math.ceil(exposure / _LONGEST_LOOK_S), int(room / (2 * FRAME_S)) if room < DAY else 1000))
+    apart = min(_ORBIT_S, room / number)
+    length = max(min(exposure / number, 0.95 * apart), FRAME_S)
+    if mode == "PC":
+        length = max(1, math.floor(length / FRAME_S + 1e-6)) * FRAME_S  # whole frames
+    begins = [round(start + n * apart, 5) for n in range(number)]
+    snapshots = tuple(Snapshot(n, mode, begin, begin + length) for n, begin in enumerate(begins, start=1))
     if pointing is None or coordinates.separation(pointing, (shown.ra, shown.dec)) > 0.15:
         distance = math.sqrt(random.uniform(seed, "pointing", obsid)) / 60.0
         angle = random.uniform(seed, "pointing angle", obsid, high=2 * math.pi)
         pointing = coordinates.offset((shown.ra, shown.dec), distance, angle)
     return Observation(obsid, *pointing, service_from_met(snapshots[-1].stop) + _LATENCY_S, 1, "", snapshots)
-
-
-def _looks(start: float, exposure: float, mode: str, room: float) -> Iterator[tuple[float, float]]:
-    """Yield bounds [s, MET] of looks that add up to an exposure, one an orbit; those in PC are whole frames.
-
-    Where there is no room for that, they are nearer to each other, and shorter.
-    """
-    number = max(1, min(math.ceil(exposure / _LONGEST_LOOK_S), int(room / (2 * FRAME_S)) if room < DAY else 1000))
-    apart = min(_ORBIT_S, room / number)
-    for n in range(number):
-        length = max(min(exposure / number, 0.95 * apart), FRAME_S)
-        if mode == "PC":
-            length = max(1, math.floor(length / FRAME_S + 1e-6)) * FRAME_S
-        low = round(start + n * apart, 5)
-        yield low, low + length
