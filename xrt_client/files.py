@@ -208,7 +208,10 @@ def _read_tar(stream: _Bounded) -> None:
     while header.strip(b"\0"):  # empty blocks are the end
         if len(header) < _BLOCK:
             raise tarfile.ReadError("it ends too early")
-        size, checksum = (_tar_number(header[begin:end]) for begin, end in ((124, 136), (148, 156)))
+        size, checksum = (  # octal digits, or bytes if it is large
+            int.from_bytes(field[1:], "big") if field[0] & 0x80 else int(field.partition(b"\0")[0] or b"0", 8)
+            for field in (header[124:136], header[148:156])
+        )
         if sum(header[:148]) + 8 * ord(" ") + sum(header[156:]) != checksum:
             raise tarfile.ReadError("there is no file or folder where one must begin")
         left = 0 if header[156] in _WITHOUT_DATA else -(-size // _BLOCK) * _BLOCK
@@ -220,11 +223,6 @@ def _read_tar(stream: _Bounded) -> None:
         header = stream.read(_BLOCK)
     while stream.read(_CHUNK):  # so that a checksum behind it is compared
         pass
-
-
-def _tar_number(field: bytes) -> int:
-    """Return a number in the header of a tar file: octal digits, or bytes if it is large."""
-    return int.from_bytes(field[1:], "big") if field[0] & 0x80 else int(field.partition(b"\0")[0] or b"0", 8)
 
 
 @contextlib.contextmanager

@@ -157,17 +157,12 @@ def _modified(folder: Path) -> dict[str, int]:
     return found
 
 
-def _new_files(evidence: Evidence) -> list[str]:
-    """Return the paths of the files that the program has written, those of unpacked archives left out."""
+def _files(evidence: Evidence, recorder: Recorder, notes: Notes) -> tuple[tuple[Saved, ...], str]:
+    """Return the files that the program has written, those of unpacked archives left out, and the text in them."""
+    found, texts, sent = [], [], recorder.sent
     new = _modified(evidence.folder).items() - evidence.before.items()
     places = sorted(name.split(os.sep) for name, _ in new)
-    return [os.sep.join(p) for p in places if not any(part.startswith("USERPROD_") for part in p[:-1])]
-
-
-def _files(evidence: Evidence, recorder: Recorder, notes: Notes) -> tuple[tuple[Saved, ...], str]:
-    """Return the files that the program has written, and the text in them."""
-    found, texts, sent = [], [], recorder.sent
-    for name in _new_files(evidence):
+    for name in [os.sep.join(p) for p in places if not any(part.startswith("USERPROD_") for part in p[:-1])]:
         with open(os.path.join(evidence.folder, name), "rb") as file:
             data = file.read()
         if len(data) < _SMALL and b"\0" not in data:

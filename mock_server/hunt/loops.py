@@ -7,11 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 _Loop = ast.While | ast.For | ast.AsyncFor
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Leaving = ast.Break | ast.Return | ast.Raise
 _WITHOUT_END = {"count", "cycle", "repeat", "iter"}
 
 
@@ -69,15 +70,8 @@ def is_counted(loop: _Loop) -> bool:
     seldom = {id(node) for one in ast.walk(loop) if isinstance(one, ast.ExceptHandler) for node in ast.walk(one)}
     changes = [node for node in ast.walk(loop) if isinstance(node, ast.AugAssign) and id(node) not in seldom]
     counters = {ast.unparse(node.target) for node in changes}
-    return any(ast.unparse(node) in counters for test in _exits(loop) for node in ast.walk(test))
-
-
-def _exits(loop: ast.While) -> Iterator[ast.expr]:
-    """Yield the conditions on which a loop is left."""
-    yield loop.test
+    exits = [loop.test]  # the conditions on which it is left
     for node in ast.walk(loop):
-        leaves = isinstance(node, ast.If) and any(
-            isinstance(one, ast.Break | ast.Return | ast.Raise) for one in ast.walk(node)
-        )
-        if isinstance(node, ast.If) and leaves:
-            yield node.test
+        if isinstance(node, ast.If) and any(isinstance(one, _Leaving) for one in ast.walk(node)):
+            exits.append(node.test)
+    return any(ast.unparse(node) in counters for test in exits for node in ast.walk(test))

@@ -27,18 +27,14 @@ def _short_name(filename: str) -> str | None:
     """Return the file's name relative to the current folder, or None if it is part of a library."""
     if filename.startswith(("<frozen", *_LIBRARY)) or any(mark in filename for mark in _PACKAGES):
         return None
-    if "ipykernel" in filename and (cell := _cell_name(filename)):
-        return cell
+    if "ipykernel" in filename:  # that a notebook's kernel made of a cell: ``cell In[3]``
+        interactive = sys.modules.get("IPython")
+        shell = interactive.get_ipython() if interactive else None
+        named = shell.compile.format_code_name(filename) if shell else None
+        if named:
+            return " ".join(named).lower().replace("in[", "In[")
     here = os.getcwd() + os.sep
     return filename[len(here) :] if filename.startswith(here) else os.path.basename(filename)
-
-
-def _cell_name(filename: str) -> str | None:
-    """Return ``cell In[3]`` for the file that a notebook's kernel made of a cell."""
-    interactive = sys.modules.get("IPython")
-    shell = interactive.get_ipython() if interactive else None
-    named = shell.compile.format_code_name(filename) if shell else None
-    return None if named is None else " ".join(named).lower().replace("in[", "In[")
 
 
 def calling_line() -> str | None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .intercept import Interception
-    from .wsgi_call import Request
 
 
 class InProcessSocket:
@@ -44,18 +43,13 @@ class InProcessSocket:
     def sendall(self, data: Any) -> None:
         """Take bytes of a request; the last ones have it answered."""
         request = self._reader.feed(bytes(data), self._interception.locate())
-        if request is not None:
-            self._arriving = io.BufferedReader(_Arriving(self._answer(request)))
-
-    send = sendall
-
-    def _answer(self, request: Request) -> Any:
-        """Return a generator of the bytes of the answer, which waits for each and fails as the network would."""
+        if request is None:
+            return
         answer = self._interception.carry(request)
         headers, fault = header.split(answer.headers)
         fault = fault or header.NO_FAULT
 
-        def arriving() -> Any:
+        def arriving() -> Any:  # waits for the bytes, and fails as the network would
             self._wait(fault.delay_s)
             if fault.broken == "reset":
                 raise ConnectionResetError(104, "Connection reset by peer")
@@ -67,7 +61,9 @@ class InProcessSocket:
                 self._wait(fault.dribble_s / header.DROPS)
                 yield drop
 
-        return arriving()
+        self._arriving = io.BufferedReader(_Arriving(arriving()))
+
+    send = sendall
 
     def _wait(self, seconds: float) -> None:
         if not seconds:
