@@ -30,7 +30,8 @@ from mock_server.products.builder import FILES_ROOM, PRODUCTS_ROOM, ProductBuild
 from mock_server.products.extraction import Scene
 from mock_server.products.order import Order
 from mock_server.products.skyview import SkyView
-from mock_server.sky.archive import Sky, World
+from mock_server.sky.archive import Sky
+from mock_server.sky.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..scenario.in_force import SkyAndBuilder
     from ..scenario.scenario import Scenario
-    from ..sky.archive import World as SkyWorld
+    from ..sky.world import World as SkyWorld
     from ..transport.wsgi_call import Answer, Request
     from .evidence import OwnOracle
     from .life import Life

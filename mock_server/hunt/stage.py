@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from ..scenario.in_force import SkyAndBuilder
-    from ..sky.archive import World as SkyWorld
+    from ..sky.world import World as SkyWorld
     from .evidence import OwnOracle
     from .life import Life
     from .processes import Process

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..sky.archive import Sky
 
 if TYPE_CHECKING:
-    from ..sky.archive import World
+    from ..sky.world import World
 
 MEMORY_BYTES = 2 * 2**30
 """Memory that the process may take for its data; more fails, and the process ends."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import InputInvalid
 from ..core.faults import Fault
 from ..core.validation import ADDRESS, TEXT, check, check_known, instance_of, list_of, number, read_date, shown, whole
-from ..sky.archive import World
+from ..sky.world import World
 from .scenario import DAY, END_OF_TIME, Change, Scenario
 from .settings import SETTINGS, ScenarioError, check_settings
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..products.archive import Content
     from ..products.order import Order
-    from ..sky.archive import World
+    from ..sky.world import World
     from ..storage.facts import Facts
     from .scenario import Epoch
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.random import uniform
-from ..sky.archive import World
+from ..sky.world import World
 from .settings import SETTINGS, check_settings, defaults_in
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.errors import InputInvalid
 from ..core.validation import FLAG, TEXT, Rule, check, check_known, number, one_of, whole
-from ..submission.read import check_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +81,10 @@ def defaults_in(values: Mapping[str, Any]) -> dict[str, Any]:
 def check_settings(values: Mapping[str, Any]) -> None:
     """Raise :class:`ScenarioError` unless every setting exists and may have its value."""
     try:
-        check_defaults(defaults_in(values))
+        if defaults := defaults_in(values):
+            from ..submission.read import check_defaults  # noqa: PLC0415 - few scenarios have any
+
+            check_defaults(defaults)
         for name, value in values.items():
             if not name.startswith(_DEFAULTS):
                 check_known(name, SETTINGS, "there is no setting")

@@ -11,7 +11,8 @@ from mock_server.core.model import Product, StatusCode
 from mock_server.products import fitting, photons
 from mock_server.products.archive import whole
 from mock_server.products.builder import MODULES, ProductBuilder
-from mock_server.sky.archive import Sky, World
+from mock_server.sky.archive import Sky
+from mock_server.sky.world import World
 from tests.server.ordering import NOW, order_of
 
 BURST = "GRB 200416A"

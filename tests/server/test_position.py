@@ -12,8 +12,9 @@ import pytest
 from mock_server.core.model import Product
 from mock_server.products import location, position
 from mock_server.products.skyview import Photons
-from mock_server.sky.archive import Sky, World
+from mock_server.sky.archive import Sky
 from mock_server.sky.coordinates import separation
+from mock_server.sky.world import World
 from tests.server.ordering import order_of, single, source_of
 
 SKY = Sky(1)

@@ -11,8 +11,9 @@ from scipy.special import kolmogorov
 
 from mock_server.core.model import Product
 from mock_server.products import emission, extraction, fitting, instrument, lightcurve, photons, spectrum
-from mock_server.sky.archive import Sky, World
+from mock_server.sky.archive import Sky
 from mock_server.sky.sources import catalogue
+from mock_server.sky.world import World
 from tests.server.ordering import NOW, order_of, single, source_of
 
 if TYPE_CHECKING:

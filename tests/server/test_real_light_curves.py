@@ -20,7 +20,8 @@ from mock_server.core.model import Product
 from mock_server.core.timescales import utc_from_met
 from mock_server.products import curves, lightcurve, systematics
 from mock_server.products.statistics import Measured, measure, significance
-from mock_server.sky.archive import Sky, World
+from mock_server.sky.archive import Sky
+from mock_server.sky.world import World
 from tests.server.ordering import order_of
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from mock_server.core import timescales
 from mock_server.core.model import Observation
 from mock_server.core.selection import FRAME_S
 from mock_server.sky import coordinates, schedule
-from mock_server.sky.archive import Sky, World
+from mock_server.sky.archive import Sky
 from mock_server.sky.sources import Plan, Source
+from mock_server.sky.world import World
 
 SKY = Sky(1)
 T0 = 608713541.952

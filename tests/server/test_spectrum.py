@@ -17,7 +17,8 @@ from mock_server.core.model import Product
 from mock_server.products import answers_by_version, emission, extraction, fitting, instrument, spectrum
 from mock_server.products.archive import whole
 from mock_server.products.builder import ProductBuilder
-from mock_server.sky.archive import Sky, World
+from mock_server.sky.archive import Sky
+from mock_server.sky.world import World
 from tests.server.ordering import order_of, single
 
 if TYPE_CHECKING:
