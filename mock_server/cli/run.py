@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
 
     from contracts.watching import RequestWatcher
 
+    from ..core.journal import Journal
+    from ..core.model import Job
     from ..reports.files import Material
     from ..reports.limits import Gate, Limit
     from ..scenario.scenario import Scenario
+    from ..simulator import Simulator
     from ..web.app import SimulatorApp
 
 
@@ -87,12 +92,13 @@ def run(
       xrt-mock run --report html report.html -- python my_pipeline.py
       xrt-mock run --fail-on 'active>5' --report json - -- python my_pipeline.py
     """
-    from ..reports.limits import parse_limits
-    from ..scenario.files import load_scenario
-
     if isolate and allow_net:
         raise click.UsageError("--isolate leaves no way to other hosts, and --allow-net opens one: use one of them")
-    limits = parse_limits(fail_on)
+    limits: Sequence[Limit] = ()
+    if fail_on:
+        from ..reports.limits import parse_limits
+
+        limits = parse_limits(fail_on)
     for form, file in reports:  # fails early if one could not be written when the program has ended
         if str(file) == "--":
             raise click.UsageError(f"--report {form} needs a file before --; - is standard output")
@@ -102,11 +108,10 @@ def run(
             require_package("matplotlib")
     watched = watched or any(limit.quantity == "violations" for limit in limits)
     make_watcher = contract_watcher() if watched else None
-    began, played = time.perf_counter(), load_scenario(scenario)
-    options = {"seed": seed} | read_sky(**about_the_sky)
+    began = time.perf_counter()
     code, material = _simulate(
-        played,
-        options,
+        partial(_read_scenario, scenario, seed),
+        read_sky(**about_the_sky),
         command,
         limits,
         make_watcher,
@@ -121,8 +126,15 @@ def run(
     sys.exit(code or int(any(gate.broken for gate in material.gates)))
 
 
+def _read_scenario(which: str, seed: int | None) -> Scenario:
+    from ..scenario.files import load_scenario
+
+    found = load_scenario(which)
+    return found if seed is None else replace(found, seed=seed)
+
+
 def _simulate(
-    played: Scenario,
+    read_scenario: Callable[[], Scenario],
     options: Mapping[str, Any],
     command: Sequence[str],
     limits: Sequence[Limit],
@@ -134,32 +146,38 @@ def _simulate(
 ) -> tuple[int | Exception, Material]:
     """Run the program; return its exit code, or the bug that kept it from ending, and what its reports are made of."""
     from ..clocks.virtual import VirtualClock
+    from ..run.children import is_python
     from ..run.start import PendingSimulator, running
 
     watcher: RequestWatcher | None = None
-
-    def load() -> WSGIApplication:
-        nonlocal watcher
-        watcher = make_watcher(simulator.app) if make_watcher else None
-        return watcher or simulator.app
-
-    asked = PendingSimulator(VirtualClock(played.start), load)
+    simulator: Simulator | None = None
     with contextlib.ExitStack() as kept:
-        with running(asked, command, copies=copies, allow_net=network[0], isolate=network[1]) as programs:
-            # loaded while the program begins, which takes about as long
-            from ..reports.files import Material
+
+        def load() -> WSGIApplication:
+            nonlocal simulator, watcher
             from ..simulator import Simulator
 
             simulator = kept.enter_context(Simulator(played, asked.clock, **options))
-            if make_watcher:
+            watcher = make_watcher(simulator.app) if make_watcher else None
+            return watcher or simulator.app
+
+        asked = PendingSimulator(VirtualClock(0.0), load, begun=False)
+        if not is_python(command, {}):  # it would begin before a mistake in the scenario is found
+            read_scenario()
+        with running(asked, command, copies=copies, allow_net=network[0], isolate=network[1]) as programs:
+            from ..reports.files import Material
+
+            played = read_scenario()  # while Python starts, which takes about as long
+            if make_watcher or options:
                 asked.load()
+            asked.begin(played.start)
             code: int | Exception
             try:
                 code = programs.wait()
             except Exception as bug:
                 code = bug
-        controls = simulator.controls
-        report = controls.report(began=played.start) | {"programs": programs.endings()}
+        report, jobs, journal = report_of(simulator, played, asked.clock.now())
+        report["programs"] = programs.endings()
         gates: list[Gate] = []
         try:
             if watcher is not None:
@@ -167,12 +185,25 @@ def _simulate(
             gates = [limit.judge(report) for limit in limits]
         except Exception as bug:
             code = bug
-        jobs = controls.jobs()
-        for job in jobs if verbose else ():
-            found = simulator.jobs.origins(job)
-            for line in (*found.lines(), *found.observation_lines()):
-                click.echo(f"job {job.job_id}: {line}", err=True)
-        return code, Material(report, gates, jobs, controls.journal())
+        if verbose and simulator is not None:
+            for job in jobs:
+                found = simulator.jobs.origins(job)
+                for line in (*found.lines(), *found.observation_lines()):
+                    click.echo(f"job {job.job_id}: {line}", err=True)
+        return code, Material(report, gates, jobs, journal)
+
+
+def report_of(
+    simulator: Simulator | None, played: Scenario, now: float
+) -> tuple[dict[str, Any], Sequence[Job], Journal]:
+    """Return the courtesy report, the jobs and the calls; without a simulator, nothing was asked."""
+    if simulator is not None:
+        controls = simulator.controls
+        return controls.report(began=played.start), controls.jobs(), controls.journal()
+    from ..core.journal import Journal
+    from ..reports.courtesy import courtesy_report
+
+    return courtesy_report((), Journal(), played, now, played.faults, played.start), (), Journal()
 
 
 def _write_reports(reports: Sequence[tuple[str, Path]], material: Material) -> None:

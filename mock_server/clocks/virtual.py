@@ -60,6 +60,13 @@ class VirtualClock:
         self._participants: dict[ParticipantId, _Participant] = {}
         self._by_thread: dict[int, _Participant] = {}  # replaced, never changed: it is read without the lock
 
+    def begin(self, start: float) -> None:
+        """Set the simulated time of the beginning [s], before anyone has read another one."""
+        with self._lock:
+            self.origin = self._at = float(start)
+            if self.on_move is not None:
+                self.on_move(self._at)
+
     def now(self) -> float:
         """Return simulated time [s]."""
         return self._at

@@ -58,6 +58,8 @@ class LinkServer:
         Whether time goes on without a participant that waits for something else.
     wanted
         Called when a program is about to call.
+    begun
+        Set when simulated time has begun: programs wait for it before their first line. None: it has.
 
     Attributes
     ----------
@@ -89,8 +91,9 @@ class LinkServer:
         processor: int | None = None,
         watch: bool = True,
         wanted: Callable[[], None] | None = None,
+        begun: threading.Event | None = None,
     ) -> None:
-        self.wanted = wanted
+        self.wanted, self.begun = wanted, begun
         self.app, self.clock, self.hosts, self.open_net, self.processor = app, clock, hosts, open_net, processor
         self.key = secrets.token_bytes(16)
         self._listener = Listener(backlog=128)
@@ -267,6 +270,8 @@ class _Session:
     def hello(self, participant: ParticipantId | None, pid: int, thread: int, first: bool) -> Welcome:
         """Begin; `first` is true for the first thread of a process."""
         server, clock = self._server, self._clock
+        if server.begun is not None:
+            server.begun.wait()
         self._first = first
         with server.lock:
             server.sessions[self] = pid

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..clocks.virtual import VirtualClock
 from ..transport.certificates import kept_certificates
 from ..transport.proxy import Proxy
 from ..transport.wsgi_call import HOSTS
@@ -53,6 +54,9 @@ class PendingSimulator:
         Simulated time, which is there from the beginning.
     load
         Returns the app.
+    begun
+        Whether the time of the clock is that of the beginning; else :meth:`begin` sets it, and Python programs wait for
+        that before their first line.
 
     Attributes
     ----------
@@ -60,11 +64,20 @@ class PendingSimulator:
         Called when a program is about to call. It sees to it that :meth:`load` is called, soon and once.
     """
 
-    def __init__(self, clock: Clock, load: Callable[[], WSGIApplication]) -> None:
+    def __init__(self, clock: Clock, load: Callable[[], WSGIApplication], *, begun: bool = True) -> None:
         self.clock, self._load = clock, load
         self._app: WSGIApplication | None = None
         self._loaded = threading.Event()
         self.wanted: Callable[[], None] = self.load
+        self.begun = threading.Event()
+        if begun:
+            self.begun.set()
+
+    def begin(self, start: float) -> None:
+        """Let simulated time begin at `start` [s], and with it the programs."""
+        if isinstance(self.clock, VirtualClock):
+            self.clock.begin(start)
+        self.begun.set()
 
     def load(self) -> None:
         """Load the app, and answer with it the requests that wait."""
@@ -131,11 +144,19 @@ def running(
     """
     processor = affinity.current() if copies == 1 else None
     news: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    load, wanted = None, None
+    load, wanted, begun = None, None, None
     if isinstance(simulator, PendingSimulator):
-        load, wanted = simulator.load, partial(news.put, None)
+        load, wanted, begun = simulator.load, partial(news.put, None), simulator.begun
         simulator.wanted = wanted
-    server = LinkServer(simulator.app, simulator.clock, HOSTS, open_net=allow_net, processor=processor, wanted=wanted)
+    server = LinkServer(
+        simulator.app,
+        simulator.clock,
+        HOSTS,
+        open_net=allow_net,
+        processor=processor,
+        wanted=wanted,
+        begun=begun,
+    )
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)
         network = stack.enter_context(isolated()) if isolate else None

@@ -40,6 +40,15 @@ def test_a_run_that_cannot_watch_the_contract_says_so_before_the_program_begins(
         assert (result.exit_code, "contracts" in result.output) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "words", [("sh", "-c", 'touch "$0"'), (sys.executable, "-c", "import sys; open(sys.argv[1], 'w')")]
+)
+def test_a_program_never_begins_if_its_scenario_cannot_be_read(words, tmp_path):
+    begun = tmp_path / "begun"
+    assert command("run", "--scenario", "clam", "--", *words, begun).exit_code == 2
+    assert not begun.exists()
+
+
 def test_scenarios_are_listed_with_their_stories():
     result = command("scenarios")
     assert result.exit_code == 0
@@ -73,6 +82,7 @@ def test_the_version_is_shown():
         (("serve", "--host", "0.0.0.0"), "--token"),
         (("serve", "--processes", 2), "--db"),
         (("run", "--scenario", "clam", "--", "true"), "did you mean 'calm'?"),
+        (("run", "--scenario", "clam", "--", sys.executable, "-c", "1/0"), "did you mean 'calm'?"),
         (("run",), "Missing argument"),
         (("nonsense",), "No such command 'nonsense'"),
     ],

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mock_server.clocks.base import ScaledClock
+from mock_server.clocks.virtual import VirtualClock
 from mock_server.run import start
 from mock_server.run.start import PendingSimulator, run, running
 from tests.server.programs import START, Tiny, alive, notes, program, wait_until
@@ -115,6 +116,24 @@ class TestOneProgram:
         with running(PendingSimulator(tiny.clock, load), program(tmp_path, text)) as programs:
             assert programs.wait() == 0
         assert len(loaded) == loads
+
+    def test_waits_with_its_first_line_until_time_begins(self, tmp_path):
+        clock, first_line = VirtualClock(0.0), tmp_path / "first line"
+        pending = PendingSimulator(clock, lambda: pytest.fail("nothing was asked"), begun=False)
+        text = "import time\nopen(sys.argv[1], 'w').write(str(time.time()))"
+        with running(pending, [*program(tmp_path, text), str(first_line)]) as programs:
+            wait_until(programs._server.guests.__len__)
+            assert not first_line.exists()
+            pending.begin(1000.0)
+            assert programs.wait() == 0
+        assert float(first_line.read_text()) == pytest.approx(1000.0, abs=1)
+
+    def test_never_begins_if_time_does_not(self, tmp_path):
+        pending = PendingSimulator(VirtualClock(0.0), lambda: pytest.fail("nothing was asked"), begun=False)
+        first_line = tmp_path / "first line"
+        with running(pending, [*program(tmp_path, "open(sys.argv[1], 'w')"), str(first_line)]) as programs:
+            wait_until(programs._server.guests.__len__)
+        assert not first_line.exists()
 
     def test_that_ignores_ctrl_c_is_answered_when_it_came_while_the_simulator_was_loaded(
         self, tiny, tmp_path, monkeypatch
