@@ -13,7 +13,7 @@ import re
 from bisect import bisect_left
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from ..clocks.stored import StoredScaledClock, StoredVirtualClock
 from ..core import selection
@@ -40,7 +40,7 @@ from ..submission.sizes import oversized
 from ..submission.values import is_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from ..clocks.base import Clock
     from ..core.faults import Fault
@@ -52,9 +52,11 @@ if TYPE_CHECKING:
     from ..storage.store import Store
     from ..submission.read import Submission
 
+T = TypeVar("T")
 _ADDRESS = re.compile(r"(?=.{3,254}$)[^@\s\0&;<>]{1,64}@[^@\s\0.&;<>]{1,63}(\.[^@\s\0.&;<>]{1,63})+")
 _SCATTER_OF_POSITIONS = 2.0  # their documented durations scatter more than those of other products
 _NEEDS_PHOTON_COUNTING = frozenset(Product) - {Product.LIGHT_CURVE, Product.SPECTRUM}
+_MOST_LISTS = 32  # of users whose lists are kept: that of a thousand jobs is a fifth of a megabyte
 _BY_CHANCE = {
     "outcomes.not_requested": StatusCode.NOT_REQUESTED,
     "outcomes.not_queued": StatusCode.NOT_QUEUED,
@@ -78,6 +80,16 @@ class Listed(NamedTuple):
     submitted_at: float
     products: frozenset[Product]
     has_products: bool
+
+
+class _Kept(NamedTuple):
+    """A list of jobs in the form it was last wanted in, and what it was made of: it is the same until that changes."""
+
+    scenario: Scenario
+    size: tuple[int, int]
+    since: float
+    until: float
+    made: Any
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,7 @@ class JobService:
         self.in_force = in_force
         self.base_url = base_url
         self._open_to_all = open_to_all
+        self._lists: dict[str, _Kept] = {}
 
     def begin(self, facts: Facts | None = None) -> Moment:
         """Return the moment of a call: simulated time, and the scenario and settings in force then.
@@ -263,15 +276,28 @@ class JobService:
     def list_jobs(self, user: str, moment: Moment | None = None) -> list[Listed]:
         """Return all jobs of a user, most recent first."""
         with self.store.reading() as facts:
-            now, scenario, *_ = moment or self.begin(facts)
+            moment = moment or self.begin(facts)
             self._require_user(facts, user)
-            rows = facts.list_jobs(user)
-        first_kept = _first_kept(scenario, (ended_at for *_, ended_at in rows), now)
-        sets = {text: frozenset(map(Product, text.split(","))) for text in {products for *_, products, _ in rows}}
-        return [
-            Listed(number, name, submitted_at, sets[products], ended_at >= first_kept)
-            for number, name, submitted_at, products, ended_at in rows
-        ]
+            return _listed(facts.list_jobs(user), moment)[0]
+
+    def kept_list(self, user: str, moment: Moment, form: Callable[[list[Listed]], T]) -> T:
+        """Return :meth:`list_jobs` in a form, which is made again only if the list has changed.
+
+        What can change it is a new job, products that expire, and what an operator does. The end of a job can change,
+        but only while it runs: its products expire after those of all that have ended.
+        """
+        now, scenario, *_ = moment
+        with self.store.reading() as facts:
+            self._require_user(facts, user)
+            size, kept = facts.list_size(user), self._lists.get(user)
+            if kept is None or kept.scenario is not scenario or kept.size != size or not kept.since <= now < kept.until:
+                jobs, first_kept = _listed(facts.list_jobs(user), moment)
+                until = min(scenario.expires_at(end) for end in (first_kept, now))
+                if len(self._lists) >= _MOST_LISTS:
+                    self._lists.clear()
+                kept = self._lists[user] = _Kept(scenario, size, now, until, form(jobs))
+        made: T = kept.made
+        return made
 
     def old_job(self, user: str, job_id: int) -> Job:
         """Return a job of the user, however old."""
@@ -389,6 +415,17 @@ def _status(build: Build | None, job: Job, now: float, *, progress: bool) -> Pro
     code = status_at(build, now)
     shown = progress and code is StatusCode.RUNNING
     return ProductStatus(code, progress_at(build, job.parameters, now) if shown else {"GotProgress": 0})
+
+
+def _listed(rows: Sequence[tuple[int, str, float, str, float]], moment: Moment) -> tuple[list[Listed], float]:
+    """Return the jobs in rows of a list, and the earliest end of one whose products are kept [s]."""
+    first_kept = _first_kept(moment.scenario, (ended_at for *_, ended_at in rows), moment.now)
+    sets = {text: frozenset(map(Product, text.split(","))) for text in {products for *_, products, _ in rows}}
+    jobs = [
+        Listed(number, name, submitted_at, sets[products], ended_at >= first_kept)
+        for number, name, submitted_at, products, ended_at in rows
+    ]
+    return jobs, first_kept
 
 
 def _first_kept(scenario: Scenario, ends: Iterable[float], now: float) -> float:

@@ -106,6 +106,11 @@ class Facts:
         """Return number, name, submission, products and end of all jobs of a user, most recent first."""
         return self.connection.execute(sql.LIST, (user_key(user),)).fetchall()
 
+    def list_size(self, user: str) -> tuple[int, int]:
+        """Return the number of a user's jobs, and the number of the most recent one; 0 without one."""
+        number, newest = self.connection.execute(sql.LIST_SIZE, (user_key(user),)).fetchone()
+        return number, newest
+
     def standing(self, user: str, now: float) -> Standing:
         """Return the queue as a submission of `user` at `now` [s] meets it."""
         active, last, last_start = self.connection.execute(sql.STANDING, (user_key(user), now, NEVER)).fetchone()

@@ -33,6 +33,7 @@ UPDATE_JOB = "UPDATE jobs SET active_until = ? WHERE job_id = ?"
 DELETE_BUILDS = "DELETE FROM builds WHERE job_id = ?"
 COUNT = "SELECT count(*) FROM jobs WHERE user_key = ? AND active_until > ?"
 LIST = "SELECT job_id, name, submitted_at, products, active_until FROM jobs WHERE user_key = ? ORDER BY job_id DESC"
+LIST_SIZE = "SELECT count(*), coalesce(max(job_id), 0) FROM jobs WHERE user_key = ?"
 STANDING = f"""
     SELECT ({COUNT}), (SELECT max(job_id) FROM jobs), (SELECT max(started_at) FROM builds WHERE started_at < ?)
 """

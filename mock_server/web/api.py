@@ -155,7 +155,7 @@ def count(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
 
 @operation("listOldJobs", "listOldJobs.php")
 def list_jobs(call: Call, raw: Raw, _caller: Caller) -> dict[str, Any]:
-    return wire.listed(call.simulation.jobs.list_jobs(wire.read_user(raw), call.moment))
+    return {"OK": 1, "jobs": call.simulation.jobs.kept_list(wire.read_user(raw), call.moment, wire.listed)}
 
 
 @operation("getOldProduct", "getOldProduct.php")

@@ -522,6 +522,77 @@ def test_a_list_is_newest_first_with_what_was_asked_for(sim):
     assert second.products == {Product.STANDARD_POS, Product.ENHANCED_POS, Product.ASTROM_POS}
 
 
+def kept(sim: Simulator) -> list[Any]:
+    return sim.jobs.kept_list(ME, sim.jobs.begin(), list)
+
+
+def test_a_kept_list_is_made_again_only_if_it_has_changed(make_sim):
+    sim = make_sim(settings=EXACT | {"retention.days": 1})
+    made: list[object] = []
+    seen = []
+
+    def ask() -> None:
+        sim.jobs.kept_list(ME, sim.jobs.begin(), made.append)
+        seen.append(len(made))
+
+    ask(), submit(sim), ask(), ask()
+    sim.clock.advance(5 + IMAGE_S)
+    ask()
+    sim.clock.advance(DAY - 1)  # a job that was cancelled just after the list was made may have expired
+    ask()
+    sim.clock.advance(1)  # the products expire
+    ask(), sim.jobs.submit(IMAGE | {"UserID": ANOTHER_USER}), ask()
+    sim.change({"retention.days": 2})
+    ask()
+    assert seen == [1, 2, 2, 2, 3, 4, 4, 5]
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["submit", "submit another", "cancel", "minute", "hour", "day", "short", "long", "save", "load", "reset"]
+        ),
+        max_size=25,
+    )
+)
+def test_a_kept_list_is_the_list(steps):
+    saved: list[dict[str, Any]] = []
+    with Simulator(settings=EXACT | {"retention.days": 1, "queue.slots": 2}) as sim:
+        for step in steps:
+            match step:
+                case "submit":
+                    submit(sim)
+                case "submit another":
+                    sim.jobs.submit(LIGHT_CURVE | {"UserID": ANOTHER_USER})
+                case "cancel":
+                    for job in sim.jobs.list_jobs(ME)[:1]:
+                        sim.jobs.cancel(ME, job.job_id, ["image"])
+                case "minute" | "hour" | "day":
+                    sim.clock.advance({"minute": 60, "hour": 3600, "day": DAY}[step])
+                case "short" | "long":
+                    sim.change({"retention.days": 0.01 if step == "short" else 3})
+                case "save":
+                    saved.append(sim.controls.save())
+                case "load" if saved:
+                    sim.controls.load(saved[-1])
+                case "reset":
+                    sim.controls.reset()
+            assert kept(sim) == sim.jobs.list_jobs(ME)
+
+
+def test_a_kept_list_knows_the_jobs_of_other_processes(tmp_path):
+    db = f"sqlite:///{tmp_path}/jobs.sqlite"
+    with Simulator(db=db) as one, Simulator(db=db) as other:
+        assert kept(one) == []
+        submit(other)
+        assert [job.job_id for job in kept(one)] == [1]
+        other.change({"retention.days": 0})
+        other.clock.advance(DAY)
+        assert kept(one) == other.jobs.list_jobs(ME)
+        assert not kept(one)[0].has_products
+
+
 def test_has_prod_turns_false_at_the_exact_second_and_the_job_stays(sim):
     job_id = submit(sim)
     sim.clock.advance(5 + IMAGE_S + 7 * DAY - 0.5)

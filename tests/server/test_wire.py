@@ -156,12 +156,18 @@ def test_every_status_has_words_and_keeps_the_contract(code):
 
 
 def test_a_list_tells_dates_in_utc_to_the_second():
-    answer = wire.listed([Listed(3, "a", 1772442000.999, frozenset({Product.IMAGE, Product.SOURCE_DET}), False)])
-    (entry,) = answer["jobs"]
+    text = wire.listed([Listed(3, "a", 1772442000.999, frozenset({Product.IMAGE, Product.SOURCE_DET}), False)])
+    (entry,) = json.loads(text)
     assert (entry["DateSubmitted"], entry["Image"], entry["Spectrum"], entry["hasProd"]) == (
         "2026-03-02 09:00:00", True, False, False,
     )  # fmt: skip
     assert "SourceDet" not in entry
+
+
+def test_json_that_was_made_before_stands_in_its_answer_as_it_is():
+    answer = {"OK": 1, "jobs": wire.JsonText('[{"a":"\\u00e9"}]'), "APIVersion": "1.12"}
+    assert wire.as_text(answer) == '{"OK":1,"jobs":[{"a":"\\u00e9"}],"APIVersion":"1.12"}'
+    assert wire.as_text({"name": "[]"}) == '{"name":"[]"}'
 
 
 POSITION = Position(12.345678, -7.5, 3.14159, None)
