@@ -31,6 +31,7 @@ _KEYS = {  # product: keys for the choice of data, for the user's list, for the 
     Product.IMAGE: ("imobs", "useimobs", ""),
     Product.SOURCE_DET: ("detobs", "usedetobs", ""),
 } | dict.fromkeys(_POSITIONS, ("posobs", "useposobs", "posobstime"))
+_LISTS = sorted({(which, use) for which, use, _ in _KEYS.values()})
 
 
 def number(parameters: Mapping[str, Any], key: str, default: float = 0.0) -> float:
@@ -53,7 +54,7 @@ def flag(parameters: Mapping[str, Any], key: str) -> bool:
 def targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Target IDs of a job, eight digits each; they are stored as ``00966554`` or ``{00966554,00966555}``."""
     value = parameters.get("targ")
-    parts = value if isinstance(value, (list, tuple)) else re.split(r"[\s,]+", str(value or "").strip("{} "))
+    parts = value if isinstance(value, list | tuple) else str(value or "").strip("{} ").replace(",", " ").split()
     return tuple(str(part).zfill(8) for part in parts if str(part))
 
 
@@ -102,10 +103,10 @@ def selected(
 
 def asked(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the IDs of all observations that the products of a job name, in order."""
-    lists = [parameters.get(use) for which, use, _ in _KEYS.values() if text(parameters, which) == "user"]
+    lists = [parameters.get(use) for which, use in _LISTS if text(parameters, which) == "user"]
     if text(parameters, "timeslice") == "user":
         lists += [parameters.get(f"gti{n}") for n in range(1, 5)]
-    return tuple(sorted({part for value in lists for part in _OBSIDS.findall(str(value or ""))}))
+    return tuple(sorted({part for value in lists for part in _OBSIDS.findall(str(value or ""))})) if lists else ()
 
 
 def _use_obs(parameters: Mapping[str, Any], value: str) -> UseObs:

@@ -23,10 +23,11 @@ _LEAPS = tuple(
 _MJD_RANGE = (15000.0, 100000.0)
 _JD_OFFSET = 2400000.5
 
-_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?Z?"
-_DAY_OF_YEAR = r"\d{4}-\d{3}(?:-\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
-_NUMBER = r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
-_INSTANT = f"{_DATE}|{_DAY_OF_YEAR}|{_NUMBER}"
+_DATE_FORM = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?Z?"
+_DAY_FORM = r"\d{4}-\d{3}(?:-\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
+_NUMBER_FORM = r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
+_INSTANT = f"{_DATE_FORM}|{_DAY_FORM}|{_NUMBER_FORM}"
+_DATE, _DAY_OF_YEAR, _NUMBER = map(re.compile, (_DATE_FORM, _DAY_FORM, _NUMBER_FORM))
 _RANGE = re.compile(rf"({_INSTANT})\s*-\s*({_INSTANT})")
 _OBSID = re.compile(r"\d{11}")
 
@@ -156,9 +157,9 @@ def parse_instant(text: str | float, *, relative: bool = False, t0: float | None
         If it has none of these formats.
     """
     value = str(text).strip()
-    if re.fullmatch(_DATE, value) or re.fullmatch(_DAY_OF_YEAR, value):
+    if _DATE.fullmatch(value) or _DAY_OF_YEAR.fullmatch(value):
         return met_from_service(_calendar(value))
-    if not re.fullmatch(_NUMBER, value):
+    if not _NUMBER.fullmatch(value):
         raise ValueError(f"`{value}` is not a time: write MET, MJD, JD, YYYY-MM-DDThh:mm:ss or YYYY-DDD-hh:mm:ss")
     number = float(value)
     if relative:
@@ -178,7 +179,7 @@ def parse_instant(text: str | float, *, relative: bool = False, t0: float | None
 def _calendar(value: str) -> float:
     """Simulated time of a date, written by calendar or by day of the year."""
     try:
-        if re.fullmatch(_DATE, value):
+        if _DATE.fullmatch(value):
             return datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=UTC).timestamp()
         day, _, clock = value[5:].partition("-")
         time = datetime.fromisoformat(f"{value[:4]}-01-01T{clock or '00:00'}").replace(tzinfo=UTC)

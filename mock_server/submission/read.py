@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputInvalid, ParametersRefused, Refusal
@@ -24,12 +25,21 @@ WORKED_OUT = ("getCoords", "getTargs", "getT0")
 
 _SPELLINGS = {spelling: parameter for parameter in TABLE for spelling in (parameter.name, *parameter.also)}
 _OVERRIDDEN_BY = {"RA": "getCoords", "Dec": "getCoords", "targ": "getTargs", "Tstart": "getT0"}
-_READ_LATE = {p.name: (p.name in _OVERRIDDEN_BY) + 2 * (p.kind in (Kind.DATA, Kind.RANGES)) for p in TABLE}
+_WITH_TIMES = 2
+_READ_LATE = {p.name: _WITH_TIMES if p.kind in (Kind.DATA, Kind.RANGES) else p.name in _OVERRIDDEN_BY for p in TABLE}
+"""Order of reading: what another value overrides comes after that, and times come last: they may count from T0."""
 _SERVER_ONLY = frozenset(p.name for p in TABLE if p.server_only)
 _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is documented, the values are assumed
 _ALWAYS_SUPER_SOFT = {"grades": "0", "specgrades": "0"}
 _NEEDED = tuple(p.name for p in TABLE if p.name in NEEDED)
 _BUILT_IN = {p.name: read_value(p, p.default) for p in TABLE if not is_missing(p.default)}
+_STORED_BUILT_IN = {
+    name: value
+    for name, value in ((name, stored(BY_NAME[name], value)) for name, value in _BUILT_IN.items())
+    if not isinstance(value, list)  # all jobs share these values, so that none may be changed
+}
+_COMPUTED = frozenset({"RA", "Dec", "targ", "Tstart", "outdir"})
+"""Parameters whose values the service may determine."""
 _REPLAYED_IN_ORDER = ("specz", "zval", "galactic", "doNotFit")
 """The redshift before the absorber: the official client replays them in this order, and each sets others."""
 
@@ -78,20 +88,21 @@ class Submission:
             Values that the service determined, by wire name: ``RA`` and ``Dec`` [deg], ``targ`` (target IDs),
             ``Tstart`` [s, Swift MET], and ``outdir`` if wanted. They replace given ones.
         """
-        values, given = self.values, set(self.given)
+        values, given = self.values, frozenset(self.given)
         names = [name for name in self.given if name in values and name not in computed]
-        groups = [group for group in Group if group.concerns(self.products)]
         names += [
-            p.name
-            for p in TABLE
-            if p.name in computed or (p.group in groups and p.name in values and p.name not in given)
+            name
+            for name in _echoed(self.products)
+            if name in computed or (name in values and name not in given and name not in _COMPUTED)
         ]
         replayed = iter([name for name in _REPLAYED_IN_ORDER if name in names])
         names = [next(replayed) if name in _REPLAYED_IN_ORDER else name for name in names]
         pars = {}
         for name in names:
             if name not in computed:
-                pars[name] = stored(BY_NAME[name], values[name])
+                value = values[name]
+                is_built_in = name in _STORED_BUILT_IN and value is _BUILT_IN[name]
+                pars[name] = _STORED_BUILT_IN[name] if is_built_in else stored(BY_NAME[name], value)
             elif name in ("RA", "Dec"):
                 pars[name] = f"{float(computed[name]):.4f}"  # documented
             elif name == "targ" and not isinstance(computed[name], str):
@@ -99,6 +110,13 @@ class Submission:
             else:
                 pars[name] = computed[name]
         return pars
+
+
+@lru_cache(maxsize=128)  # seven products have 128 subsets; docs/tricks.md says what this saves
+def _echoed(products: tuple[Product, ...]) -> tuple[str, ...]:
+    """Return the names of the parameters that an echo for these products may hold, in the order of the table."""
+    groups = [group for group in Group if group.concerns(products)]
+    return tuple(p.name for p in TABLE if p.group in groups or p.name in _COMPUTED)
 
 
 def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Submission:
@@ -156,13 +174,16 @@ def _read_given(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
     for name in sorted(given, key=_READ_LATE.__getitem__):
         if name in _SERVER_ONLY or values.get(_OVERRIDDEN_BY.get(name, "")):
             continue
-        value, relative, t0 = given[name], values.get("sinceT0", False), values.get("Tstart")
-        if t0 is None and values.get("getT0"):
-            t0 = 0.0  # not determined yet; any number will do to check the form of ranges
         try:
-            values[name] = read_value(BY_NAME[name], value, relative=relative, t0=t0)
+            if _READ_LATE[name] < _WITH_TIMES:
+                values[name] = read_value(BY_NAME[name], given[name])
+                continue
+            t0 = values.get("Tstart")
+            if t0 is None and values.get("getT0"):
+                t0 = 0.0  # not determined yet; any number will do to check the form of ranges
+            values[name] = read_value(BY_NAME[name], given[name], relative=values.get("sinceT0", False), t0=t0)
         except ValueError as problem:
-            unread[name] = f"{name} is {shown(value)}, but {problem}"
+            unread[name] = f"{name} is {shown(given[name])}, but {problem}"
     return values, unread
 
 

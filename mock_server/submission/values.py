@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,400}", re.ASCII)
 _TARGET = re.compile(r"(\d{8})(\d{3})?", re.ASCII)
 _BAND = re.compile(r"(\d*\.?\d+)-(\d*\.?\d+)", re.ASCII)
-_TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _LONGEST = {Kind.DATA: 10_000, Kind.RANGES: 10_000, Kind.TARGETS: 10_000}
 _LONGEST_TEXT = 200
 _LATEST = 3.2e9  # Swift MET of the year 2102
@@ -78,11 +78,13 @@ def read_value(parameter: Parameter, value: Any, *, relative: bool = False, t0: 
     """
     match parameter.kind:
         case Kind.FLAG:
+            if value in (0, 1):
+                return value == 1
             word = (value if isinstance(value, str) else shown(_without_point(value))).casefold()
-            word = parameter.codes.get(word, word)
-            if word not in _TRUE and word not in _FALSE:
+            flag = _FLAGS.get(parameter.codes.get(word, word))
+            if flag is None:
                 raise ValueError("must be 0 or 1")
-            return word in _TRUE
+            return flag
         case Kind.WHOLE | Kind.NUMBER:
             return _read_number(parameter, value)
         case Kind.MODELS:
@@ -97,13 +99,14 @@ def read_value(parameter: Parameter, value: Any, *, relative: bool = False, t0: 
 
 
 def _read_text(parameter: Parameter, value: Any) -> str:
-    written = str if parameter.kind is Kind.TEXT else str | int | float
-    if isinstance(value, bool) or not isinstance(value, written):
+    if isinstance(value, str):
+        text = clean(value)
+    elif isinstance(value, bool) or not isinstance(value, int | float) or parameter.kind is Kind.TEXT:
         raise ValueError(f"must be {parameter.kind.value}")
-    if parameter.kind is Kind.TARGETS and isinstance(value, int) and 0 <= value < 10**8:
+    elif parameter.kind is Kind.TARGETS and isinstance(value, int) and 0 <= value < 10**8:
         return f"{value:08d}"
-    plain = value if parameter.kind is Kind.VERSION else _without_point(value)
-    text = clean(plain) if isinstance(plain, str) else shown(plain)
+    else:
+        text = shown(value if parameter.kind is Kind.VERSION else _without_point(value))
     longest = parameter.longest or _LONGEST.get(parameter.kind, _LONGEST_TEXT)
     if len(text) > longest:
         raise ValueError(f"must have at most {longest} characters")
