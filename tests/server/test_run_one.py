@@ -122,7 +122,7 @@ class TestOneProgram:
         pending = PendingSimulator(clock, lambda: pytest.fail("nothing was asked"), begun=False)
         text = "import time\nopen(sys.argv[1], 'w').write(str(time.time()))"
         with running(pending, [*program(tmp_path, text), str(first_line)]) as programs:
-            wait_until(programs._server.guests.__len__)
+            wait_until(lambda: bool(programs._server.guests))
             assert not first_line.exists()
             pending.begin(1000.0)
             assert programs.wait() == 0
@@ -132,7 +132,7 @@ class TestOneProgram:
         pending = PendingSimulator(VirtualClock(0.0), lambda: pytest.fail("nothing was asked"), begun=False)
         first_line = tmp_path / "first line"
         with running(pending, [*program(tmp_path, "open(sys.argv[1], 'w')"), str(first_line)]) as programs:
-            wait_until(programs._server.guests.__len__)
+            wait_until(lambda: bool(programs._server.guests))
         assert not first_line.exists()
 
     def test_that_ignores_ctrl_c_is_answered_when_it_came_while_the_simulator_was_loaded(

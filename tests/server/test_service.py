@@ -535,13 +535,18 @@ def test_a_kept_list_is_made_again_only_if_it_has_changed(make_sim):
         sim.jobs.kept_list(ME, sim.jobs.begin(), made.append)
         seen.append(len(made))
 
-    ask(), submit(sim), ask(), ask()
+    ask()
+    submit(sim)
+    ask()
+    ask()
     sim.clock.advance(5 + IMAGE_S)
     ask()
     sim.clock.advance(DAY - 1)  # a job that was cancelled just after the list was made may have expired
     ask()
     sim.clock.advance(1)  # the products expire
-    ask(), sim.jobs.submit(IMAGE | {"UserID": ANOTHER_USER}), ask()
+    ask()
+    sim.jobs.submit(IMAGE | {"UserID": ANOTHER_USER})
+    ask()
     sim.change({"retention.days": 2})
     ask()
     assert seen == [1, 2, 2, 2, 3, 4, 4, 5]
