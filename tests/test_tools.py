@@ -10,7 +10,7 @@ import pytest
 
 from tests.tools.asserting import SILENT
 from tests.tools.descriptors import Canaries, identity
-from tests.tools.selecting import SLOW, measured
+from tests.tools.selecting import LIMITS_S, listed, measured
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
@@ -22,7 +22,9 @@ def run(pytester):
 
     def passed(plugin: str, source: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(source)
-        pytester.makeini("[pytest]\nenable_assertion_pass_hook = true\nmarkers = nightly: n\n  official: o\n  slow: s")
+        pytester.makeini(
+            "[pytest]\nenable_assertion_pass_hook = true\nmarkers = nightly: n\n  official: o\n  slow: s\n  long: l"
+        )
         result: pytest.RunResult = pytester.runpytest_inprocess("-q", "-p", f"tests.tools.{plugin}", *options)
         return result
 
@@ -110,6 +112,8 @@ def test_a_canary_that_is_closed_or_replaced_is_missed_once():
     [
         ((), {"test_plain"}),
         (("-m", "not slow"), {"test_plain"}),
+        (("-m", "not long"), {"test_plain"}),
+        (("-m", ""), {"test_plain"}),
         (("-m", "nightly"), {"test_night"}),
         (("-m", "official or nightly"), {"test_night", "test_release"}),
         (("-m", "nightly or not nightly"), {"test_plain", "test_night"}),
@@ -139,15 +143,17 @@ def test_the_list_of_slow_tests_is_made_from_a_report(tmp_path, monkeypatch):
     ]  # fmt: skip
     lines = [f'<testcase classname="{c}" name="{n}" time="{s}"/>' for c, n, s in cases]
     (tmp_path / "report.xml").write_text(f"<testsuites>{''.join(lines)}</testsuites>")
-    listed = ["tests/test_a.py::TestClass::test_three", "tests/test_a.py::test_one", "tests/test_b.py"]
-    assert measured(Path("report.xml")) == listed
+    slow = ["tests/test_a.py::TestClass::test_three", "tests/test_a.py::test_one", "tests/test_b.py"]
+    assert measured(Path("report.xml"), 0.5) == slow
+    assert measured(Path("report.xml"), 5) == ["tests/test_a.py::test_one"]
 
 
-def test_every_slow_test_is_there():
-    for line in SLOW.read_text(encoding="utf-8").split():
+@pytest.mark.parametrize("marker", LIMITS_S)
+def test_every_slow_test_is_there(marker):
+    for line in listed(marker).read_text(encoding="utf-8").split():
         file, *names = line.split("::")
         text = (ROOT / file).read_text(encoding="utf-8")
         missing = [name for name in names if not re.search(rf"(def|class) {name}\b", text)]
         assert not missing, (
-            f"tests/slow.txt lists {line}, which is not there: measure anew, see tests/tools/selecting.py"
+            f"tests/{marker}.txt lists {line}, which is not there: measure anew, see tests/tools/selecting.py"
         )

@@ -1,8 +1,8 @@
 """pytest plugin: which tests are run.
 
-Tests marked `nightly` or `official` run only if ``-m`` names the marker, whatever else it says. The marker `slow` is
-given to the tests of the functions and files that ``tests/slow.txt`` lists. That list is measured:
-``pytest --junitxml build/tests.xml``, then ``python -m tests.tools.selecting build/tests.xml``.
+Tests marked `nightly` or `official` run only if ``-m`` names the marker, whatever else it says. The markers `slow` and
+`long` are given to the tests of the functions and files that ``tests/slow.txt`` and ``tests/long.txt`` list. The lists
+are measured: ``pytest --junitxml build/tests.xml``, then ``python -m tests.tools.selecting build/tests.xml``.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from xml.etree import ElementTree
 import pytest
 
 ON_DEMAND = ("nightly", "official")
-SLOW = Path(__file__).parents[1] / "slow.txt"
-LIMIT_S = 0.15
-"""A function is slow if one of its cases takes longer."""
+LIMITS_S = {"slow": 0.15, "long": 0.5}
+"""Markers of functions of which one case takes longer."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is slow, and leave out what runs on demand."""
-    slow = set(SLOW.read_text(encoding="utf-8").split())
+    lists = {marker: set(listed(marker).read_text(encoding="utf-8").split()) for marker in LIMITS_S}
     for item in items:
         function = item.nodeid.partition("[")[0]
-        if function in slow or function.partition("::")[0] in slow:
-            item.add_marker("slow")
+        for marker, names in lists.items():
+            if function in names or function.partition("::")[0] in names:
+                item.add_marker(marker)
     named = set(re.findall(r"\w+", config.option.markexpr))
     out = [item for item in items if any(item.get_closest_marker(name) for name in ON_DEMAND if name not in named)]
     if out:
@@ -37,8 +37,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in gone]
 
 
-def measured(report: Path) -> list[str]:
-    """Return the slow functions of a JUnit report; of a file that has no others, its name."""
+def listed(marker: str) -> Path:
+    """Return the file that lists the functions with a marker."""
+    return Path(__file__).parents[1] / f"{marker}.txt"
+
+
+def measured(report: Path, limit_s: float) -> list[str]:
+    """Return the functions of a JUnit report that take longer than a limit; of a file that has no others, its name."""
     longest: dict[str, float] = defaultdict(float)
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         *folders, last = case.attrib["classname"].split(".")
@@ -49,10 +54,11 @@ def measured(report: Path) -> list[str]:
             path = path.parent.with_suffix(".py")
         name = "::".join([path.as_posix(), *inside, case.attrib["name"].partition("[")[0]])
         longest[name] = max(longest[name], float(case.attrib["time"]))
-    fast = {name.partition("::")[0] for name, seconds in longest.items() if seconds <= LIMIT_S}
-    slow = {name for name, seconds in longest.items() if seconds > LIMIT_S}
+    fast = {name.partition("::")[0] for name, seconds in longest.items() if seconds <= limit_s}
+    slow = {name for name, seconds in longest.items() if seconds > limit_s}
     return sorted({file if (file := name.partition("::")[0]) not in fast else name for name in slow})
 
 
 if __name__ == "__main__":
-    SLOW.write_text("\n".join(measured(Path(sys.argv[1]))) + "\n", encoding="utf-8")
+    for marker, limit_s in LIMITS_S.items():
+        listed(marker).write_text("\n".join(measured(Path(sys.argv[1]), limit_s)) + "\n", encoding="utf-8")
