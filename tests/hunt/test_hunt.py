@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # all of them look at one hunt
+
 PROGRAM = """
 import os, time, requests
 

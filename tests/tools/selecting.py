@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 ON_DEMAND = ("nightly", "official")
-LIMITS_S = {"slow": 0.15, "long": 0.5}
+LIMITS_S = {"slow": 0.05, "long": 0.4}
 """Markers of functions of which one case takes longer."""
 
 
