@@ -17,7 +17,9 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from unittest import mock
 
-from mock_server import Simulator, pytest_plugin
+from mock_server import Simulator
+from mock_server.service.jobs import JobService
+from mock_server.submission import read
 from mock_server.transport.wsgi_call import Request, ask
 from mock_server.web import app, routes, wire
 from mock_server.web.call import KEY, Call
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from mock_server.scenario.in_force import Moment
+    from mock_server.service.jobs import Listed
 
     Off = Callable[[], AbstractContextManager[object]]
     Pair = tuple[float, float]
@@ -70,30 +75,44 @@ def count(off: Off, rounds: int) -> list[Pair]:
         return in_turns(lambda: ask(sim.app, post("getNumJobs")), off, rounds, times=100)
 
 
-def listing(off: Off, rounds: int) -> list[Pair]:
-    """One ``listOldJobs`` of 1,000 jobs in process."""
+def _listing(off: Off, rounds: int, *, anew: bool) -> list[Pair]:
     with Simulator(settings={"limits.active_jobs": 10_000}) as sim:
         for _ in range(1000):
             sim.jobs.submit(IMAGE)
             sim.clock.advance(30)
-        return in_turns(lambda: ask(sim.app, post("listOldJobs")), off, rounds, times=2)
+
+        def use() -> None:
+            if anew:
+                sim.jobs.forget_lists()
+            ask(sim.app, post("listOldJobs"))
+
+        return in_turns(use, off, rounds, times=2)
 
 
-def fresh(off: Off, rounds: int) -> list[Pair]:
-    """A new simulator and its first answer, in a process that had others before: the cost of a test."""
+def listing(off: Off, rounds: int) -> list[Pair]:
+    """One ``listOldJobs`` of 1,000 jobs in process, again and again."""
+    return _listing(off, rounds, anew=False)
+
+
+def new_listing(off: Off, rounds: int) -> list[Pair]:
+    """One ``listOldJobs`` of 1,000 jobs in process that has changed since the last one."""
+    return _listing(off, rounds, anew=True)
+
+
+def reading(off: Off, rounds: int) -> list[Pair]:
+    """One submission read, and its parameters made."""
 
     def use() -> None:
-        with Simulator(pytest_plugin.scenario_named("calm")) as sim:
-            ask(sim.app, post("getNumJobs"))
+        read.read_submission(IMAGE, {}).job_pars({"outdir": "USERPROD_1"})
 
-    return in_turns(use, off, rounds, times=2)
+    return in_turns(use, off, rounds, times=100)
 
 
 def page(off: Off, rounds: int) -> list[Pair]:
     """A new simulator and its first page, in a process that had others before."""
 
     def use() -> None:
-        with Simulator(pytest_plugin.scenario_named("calm")) as sim:
+        with Simulator("calm") as sim:
             ask(sim.app, Request("GET", f"{SERVICE}/register.php", {"Host": "www.swift.ac.uk"}, b""))
 
     return in_turns(use, off, rounds, times=2)
@@ -116,6 +135,17 @@ def without_sharing() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def without_kept_lists() -> Iterator[None]:
+    """Make each list anew."""
+
+    def make(self: JobService, user: str, moment: Moment, form: Callable[[list[Listed]], object]) -> object:
+        return form(self.list_jobs(user, moment))
+
+    with mock.patch.object(JobService, "kept_list", make):
+        yield
+
+
 class Trick(NamedTuple):
     """A trick, what switches it off, and the measure that shows what it saves."""
 
@@ -135,10 +165,11 @@ TRICKS = {
         lambda: mock.patch.object(app.SimulatorApp, "answer_without_flask", return_value=None),
         count,
     ),
-    "dates": Trick("cache of dates: web/wire.py", uncached(wire, "_second_text"), listing),
-    "sets": Trick("cache of sets of products: web/wire.py", uncached(wire, "_product_switches"), listing),
+    "lists": Trick("lists kept as JSON: JobService.kept_list in service/jobs.py", without_kept_lists, listing),
+    "dates": Trick("cache of dates: web/wire.py", uncached(wire, "_second_text"), new_listing),
+    "sets": Trick("cache of sets of products: web/wire.py", uncached(wire, "_product_switches"), new_listing),
+    "echoed": Trick("cache of names: submission/read.py", uncached(read, "_echoed"), reading),
     "shared": Trick("one Flask app for all simulators: flask_app in web/routes.py", without_sharing, page),
-    "scenario": Trick("scenarios read once: pytest_plugin.py", uncached(pytest_plugin, "scenario_named"), fresh),
 }
 
 

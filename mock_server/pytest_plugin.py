@@ -8,7 +8,6 @@ Flask and the rest are loaded when a test uses a fixture.
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.util
 import json
 from inspect import signature
@@ -19,7 +18,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
-    from .scenario.scenario import Scenario
     from .serve.server import MockServer
     from .simulator import Simulator
 
@@ -174,6 +172,7 @@ def _options(item: pytest.Item) -> dict[str, Any]:
     """Return the arguments of the simulator for a test."""
     from .clocks.virtual import parse_clock
     from .core.validation import did_you_mean
+    from .scenario.files import load_scenario
     from .simulator import Simulator
 
     given = _marks(item)
@@ -183,17 +182,10 @@ def _options(item: pytest.Item) -> dict[str, Any]:
         raise pytest.UsageError(f"{item.nodeid}: the marker xrt_mock has no argument {name!r}{words}")
     given.pop("fail_on", None)
     scenario = given.get("scenario", item.config.getini("xrt_mock_scenario"))
-    given["scenario"] = scenario_named(scenario) if isinstance(scenario, str) else scenario
+    given["scenario"] = load_scenario(scenario) if isinstance(scenario, str) else scenario
     clock = given.get("clock", item.config.getini("xrt_mock_clock"))
     given["clock"] = parse_clock(clock, given["scenario"].start) if isinstance(clock, str) else clock
     return given
-
-
-@functools.cache
-def scenario_named(name: str) -> Scenario:
-    from .scenario.files import load_scenario
-
-    return load_scenario(name)
 
 
 def _simulator(item: pytest.Item) -> Simulator | None:

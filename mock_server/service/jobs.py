@@ -299,6 +299,10 @@ class JobService:
         made: T = kept.made
         return made
 
+    def forget_lists(self) -> None:
+        """Let every list be made again."""
+        self._lists.clear()
+
     def old_job(self, user: str, job_id: int) -> Job:
         """Return a job of the user, however old."""
         with self.store.reading() as facts:
