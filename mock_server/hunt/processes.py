@@ -102,7 +102,7 @@ class Host:
                 process_group=0,
             )
         self._running = 0
-        self._socket, self._answers = ours, ours.makefile("r", encoding="utf-8")
+        self._socket = ours
         try:
             self.threads = int(self._ask(imports=list(imports))["threads"])
         finally:
@@ -113,10 +113,12 @@ class Host:
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
-        line = ""
+        line = b""
         with contextlib.suppress(OSError):
-            line = self._answers.readline()
-        if not line:
+            # nothing is read ahead: whether an answer has come is asked of the socket
+            while not line.endswith(b"\n") and (byte := self._socket.recv(1)):
+                line += byte
+        if not line.endswith(b"\n"):
             raise InputInvalid("the Python of the program cannot take part in a hunt; see the lines above")
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -140,7 +142,6 @@ class Host:
 
     def close(self) -> None:
         """End the host, and the program that it may still wait for."""
-        self._answers.close()
         self._socket.close()
         if self._running:
             signal_group(self._running, signal.SIGKILL)
