@@ -148,7 +148,7 @@ def test_the_list_of_slow_tests_is_made_from_a_report(tmp_path, monkeypatch):
     assert measured(Path("report.xml"), 5) == ["tests/test_a.py::test_one"]
 
 
-@pytest.mark.parametrize("marker", LIMITS_S)
+@pytest.mark.parametrize("marker", [*LIMITS_S, "kept"])
 def test_every_slow_test_is_there(marker):
     for line in listed(marker).read_text(encoding="utf-8").split():
         file, *names = line.split("::")

@@ -2,7 +2,8 @@
 
 Tests marked `nightly` or `official` run only if ``-m`` names the marker, whatever else it says. The markers `slow` and
 `long` are given to the tests of the functions and files that ``tests/slow.txt`` and ``tests/long.txt`` list. The lists
-are measured: ``pytest --junitxml build/tests.xml``, then ``python -m tests.tools.selecting build/tests.xml``.
+are measured: ``pytest --junitxml build/tests.xml``, then ``python -m tests.tools.selecting build/tests.xml``. What
+``tests/kept.txt`` lists is never `long`: nothing shorter runs much of the code that those run.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from xml.etree import ElementTree
 import pytest
 
 ON_DEMAND = ("nightly", "official")
-LIMITS_S = {"slow": 0.05, "long": 0.4}
+LIMITS_S = {"slow": 0.05, "long": 0.3}
 """Markers of functions of which one case takes longer."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is slow, and leave out what runs on demand."""
-    lists = {marker: set(listed(marker).read_text(encoding="utf-8").split()) for marker in LIMITS_S}
+    lists = {marker: _lines(marker) for marker in LIMITS_S}
+    lists["long"] -= _lines("kept")
     for item in items:
         function = item.nodeid.partition("[")[0]
         for marker, names in lists.items():
@@ -37,9 +39,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in gone]
 
 
-def listed(marker: str) -> Path:
-    """Return the file that lists the functions with a marker."""
-    return Path(__file__).parents[1] / f"{marker}.txt"
+def listed(name: str) -> Path:
+    """Return the file that lists functions."""
+    return Path(__file__).parents[1] / f"{name}.txt"
+
+
+def _lines(name: str) -> set[str]:
+    return set(listed(name).read_text(encoding="utf-8").split())
 
 
 def measured(report: Path, limit_s: float) -> list[str]:
