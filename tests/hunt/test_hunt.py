@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]  # all of them look at one hunt
+pytestmark = pytest.mark.slow  # all of them look at one hunt
 
 PROGRAM = """
 import os, time, requests

@@ -24,12 +24,12 @@ LIMITS_S = {"slow": 0.05, "long": 0.3}
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is slow, and leave out what runs on demand."""
-    lists = {marker: _lines(marker) for marker in LIMITS_S}
-    lists["long"] -= _lines("kept")
+    lists = {name: set(listed(name).read_text(encoding="utf-8").split()) for name in (*LIMITS_S, "kept")}
     for item in items:
         function = item.nodeid.partition("[")[0]
-        for marker, names in lists.items():
-            if function in names or function.partition("::")[0] in names:
+        on = {name for name, lines in lists.items() if not lines.isdisjoint((function, function.partition("::")[0]))}
+        for marker in LIMITS_S:
+            if marker in on and not (marker == "long" and "kept" in on):
                 item.add_marker(marker)
     named = set(re.findall(r"\w+", config.option.markexpr))
     out = [item for item in items if any(item.get_closest_marker(name) for name in ON_DEMAND if name not in named)]
@@ -42,10 +42,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def listed(name: str) -> Path:
     """Return the file that lists functions."""
     return Path(__file__).parents[1] / f"{name}.txt"
-
-
-def _lines(name: str) -> set[str]:
-    return set(listed(name).read_text(encoding="utf-8").split())
 
 
 def measured(report: Path, limit_s: float) -> list[str]:
