@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -171,6 +172,8 @@ def _simulate(
             if make_watcher or options:
                 asked.load()
             asked.begin(played.start)
+            import_module("mock_server.reports.courtesy")  # needed when it has ended; there is time now
+            import_module("mock_server.reports.text")
             code: int | Exception
             try:
                 code = programs.wait()
