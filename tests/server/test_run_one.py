@@ -117,22 +117,24 @@ class TestOneProgram:
             assert programs.wait() == 0
         assert len(loaded) == loads
 
-    def test_waits_with_its_first_line_until_time_begins(self, tmp_path):
+    def test_waits_with_its_first_line_until_time_begins(self, tiny, tmp_path):
         clock, first_line = VirtualClock(0.0), tmp_path / "first line"
         pending = PendingSimulator(clock, lambda: pytest.fail("nothing was asked"), begun=False)
-        text = "import time\nopen(sys.argv[1], 'w').write(str(time.time()))"
+        text = "open(sys.argv[1], 'w').write(str(time.time()))"
         with running(pending, [*program(tmp_path, text), str(first_line)]) as programs:
             wait_until(lambda: bool(programs._server.guests))
+            assert run(tiny, program(tmp_path, "pass", name="other.py")) == 0  # one that came later would have ended
             assert not first_line.exists()
             pending.begin(1000.0)
             assert programs.wait() == 0
         assert float(first_line.read_text()) == pytest.approx(1000.0, abs=1)
 
-    def test_never_begins_if_time_does_not(self, tmp_path):
+    def test_never_begins_if_time_does_not(self, tiny, tmp_path):
         pending = PendingSimulator(VirtualClock(0.0), lambda: pytest.fail("nothing was asked"), begun=False)
         first_line = tmp_path / "first line"
         with running(pending, [*program(tmp_path, "open(sys.argv[1], 'w')"), str(first_line)]) as programs:
             wait_until(lambda: bool(programs._server.guests))
+            assert run(tiny, program(tmp_path, "pass", name="other.py")) == 0
         assert not first_line.exists()
 
     def test_that_ignores_ctrl_c_is_answered_when_it_came_while_the_simulator_was_loaded(
