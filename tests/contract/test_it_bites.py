@@ -36,6 +36,194 @@ def test_the_simulator_answers_every_question_as_the_contract_demands(app, name)
     assert not exam.findings, "\n".join(map(str, exam.findings[:5]))
 
 
+QUICK = (
+    "jobs_are_distinct_counted_and_listed",
+    "jobs_are_remembered_as_they_were_submitted",
+    "a_new_job_has_just_begun",
+    "what_was_cancelled_stays_cancelled",
+    "jobs_are_private",
+    "a_new_job_is_requested_counted_and_listed",
+    "cancelling_answers_with_the_documented_codes",
+    "a_job_runs_its_course",
+    "products_can_be_cancelled_at_every_stage",
+    "the_limit_of_active_jobs_holds",
+    "a_cancelled_standard_position_fails_the_astrometric_one",
+    "results_are_refused_before_the_end",
+    "every_spelling_is_taken_and_echoed_under_the_wire_name",
+    "a_changed_default_holds_for_new_jobs_only",
+    "values_are_resolved_when_asked_for",
+    "job_parameters_may_be_sent_back_whole",
+    "the_list_grows_at_its_head",
+)
+"""Questions that make no products, so that they are asked in every run of the tests; one of each kind of steps."""
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_quick_question_finds_nothing_on_the_simulator(app, name):
+    exam = probes.examine(app, probes=[name])
+    assert (exam.findings, exam.not_seen, exam.asked.total() > 2) == ([], {}, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "sentences"),
+    [
+        ("jobs_are_distinct_counted_and_listed", "numJobs is text", []),  # it is the rules that check forms
+        (
+            "jobs_are_remembered_as_they_were_submitted",
+            "old parameters are those of another object",
+            [
+                "It does not remember parameters: job 1 was submitted for GRB 200416A, and is now for GK Per.",
+                "It does not remember parameters: job 2 was submitted for FO Aqr, and is now for GK Per.",
+            ],
+        ),
+        (
+            "a_new_job_has_just_begun",
+            "one product is left out of the statuses",
+            ["It does not answer about the products asked for: lc and image; it answered: lc."],
+        ),
+        (
+            "a_new_job_has_just_begun",
+            "a light curve is complete at once",
+            [
+                "It says of a job submitted a moment ago that it has ended or is running, with the status codes: "
+                "lc 4, image 1."
+            ],
+        ),
+        (
+            "a_new_job_has_just_begun",
+            "positions are sent before the end",
+            ["It returns the position of a job that has only just been submitted."],
+        ),
+        (
+            "what_was_cancelled_stays_cancelled",
+            "there are no statusCodes",
+            ["It cannot cancel the image of a new job: it answers with HTTP status 200."],
+        ),
+        (
+            "what_was_cancelled_stays_cancelled",
+            "cancelling has no effect",
+            ["It does not remember cancellations: after an image was cancelled, its status code is 1, not -4."],
+        ),
+        (
+            "jobs_are_private",
+            "strangers see a job's status",
+            ["It shows the jobs of user.me@example.org to stranger.me@example.org."],
+        ),
+        (
+            "a_new_job_is_requested_counted_and_listed",
+            "strangers see a user's jobs",
+            ["a stranger's list has the owner's job"],
+        ),
+        (
+            "cancelling_answers_with_the_documented_codes",
+            "cancelled jobs are counted",
+            ["a cancelled job is still counted"],
+        ),
+        (
+            "a_job_runs_its_course",
+            "every light curve is cancelled, finished or not",
+            ["a finished product could be cancelled"],
+        ),
+        (
+            "products_can_be_cancelled_at_every_stage",
+            "there are no statusCodes",
+            ["status 1 was not cancelled", "status 2 was not cancelled", "status 3 was not cancelled"],
+        ),
+        (
+            "the_limit_of_active_jobs_holds",
+            "the limit of active jobs is one too high",
+            ["a fourth active job of three allowed was not refused in JSON", "the count is not at the limit"],
+        ),
+        (
+            "a_cancelled_standard_position_fails_the_astrometric_one",
+            "one product cancels them all",
+            ["the astrometric position has the status -4 after the standard one was cancelled"],
+        ),
+        (
+            "results_are_refused_before_the_end",
+            "results are sent before the end",
+            [
+                "tprods/getEnhPos before the end was not refused in JSON",
+                "tprods/getEnhPos of a product outside the job was not refused in JSON",
+            ],
+        ),
+        (
+            "finished_products_have_results_in_every_callers_form",
+            "finished products have no results",
+            [
+                "getPSFPos of a finished product was refused",
+                "getEnhPos of a finished product was refused",
+                "getXastromPos of a finished product was refused",
+                "getAstromPos of a finished product was refused",
+                "getSourceDetResults of a finished product was refused",
+                "getLCData of a finished product was refused",
+                "getSpecData of a finished product was refused",
+            ],
+        ),
+        (
+            "files_addressed_inside_answers_are_there",
+            "results name files that are not there",
+            [
+                "https://www.swift.ac.uk/user_objects/tprods/USERPROD_1/getLCData.pha is not there",
+                "https://www.swift.ac.uk/user_objects/tprods/USERPROD_1/getSpecData.pha is not there",
+            ],
+        ),
+        (
+            "archives_hold_what_was_asked_for_until_they_expire",
+            "archives never come",
+            [
+                f"{stem}.{ending} is missing after the end"
+                for stem in ("image", "psf", "spec", "all")
+                for ending in ("zip", "tar", "tar.gz")
+            ],
+        ),
+        (
+            "light_curves_can_be_rebinned",
+            "rebinned curves and products of bursts are not sent",
+            ["a rebinned light curve cannot be downloaded"],
+        ),
+        (
+            "known_bursts_have_products",
+            "rebinned curves and products of bursts are not sent",
+            ["a known burst has no products"],
+        ),
+        (
+            "every_spelling_is_taken_and_echoed_under_the_wire_name",
+            "an old spelling is ignored",
+            ["allowBayes is echoed as allowB 'both'"],
+        ),
+        (
+            "values_are_resolved_when_asked_for",
+            "coordinates are not worked out",
+            ["getCoords did not override the given position"],
+        ),
+        (
+            "job_parameters_may_be_sent_back_whole",
+            "models are echoed as text",
+            ["jobPars sent back whole were refused"],
+        ),
+        (
+            "the_list_grows_at_its_head",
+            "the list goes from the oldest to the newest",
+            ["after [1, 2, 3] the list begins with [1, 2, 3]"],
+        ),
+        (
+            "the_job_page_has_its_state_in_the_title",
+            "every job has the page of one that runs",
+            [
+                "the title of /user_objects/tprods/USERPROD_1 does not say COMPLETE",
+                "the title of /user_objects/tprods/USERPROD_1/index.php does not say COMPLETE",
+                "an unknown job has a page",
+            ],
+        ),
+    ],
+)
+def test_a_question_names_what_is_wrong_and_nothing_else(app, name, words, sentences):
+    exam = probes.examine(Broken(app, BREAKAGES[words]), probes=[name], mark="me")
+    assert exam.findings
+    assert list(dict.fromkeys(finding.words for finding in exam.findings if finding.rule == name)) == sentences
+
+
 @pytest.mark.parametrize("words", BREAKAGES)
 def test_a_broken_server_is_caught(app, words):
     breakage = BREAKAGES[words]

@@ -15,12 +15,13 @@ sets("partly cancelled is reported as cancelled", "canceljob", *CANCELLING, OK=1
 sets("there are no statusCodes", "canceljob", *CANCELLING, statusCodes=...)
 
 
-@breaks("cancelling has no effect", "canceljob", *CANCELLING, incoming=True)
+@breaks("cancelling has no effect", "canceljob", *CANCELLING, "what_was_cancelled_stays_cancelled", incoming=True)
 def _pretend(call: Call, _server: Broken) -> None:
-    if isinstance(call.request, dict) and call.request.get("what") == "lc":
-        job, what = int(call.request["JobID"]), {"lc": "Job cancelled OK"}
+    what = call.request.get("what") if isinstance(call.request, dict) else None
+    if what in {"lc", "image"}:
+        job, text = int(call.request["JobID"]), "Job cancelled OK"
         call.status, call.headers = 200, {"Content-Type": HTML}
-        call.body = {"JobID": job, "OK": 1, "status": what, "statusCodes": {"lc": 0}, "APIVersion": "1.12"}
+        call.body = {"JobID": job, "OK": 1, "status": {what: text}, "statusCodes": {what: 0}, "APIVersion": "1.12"}
 
 
 def codes(words: str, name: str, code: int, *probes: str) -> None:

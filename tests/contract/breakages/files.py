@@ -69,3 +69,8 @@ def _unstable(call, server):
 def _labelled(call, _server):
     if call.status == 200:
         call.headers["Content-Type"] = "application/json"
+
+
+@breaks("archives never come", "downloadProduct", *ARCHIVES, incoming=True)
+def _never(call, _server):
+    call.status, call.body, call.headers = 404, b"<html>UKSSDC | 404 page not found</html>", {"Content-Type": HTML}

@@ -73,3 +73,9 @@ def _old_text(call, _server):
 
 
 echoes("old parameters are not those of the submission", *NEW, operation="getOldProduct", RA="0.0000")
+echoes(
+    "old parameters are those of another object",
+    "jobs_are_remembered_as_they_were_submitted",
+    operation="getOldProduct",
+    name="GK Per",
+)

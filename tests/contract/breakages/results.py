@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contracts.history import PRODUCT_OF_RESULT
 from tests.contract.broken import (
+    HTML,
     RESULTS,
     Broken,
     Call,
@@ -81,3 +83,26 @@ def _wobbles(call, server):
 def _too_early(call, _server):
     if call.refused:
         call.body = {"OK": 1, "APIVersion": "1.12", "GotPos": 0}
+
+
+@breaks("finished products have no results", "*", *RESULTS, incoming=True)
+def _no_results(call, _server):
+    if call.operation in PRODUCT_OF_RESULT:
+        call.body = {"OK": 0, "ERROR": "The results are not to be found", "APIVersion": "1.12"}
+        call.headers = {"Content-Type": HTML}
+
+
+@breaks("results name files that are not there", "*", "files_addressed_inside_answers_are_there", incoming=True)
+def _no_files(call, _server):
+    if call.operation in {"getLCData", "getSpecData"}:
+        place = "https://www.swift.ac.uk/user_objects/tprods"
+        files = [{"Image": f"{place}/statusCheck.js"}, {"DataFile": f"{place}/USERPROD_1/{call.operation}.pha"}]
+        call.body, call.headers = {"OK": 1, "APIVersion": "1.12", "files": files}, {"Content-Type": HTML}
+    elif call.path.endswith((".qdp", ".pha")):
+        call.status, call.body, call.headers = 404, b"<html>UKSSDC | 404 page not found</html>", {"Content-Type": HTML}
+
+
+@breaks("positions are sent before the end", "getPSFPos", "a_new_job_has_just_begun")
+def _position_too_early(call, _server):
+    if call.refused:
+        call.body = {"OK": 1, "APIVersion": "1.12", "GotPos": 0, "FromSXPS": 0}

@@ -47,6 +47,17 @@ def _six(call, _server):
     entry(call, "lc")["statusCode"] = 6
 
 
+@breaks("a light curve is complete at once", "checkProductStatus", "a_new_job_has_just_begun", *NEW)
+def _at_once(call, _server):
+    entry(call, "lc").update(statusCode=4, statusText="Complete")
+
+
+@breaks("one product is left out of the statuses", "checkProductStatus", "a_new_job_has_just_begun", *NEW)
+def _image_left_out(call, _server):
+    if call.done:
+        call.body.pop("image", None)
+
+
 @breaks("a light curve waits for a position", "checkProductStatus", *NEW)
 def _waits(call, _server):
     entry(call, "lc").update(statusCode=5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.contract.broken import (
     DEFAULTS,
     DEMANDED,
+    HTML,
     NEW,
     RANGE,
     REFUSAL,
@@ -14,6 +15,20 @@ from tests.contract.broken import (
     gives,
     sets,
 )
+
+
+@breaks(
+    "no job is accepted",
+    "run_userobject",
+    "jobs_are_private",
+    "jobs_are_remembered_as_they_were_submitted",
+    "what_was_cancelled_stays_cancelled",
+    "a_new_job_has_just_begun",
+    incoming=True,
+)
+def _closed(call, _server):
+    call.body = {"OK": 0, "ERROR": "Closed for the night", "APIVersion": "1.12"}
+    call.headers = {"Content-Type": HTML}
 
 
 @breaks("JobID of a submission is a number", "run_userobject", *NEW)
@@ -188,3 +203,11 @@ def _tight(call, _server):
 def _retroactive(call, _server):
     if call.done:
         call.body["jobPars"]["minsnr"] = 2.4
+
+
+@breaks("old jobs are shown with the defaults of today", "*", "a_changed_default_holds_for_new_jobs_only")
+def _of_today(call, server):
+    if call.done and call.operation == "run_userobject":
+        server.memory["minsnr"] = call.body["jobPars"]["minsnr"]
+    elif call.done and call.operation == "getOldProduct":
+        call.body["jobPars"]["minsnr"] = server.memory["minsnr"]
