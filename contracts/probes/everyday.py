@@ -122,9 +122,12 @@ def what_was_cancelled_stays_cancelled(exam: Examination) -> None:
     if (_object(made).get("statusCodes") or {}).get("image") != 0:
         exam.expect(False, f"It cannot cancel the image of a new job: it answers with {_summary(made)}.", made)
         return
-    code = (_object(exam.ask("checkProductStatus", JobID=job, what="image")).get("image") or {}).get("statusCode")
+    answer = _object(exam.ask("checkProductStatus", JobID=job, what="image,psf"))
+    code, other = ((answer.get(name) or {}).get("statusCode") for name in ("image", "psf"))
     words = f"It does not remember cancellations: after an image was cancelled, its status code is {code}, not -4."
     exam.expect(code == -4, words)
+    words = "It cancels more than was asked: of a job of which the image was cancelled, the position is cancelled too."
+    exam.expect(other != -4, words)
 
 
 @probe()

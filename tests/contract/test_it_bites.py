@@ -105,6 +105,13 @@ def test_a_quick_question_finds_nothing_on_the_simulator(app, name):
             ["It does not remember cancellations: after an image was cancelled, its status code is 1, not -4."],
         ),
         (
+            "what_was_cancelled_stays_cancelled",
+            "one product cancels them all",
+            [
+                "It cancels more than was asked: of a job of which the image was cancelled, the position is cancelled too."
+            ],
+        ),
+        (
             "jobs_are_private",
             "strangers see a job's status",
             ["It shows the jobs of user.me@example.org to stranger.me@example.org."],
