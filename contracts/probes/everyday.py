@@ -107,7 +107,8 @@ def a_new_job_has_just_begun(exam: Examination) -> None:
         words = (
             f"It says of a job submitted a moment ago that it has ended or is running, with the status codes: {shown}."
         )
-        exam.expect(all(code in {1, 2, -1} for code in codes.values()), words, made)
+        begun = {"1", "2", "-1"}  # also of those as text, which is for other rules to find, no job has ended
+        exam.expect(all(str(code) in begun for code in codes.values()), words, made)
     made = exam.ask("tprods/getPSFPos", JobID=job)
     exam.expect(not succeeded(made), "It returns the position of a job that has only just been submitted.", made)
 

@@ -89,6 +89,7 @@ def test_a_quick_question_finds_nothing_on_the_simulator(app, name):
                 "lc 4, image 1."
             ],
         ),
+        ("a_new_job_has_just_begun", "status codes are text", []),
         (
             "a_new_job_has_just_begun",
             "positions are sent before the end",
