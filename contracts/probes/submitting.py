@@ -213,9 +213,9 @@ def defaults_are_the_documented_ones(exam: Examination) -> None:
 def a_changed_default_holds_for_new_jobs_only(exam: Examination) -> None:
     """The documentation warns that defaults are the server's and may change."""
     old = exam.submit(LIGHT_CURVE)
+    before = exam.ask("getOldProduct", oldJob=old).body["jobPars"]["minsnr"]
     with exam.changed("defaults.minsnr", 2.4, otherwise=1.5):
         new = exam.submit(LIGHT_CURVE)
-    before = exam.ask("getOldProduct", oldJob=old).body["jobPars"]["minsnr"]
     for job, expected in ((old, before), (new, 2.4)):
         echo = exam.ask("getOldProduct", oldJob=job).body["jobPars"]["minsnr"]
         exam.expect(echo == expected, f"minsnr of job {job} is {echo}, not {expected}")

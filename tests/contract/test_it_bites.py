@@ -201,6 +201,11 @@ def test_a_quick_question_finds_nothing_on_the_simulator(app, name):
             ["allowBayes is echoed as allowB 'both'"],
         ),
         (
+            "a_changed_default_holds_for_new_jobs_only",
+            "old jobs are shown with the defaults of today",
+            ["minsnr of job 1 is 2.4, not 1.5"],
+        ),
+        (
             "values_are_resolved_when_asked_for",
             "coordinates are not worked out",
             ["getCoords did not override the given position"],
