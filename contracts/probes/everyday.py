@@ -107,7 +107,7 @@ def a_new_job_has_just_begun(exam: Examination) -> None:
         words = (
             f"It says of a job submitted a moment ago that it has ended or is running, with the status codes: {shown}."
         )
-        begun = {"1", "2", "-1"}  # also of those as text, which is for other rules to find, no job has ended
+        begun = {"1", "2", "-1"}  # codes as text are what the rule about forms finds, and no end of a job
         exam.expect(all(str(code) in begun for code in codes.values()), words, made)
     made = exam.ask("tprods/getPSFPos", JobID=job)
     exam.expect(not succeeded(made), "It returns the position of a job that has only just been submitted.", made)
@@ -127,7 +127,7 @@ def what_was_cancelled_stays_cancelled(exam: Examination) -> None:
     code, other = ((answer.get(name) or {}).get("statusCode") for name in ("image", "psf"))
     words = f"It does not remember cancellations: after an image was cancelled, its status code is {code}, not -4."
     exam.expect(code == -4, words)
-    words = "It cancels more than was asked: of a job of which the image was cancelled, the position is cancelled too."
+    words = "It cancels more than was asked: the image of a job was cancelled, and its position is cancelled too."
     exam.expect(other != -4, words)
 
 

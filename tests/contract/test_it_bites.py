@@ -37,7 +37,6 @@ def test_the_simulator_answers_every_question_as_the_contract_demands(app, name)
 
 
 QUICK = (
-    "jobs_are_distinct_counted_and_listed",
     "jobs_are_remembered_as_they_were_submitted",
     "a_new_job_has_just_begun",
     "what_was_cancelled_stays_cancelled",
@@ -45,17 +44,10 @@ QUICK = (
     "a_new_job_is_requested_counted_and_listed",
     "cancelling_answers_with_the_documented_codes",
     "a_job_runs_its_course",
-    "products_can_be_cancelled_at_every_stage",
-    "the_limit_of_active_jobs_holds",
     "a_cancelled_standard_position_fails_the_astrometric_one",
-    "results_are_refused_before_the_end",
-    "every_spelling_is_taken_and_echoed_under_the_wire_name",
-    "a_changed_default_holds_for_new_jobs_only",
-    "values_are_resolved_when_asked_for",
     "job_parameters_may_be_sent_back_whole",
-    "the_list_grows_at_its_head",
 )
-"""Questions that make no products, so that they are asked in every run of the tests; one of each kind of steps."""
+"""Questions that make no products, so that they are asked in every run of the tests; each has steps of its own."""
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -108,14 +100,20 @@ def test_a_quick_question_finds_nothing_on_the_simulator(app, name):
         (
             "what_was_cancelled_stays_cancelled",
             "one product cancels them all",
-            [
-                "It cancels more than was asked: of a job of which the image was cancelled, the position is cancelled too."
-            ],
+            ["It cancels more than was asked: the image of a job was cancelled, and its position is cancelled too."],
         ),
         (
             "jobs_are_private",
             "strangers see a job's status",
             ["It shows the jobs of user.me@example.org to stranger.me@example.org."],
+        ),
+        (
+            "strangers_are_refused_in_the_documented_words",
+            "strangers get the answer that the job does not exist",
+            [
+                "tprods/getPSFPos by a stranger: ERROR is 'There is no such job', "
+                "not 'Job 1 is not owned by user stranger.me@example.org'"
+            ],
         ),
         (
             "a_new_job_is_requested_counted_and_listed",
@@ -126,11 +124,6 @@ def test_a_quick_question_finds_nothing_on_the_simulator(app, name):
             "cancelling_answers_with_the_documented_codes",
             "cancelled jobs are counted",
             ["a cancelled job is still counted"],
-        ),
-        (
-            "a_job_runs_its_course",
-            "every light curve is cancelled, finished or not",
-            ["a finished product could be cancelled"],
         ),
         (
             "products_can_be_cancelled_at_every_stage",
@@ -237,6 +230,21 @@ def test_a_question_names_what_is_wrong_and_nothing_else(app, name, words, sente
     assert list(dict.fromkeys(finding.words for finding in exam.findings if finding.rule == name)) == sentences
 
 
+def test_a_server_that_accepts_no_job_is_told_so_once_for_all_questions(app):
+    broken = BREAKAGES["no job is accepted"]
+    exam = probes.examine(Broken(app, broken), probes=broken.probes)
+    assert probes.everyday.in_short(exam.findings) == [
+        "It accepts no jobs: a complete request was answered with HTTP status 200 and the words 'Closed for the night'."
+    ]
+    assert len(exam.findings) == len(broken.probes) == exam.asked["run_userobject"]
+
+
+def test_a_look_that_stops_early_ends_at_the_first_finding(app):
+    broken = BREAKAGES["answers are labelled application/json"]
+    exam = probes.examine(Broken(app, broken), probes=broken.probes, stop_early=True)
+    assert (len(exam.findings), exam.asked) == (1, {"getNumJobs": 1})
+
+
 @pytest.mark.parametrize("words", BREAKAGES)
 def test_a_broken_server_is_caught(app, words):
     breakage = BREAKAGES[words]
@@ -264,3 +272,23 @@ def test_a_server_that_falls_silent_is_not_waited_for_again(app, answers):
     assert exam.silent
     assert server.calls == answers + 1
     assert "It gives no answer: no word for 30 s" in exam.findings[-1].words
+
+
+class NeverCancels:
+    """Server that gives no answer to cancellations."""
+
+    def __init__(self, app: Any) -> None:
+        self._inner = harness.backend(app)
+
+    def call(self, method: str, path: str, *arguments: Any, **named: Any) -> harness.Exchange:
+        if path.endswith("canceljob.php"):
+            raise requests.ReadTimeout("no word for 30 s")
+        return self._inner.call(method, path, *arguments, **named)
+
+
+def test_a_server_that_falls_silent_when_jobs_are_cleared_away_is_asked_no_further_question(app):
+    exam = probes.examine(NeverCancels(app), probes=["jobs_are_private", "every_submission_is_a_new_job"])
+    assert [finding.words for finding in exam.findings] == [
+        "It gives no answer: no word for 30 s. The remaining questions were skipped."
+    ]
+    assert (exam.silent, exam.asked["run_userobject"]) == (True, 1)

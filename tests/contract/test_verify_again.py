@@ -13,6 +13,8 @@ from contracts import harness, probes
 from contracts.bodies import EVERYTHING, IMAGE, OWNER
 from mock_server import Simulator
 from mock_server.clocks.base import ScaledClock
+from tests.contract.breakages import BREAKAGES
+from tests.contract.broken import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +134,73 @@ def test_ten_looks_while_eight_users_submit_poll_and_download_find_nothing():
 def test_a_clock_that_runs_causes_no_finding(factor):
     with Simulator(clock=ScaledClock(factor)) as simulator:
         verified(simulator.app)
+
+
+class Pushed:
+    """Backend of a server whose clock others move by 100 s before each of the first looks at a job."""
+
+    def __init__(self, app: Any, times: int) -> None:
+        self._inner, self._times = harness.backend(app), times
+
+    def call(self, method: str, path: str, body: Any = None, **named: Any) -> harness.Exchange:
+        if "checkProductStatus" in path and self._times:
+            self._times -= 1
+            self._inner.call("POST", "/_mock/clock/advance", {"seconds": 100})
+        return self._inner.call(method, path, body, **named)
+
+
+NEW_JOB = "a_new_job_is_requested_counted_and_listed"
+
+
+@pytest.fixture(params=["stands", "runs"])
+def app(request):
+    """Return a simulator whose clock stands, or runs so slowly that the speed of the machine does not matter."""
+    with Simulator(clock=ScaledClock(1e-6, 1.78e9) if request.param == "runs" else None) as simulator:
+        yield simulator.app
+
+
+def test_a_question_is_asked_again_if_others_moved_the_clock_meanwhile(app):
+    exam = probes.examine(Pushed(app, 1), probes=[NEW_JOB])
+    assert (exam.findings, exam.not_seen, exam.asked["checkProductStatus"]) == ([], {}, 2)
+
+
+def test_a_question_during_which_others_move_the_clock_each_time_is_not_seen(app):
+    exam = probes.examine(Pushed(app, 9), probes=[NEW_JOB])
+    assert (exam.findings, exam.asked["checkProductStatus"]) == ([], 3)
+    assert exam.not_seen == {NEW_JOB: "the server's clock moved by 100 s during the question"}
+
+
+def test_what_no_clock_explains_is_found_at_once(app):
+    exam = probes.examine(Broken(app, BREAKAGES["a light curve is complete at once"]), probes=[NEW_JOB])
+    assert [finding.rule for finding in exam.findings] == [NEW_JOB]
+    assert (exam.not_seen, exam.asked["checkProductStatus"]) == ({}, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "reason"),
+    [
+        (
+            {"limits.active_jobs": 1},
+            "every_submission_is_a_new_job",
+            "user.me@example.org has 1 active jobs, and no further one is accepted",
+        ),
+        (
+            {"outcomes.failed": 1},
+            "files_addressed_inside_answers_are_there",
+            "lc, spec of job 1 ended without a result",
+        ),
+        (
+            {"durations.factor": 0.03, "durations.scatter": 0},
+            "a_job_runs_its_course",
+            "lc, spec, psf, enh, xastrom, image ended before progress was seen",
+        ),
+    ],
+)
+def test_what_a_server_in_this_state_cannot_show_is_no_finding_and_has_its_reason(settings, name, reason):
+    with Simulator(settings=settings) as simulator:
+        exam = probes.examine(simulator.app, probes=[name], mark="me")
+        assert not active_jobs(simulator.app)
+    assert (exam.findings, exam.not_seen) == ([], {name: reason})
 
 
 def test_a_full_queue_causes_no_finding():
