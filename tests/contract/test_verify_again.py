@@ -137,15 +137,14 @@ def test_a_clock_that_runs_causes_no_finding(factor):
 
 
 class Pushed:
-    """Backend of a server whose clock others move by 100 s before each of the first looks at a job."""
+    """Backend of a server whose clock others move before each of the first looks at a job, by some seconds each."""
 
-    def __init__(self, app: Any, times: int) -> None:
-        self._inner, self._times = harness.backend(app), times
+    def __init__(self, app: Any, *seconds: float) -> None:
+        self._inner, self._seconds = harness.backend(app), list(seconds)
 
     def call(self, method: str, path: str, body: Any = None, **named: Any) -> harness.Exchange:
-        if "checkProductStatus" in path and self._times:
-            self._times -= 1
-            self._inner.call("POST", "/_mock/clock/advance", {"seconds": 100})
+        if "checkProductStatus" in path and self._seconds:
+            self._inner.call("POST", "/_mock/clock/advance", {"seconds": self._seconds.pop(0)})
         return self._inner.call(method, path, body, **named)
 
 
@@ -160,20 +159,37 @@ def app(request):
 
 
 def test_a_question_is_asked_again_if_others_moved_the_clock_meanwhile(app):
-    exam = probes.examine(Pushed(app, 1), probes=[NEW_JOB])
+    exam = probes.examine(Pushed(app, 100), probes=[NEW_JOB])
     assert (exam.findings, exam.not_seen, exam.asked["checkProductStatus"]) == ([], {}, 2)
 
 
 def test_a_question_during_which_others_move_the_clock_each_time_is_not_seen(app):
-    exam = probes.examine(Pushed(app, 9), probes=[NEW_JOB])
+    exam = probes.examine(Pushed(app, 100, 100, 100), probes=[NEW_JOB])
     assert (exam.findings, exam.asked["checkProductStatus"]) == ([], 3)
     assert exam.not_seen == {NEW_JOB: "the server's clock moved by 100 s during the question"}
 
 
+EARLY = BREAKAGES["a light curve is complete at once"]
+
+
 def test_what_no_clock_explains_is_found_at_once(app):
-    exam = probes.examine(Broken(app, BREAKAGES["a light curve is complete at once"]), probes=[NEW_JOB])
+    exam = probes.examine(Broken(app, EARLY), probes=[NEW_JOB])
     assert [finding.rule for finding in exam.findings] == [NEW_JOB]
     assert (exam.not_seen, exam.asked["checkProductStatus"]) == ({}, 1)
+
+
+def test_a_clock_that_runs_explains_nothing_by_seconds_or_by_what_passed_before_a_question():
+    with Simulator(clock=ScaledClock(1e-6, 1.78e9)) as simulator:
+        exam = probes.examine(Pushed(Broken(simulator.app, EARLY), 0, 100, 3), probes=["jobs_are_private", NEW_JOB])
+    assert [finding.rule for finding in exam.findings] == [NEW_JOB]
+    assert (exam.not_seen, exam.asked["checkProductStatus"]) == ({}, 3)
+
+
+def test_a_setting_that_a_question_changes_is_set_back():
+    with Simulator(settings={"defaults.minsnr": 1.7}) as simulator:
+        exam = probes.examine(simulator.app, probes=["a_changed_default_holds_for_new_jobs_only"])
+        scenario = harness.backend(simulator.app).call("GET", "/_mock/scenario").body
+    assert (exam.findings, scenario["defaults.minsnr"]) == ([], 1.7)
 
 
 @pytest.mark.parametrize(
