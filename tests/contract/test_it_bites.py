@@ -230,7 +230,7 @@ def test_a_question_names_what_is_wrong_and_nothing_else(app, name, words, sente
     assert list(dict.fromkeys(finding.words for finding in exam.findings if finding.rule == name)) == sentences
 
 
-def test_a_server_that_accepts_no_job_is_told_so_once_for_all_questions(app):
+def test_a_server_that_accepts_no_job_gets_one_sentence_for_all_questions(app):
     broken = BREAKAGES["no job is accepted"]
     exam = probes.examine(Broken(app, broken), probes=broken.probes)
     assert probes.everyday.in_short(exam.findings) == [
