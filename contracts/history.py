@@ -185,7 +185,8 @@ class History:
             if code == 0 and job.ended(name):
                 yield f"{name} was cancelled, though its status had been {job.codes[name]}"
             if code == 1 and job.ended(name) is False:
-                yield f"{name} could not be cancelled, though its status was {job.codes[name]}"
+                before = f"its status was {job.codes[name]}" if name in job.codes else "it had not ended"
+                yield f"{name} could not be cancelled, though {before}"
             if code == 0:
                 job.codes[name] = -4
                 job.cancelled.add(name)
@@ -201,7 +202,7 @@ class History:
             code = exchange.body[name]["statusCode"]
             if (code is None) != (name not in job.products):
                 yield f"{name} has the status {code}; the job has {sorted(job.products)}"
-            if code is None:
+            if code not in _STAGE:  # the check of the answer names a status that does not exist
                 continue
             before = job.codes.get(name)
             if before is not None and (_STAGE[code] < _STAGE[before] or (ended(before) and code != before)):
@@ -273,7 +274,8 @@ class History:
             yield f"a result was sent for {product}, which the job does not have"
         code = job.codes.get(product)
         if (job.ended(product) and code != 4) or job.ended(product) is False:
-            yield f"a result was sent for {product}, whose status is {code}"
+            state = "which has not ended" if code is None else f"whose status is {code}"
+            yield f"a result was sent for {product}, {state}"
         key = f"{product} {[request.get(switch) for switch in ('api_version', 'nosys', 'incbad')]}"
         if key in job.results and job.results[key] != exchange.body:
             yield f"the result of {product} is not what it was"

@@ -256,6 +256,7 @@ KNOWN_TIME: dict[str, tuple[tuple[Exchange, ...], str]] = {
         (JOB, status(lc=3), cancelled(lc=1)),
         "lc could not be cancelled, though its status was 3",
     ),
+    "a new product cannot be cancelled": ((JOB, cancelled(lc=1)), "lc could not be cancelled, though it had not ended"),
     "too few are counted": (
         (JOB, submitted(2), status(lc=4), counted(1)),
         "1 active jobs were counted; by their statuses there are 2 to 2",
@@ -284,6 +285,10 @@ KNOWN_TIME: dict[str, tuple[tuple[Exchange, ...], str]] = {
     "a result comes early": (
         (submitted(dopsf=1), status(psf=3), result("getPSFPos", {"RA": 1.5})),
         "a result was sent for psf, whose status is 3",
+    ),
+    "a result comes at once": (
+        (submitted(dopsf=1), result("getPSFPos", {"RA": 1.5})),
+        "a result was sent for psf, which has not ended",
     ),
     "an archive comes early": ((JOB, archive("lc")), "an archive was sent for lc, which has not ended"),
     "the archive of all comes early": ((JOB, archive("all")), "an archive was sent for all, which has not ended"),
@@ -373,6 +378,13 @@ def test_an_answer_that_cannot_be_read_is_reported_as_one() -> None:
     other = made("canceljob", {"UserID": USER, "JobID": 1, "what": "lc"}, {"statusCodes": [0]})
     words = "the answer has another form than documented, so it cannot be compared with later ones"
     assert last_words((JOB, other)) == [words]
+
+
+def test_a_status_that_no_product_has_is_left_to_the_check_of_the_answer() -> None:
+    unknown = status(lc=7)
+    with pytest.raises(documents.ContractViolation, match="breaks the contract at lc"):
+        documents.check_response("checkProductStatus", 200, unknown.body)
+    assert last_words((JOB, status(lc=1), unknown, status(lc=2))) == []
 
 
 def test_products_may_have_ended_once_time_has_moved() -> None:
