@@ -93,3 +93,167 @@ def test_a_removed_operation_breaks_clients_and_a_new_one_servers():
     found = changes(DOCUMENT, new)
     assert Change("clients", "listOldJobs", "the operation was removed (POST /user_objects/listOldJobs.php)") in found
     assert Change("servers", "newOne", "a new operation (POST /user_objects/new.php)") in found
+
+
+def small(schema: Any = None, **operation: Any) -> dict[str, Any]:
+    """Return a document of one operation that takes a body of a schema, unless it says something else."""
+    body = {"content": {"application/json": {"schema": schema}}}
+    return {
+        "paths": {"/x": {"post": {"operationId": "op", "requestBody": body, "responses": {}, **operation}}},
+        "components": {"schemas": {"Name": {"type": "string"}, "Word": {"type": "string"}}},
+    }
+
+
+def answering(schema: Any = True, **answer: Any) -> dict[str, Any]:
+    """Return a document of one operation that answers with a schema."""
+    content = {"content": {"application/json": {"schema": schema}}}
+    return small(responses={"200": {"description": "Well.", **content, **answer}})
+
+
+def lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return the changes without the bodies that show them."""
+    return [str(change).splitlines()[0] for change in changes(old, new)]
+
+
+def query(**more: Any) -> dict[str, Any]:
+    return {"in": "query", "name": "q", "schema": {"type": "string"}, **more}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "back"),
+    [
+        (
+            small(requestBody={"required": False}),
+            small(requestBody={"required": True}),
+            "breaks clients   op request: the body is mandatory now",
+            "breaks servers   op request: the body may be given now",
+        ),
+        (
+            small(parameters=[query()]),
+            small(parameters=[query(required=True)]),
+            "breaks clients   op request query q: is mandatory now",
+            "breaks servers   op request query q: may be given now",
+        ),
+        (
+            small(parameters=[]),
+            small(parameters=[query()]),
+            "breaks servers   op request query q: may be given now",
+            "breaks clients   op request query q: was removed",
+        ),
+        (
+            small(parameters=[query()]),
+            small(parameters=[query(style="form")]),
+            'effect unknown   op request query q: style "form" was added',
+            'effect unknown   op request query q: style "form" was dropped',
+        ),
+        (
+            answering(headers={"ETag": {}}),
+            answering(headers={"ETag": {"required": True}}),
+            "effect unknown   op answer 200 header ETag: required true was added",
+            "effect unknown   op answer 200 header ETag: required true was dropped",
+        ),
+        (
+            small(requestBody={"content": {}}),
+            small(requestBody={"content": {"text/plain": {}}}),
+            "breaks servers   op request: label text/plain has to be accepted now",
+            "breaks clients   op request: label text/plain is not accepted any more",
+        ),
+        (
+            answering(content={}),
+            answering(content={"text/plain": {}}),
+            "breaks clients   op answer 200: label text/plain may be answered now",
+            "breaks servers   op answer 200: label text/plain is not answered any more",
+        ),
+        (
+            small({"type": "string", "x-default": "a"}),
+            small({"type": "string"}),
+            "breaks clients   op request: has no default any more (was 'a')",
+            "breaks clients   op request: has a default now: 'a'",
+        ),
+        (
+            small({"type": "string", "x-product": "lc"}),
+            small({"type": "string", "x-product": "spec"}),
+            'effect unknown   op request: x-product was "lc", is "spec"',
+            'effect unknown   op request: x-product was "spec", is "lc"',
+        ),
+    ],
+)
+def test_a_change_is_told_in_one_line_and_so_is_its_reverse(
+    old: dict[str, Any], new: dict[str, Any], line: str, back: str
+) -> None:
+    assert lines(old, new) == [line]
+    assert lines(new, old) == [back]
+
+
+NAME, WORD = {"$ref": "#/components/schemas/Name"}, {"$ref": "#/components/schemas/Word"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (True, False, "breaks clients   op request: the schema was true, is false"),
+        (
+            {"not": {"type": "string"}},
+            {"not": {"type": ["string", "null"]}},
+            'breaks clients   op request <not>: type was "string", is ["string", "null"]',
+        ),
+        (
+            {"type": "string", "maxLength": 2},
+            {"enum": ["a", "bb"]},
+            'breaks clients   op request: the schema was {"type": "string", "maxLength": 2}, is {"enum": ["a", "bb"]}',
+        ),
+        ({"type": "string"}, {"type": 5}, 'effect unknown   op request: type was "string", is 5'),
+        (
+            {"type": ["string", "null"]},
+            {"type": ["null", "string"]},
+            'breaks nothing   op request: type was ["string", "null"], is ["null", "string"]',
+        ),
+        (
+            {"anyOf": [{"type": ["string", "null"]}, {"oneOf": [{"type": "integer"}]}]},
+            {"anyOf": [{"type": ["null", "string"]}, {"oneOf": [{"type": "integer"}]}]},
+            'breaks nothing   op request <anyOf 1>: type was ["string", "null"], is ["null", "string"]',
+        ),
+        (
+            {"patternProperties": {"^n": {"type": "string"}}},
+            {"patternProperties": {"^n": {"type": "integer"}}},
+            'breaks both      op request /^n/: type was "string", is "integer"',
+        ),
+        (
+            {"type": "object", "patternProperties": {"^n": {"type": "string"}}},
+            {"type": "object"},
+            "breaks both      op request /^n/: was removed",
+        ),
+        (
+            {"items": {"enum": [1, 2]}, "uniqueItems": True, "minItems": 2, "type": "array"},
+            {"items": {"enum": [1, 2]}, "uniqueItems": True, "minItems": 1, "type": "array"},
+            "breaks servers   op request: minItems was 2, is 1",
+        ),
+        ({"items": {"oneOf": [NAME]}}, {"items": {"oneOf": [WORD]}}, None),
+        ({"items": NAME}, {"items": WORD}, None),
+    ],
+)
+def test_two_schemas_are_judged_by_what_they_allow(old: Any, new: Any, line: str | None) -> None:
+    assert lines(small(old), small(new)) == ([] if line is None else [line])
+
+
+def test_a_pattern_that_python_cannot_read_is_judged_by_plain_texts() -> None:
+    (change,) = changes(small({"type": "string", "pattern": r"^\p{L}$"}), small({"type": "string", "pattern": r"^\d$"}))
+    assert change.breaks == "both"
+    assert change.examples == ('a client that sends "a" is now refused', 'a server now has to accept "0"')
+
+
+def test_a_header_that_vanishes_breaks_clients_and_a_new_one_is_reported() -> None:
+    bare, labelled = answering(headers={}), answering(headers={"ETag": {}})
+    assert lines(labelled, bare) == ["breaks clients   op answer 200 header ETag: was removed"]
+    assert [(change.where, change.what) for change in changes(bare, labelled)] == [
+        ("op answer 200 header ETag", "may be there now")
+    ]
+
+
+def test_a_schema_that_holds_itself_is_compared_once() -> None:
+    old = small({"$ref": "#/components/schemas/Tree"})
+    tree = {"type": "object", "properties": {"below": {"$ref": "#/components/schemas/Tree"}, "size": {"minimum": 1}}}
+    old["components"]["schemas"]["Tree"] = tree
+    new = copy.deepcopy(old)
+    new["components"]["schemas"]["Tree"]["properties"]["size"]["minimum"] = 2
+    assert lines(old, new) == ["breaks clients   op request size: minimum was 1, is 2"]

@@ -323,11 +323,12 @@ def test_a_contradiction_is_named_if_every_call_is_seen_and_time_stands(story: s
         (JOB, listed(entry(), entry(9))),
         (JOB, archive("lc", job=9)),
         (JOB, archive("lc")),
+        (JOB, status(lc=4), archive("all", "lc", "image")),
         (JOB, status(job=9, lc=1)),
         (submitted(1), submitted(2), submitted(3)),
         (submitted(dopsf=1), result("getPSFPos", {"RA": 1.5})),
     ],
-    ids=["cancel", "count", "list", "folder", "archive", "status", "limit", "result"],
+    ids=["cancel", "count", "list", "folder", "archive", "all", "status", "limit", "result"],
 )
 def test_what_may_have_happened_unseen_is_no_contradiction(calls: tuple[Exchange, ...]) -> None:
     assert last_words(calls) == []
