@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import hypothesis.strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -53,13 +53,28 @@ def mutants_of(draw: DrawFn, answers: SearchStrategy[Any]) -> Mutant:
     answer = draw(answers)
     shallow = [place for place in places(answer) if len(place) <= draw(st.integers(0, 6))]
     place, kind = draw(st.sampled_from(shallow)), draw(st.sampled_from(KINDS))
+    return mutant(answer, place, kind, lambda options: draw(st.sampled_from(options)))
+
+
+def mutant(answer: Any, place: Place, kind: str, choose: Callable[[Sequence[Any]], Any]) -> Mutant:
+    """Return an answer with one mutation.
+
+    Parameters
+    ----------
+    answer
+        The answer as it is documented.
+    place, kind
+        Where it is changed, and how: one of `KINDS`.
+    choose
+        Returns one of several values.
+    """
     value = answer
     for key in place:
         value = value[key]
     raw = ""
     match kind:
         case "type":
-            value = draw(st.sampled_from(_OTHERS))
+            value = choose(_OTHERS)
         case "null":
             value = None
         case "extra" if isinstance(value, dict):
@@ -67,9 +82,9 @@ def mutants_of(draw: DrawFn, answers: SearchStrategy[Any]) -> Mutant:
         case "extra":
             value = [*value, None] if isinstance(value, list) else [value, value]
         case "huge":
-            value, raw = draw(st.sampled_from([*((huge, "") for huge in _HUGE), (_HERE, "Infinity"), (_HERE, "1e999")]))
+            value, raw = choose([*((huge, "") for huge in _HUGE), (_HERE, "Infinity"), (_HERE, "1e999")])
         case "nested":
-            (begin, end), levels = draw(st.sampled_from(["[]", ('{"x":', "}")])), draw(st.sampled_from(_LEVELS))
+            (begin, end), levels = choose(["[]", ('{"x":', "}")]), choose(_LEVELS)
             value, raw = _HERE, begin * levels + json.dumps(value) + end * levels
     changed = _changed(answer, place, value, remove=kind == "missing")
     return Mutant(kind, place, json.dumps(changed).replace(json.dumps(_HERE), raw).encode())
