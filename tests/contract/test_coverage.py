@@ -284,3 +284,50 @@ def test_one_call_fills_the_cells_it_touches_in_every_form_of_the_matrix():
     page = seen.as_html()
     assert page.count("<tr>") == len(rows) + 1
     assert page.count("<td class=gap>0</td>") == len(rows) - len(touched) - len(OUTSIDE)
+
+
+def told(status: int, body: bytes) -> harness.Exchange:
+    """Return an exchange in which a page is answered, whatever was asked."""
+    request, headers = harness.encoded({"UserID": OWNER}), {"Content-Type": "text/html"}
+    return harness.exchange("POST", f"{ROOT}getNumJobs.php", request, status, headers, body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failure"),
+    [(500, b"<html>", coverage.SERVER_FAILED), (200, b"\n<html>", coverage.PAGE_INSTEAD), (200, b'{"OK":0}', None)],
+)
+def test_a_page_in_place_of_an_answer_is_a_failure(status: int, body: bytes, failure: str | None) -> None:
+    seen = Coverage()
+    seen.see("me", told(status, body))
+    met = [cell.name for cell in seen.counts["me"] if cell.group == "HTTP failure"]
+    assert met == ([] if failure is None else [f"getNumJobs: {failure}"])
+
+
+def test_a_call_without_an_answer_is_a_failure_of_its_side_alone() -> None:
+    seen = Coverage()
+    seen.fail("me", "getNumJobs", coverage.SILENT)
+    assert Cell("HTTP failure", f"getNumJobs: {coverage.SILENT}") not in seen.gaps(["me"])
+    assert Cell("HTTP failure", f"getNumJobs: {coverage.SILENT}") in seen.gaps(["you"])
+
+
+def test_changes_of_status_are_counted_for_each_job_from_its_submission_on() -> None:
+    seen = Coverage()
+    job = {"UserID": OWNER, "JobID": 1, "what": "lc,spec"}
+    with Simulator() as simulator:
+        service = harness.Watched(harness.backend(simulator.app), seen.watcher("me"))
+        for _ in range(2):
+            service.call("POST", f"{ROOT}run_userobject.php", LIGHT_CURVE)
+            service.call("POST", f"{ROOT}checkProductStatus.php", job)
+            service.call("POST", f"{ROOT}checkProductStatus.php", job)
+            service.call("POST", f"{ROOT}canceljob.php", job)
+            service.call("POST", f"{ROOT}checkProductStatus.php", job)
+            service.call("POST", "/_mock/reset")
+    by_group = {
+        group: {cell.name: times for cell, times in seen.counts["me"].items() if cell.group == group}
+        for group in ("status code", "change of status", "cancel code")
+    }
+    assert by_group == {
+        "status code": {"1": 4, "-4": 2, "null": 6},
+        "change of status": {"1>-4": 2},
+        "cancel code": {"0": 2, "2": 2},
+    }

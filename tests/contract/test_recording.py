@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -156,3 +158,37 @@ def test_stand_ins_are_the_same_for_the_same_person_and_hide_tokens():
     known = recording.StandIns()
     assert known.text("a@b.org, c@d.org, A@b.org") == "user1@example.org, user2@example.org, user1@example.org"
     assert known.text("register.php?confirm=s3cret") == "register.php?confirm=token1"
+
+
+def test_a_server_that_answers_otherwise_than_a_recording_is_told_apart() -> None:
+    waited: list[float] = []
+    user = {"UserID": OWNER}
+    with Simulator() as simulator:
+        listener = recording.Listener(simulator.app)
+        client = Client(listener)
+        client.post(f"{ROOT}getNumJobs.php", json=user)
+        client.post(f"{ROOT}listOldJobs.php", json=user)
+        client.get(f"{ROOT}register.php")
+        made = [replace(each, at=at) for each, at in zip(listener.made, (100.0, 130.5, 120.0), strict=True)]
+        assert recording.differences(made, harness.backend(simulator.app), waited.append) == []
+    assert waited == [0.0, 30.5, 0.0]
+
+    def other(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b'{"OK":0,"ERROR":"no","APIVersion":"1.12"}' if "getNum" in environ["PATH_INFO"] else b'{"jobs":3}']
+
+    found = recording.differences(made, harness.backend(other), waited.append)
+    assert found[0] == (
+        "POST /user_objects/getNumJobs.php: recorded 200 text/html ActiveJobs, "
+        "the simulator answers 200 text/html Refusal"
+    )
+    assert found[1].endswith("recorded 200 text/html OldJobs, the simulator answers 200 text/html outside the contract")
+    assert found[2].endswith("recorded 200 text/html, the simulator answers 200 text/html outside the contract")
+
+
+def test_a_recording_may_hold_requests_that_are_no_object() -> None:
+    calls = [("POST", b"[1]"), ("POST", b"no JSON"), ("GET", b"")]
+    headers = {"Content-Type": "text/plain"}
+    made = [harness.exchange(method, "/x", data, 200, headers, data or b"none") for method, data in calls]
+    replayed = Client(recording.Replayed([Recorded(0.0, 0.1, each) for each in made]))
+    assert [replayed.open("/x", method=method, data=data).text for method, data in calls] == ["[1]", "no JSON", "none"]
