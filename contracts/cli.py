@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 import requests
@@ -109,7 +109,6 @@ def verify(
     """
     if live or REAL_HOST in target:
         _verify_live(target, live=live, user=user)
-        return
     _collect_rarely()
     from . import coverage, harness, probes, report  # noqa: PLC0415 - they load werkzeug
 
@@ -285,8 +284,8 @@ _NEWEST_JOBS = 20
 """Jobs that generated calls leave running, so that they find each other's."""
 
 
-def _verify_live(target: str, *, live: bool, user: str | None) -> None:
-    """Check the real service with two read-only calls, after a confirmation."""
+def _verify_live(target: str, *, live: bool, user: str | None) -> NoReturn:
+    """Check the real service with two read-only calls, after a confirmation, and end the command."""
     if not live or not user:
         raise click.UsageError(f"{REAL_HOST} is the real service: add --live and --user with your own address")
     from . import checks, harness  # noqa: PLC0415 - loaded when needed
