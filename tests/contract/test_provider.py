@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from schemathesis.engine import events
 
 from contracts import documents, harness, provider
+from contracts.checks import Finding
 from mock_server import MockServer, Simulator
 
 if TYPE_CHECKING:
@@ -57,10 +59,12 @@ def test_the_simulator_passes_more_than_a_thousand_generated_calls(simulator):
 
 
 def test_the_simulator_passes_generated_calls_over_http():
+    seen: list[harness.Exchange] = []
     with over_http() as (target, clock):
-        verdict = provider.run(**target, examples=6, phases=["examples", "stateful"], tick=every_few_calls(clock))
+        tick = every_few_calls(clock)
+        verdict = provider.run(**target, examples=6, phases=["examples", "stateful"], watch=seen.append, tick=tick)
     assert verdict.ok, str(verdict)
-    assert sum(verdict.cases.values()) >= 50
+    assert len(seen) == sum(verdict.cases.values()) >= 50
 
 
 @pytest.mark.nightly
@@ -110,3 +114,27 @@ def test_a_backend_is_chosen_by_the_target(simulator):
     assert isinstance(harness.backend(simulator.app), harness.WsgiBackend)
     with pytest.raises(ValueError, match="neither a URL nor"):
         harness.backend("nonsense")
+
+
+def test_a_verdict_has_each_mistake_once_and_what_could_not_be_checked() -> None:
+    verdict = provider.Verdict()
+    assert verdict.ok
+    assert str(verdict) == "0 calls () over 0 operations\n0 findings, 0 warnings"
+    for job in (1, 2):
+        verdict.add(Finding("answer_is_documented", "getNumJobs", "numJobs is missing", f"call {job}"))
+    assert not verdict.ok
+    verdict.cases.update(coverage=3, stateful=2)
+    verdict.operations.update(getNumJobs=5)
+    error = ValueError("the pattern cannot be read")
+    verdict.record(events.NonFatalError(error=error, phase=None, label="POST /x", related_to_operation=True))
+    lines = str(verdict).splitlines()
+    assert lines[:2] == ["5 calls (coverage 3, stateful 2) over 1 operations", "1 findings, 1 warnings"]
+    assert "getNumJobs: numJobs is missing [answer_is_documented]" in lines[2]
+    assert "call 1" in lines[3]
+    assert lines[-1].startswith("POST /x: ")
+    assert "the pattern cannot be read" in lines[-1]
+
+
+def test_an_error_of_the_tool_itself_ends_a_run() -> None:
+    with pytest.raises(ZeroDivisionError):
+        provider.Verdict().record(events.FatalError(exception=ZeroDivisionError()))
