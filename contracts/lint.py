@@ -56,7 +56,7 @@ def _violation_of(op: documents.Operation, name: str, check: Callable[[], object
     try:
         check()
     except documents.ContractViolation as violation:
-        yield f"the example {name} of {op.id} is not valid: {violation.where}: {violation.reason}"
+        yield f"the example {name} of {op.id} is not valid: {violation.cause}"
 
 
 def _ledger_problems() -> Iterator[str]:
