@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from contracts import documents
+from contracts import documents, harness
 from contracts.consumer import Answering, Recorder
 from mock_server import Simulator
 from tests.contract import fuzzing
@@ -261,3 +261,19 @@ def test_a_call_without_an_answer_is_remembered():
 
 def test_a_service_of_the_tests_does_not_retry():
     assert service().policy.attempts == 1
+
+
+def test_every_exchange_is_passed_on_and_of_one_without_a_body_the_request_alone_is_checked() -> None:
+    seen: list[harness.Exchange] = []
+    recorder = Recorder(watch=seen.append)
+    answer = harness.exchange("POST", "/user_objects/getNumJobs.php", b'{"user": "me"}', 200, {}, b"")
+    page = harness.exchange("GET", "/user_objects/register.php", b"", 200, {}, b"")
+    recorder.take(answer, complete=False)
+    recorder.take(page, complete=False)
+    assert seen == recorder.exchanges == [answer, page]
+    assert recorder.findings == []
+    assert [(each.rule, each.operation) for each in recorder.refused] == [("requests_are_documented", "getNumJobs")]
+    recorder.raise_findings()
+    recorder.take(page)
+    with pytest.raises(AssertionError, match="1 findings"):
+        recorder.raise_findings()

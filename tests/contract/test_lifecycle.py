@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import multiple, run_state_machine_as_test
 
 from contracts import harness, lifecycle
 from mock_server import MockServer, Simulator
@@ -127,3 +127,47 @@ def test_every_link_starts_and_ends_at_a_documented_operation():
     assert ("run_userobject", "checkProductStatus") in pairs
     assert ("getOldProduct", "run_userobject") in pairs
     assert len(pairs) > 20
+
+
+@pytest.fixture
+def life(simulator: Simulator) -> lifecycle.LivesWithContents:
+    """A life whose calls the test chooses."""
+    found = lifecycle.machine(lambda: harness.backend(simulator.app))()
+    found.begin()
+    assert isinstance(found, lifecycle.LivesWithContents)
+    return found
+
+
+ME, STRANGER = lifecycle.USERS[:2]
+
+
+def test_a_life_in_which_all_is_right_is_no_finding(life: lifecycle.LivesWithContents) -> None:
+    job = life.submit(ME, {"psf": {"dopsf": 1}}, {})
+    assert job == (ME, 1)
+    life.every_status(job)
+    life.stranger(job, STRANGER)
+    life.result(job, "PSFPos", {})  # it is refused, for there is none yet
+    assert life.history.jobs[1].codes == {"psf": 1}
+    assert life.history.jobs[1].results == {}
+    life.wait(86400)
+    life.every_status(job)
+    assert life.history.jobs[1].codes == {"psf": 4}
+
+
+def test_a_request_without_a_product_and_one_beyond_the_limit_may_be_refused(life: lifecycle.LivesWithContents) -> None:
+    assert life.submit(ME, {}, {}) == multiple()
+    jobs = [life.submit(ME, {"image": {"image": 1}}, {}) for _ in range(lifecycle.LIMIT + 1)]
+    assert jobs == [*((ME, number) for number in range(1, lifecycle.LIMIT + 1)), multiple()]
+
+
+def test_a_complete_request_that_is_refused_below_the_limit_is_a_finding(life: lifecycle.LivesWithContents) -> None:
+    life.backend.call("PATCH", "/_mock/scenario", {"limits.active_jobs": 0})
+    with pytest.raises(AssertionError, match="a complete request was refused: POST /user_objects/run_userobject"):
+        life.submit(ME, {"image": {"image": 1}}, {})
+
+
+def test_a_job_that_its_owner_cannot_see_is_a_finding(life: lifecycle.LivesWithContents) -> None:
+    job = life.submit(ME, {"image": {"image": 1}}, {})
+    life.backend.call("POST", "/_mock/reset")
+    with pytest.raises(AssertionError, match=f"{ME} asked for the job of {ME}: POST"):
+        life.stranger(job, ME)
