@@ -178,7 +178,7 @@ def query(**more: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_change_is_told_in_one_line_and_so_is_its_reverse(
+def test_a_change_is_reported_in_one_line_and_so_is_its_reverse(
     old: dict[str, Any], new: dict[str, Any], line: str, back: str
 ) -> None:
     assert lines(old, new) == [line]

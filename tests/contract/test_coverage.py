@@ -286,7 +286,7 @@ def test_one_call_fills_the_cells_it_touches_in_every_form_of_the_matrix():
     assert page.count("<td class=gap>0</td>") == len(rows) - len(touched) - len(OUTSIDE)
 
 
-def told(status: int, body: bytes) -> harness.Exchange:
+def answered(status: int, body: bytes) -> harness.Exchange:
     """Return an exchange in which a page is answered, whatever was asked."""
     request, headers = harness.encoded({"UserID": OWNER}), {"Content-Type": "text/html"}
     return harness.exchange("POST", f"{ROOT}getNumJobs.php", request, status, headers, body)
@@ -298,7 +298,7 @@ def told(status: int, body: bytes) -> harness.Exchange:
 )
 def test_a_page_in_place_of_an_answer_is_a_failure(status: int, body: bytes, failure: str | None) -> None:
     seen = Coverage()
-    seen.see("me", told(status, body))
+    seen.see("me", answered(status, body))
     met = [cell.name for cell in seen.counts["me"] if cell.group == "HTTP failure"]
     assert met == ([] if failure is None else [f"getNumJobs: {failure}"])
 

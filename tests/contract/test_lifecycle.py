@@ -146,7 +146,7 @@ def test_a_life_in_which_all_is_right_is_no_finding(life: lifecycle.LivesWithCon
     assert job == (ME, 1)
     life.every_status(job)
     life.stranger(job, STRANGER)
-    life.result(job, "PSFPos", {})  # it is refused, for there is none yet
+    life.result(job, "PSFPos", {})  # it is refused: it comes later
     assert life.history.jobs[1].codes == {"psf": 1}
     assert life.history.jobs[1].results == {}
     life.wait(86400)

@@ -160,7 +160,7 @@ def test_stand_ins_are_the_same_for_the_same_person_and_hide_tokens():
     assert known.text("register.php?confirm=s3cret") == "register.php?confirm=token1"
 
 
-def test_a_server_that_answers_otherwise_than_a_recording_is_told_apart() -> None:
+def test_a_server_that_answers_otherwise_than_a_recording_is_named() -> None:
     waited: list[float] = []
     user = {"UserID": OWNER}
     with Simulator() as simulator:

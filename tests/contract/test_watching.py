@@ -66,7 +66,7 @@ def test_requests_outside_the_contract_are_counted_by_the_line_that_made_them(wa
     assert '"UserID" is a required property' in words["a.py:1"]
 
 
-def test_a_violation_is_told_in_one_short_line(watcher: RequestWatcher) -> None:
+def test_a_violation_is_named_in_one_short_line(watcher: RequestWatcher) -> None:
     Client(watcher).post(COUNT, json={"UserID": ["x"]})
     Client(watcher).get("/" + 300 * "x")
     short, long = (each["words"] for each in watcher.report())
