@@ -65,8 +65,10 @@ def program_of(command: Sequence[str], folder: Path) -> Program:
         return Program(words, folder, found, tuple(arguments)) if runs else Program(words, folder)
     with open(found, "rb") as file:
         first = file.readline(200).decode("utf-8", "replace").strip()
-    interpreter = first.removeprefix("#!").strip()
-    if first.startswith("#!") and "python" in first and " " not in interpreter:
+    interpreter, *more = first.removeprefix("#!").split() or [""]
+    if os.path.basename(interpreter) == "env" and len(more) == 1:
+        interpreter, more = shutil.which(more[0]) or "", []
+    if first.startswith("#!") and "python" in os.path.basename(interpreter) and not more:
         return Program(words, folder, interpreter, (found, *words[1:]))
     return Program(words, folder)
 
