@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Carry out orders until the other end hangs up, or is gone."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    orders = control.makefile("r", encoding="utf-8")
     joined = guest.joined
     if joined is None:
         raise SystemExit("this process is not part of a run")
+    control = socket.socket(fileno=int(sys.argv[1]))
+    orders = control.makefile("r", encoding="utf-8")
     with contextlib.suppress(ConnectionError):
         for line in orders:
             order = json.loads(line)
