@@ -59,13 +59,13 @@ def lines_in_stack(stack: Path) -> tuple[str, ...]:
     if not stack.exists():
         return ()
     found: list[list[str]] = []
+    lines: list[str] = []  # of the thread that is read
     for line in stack.read_text(errors="replace").splitlines():
         if "most recent call first" in line:
-            found.append([])
-            if line.startswith("Current"):
-                found.insert(0, found.pop())
+            lines = []
+            found.insert(0 if line.startswith("Current") else len(found), lines)
         frame = re.match(r'\s+File "(.*)", line (\d+) in ', line)
         user = user_line(frame[1], int(frame[2])) if frame else None
-        if user and found:
-            (found[0] if len(found) == 1 else found[-1]).append(user)
+        if user:
+            lines.append(user)
     return next((tuple(lines) for lines in found if lines), ())
