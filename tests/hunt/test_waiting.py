@@ -28,10 +28,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(*command: str) -> Plain:
         (tmp_path / "files").mkdir()
-        paths = (tmp_path / name for name in ("notes", "stack", "output"))
-        process = Plain(
-            command, {"PATH": "/usr/bin:/bin"}, Order("", b"", tmp_path, *paths, 1, None), tmp_path / "files"
-        )
+        order = Order("", b"", tmp_path, tmp_path / "notes", tmp_path / "stack", tmp_path / "output", 1, None)
+        process = Plain(command, {"PATH": os.environ["PATH"]}, order, tmp_path / "files")
         started.append(process)
         return process
 

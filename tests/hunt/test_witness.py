@@ -63,7 +63,7 @@ class Hook(NamedTuple):
         """Open a file of the folder as a program does; the interpreter tells the witness first."""
         path = self.folder / name
         self.see("open", (str(path), "wb", os.O_WRONLY | os.O_CREAT))
-        return open(path, "wb")  # noqa: SIM115 - the caller closes it
+        return open(path, "wb")
 
 
 @pytest.fixture
