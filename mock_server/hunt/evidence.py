@@ -66,6 +66,7 @@ class Evidence:
         self.watcher: Any = None
         self.code: int | None = None
         self.killed = self.excused = False
+        self.stands: tuple[str, ...] = ()  # where a function was ended that would go on for ever
         self.paths: tuple[Path, Path, Path] = (folder, folder, folder)
 
     def notes(self) -> Notes:
@@ -93,7 +94,8 @@ def report(evidence: Evidence, world: World, oracles: Mapping[str, OwnOracle]) -
     error, where = notes.error, notes.where
     if evidence.code is None:
         # at its last calls if it goes on calling, else where it stands
-        last = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else lines_in_stack(evidence.paths[1])
+        stands = evidence.stands or lines_in_stack(evidence.paths[1])
+        last = recorder.calls[-1].where if recorder.idle > STANDSTILL_CALLS else stands
         condition, where = waited_for(recorder.source, last)
         error = f"it waits while {condition}" if condition else ""
     output = evidence.paths[2].read_text("utf-8", "replace") if evidence.paths[2].is_file() else ""

@@ -120,8 +120,8 @@ class Function:
             with answering, SimulatedTime(clock), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 self._call(simulator, evidence.folder)
         except NeverEnds as end:
-            evidence.code = None
-            return "", lines_of(end), said.getvalue()
+            evidence.code, evidence.stands = None, lines_of(end)
+            return "", (), said.getvalue()
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise

@@ -56,7 +56,7 @@ def processor_s(pid: int) -> float:
 
 def lines_in_stack(stack: Path) -> tuple[str, ...]:
     """Return the user's lines in what :mod:`faulthandler` wrote, those of the thread that got the signal first."""
-    if not stack.exists():
+    if not stack.is_file():
         return ()
     found: list[list[str]] = []
     lines: list[str] = []  # of the thread that is read
