@@ -95,7 +95,7 @@ def test_what_is_no_call_of_the_service_is_answered_and_not_noted(
     simulator: Simulator, clock: LifeClock, tmp_path: Path
 ) -> None:
     life = Life(simulator, clock, tmp_path)
-    assert ask(life.recorder, Request("GET", "https://www.swift.ac.uk/_mock/jobs", {})).status == 200
+    assert ask(life.recorder, Request("GET", "https://www.swift.ac.uk/_mock/clock", {})).status == 200
     assert life.recorder.calls == []
 
 
