@@ -1,11 +1,13 @@
 """Worlds: what they are made of, how they are written, and which are drawn."""
 
 import tomllib
+from dataclasses import replace
 
 import pytest
 from hypothesis import find
 
 from mock_server.hunt.deviations import Deviation, Kill, as_toml, key_of, scenario_data, words_of
+from mock_server.hunt.weather import settings
 from mock_server.hunt.worlds import ordinal, streams
 from mock_server.scenario.files import read_scenario
 from tests.hunt.test_oracles import CALM
@@ -68,6 +70,20 @@ def test_worlds_of_two_deviations_are_shared_among_processes():
     assert len(mixed) > 1
     assert len({stream.name for stream in mixed}) == len(mixed)
     assert max(stream.most for stream in mixed) <= 50
+
+
+@pytest.mark.parametrize(("most", "limits"), [(1, []), (2, [1]), (3, [2, 1]), (9, [8, 4, 2, 1])])
+def test_limits_are_drawn_below_what_the_program_needs(most, limits):
+    choices = dict(settings(replace(CALM, peak_active=(most, ("p.py:10",)))))
+    from_start = [one.scenario["limits"]["active_jobs"] for one in choices.get("limit", ())]
+    later = {change["limits"]["active_jobs"] for one in choices.get("limit falls", ()) for change in changes(one)}
+    assert (from_start, later) == (limits, set(limits))
+    for deviation in choices.get("limit", ()):
+        assert deviation.words == f"the limit is {deviation.scenario['limits']['active_jobs']} active jobs"
+
+
+def changes(deviation):
+    return deviation.scenario["changes"]
 
 
 def test_the_simplest_world_of_each_stream_is_a_scenario_that_can_be_read():

@@ -44,6 +44,14 @@ def test_a_program_waits_for_the_loop_that_may_go_on_for_ever(tmp_path):
     assert waited_for(tmp_path, ("p.py:3",)) == ("not done()", ("p.py:1", "p.py:3"))
 
 
+@pytest.mark.parametrize("source", ["look()", "def wait(:\n    look()", None])
+def test_a_line_in_no_loop_waits_for_nothing(source, tmp_path):
+    if source is not None:
+        (tmp_path / "p.py").write_text(source)
+    assert waited_for(tmp_path, ("p.py:1",)) == ("", ("p.py:1",))
+    assert not all_are_counted(tmp_path, ("p.py:1",))
+
+
 def ask(script, **what):
     answer = requests.post(
         f"https://www.swift.ac.uk/user_objects/{script}", json={"UserID": "me@example.org", **what}, timeout=60

@@ -70,6 +70,33 @@ def test_a_failure_that_does_not_repeat_says_what_differed():
     assert search.repeat(found).differed == "the exit code was None, then 0"
 
 
+@pytest.mark.parametrize(
+    ("again", "differed"),
+    [
+        ({"calls": CALM.calls[:1]}, "it made 2 calls, then 1"),
+        (
+            {"calls": (CALM.calls[0], CALM.calls[1]._replace(operation="downloadFile", at=430.0))},
+            "call 2 was downloadProduct at 400, then downloadFile at 430",
+        ),
+        ({}, "the calls were the same, but what it printed or saved was not"),
+    ],
+)
+def test_a_failure_that_does_not_repeat_is_compared_call_by_call(again, differed):
+    named = replace(CALM, world=(LOST,), met=(True,), code=1, text="GRB 060729 failed", files=())
+    unnamed = replace(named, text="")
+    lives = iter([unnamed, replace(named, **again)])
+    search = Search(lambda _world: next(lives), CALM, Rules(), 1)
+    tally = search.stream(Stream("lost", st.just((LOST,)), 1))
+    found = min(tally.found.values(), key=lambda one: one.finding.oracle)
+    assert search.repeat(found).differed == differed
+
+
+def test_a_failure_that_repeats_differs_in_nothing():
+    search = Search(endless_when_lost, CALM, Rules(), 1)
+    (found,) = search.stream(Stream("lost", st.just((LOST,)), 1)).found.values()
+    assert search.repeat(found) == found
+
+
 def test_the_processor_time_of_a_program_that_has_just_ended_is_nothing(monkeypatch):
     def gone(_path: str) -> bytes:
         raise ProcessLookupError  # between opening and reading the file

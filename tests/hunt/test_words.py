@@ -1,12 +1,14 @@
 """Reports of a hunt in words: a world that was judged by real time is marked in each form."""
 
 from dataclasses import replace
+from xml.etree import ElementTree
 
+from mock_server.hunt.deviations import Deviation
 from mock_server.hunt.hunting import Result
 from mock_server.hunt.oracles import Finding
 from mock_server.hunt.page import as_html
 from mock_server.hunt.search import Tally
-from mock_server.hunt.words import as_data, as_text, place
+from mock_server.hunt.words import as_data, as_junit, as_text, place
 from tests.hunt.test_oracles import CALM
 from tests.hunt.test_search import LOST
 
@@ -45,3 +47,36 @@ def test_a_world_that_was_proven_is_not_marked():
     assert MARK not in as_text(*given) + as_html(*given)
     assert as_data(*given)["worlds_by_real_time"] == 0
     assert [one["by_real_time"] for one in as_data(*given)["found"]] == [False]
+
+
+def test_what_repeats_not_and_why_it_took_longer_is_said():
+    given = result(excused=False)
+    found = tuple(one._replace(differed="it made 2 calls, then 1") for one in given.found)
+    given = replace(given, found=found, fresh="--fresh was given"), "hunt", ("python", "p.py")
+    text = as_text(*given)
+    assert "each world had a new process, which takes longer: --fresh was given" in text
+    assert "     not repeatable: it made 2 calls, then 1\n" in text
+    assert as_data(*given)["fresh_processes"] == "--fresh was given"
+    assert [(one["repeatable"], one["differed"]) for one in as_data(*given)["found"]] == [
+        (False, "it made 2 calls, then 1")
+    ]
+
+
+def test_deviations_that_were_not_met_are_listed_apart():
+    tally = Tally()
+    tally.note((LOST,), replace(CALM, world=(LOST,), met=(True,)), [])
+    outage = Deviation("outage", "", "there is an outage", {})
+    stuck = Deviation("stuck", "downloadFile", "", {})
+    tally.note((outage, stuck), replace(CALM, world=(outage, stuck), met=(False, False)), [])
+    text = as_text(Result(CALM, (), (), tally, "", 1.0), "hunt", ("python", "p.py"))
+    *_, met, missed = text.splitlines()
+    assert met == "  run_userobject: lost 1/0"
+    assert missed == "not met: outage, stuck at downloadFile (the program was at its end before)"
+
+
+def test_a_hunt_that_finds_nothing_is_one_test_that_passes():
+    tally = Tally(worlds=12)
+    suite = ElementTree.fromstring(as_junit(Result(CALM, (), (), tally, "", 1.0), "hunt", ("python", "p.py")))
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
+    (case,) = suite
+    assert (case.get("name"), list(case)) == ("nothing found in 12 worlds", [])
