@@ -59,6 +59,55 @@ def test_one_that_is_woken_goes_on_when_the_one_that_woke_it_waits(clock):
     assert (clock.now(), len(taken)) == (START + 10, 3)
 
 
+def test_a_wait_that_another_ends_tells_its_owner(clock):
+    told = []
+    clock.join((0,))
+    clock.attach((0,))
+    with clock.away(START + 600, on_end=lambda: told.append(clock.now())):
+        clock.wake((0,), "another token")
+        clock.wake((7,), "outside")  # there is no such participant
+        assert told == []
+        clock.wake((0,), "outside")
+        clock.wake((0,), "outside")
+    assert told == [START]
+
+
+def test_a_thread_that_is_no_participant_has_its_turn_at_once(clock):
+    clock.join((0,))
+    steps = clock.steps
+    clock.turn()  # it does not wait for the one that runs
+    assert clock.steps == steps + 1
+
+
+def test_on_a_clock_of_plain_programs_one_that_is_woken_goes_on_at_once():
+    clock = LifeClock(START)
+    clock.join((0,))
+    clock.join((0, 1))
+    clock.attach((0,))
+    woken, taken = in_thread(
+        lambda: clock.attach((0, 1)), lambda: clock.wait(START + 1000, "token"), lambda: clock.leave((0, 1))
+    )
+    settled(clock, 1)
+    clock.wake((0, 1), "token")
+    woken.join()  # though this thread does not wait
+    assert (clock.now(), len(taken)) == (START, 3)
+
+
+def test_a_program_never_ends_once_all_its_parts_wait_for_one_another(clock):
+    assert not clock.all_wait_for_ever()  # there is none yet
+    clock.join((0,))
+    assert not clock.all_wait_for_ever()
+    waiting, _ = in_thread(lambda: clock.attach((0,)), lambda: clock.wait(float("inf"), "token"))
+    settled(clock, 1)
+    assert clock.all_wait_for_ever()
+    clock.join((1,))
+    assert not clock.all_wait_for_ever()
+    clock.proceed(clock.changes)  # it was proven that the other waits for something that cannot come
+    assert clock.all_wait_for_ever()
+    clock.clear()
+    waiting.join()
+
+
 def test_time_waits_for_a_proof_while_one_waits_for_something_else(clock):
     clock.join((0,))
     clock.join((0, 1))
@@ -165,6 +214,35 @@ def test_a_clock_that_moves_without_a_proof_says_so(clock, monkeypatch):
         child.kill()
         child.wait()
     assert clock.now() == START
+
+
+def test_a_program_that_sleeps_for_a_reason_of_its_own_is_waited_for_and_then_taken_for_waiting(clock, monkeypatch):
+    monkeypatch.setattr(standstill, "PATIENCE_S", 0.001)
+    child = subprocess.Popen(["sleep", "600"])
+
+    class Server(LinkServer):
+        def __init__(self):
+            self.accepted, self.greeting, self.asking = set(), set(), set()
+            self.threads = {(0,): (child.pid, child.pid)}
+
+        def pids(self):
+            return {child.pid}
+
+        def listens_to(self, participants):
+            return False
+
+    clock.join((0,))
+    with clock._lock:
+        clock._participants[(0,)].until = START + 60
+    looking = Standstill(clock, Server())
+    try:
+        while clock.now() == START:
+            clock.unproven.set()
+    finally:
+        looking.close()
+        child.kill()
+        child.wait()
+    assert (clock.now(), clock.excused) == (START + 60, False)
 
 
 def test_this_machine_says_what_threads_sleep_in():
