@@ -212,7 +212,7 @@ def run_hunt(hunt: Hunt, say: Callable[[str], object] = lambda _words: None) -> 
         calm, imports, _ = pool.submit(_work, _Worker.play_calm, ()).result()
     if calm.code != 0:
         how = "never ends" if calm.code is None else f"ends with exit code {calm.code}"
-        text = "\n".join(calm.text.splitlines()[-5:])
+        text = "\n".join(calm.text.removesuffix(calm.in_files).rstrip().splitlines()[-5:])
         raise HuntError(f"the program {how} in the calm world; run it with `xrt-mock run` first:\n{text}")
     if not calm.calls:
         raise HuntError("the program makes no call to the service in the calm world: there is nothing to hunt")

@@ -105,11 +105,15 @@ class Host:
         self._socket = ours
         try:
             self.threads = int(self._ask(imports=list(imports))["threads"])
+        except BaseException:
+            self.close()
+            raise
         finally:
             server.close()
 
     def _ask(self, **order: Any) -> dict[str, Any]:
-        self._socket.sendall((json.dumps(order) + "\n").encode())
+        with contextlib.suppress(BrokenPipeError):  # it has ended: there is no answer
+            self._socket.sendall((json.dumps(order) + "\n").encode())
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
