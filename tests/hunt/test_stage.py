@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import sys
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,20 +19,17 @@ from mock_server.core.errors import InputInvalid
 from mock_server.hunt import hunting
 from mock_server.hunt.deviations import Deviation, Kill
 from mock_server.hunt.hunting import Hunt, HuntError, Result, available_processors, run_hunt
-from mock_server.hunt.oracles import Rules
+from mock_server.hunt.oracles import Finding, Rules
 from mock_server.hunt.processes import Host, Order
 from mock_server.hunt.program import Program, program_of
-from mock_server.hunt.search import Tally
+from mock_server.hunt.search import Found, Tally
 from mock_server.hunt.stage import Stage
-from mock_server.hunt.worlds import Stream, streams
 from mock_server.run.kernel import is_dead
 from tests.hunt.test_oracles import CALM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-    from mock_server.hunt.life import Life
 
 BASH = shutil.which("bash") or ""
 pytestmark = pytest.mark.skipif(not BASH, reason="bash is not installed; it is the program of these tests")
@@ -148,21 +147,11 @@ def test_a_hunt_uses_the_processors_that_it_may(monkeypatch: pytest.MonkeyPatch)
     assert available_processors() == 7
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 ORACLE = """
 def answered(journal, folder):
     return [f"has no answer to {call.operation}" for call in journal if call.outcome == "fault"]
 number = 7
 """
-
-
-def lost(calm: Life, number: int) -> list[Stream]:
-    """Return one kind of weather, of one world: what others add takes long."""
-    return [one._replace(most=1) for one in streams(calm, number) if one.name == "lost getNumJobs"]
 
 
 @pytest.fixture
@@ -171,33 +160,54 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "mine.py").write_text(ORACLE)
     monkeypatch.chdir(folder)
     monkeypatch.delitem(sys.modules, "mine", raising=False)
-    monkeypatch.setattr(hunting, "streams", lost)
     return folder
 
 
-OPTIONS = ["hunt", "--worlds", "1", "--jobs", "1", "--off", "contract"]
+def test_a_hunt_says_why_each_world_has_a_new_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hunting, "streams", lambda _calm, _number: [])  # its worlds are not what this is about
+    result = run_hunt(Hunt(program_of((BASH, "p.sh"), folder), {}, 1, Rules(), worlds=1))
+    assert (result.fresh, result.found, result.tally.worlds) == ("it is no Python program", (), 0)
+    assert [call.operation for call in result.calm.calls] == ["getNumJobs"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+OPTIONS = ["hunt", "--worlds", "12", "--jobs", "1", "--off", "contract"]
 PROGRAM = ["--", "bash", "p.sh"]
+LOST = Deviation("lost", "getNumJobs", "an answer is lost", {"faults": [{"kind": "lost", "call": 1}]})
 
 
-def test_the_command_shows_its_progress_and_keeps_the_folder_of_a_failure(
+def test_the_command_shows_its_progress_and_writes_worlds_and_reports(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    found = Found(Finding("exit", "ends", ("p.sh:3",)), (LOST,), CALM)
+    planned: list[Hunt] = []
+
+    def hunted(hunt: Hunt, say: Callable[[str], object]) -> Result:
+        planned.append(hunt)
+        say("1 of 20 kinds of weather")
+        return Result(CALM, (), (found,), Tally(worlds=12), "", 1.0)
+
     terminal = Terminal()
+    monkeypatch.setattr(hunting, "run_hunt", hunted)
     monkeypatch.setattr(sys, "stderr", terminal)
     (here / "reports").mkdir()
     own, form = ["--oracle", "mine:answered", "--keep"], ["--report", "json", "reports/found.json"]
     with pytest.raises(SystemExit) as end:
-        main([*OPTIONS, *own, *form, *PROGRAM])
-    assert end.value.code == 1
-    assert "\r1 of 1 kinds of weather " in terminal.getvalue()
-    data = json.loads((here / "reports" / "found.json").read_text())
-    assert data["fresh_processes"] == "it is no Python program"
-    assert [(one["oracle"], one["words"]) for one in data["found"]] == [
-        ("mine:answered", "has no answer to getNumJobs")
+        main.main([*OPTIONS, *own, *form, *PROGRAM])
+    assert (end.value.code, terminal.getvalue()) == (1, "\r1 of 20 kinds of weather ")
+    assert [(hunt.worlds, hunt.workers, hunt.keep, hunt.leave_out) for hunt in planned] == [
+        (12, 1, Path("hunt"), ("hunt",))
     ]
-    assert data["found"][0]["repeat"] == "xrt-mock run --scenario hunt/1.toml -- bash p.sh"
-    assert 'kind = "lost"' in (here / "hunt" / "1.toml").read_text()
-    assert (here / "hunt" / "1" / "count").exists()
+    assert list(planned[0].oracles) == ["mine:answered"]
+    data = json.loads((here / "reports" / "found.json").read_text())
+    assert [one["repeat"] for one in data["found"]] == ["xrt-mock run --scenario hunt/1.toml -- bash p.sh"]
+    written = tomllib.loads((here / "hunt" / "1.toml").read_text())
+    assert written["description"] == "ends, when an answer is lost"
+    assert written["faults"] == [{"kind": "lost", "call": 1}]
 
 
 def test_the_command_writes_no_world_if_nothing_is_found(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
