@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ from mock_server.hunt.program import Program, program_of
 from mock_server.hunt.search import Found, Tally
 from mock_server.hunt.stage import Stage
 from mock_server.run.kernel import is_dead
+from mock_server.run.link import Link
+from mock_server.transport.wsgi_call import Request
 from tests.hunt.test_oracles import CALM
 
 if TYPE_CHECKING:
@@ -125,6 +128,37 @@ def test_a_program_is_killed_with_the_process_that_it_was_forked_from(tmp_path: 
     host.close()
     assert is_dead(process.pid)
     assert [path.name for path in tmp_path.iterdir()] == ["python"]
+
+
+ASKS = f"""#!{BASH}
+printf '%s\\n' "$XRT_MOCK_LINK" "$XRT_MOCK_KEY" > "$TELL"
+read -r go < "$GO"
+read -r order <&"$3"
+echo '{{"threads": 1}}' >&"$3"
+"""
+
+
+def test_modules_that_call_while_they_are_imported_have_no_answer(tmp_path: Path) -> None:
+    python, tell, go = tmp_path / "python", tmp_path / "tell", tmp_path / "go"
+    python.write_text(ASKS)
+    python.chmod(0o700)
+    for pipe in (tell, go):
+        os.mkfifo(pipe)
+    hosts: list[Host] = []
+    env = {"PATH": os.environ["PATH"], "TELL": str(tell), "GO": str(go)}
+    thread = threading.Thread(
+        target=lambda: hosts.append(Host(str(python), env, tmp_path, 0.0, ["calls"])), daemon=True
+    )
+    thread.start()
+    address, key = tell.read_text().split()
+    request = Request("POST", "https://www.swift.ac.uk/user_objects/getNumJobs.php", {})
+    link = Link(address, bytes.fromhex(key), (0,))
+    answer = link.ask(request)
+    link.attach(None)  # hangs up
+    go.write_text("go\n")
+    thread.join()
+    hosts[0].close()
+    assert (answer.status, answer.reason) == (503, "Service Unavailable")
 
 
 def test_a_program_that_fails_in_the_calm_world_is_not_hunted(folder: Path) -> None:
