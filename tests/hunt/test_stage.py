@@ -108,7 +108,7 @@ set -m  # each child is a group of its own
 read -r order <&"$3"
 echo '{{"threads": 1}}' >&"$3"
 read -r order <&"$3"
-sleep 600 &
+tail -f /dev/null &
 echo "{{\\"pid\\": $!}}" >&"$3"
 wait
 """
