@@ -104,7 +104,8 @@ def test_a_thread_of_a_function_that_waits_for_ever_is_ended_too() -> None:
 
 def test_a_function_that_asks_for_ever_is_left_at_its_last_call(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (recorder, evidence):
-        monkeypatch.setattr(module, "STANDSTILL_CALLS", 9)
+        monkeypatch.setattr(module, "STANDSTILL_CALLS", 4)
+    monkeypatch.setattr(recorder, "STANDSTILL_S", 9 * 86400)
 
     def look(simulator: Simulator, folder: Path) -> None:
         while folder.exists():
@@ -113,7 +114,7 @@ def test_a_function_that_asks_for_ever_is_left_at_its_last_call(monkeypatch: pyt
 
     life = play(look)
     assert (life.code, life.error) == (None, "it waits while folder.exists()")
-    assert len(life.calls) < 9 + recorder.STANDSTILL_S / recorder.STANDSTILL_STEP_S  # time passed faster
+    assert (len(life.calls), life.simulated_s) == (10, 10.25 * 86400)  # 6 h more each, from the fifth call on
 
 
 def test_a_function_that_calls_after_the_end_of_time_is_left_there() -> None:

@@ -129,9 +129,11 @@ def test_a_test_that_breaks_has_its_worlds_as_files_to_run_it_with(one_kind: Non
     assert not (tmp_path / "count").exists()  # each world has a folder of its own
 
 
-def test_a_test_that_breaks_in_no_world_has_no_report(one_kind: None, tmp_path: Path) -> None:
-    assert hunted(says_so, tmp_path) is None
-    assert hunted(counts, tmp_path, off=["exit"]) is None
+@pytest.mark.parametrize(("call", "off"), [(says_so, []), (counts, ["exit"])])
+def test_a_test_that_breaks_in_no_world_has_no_report(
+    call: Callable[..., object], off: list[str], one_kind: None, tmp_path: Path
+) -> None:
+    assert hunted(call, tmp_path, off=off, strict=True) is None
 
 
 def test_a_test_is_judged_by_functions_of_its_author_too(one_kind: None, tmp_path: Path) -> None:
