@@ -59,17 +59,17 @@ def test_one_that_is_woken_goes_on_when_the_one_that_woke_it_waits(clock):
     assert (clock.now(), len(taken)) == (START + 10, 3)
 
 
-def test_a_wait_that_another_ends_tells_its_owner(clock):
-    told = []
+def test_a_wait_that_another_ends_is_announced_to_its_owner(clock):
+    said = []
     clock.join((0,))
     clock.attach((0,))
-    with clock.away(START + 600, on_end=lambda: told.append(clock.now())):
+    with clock.away(START + 600, on_end=lambda: said.append(clock.now())):
         clock.wake((0,), "another token")
         clock.wake((7,), "outside")  # there is no such participant
-        assert told == []
+        assert said == []
         clock.wake((0,), "outside")
         clock.wake((0,), "outside")
-    assert told == [START]
+    assert said == [START]
 
 
 def test_a_thread_that_is_no_participant_has_its_turn_at_once(clock):
@@ -94,7 +94,7 @@ def test_on_a_clock_of_plain_programs_one_that_is_woken_goes_on_at_once():
 
 
 def test_a_program_never_ends_once_all_its_parts_wait_for_one_another(clock):
-    assert not clock.all_wait_for_ever()  # there is none yet
+    assert not clock.all_wait_for_ever()
     clock.join((0,))
     assert not clock.all_wait_for_ever()
     waiting, _ = in_thread(lambda: clock.attach((0,)), lambda: clock.wait(float("inf"), "token"))
