@@ -127,14 +127,19 @@ def problems_name_parameters(operation: str, exchange: Exchange) -> Iterator[str
     known = {entry["wire_name"] for entry in documents.parameter_catalogue()}
     known |= {key for schema in requests for key in schema.get("properties", {})}
     labels = [problems["label"] for problems in body["listErr"]]
-    if len(set(labels)) < len(labels):
-        yield f"two lists have the label {labels[0]!r}"
+    if repeated := _repeated(labels):
+        yield f"two lists have the label {repeated[0]!r}"
     for problems in body["listErr"]:
-        if len(set(problems["list"])) < len(problems["list"]):
-            yield f"a problem is listed twice: {problems['list'][-1]!r}"
+        if repeated := _repeated(problems["list"]):
+            yield f"a problem is listed twice: {repeated[0]!r}"
         for sentence in problems["list"]:
             if sentence.split(" ")[0] not in known:
                 yield f"{sentence!r} does not begin with the wire name of a parameter"
+
+
+def _repeated(texts: list[str]) -> list[str]:
+    """Return the texts that a list has had before."""
+    return [text for index, text in enumerate(texts) if text in texts[:index]]
 
 
 @rule()

@@ -235,6 +235,16 @@ DEVIATIONS: list[tuple[str, Change, str]] = [
         "'Poserr is 0.01' does not begin with the wire name of a parameter",
     ),
     (
+        "problems_name_parameters",
+        at("listErr", 0, "list", to=["cent", "cent", "Dec"]),
+        "a problem is listed twice: 'cent'",
+    ),
+    (
+        "problems_name_parameters",
+        lambda answer: answer["listErr"].append(answer["listErr"][1]),
+        "two lists have the label 'The following parameters have invalid values:'",
+    ),
+    (
         "refusals_carry_the_list_only_for_parameters",
         at("listErr", to=...),
         "ERROR is 'There were problems with the parameters you supplied.', and listErr is missing",
