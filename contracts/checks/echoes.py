@@ -84,9 +84,12 @@ def asked_products_are_in_the_job(_operation: str, exchange: Exchange) -> Iterat
 def other_defaults(exchange: Exchange) -> Iterator[str]:
     """Yield a sentence for each omitted parameter without its documented default.
 
-    This is not a rule, because defaults may change with time.
+    This is not a rule, because defaults may change with time. Requests and jobPars of another form than documented
+    are findings of their own.
     """
     echo, request = exchange.body.get("jobPars", {}), exchange.request
+    if not isinstance(echo, dict) or not isinstance(request, dict):
+        return
     wanted = asked_products(echo)
     for name, schema in documents.submission_parameters().items():
         default = schema.get("x-default")

@@ -334,6 +334,16 @@ def test_a_rule_that_was_contradicted_once_stays_so():
     assert states((0, wrong), (1, right))["U1"] == CONTRADICTED
 
 
+@pytest.mark.parametrize(
+    "made",
+    [exchange("run_userobject", [1], submitted(lc=1).body), submitted(lc=1, echo=["lc"])],  # type: ignore[arg-type]
+)
+def test_a_submission_of_another_form_is_a_finding_and_no_end_of_the_check(made):
+    findings, verdicts = observed.check(recorded((0, made)))
+    assert {finding.operation for finding in findings} == {"run_userobject"}
+    assert next(verdict for verdict in verdicts if verdict.id == "C6").state == NOT_MET
+
+
 def test_an_answer_of_another_form_shows_nothing_about_a_rule():
     made = (0, asked("canceljob", {"OK": 1, "JobID": 7, "status": "done"}, JobID=7, what="lc"))
     assert states(made)["U3"] == NOT_MET
