@@ -298,3 +298,40 @@ def test_merging_faint_limits_gives_a_number(limits):
     is_limit, _, new = mergeLightCurveBins(limits)
     assert is_limit
     assert 0 < new["UpperLimit"] < 1
+
+
+def test_cells_of_text_stay_text():
+    tables = analysis.light_curve_tables({"Datasets": ["PC"], "PCData": {"columns": ["URL"], "data": [["a/b"], ["c"]]}})
+    assert tables["PC"]["URL"].tolist() == ["a/b", "c"]
+
+
+def test_merged_bins_can_be_removed_without_a_new_one(limits):
+    limits["CtsInSrc"] = [100.0, 0.0, 2.0]
+    is_limit, inserted, _new = mergeLightCurveBins(limits, rows=limits["Time"] < 300, remove=True, insert="match")
+    assert (is_limit, inserted) == (False, False)
+    assert limits["Time"].tolist() == [400.0]
+
+
+def test_what_is_done_is_said_on_request(rates, catalogue, curve, capsys):
+    mergeLightCurveBins(rates, forceRate=True, verbose=True)
+    mergeLightCurveBins(rates, forceUL=True, silent=False)
+    mergeUpperLimits(catalogue, bands=["hard"], verbose=True)
+    analysis.plotLightCurve(curve, whichCurves=["PC"], verbose=True)
+    assert capsys.readouterr().out.splitlines() == [
+        "The new bin is a rate",
+        "The new bin is an upper limit",
+        "There are no data in the band Hard",
+        "Plotting PC",
+    ]
+
+
+@pytest.mark.parametrize(("saved", "shown"), [(False, 1), (True, 0)])
+def test_a_plot_is_shown_where_there_is_a_screen_unless_it_is_saved(curve, tmp_path, monkeypatch, saved, shown):
+    figure, axes = plt.subplots()
+    calls: list[int] = []
+    monkeypatch.setattr(figure.canvas, "required_interactive_framework", "qt", raising=False)
+    monkeypatch.setattr(plt, "show", lambda: calls.append(1))
+    monkeypatch.setattr(figure, "savefig", lambda name: (tmp_path / name).touch())
+    analysis.plotLightCurve(curve, whichCurves=["PC"], fig=figure, ax=axes, fileName="lc.png" if saved else None)
+    assert len(calls) == shown
+    assert (tmp_path / "lc.png").exists() == saved

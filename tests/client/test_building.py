@@ -381,3 +381,54 @@ def test_the_keywords_an_editor_shows_are_those_of_the_tables():
 def test_the_public_names_are_listed_in_order_and_exist():
     assert xrt_client.__all__ == sorted(xrt_client.__all__)
     assert all(hasattr(xrt_client, name) for name in xrt_client.__all__)
+
+
+def test_a_request_shows_its_owner_and_its_products(empty):
+    assert repr(empty) == f"<XRTProductRequest of {ME}: no products>"
+    empty.addImage()
+    assert repr(empty) == f"<XRTProductRequest of {ME}: image>"
+    assert "* image" in str(empty)
+
+
+def test_owner_and_silence_can_be_changed(empty):
+    empty.UserID, empty.silent = "other@example.org", True
+    assert (empty.UserID, empty.silent) == ("other@example.org", True)
+    with pytest.raises(RequestInvalid, match="silent must be True or False, not 1"):
+        empty.silent = 1
+    assert empty.silent is True
+
+
+def test_results_have_the_newest_form_only(empty):
+    assert empty.deprecate is False
+
+
+def test_whether_there_is_a_product_cannot_be_assigned(empty):
+    with pytest.raises(AttributeError, match="add or remove the product"):
+        empty.hasImage = True
+
+
+@pytest.mark.parametrize(
+    ("long", "pars"),
+    [("EnhancedPos", {"posRadius": 10}), ("AstromPos", {"useAllObs": True}), ("SourceDet", {"fitStrayLight": True})],
+)
+def test_parameters_are_set_by_the_method_of_their_product(empty, long, pars):
+    getattr(empty, f"add{long}")()
+    getattr(empty, f"set{long}Pars")(**pars)
+    assert empty.getProductPars(long) == pars
+
+
+def test_a_parameter_that_is_not_set_can_be_removed(empty):
+    empty.addLightCurve(binMeth="counts")
+    empty.removeProductPar("LightCurve", "pcCounts")
+    assert empty.getLightCurvePars() == {"binMeth": "counts"}
+
+
+def test_names_in_a_list_must_be_text(empty):
+    with pytest.raises(RequestTypeInvalid):
+        empty.addSpectrum(models=["powerlaw", 1])
+    assert not empty.hasSpectrum
+
+
+def test_a_word_that_a_parameter_does_not_know_is_not_taken_over(empty):
+    empty.setFromJSON({"name": "x", "lc": 1, "binMeth": "weekly", "pccounts": 20})
+    assert empty.getLightCurvePars() == {"pcCounts": 20}

@@ -447,3 +447,35 @@ def test_a_cell_that_is_not_a_number_breaks_the_contract(cell):
 def test_cells_that_clients_read_as_numbers_are_taken(cell):
     document = {"OK": 1, "Datasets": ["PC"], "PCData": {"columns": ["Time"], "data": [[cell]]}}
     assert wire.read_answer("getLCData", document, wire.light_curve) == document
+
+
+def test_what_was_saved_is_said_on_request(canned, done, tmp_path, capsys):
+    for form in ("lc", "spec"):
+        canned.will(f"{PLACE}{form}.zip", served(archive("zip")))
+    done.downloadProducts(tmp_path, what=["lc", "spec"], format="zip", silent=False)
+    assert capsys.readouterr().out.splitlines() == [
+        f"LightCurve: {tmp_path / 'lc.zip'}",
+        f"Spectrum: {tmp_path / 'spec.zip'}",
+    ]
+
+
+def test_unpacked_spectra_may_stay_beside_their_archives(fitted, tmp_path, capsys):
+    saved = fitted.saveSpectralData(tmp_path, spectra=["late"], extract=True, saveImages=False, verbose=True)
+    assert capsys.readouterr().out == f"Saved {tmp_path / 'late.tar.gz'}\n"
+    assert saved == [tmp_path / "late.tar.gz"]
+    assert "latepc.pi" in names(tmp_path)
+
+
+def test_a_fit_without_a_plot_has_no_file_of_one(canned, done, tmp_path):
+    interval = {**SPECTRA["interval0"], "PC": {"Models": ["PowerLaw"], "PowerLaw": {"NOFIT": 1}}}
+    canned.will(SPECTRUM, {**SPECTRA, "rnames": ["interval0"], "interval0": interval})
+    done.retrieveSpectralFits()
+    assert done.saveSpectralData(tmp_path, saveData=False) == []
+
+
+def test_a_curve_that_is_still_being_rebinned_is_not_fetched(shared, done):
+    shared["rebinLightCurve"] = [{"OK": 1, "JobID": 1518}]
+    shared["checkRebinStatus"] = [{"OK": 1, "JobID": 1518, "status": 3, "text": "Running"}]
+    done.rebinLightCurve(binMeth="counts", pcCounts=50, wtCounts=50, dynamic=True)
+    with pytest.raises(RequestInvalid, match="the rebinned light curve is not complete"):
+        done.getRebinnedLightCurve()

@@ -148,3 +148,22 @@ def test_a_wait_of_no_time_asks_once(canned, running, clock):
     began = clock.now()
     assert running.wait(timeout=0)["Spectrum"]["statusCode"] == 4
     assert clock.now() == began
+
+
+@pytest.mark.parametrize("call", ["checkProductStatus", "cancelProducts"])
+def test_an_empty_choice_of_products_is_refused_before_anything_is_sent(canned, running, call):
+    sent = len(canned.calls)
+    with pytest.raises(RequestInvalid, match="there are no products to"):
+        getattr(running, call)([])
+    assert len(canned.calls) == sent
+
+
+def test_progress_is_text_even_if_the_service_says_little(canned, running):
+    answer = statuses(lc=3, spec=3)
+    answer["lc"]["progress"] = {"GotProgress": 1, "ProgressSteps": [{"StepLabel": "Collect data.", "StepStatus": 1}]}
+    answer["spec"]["progress"] = []  # as PHP writes an object without keys
+    canned.will(STATUS, answer)
+    found = running.checkProductStatus()
+    assert "** Collect data. - ACTIVE**" in found["LightCurve"]["progressText"]
+    assert "running for" not in found["LightCurve"]["progressText"]
+    assert found["Spectrum"]["progressText"] == "No progress information available"
