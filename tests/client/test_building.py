@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import xrt_client
-from xrt_client import RequestInvalid, RequestTypeInvalid, XRTProductRequest, keywords
+from xrt_client import RequestInvalid, RequestTypeInvalid, XRTProductRequest, keywords, wire
 from xrt_client.parameters import GLOBALS, KINDS, POSITIONS
 
 from .conftest import JOB_PARS, ME
@@ -432,3 +432,13 @@ def test_names_in_a_list_must_be_text(empty):
 def test_a_word_that_a_parameter_does_not_know_is_not_taken_over(empty):
     empty.setFromJSON({"name": "x", "lc": 1, "binMeth": "weekly", "pccounts": 20})
     assert empty.getLightCurvePars() == {"pcCounts": 20}
+
+
+@pytest.mark.parametrize(("echoed", "same"), [("20", True), (20.0, True), ("many", False), (float("nan"), False)])
+def test_a_number_is_the_same_request_only_if_it_was_echoed(echoed, same):
+    assert wire.same_request({"pccounts": 20}, {"pccounts": echoed}) is same
+
+
+def test_a_number_that_is_not_finite_is_not_taken_over(empty):
+    empty.setFromJSON({"name": "x", "lc": 1, "pccounts": float("inf"), "wtcounts": 30})
+    assert empty.getLightCurvePars() == {"wtCounts": 30}

@@ -558,3 +558,36 @@ def test_the_command_can_be_interrupted_and_continued(sim, command, capsys, monk
     assert "run the same command again to continue" in capsys.readouterr().err
     assert main(command) == 0
     assert sim.report()["jobs"]["submitted"] == 1
+
+
+def test_a_source_is_given_up_if_it_is_refused_while_no_job_is_active(sim, tmp_path):
+    (request,) = sources(1)
+    request.setGlobalPars(getCoords=True, name="No such thing in the sky")
+    campaign = Campaign(ME, [request], out=tmp_path, service=service_of(sim))
+    assert campaign.run().given_up == 1
+    assert len(list(sim.journal.where(operation="run_userobject"))) == 1
+
+
+def test_documents_of_the_same_name_are_sources_of_their_own(sim, tmp_path):
+    documents = [request.getJSONDict() | {"name": "One"} for request in sources(3)]
+    summary = Campaign(ME, documents, out=tmp_path, service=service_of(sim)).run()
+    assert (summary.done, summary.jobs) == (3, 3)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["One", "One_2", "One_3"]
+
+
+def test_no_source_is_submitted_while_other_jobs_take_the_room(sim, tmp_path):
+    service = service_of(sim)
+    (other,) = sources(1)
+    other.setGlobalPars(name="other")
+    assert XRTProductRequest(ME, JSONVals=other.getJSONDict(), service=service).submit()
+    assert Campaign(ME, sources(1), out=tmp_path, max_active=1, service=service).run().done == 1
+    assert sim.report()["active_jobs"]["peak"] == 1
+
+
+def test_a_plot_without_matplotlib_is_refused_before_anything_is_sent(sim, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("xrt_client.campaign_cli.find_spec", lambda _name: None)
+    file = tmp_path / "sources.csv"
+    file.write_text("name\nGRB 060729\n")
+    assert main(["campaign", str(file), "--user", ME, "--plot", str(tmp_path / "active.png")]) == 2
+    assert "--plot needs matplotlib; install it with: pip install 'xrt-mock[analysis]'" in capsys.readouterr().err
+    assert len(sim.journal) == 0

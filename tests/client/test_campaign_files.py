@@ -12,8 +12,17 @@ from typing import Any
 import pytest
 
 from mock_server import Simulator
-from xrt_client import LocalFailure, RequestInvalid, Service, files, ledger, retrieve
-from xrt_client.campaign import Campaign
+from xrt_client import (
+    LocalFailure,
+    RequestInvalid,
+    Service,
+    ServiceRejected,
+    XRTProductRequest,
+    files,
+    ledger,
+    retrieve,
+)
+from xrt_client.campaign import Campaign, Pace
 from xrt_client.ledger import Event, Ledger
 
 from .conftest import ME, archive, plain_simulator
@@ -259,3 +268,97 @@ def test_what_the_ledger_notes_of_a_saved_product_is_job_digest_and_path(sim, tm
         "Source_0",
         {"product": "psf", "job_id": "1", "digest": files.digest(path), "path": str(path)},
     )
+
+
+def test_a_job_about_which_the_service_refuses_to_say_anything_is_given_up_when_patience_ends(sim, tmp_path):
+    class Silent(Service):
+        def post(self, operation: str, document: Any, **options: Any) -> Any:
+            if operation == "checkProductStatus.php":
+                raise ServiceRejected(operation, "Job 1 does not exist")
+            return super().post(operation, document, **options)
+
+    service = Silent(sleep=sim.clock.sleep, now=sim.clock.now)
+    campaign = Campaign(ME, sources(1), out=tmp_path, service=service, pace=Pace(patience_s=3600.0))
+    began = sim.clock.now()
+    summary = campaign.run()
+    assert (summary.given_up, list(summary.reasons)) == (1, ["Source_0"])
+    assert "Job 1 does not exist" in summary.reasons["Source_0"]
+    assert 3600 <= sim.clock.now() - began < 4800
+
+
+def test_an_answer_about_the_list_of_jobs_that_cannot_be_read_is_asked_for_again(sim, tmp_path):
+    class Unread(Service):
+        left = 1
+
+        def post(self, operation: str, document: Any, **options: Any) -> Any:
+            answer = super().post(operation, document, **options)
+            if operation == "getNumJobs.php" and self.left:
+                self.left -= 1
+                return {**answer, "numJobs": "many"}
+            return answer
+
+    service = Unread(sleep=sim.clock.sleep, now=sim.clock.now)
+    began = sim.clock.now()
+    assert Campaign(ME, sources(1), out=tmp_path, service=service).run().done == 1
+    first = sim.journal.where(operation="run_userobject")[0].at
+    assert first - began >= Pace().longest_poll_s
+
+
+# ---- the ledger ------------------------------------------------------------------------------------------------
+
+
+def test_a_submission_of_which_no_answer_came_is_not_made_twice(sim, tmp_path):
+    campaign = Campaign(ME, sources(1), out=tmp_path, service=service_of(sim))
+    campaign.ledger.add(Event(sim.clock.now(), "submitting", "Source_0", {"after": 0}))
+    campaign.ledger.close()
+    request = sources(1)[0].getJSONDict()
+    assert XRTProductRequest(ME, JSONVals=request, service=service_of(sim)).submit()  # the call whose answer was lost
+    summary = run(sim, tmp_path).summary()
+    assert (summary.done, summary.jobs) == (1, 1)
+    assert sim.report()["jobs"]["submitted"] == 1
+
+
+def test_a_source_that_was_about_to_be_submitted_is_submitted_now(sim, tmp_path):
+    campaign = Campaign(ME, sources(1), out=tmp_path, service=service_of(sim))
+    campaign.ledger.add(Event(sim.clock.now(), "submitting", "Source_0", {"after": 0}))
+    campaign.ledger.close()
+    assert run(sim, tmp_path).summary().jobs == 1
+
+
+def test_a_ledger_that_was_closed_takes_no_events_and_may_be_closed_again(tmp_path):
+    mine = Ledger(tmp_path / "a.jsonl", ME)
+    mine.close()
+    mine.close()
+    with pytest.raises(LocalFailure, match="the ledger is closed"):
+        mine.add(Event(0.0, "planned", "a", {"document": {}}))
+    assert mine.events == []
+
+
+def test_an_event_that_is_only_noted_changes_no_state(tmp_path):
+    mine = Ledger(tmp_path / "a.jsonl", ME)
+    mine.add(Event(0.0, "planned", "a", {"document": {}}))
+    mine.add(Event(1.0, "kept", "a", {"product": "lc", "path": "b"}))
+    mine.close()
+    assert [event.kind for event in mine.events] == ["planned", "kept"]
+    assert [entry.key for entry in mine.at_stage(ledger.WAITING)] == ["a"]
+
+
+def test_a_system_without_locks_can_run_a_campaign(tmp_path, monkeypatch):
+    """On Windows nothing prevents a second run."""
+    monkeypatch.setattr(ledger, "fcntl", None)
+    one, other = (Ledger(tmp_path / "a.jsonl", ME) for _ in range(2))
+    assert one.entries == other.entries == {}
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize(("before", "stage"), [(["saved"], ledger.WAITING), (["saved", "done"], ledger.GIVEN_UP)])
+def test_a_source_whose_product_was_replaced_is_given_up_only_if_it_was_done(tmp_path, before, stage):
+    details = {"saved": {"job_id": 1, "digest": "0", "path": "b"}, "done": {}, "displaced": {"reason": "replaced"}}
+    mine = Ledger(tmp_path / "a.jsonl", ME)
+    mine.add(Event(0.0, "planned", "a", {"document": {}}))
+    for kind in (*before, "displaced"):
+        mine.add(Event(1.0, kind, "a", {"product": "lc", **details[kind]}))
+    mine.close()
+    entry = mine.entries["a"]
+    assert (entry.stage, entry.saved, entry.unsaved) == (stage, {}, {"lc": "replaced"})

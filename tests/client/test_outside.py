@@ -268,3 +268,50 @@ def test_a_file_that_appears_during_a_download_is_not_replaced(canned, service, 
         retrieve.download(service, "https://www.swift.ac.uk/user_objects/a", tmp_path / "a.dat")
     assert (tmp_path / "a.dat").read_text() == "mine"
     assert names(tmp_path) == ["a.dat"]
+
+
+@pytest.mark.parametrize("address", ["https://www.swift.ac.uk/", "https://www.swift.ac.uk/spec/.."])
+def test_an_address_that_names_no_file_breaks_the_contract(address):
+    with pytest.raises(ContractBroken, match="does not name a file"):
+        files.name_of(address)
+
+
+def test_a_file_that_is_there_already_is_not_kept_twice(tmp_path):
+    new, there = tmp_path / "new.part", tmp_path / "lc.zip"
+    for path in (new, there):
+        path.write_bytes(b"the same")
+    assert files.put(new, there, files.Existing.KEEP) is None
+    assert names(tmp_path) == ["lc.zip"]
+
+
+def test_a_folder_does_not_replace_a_folder_with_files(tmp_path):
+    new, there = tmp_path / "new", tmp_path / "lc"
+    new.mkdir()
+    there.mkdir()
+    (there / "mine").touch()
+    with pytest.raises(RequestInvalid, match="lc exists and clobber is False"):
+        files.put(new, there, files.Existing.REFUSE)
+    assert names(there) == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["lc.tar", "lc.tar.gz"])
+def test_a_tar_file_without_a_byte_in_it_is_not_whole(tmp_path, name):
+    (tmp_path / name).write_bytes(gzip.compress(b"") if name.endswith(".gz") else b"")
+    with pytest.raises(ContractBroken, match="not a complete archive: it is empty"):
+        files.check_whole("here", tmp_path / name, name)
+
+
+def test_a_file_system_without_links_keeps_what_is_there_all_the_same(tmp_path, monkeypatch):
+    def no_links(*_arguments: Any, **_options: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    new, there = tmp_path / "new.part", tmp_path / "lc.zip"
+    new.write_bytes(b"new")
+    there.write_bytes(b"mine")
+    with pytest.raises(RequestInvalid, match=r"lc\.zip exists and clobber is False"):
+        files.put(new, there, files.Existing.REFUSE)
+    assert (new.read_bytes(), there.read_bytes()) == (b"new", b"mine")
+    kept = files.put(new, there, files.Existing.KEEP)
+    assert kept is not None
+    assert (kept.read_bytes(), there.read_bytes()) == (b"mine", b"new")
