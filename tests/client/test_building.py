@@ -391,11 +391,11 @@ def test_a_request_shows_its_owner_and_its_products(empty):
 
 
 def test_owner_and_silence_can_be_changed(empty):
-    empty.UserID, empty.silent = "other@example.org", True
-    assert (empty.UserID, empty.silent) == ("other@example.org", True)
+    empty.UserID, empty.silent = "other@example.org", False
+    assert (empty.UserID, empty.silent) == ("other@example.org", False)
     with pytest.raises(RequestInvalid, match="silent must be True or False, not 1"):
         empty.silent = 1
-    assert empty.silent is True
+    assert empty.silent is False
 
 
 def test_results_have_the_newest_form_only(empty):
@@ -440,5 +440,5 @@ def test_a_number_is_the_same_request_only_if_it_was_echoed(echoed, same):
 
 
 def test_a_number_that_is_not_finite_is_not_taken_over(empty):
-    empty.setFromJSON({"name": "x", "lc": 1, "pccounts": float("inf"), "wtcounts": 30})
-    assert empty.getLightCurvePars() == {"wtCounts": 30}
+    empty.setFromJSON({"name": "x", "RA": float("inf"), "Dec": 5.0})
+    assert empty.getGlobalPars() == {"name": "x", "Dec": 5.0}

@@ -354,7 +354,11 @@ def test_a_system_without_locks_can_run_a_campaign(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("before", "stage"), [(["saved"], ledger.WAITING), (["saved", "done"], ledger.GIVEN_UP)])
 def test_a_source_whose_product_was_replaced_is_given_up_only_if_it_was_done(tmp_path, before, stage):
-    details = {"saved": {"job_id": 1, "digest": "0", "path": "b"}, "done": {}, "displaced": {"reason": "replaced"}}
+    details: dict[str, Any] = {
+        "saved": {"job_id": 1, "digest": "0", "path": "b"},
+        "done": {},
+        "displaced": {"reason": "replaced"},
+    }
     mine = Ledger(tmp_path / "a.jsonl", ME)
     mine.add(Event(0.0, "planned", "a", {"document": {}}))
     for kind in (*before, "displaced"):
