@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from mock_server import Simulator
 from mock_server.clocks.virtual import VirtualClock
@@ -250,3 +253,18 @@ def test_an_answer_that_a_fault_spoils_is_noted_once(make_sim):
     answer, journal = asked(sim, "count")
     assert b"numJobs" not in answer.body
     assert [entry.outcome for entry in journal] == ["fault"]
+
+
+class Broken(io.BytesIO):
+    """A body that ends with its connection."""
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError("the caller is gone")
+
+
+@pytest.mark.parametrize("body", [io.BytesIO(b'{"UserID"'), Broken()])
+def test_a_body_that_ends_early_is_refused_as_one_that_is_not_json(sim, body):
+    environ = EnvironBuilder("/user_objects/getNumJobs.php", method="POST", input_stream=body).get_environ()
+    parts, status, _headers = run_wsgi_app(sim.app, environ | {"CONTENT_LENGTH": "20"})
+    assert status.startswith("200")
+    assert json.loads(b"".join(parts))["ERROR"] == "The data supplied were not valid JSON."

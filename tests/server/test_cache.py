@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from dataclasses import dataclass
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+from mock_server.products.builder import ProductBuilder
 from mock_server.products.cache import Cache, size_of
+from mock_server.products.position import Position
+from mock_server.products.worker import pickled
+from mock_server.sky.archive import Sky
+from mock_server.sky.world import World
 
 ROW = b"x" * 1000
 
@@ -133,3 +140,23 @@ def test_a_key_and_the_entry_itself_take_room_too():
     for number in range(1000):
         cache.get(number, lambda: 0)
     assert len(cache) < 150
+
+
+def test_what_is_sent_to_the_server_needs_none_of_the_modules_that_made_it():
+    made = pickle.loads(pickled({"counts": np.int64(7), "at": position_of(1.5), "fixed": MappingProxyType({"a": 1})}))
+    assert (made["counts"], type(made["counts"])) == (7, int)
+    assert isinstance(made["at"], SimpleNamespace)
+    assert (made["at"].ra, made["at"].dec, made["at"].err90) == (1.5, 2.0, 3.0)
+    assert isinstance(made["fixed"], MappingProxyType)
+    assert made["fixed"] == {"a": 1}
+
+
+def position_of(ra: float) -> Position:
+    return Position(ra, 2.0, 3.0)
+
+
+def test_a_builder_forgets_what_it_made():
+    builder = ProductBuilder(Sky(1, World()))
+    assert builder.files_kept.get("a", row) == builder.products_kept.get("b", row) == ROW
+    builder.forget()
+    assert (len(builder.files_kept), len(builder.products_kept)) == (0, 0)

@@ -334,3 +334,10 @@ def test_the_live_parts_are_all_parts_of_the_page(ask):
 def test_the_courtesy_report_has_a_page_of_its_own(ask):
     ask.submit()
     assert "jobs submitted 1" in shown(ask, "courtesy")
+
+
+def test_settings_that_are_sent_as_they_are_change_nothing(sim, ask):
+    before = sim.controls.scenario()
+    assert do(ask, "settings", **{"limits.active_jobs": str(before["limits.active_jobs"])}).status_code == 303
+    assert sim.controls.scenario() == before
+    assert sim.controls.save()["tables"]["changes"] == []

@@ -231,3 +231,35 @@ def test_believing_can_be_switched_off():
             job = submit(sim, **AT_M82, targ="00032503", lcobs="user", uselcobs="00077777003")
             assert [build.outcome for build in job.builds] == [outcome]
             assert job.build(Product.LIGHT_CURVE)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('["A"]', "must hold a list of objects with name, ra and dec"),
+        ('[{"name": "A", "ra": "east", "dec": 2}]', "ra east and dec 2 are no position"),
+        ('[{"name": "A", "ra": 1, "dec": 2, "rate": -1}]', "rate is -1, but must be a number from 0 to 1e9"),
+        ('[{"name": "A", "ra": 1, "dec": 2, "cls": "grb"}]', "t0_met missing; a source of class grb needs"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused_in_words(tmp_path, text, words):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputInvalid, match=words):
+        read_sources([tmp_path / "a.json"])
+
+
+def test_targets_and_aliases_may_be_one_text_and_sources_stand_by_name(tmp_path):
+    (tmp_path / "a.json").write_text('{"A": {"ra": 1, "dec": 2, "targets": "10001; 10002", "aliases": "B|C"}}')
+    (source,) = read_sources([tmp_path / "a.json"])
+    assert (source["name"], source["targets"], source["aliases"]) == ("A", ["00010001", "00010002"], ["B", "C"])
+
+
+def test_a_table_of_bytes_is_read_as_text(tmp_path):
+    Table({"name": [b"One", b"Two"], "ra": [1.0, 2.0], "dec": [3.0, 4.0]}).write(tmp_path / "a.fits")
+    assert [source["name"] for source in read_sources([tmp_path / "a.fits"])] == ["One", "Two"]
+
+
+def test_a_file_that_is_no_table_is_refused_in_words(tmp_path):
+    (tmp_path / "a.fits").write_bytes(b"\x00\x01 no table \xff")
+    with pytest.raises(ValueError, match=r"a\.fits is no table that astropy reads: "):
+        read_sources([tmp_path / "a.fits"])

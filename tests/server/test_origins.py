@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,9 @@ from mock_server.cli.commands import main
 from mock_server.reports.text import report_text
 from mock_server.scenario.source_lists import source_from_text
 from mock_server.sky import known
-from mock_server.sky.origins import Origin
+from mock_server.sky.archive import Sky
+from mock_server.sky.origins import Origin, origins
+from mock_server.sky.world import World
 from tests.server.conftest import EXACT, IMAGE, ME
 
 CURVE = {"UserID": ME, "getCoords": 1, "getTargs": 1, "cent": 0, "useSXPS": 0, "lc": 1, "binMeth": "obsid"}
@@ -173,3 +176,29 @@ def test_a_remedy_can_be_pasted_whatever_the_name_holds():
 def test_a_remedy_is_not_given_for_what_is_known_but_hidden():
     with Simulator(settings=EXACT) as sim:
         assert refused(sim, "GRB 390101A")["option"] is None
+
+
+JOB = {
+    "name": "GRB 200416A", "targ": "00966554", "RA": 335.6985, "Dec": -7.5179, "getCoords": 1,
+    "lc": 1, "lcobs": "user", "uselcobs": "00966554900",
+}  # fmt: skip
+NAMED = "00966554900"
+"""An observation that no table has."""
+BEFORE, NOW = (datetime(year, 4, 17, tzinfo=UTC).timestamp() for year in (2020, 2026))
+
+
+@pytest.mark.parametrize(
+    ("now", "asked", "line"),
+    [
+        (NOW, (), f"no data of {NAMED}: the archive does not have it, and archive.unknown_observations is refuse"),
+        (BEFORE, (NAMED,), f"no data of {NAMED}: it was not in the archive yet"),
+    ],
+)
+def test_an_observation_that_a_job_names_is_believed_or_has_a_reason(now, asked, line):
+    assert origins(Sky(1, World()), JOB, now, asked).lines()[-1] == line
+
+
+def test_a_position_that_the_scenario_dates_is_given():
+    dated = World.from_mapping({"positions": [{"name": "GRB 200416A", "ra": 10.0, "dec": 20.0, "since": "2026-01-01"}]})
+    assert origins(Sky(1, dated), JOB, NOW).position is Origin.GIVEN
+    assert origins(Sky(1, World()), JOB, NOW).position is Origin.REAL

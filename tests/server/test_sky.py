@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mock_server.core import timescales
 from mock_server.core.model import Observation
 from mock_server.core.selection import FRAME_S
-from mock_server.sky import coordinates, schedule
+from mock_server.sky import coordinates, real, schedule
 from mock_server.sky.archive import Sky
 from mock_server.sky.sources import Plan, Source
 from mock_server.sky.world import World
@@ -337,6 +337,10 @@ def test_a_forced_lack_of_data_empties_the_archive_for_that_object():
         ({"sources": [{"name": "M82", "rate": {"slopes": [1, 2]}}]}, "one entry more"),
         ({"positions": [{"name": "M82", "ra": 1.0, "dec": 2.0, "since": "soon"}]}, "`soon` is not a time"),
         ({"no_data": "M82"}, "no_data is 'M82', but must be a list"),
+        ({"sources": [{"name": "M82", "rate": {"kind": "wild"}}]}, "rate.kind is 'wild', but must be one of "),
+        ({"sources": [{"name": "M82", "plan": {"modes": "IM"}}]}, "plan.modes is 'IM', but must be PC or WT"),
+        ({"sources": [{"name": "M82", "plan": {"every_days": 0}}]}, "every_days is 0.0, but must be positive"),
+        ({"sources": [{"name": "M82", "plan": {"later": [["00010001"]]}}]}, "has 1 values, but must have 2"),
     ],
 )
 def test_a_wrong_world_is_refused_with_the_key_at_fault(mapping, message):
@@ -395,3 +399,40 @@ def test_positions_are_written_as_in_the_documented_result_file():
 
 def test_rounding_up_to_a_full_turn_is_written_as_zero():
     assert coordinates.sexagesimal((359.9999999, 0.0)) == ("00 00 00.00", "+00 00 00.0")
+
+
+def test_a_date_without_a_time_is_its_first_instant():
+    reprocessed = World.from_mapping({"reprocessings": ["2026-03-02 00:00:00", date(2026, 3, 1)]}).reprocessings
+    assert reprocessed == pytest.approx([datetime(2026, 3, day, tzinfo=UTC).timestamp() for day in (1, 2)], abs=1e-3)
+
+
+def test_a_burst_of_a_scenario_without_a_rate_decays_from_its_trigger():
+    added = {"name": "Mine", "cls": "grb", "ra": 10.0, "dec": 5.0, "t0_met": 6e8}
+    source = Sky(1, World.from_mapping({"sources": [added]})).named("Mine")
+    assert source is not None
+    assert source.rate.kind == "decay"
+    assert source.mean_rate_at(6e8 + 200) > source.mean_rate_at(6e8 + 2e5) > 0
+    assert len(source.targets) == 1
+
+
+def test_a_target_that_no_table_has_looks_at_nothing_known():
+    assert real.source_of_target(1, "99999999") is None
+
+
+def test_a_position_without_a_galaxy_has_no_source_of_one():
+    assert real.numbered(1, (335.7, -7.5)) is None
+
+
+def test_observations_that_a_job_names_lie_among_those_of_their_target_in_the_order_of_the_segments():
+    sky, target = Sky(1, World()), "00966554"
+    source = sky.named("GRB 200416A")
+    assert source is not None
+    planned = sky.observations((target,), (source.ra, source.dec), NOW)
+    names = tuple(f"{target}{segment:03d}" for segment in (7, 50, 51, 52, 53, 500, 999))
+    found = real.asked(1, source, names, planned, 6.1e8)
+    starts = [o.snapshots[0].start for o in found]
+    assert [o.obsid for o in found] == list(names)
+    assert starts == sorted(starts)
+    assert starts[-1] + 86400 * 3 < timescales.met_from_service(NOW)
+    spans = sorted((o.snapshots[0].start, o.snapshots[-1].stop) for o in (*found, *planned))
+    assert all(stop < start for (_, stop), (start, _) in pairwise(dict(spans).items()))

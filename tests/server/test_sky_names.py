@@ -170,3 +170,10 @@ def test_more_spellings_of_one_object_have_one_key(one, other):
 
 def test_a_position_in_a_name_may_have_a_declination_in_whole_degrees():
     assert position_in("Swift J2058+05") == pytest.approx((314.5, 5.0))
+
+
+def test_a_declination_of_1950_may_have_a_decimal_point():
+    with_point, without = position_in("B1234+56.7"), position_in("B1234+567")
+    assert with_point is not None
+    assert with_point == without
+    assert with_point != position_in("B1234+56")

@@ -386,3 +386,29 @@ def test_plots_are_pictures():
         if name.endswith(".gif"):
             with Image.open(io.BytesIO(data)) as picture:
                 assert (picture.format, picture.size) == ("GIF", (560, 400))
+
+
+@pytest.mark.parametrize(
+    ("value", "models"),
+    [
+        ("Powerlaw, APEC;powerlaw", ("powerlaw", "apec")),
+        (["BLACKBODY", "mekal"], ("blackbody",)),
+        ("mekal", ("powerlaw",)),
+        (None, ("powerlaw",)),
+    ],
+)
+def test_emission_models_are_read_from_lists_and_texts(value, models):
+    assert spectrum.emission_models(value) == models
+
+
+def test_clients_of_1_9_get_an_interval_without_a_spectrum_without_its_file():
+    answer = {"T0": 1.0, "GalNH_unfitted": 1e20, "rnames": ["gap"], "gap": {"Start": 3.0, "Stop": 4.5, "NOSPEC": 1}}
+    old = answers_by_version.spectra(answer, (1, 9))
+    assert old["gap"] == {"start": "3.0", "stop": "4.5", "HaveWT": 0, "HavePC": 0}
+    assert old["GalNH"] == 1e20
+
+
+def test_a_source_that_the_scenario_darkens_has_no_photons():
+    dark = Sky(3, World(no_source=(BURST,)))
+    assert extraction.target_source(order_of(dark, Product.SPECTRUM, BURST), dark).rate.kind == "none"
+    assert extraction.target_source(order_of(SKY, Product.SPECTRUM, BURST), SKY).rate.kind != "none"

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mock_server.core.errors import Unavailable
 from mock_server.core.journal import Entry
 from mock_server.core.model import Build, Job, Product, Rebin, StatusCode, User
 from mock_server.storage import sql
@@ -545,3 +547,63 @@ def test_a_journal_without_a_bound_keeps_everything():
         store.note(Entry(at=float(at), operation="getNumJobs"))
     assert (len(store.journal().entries), store.journal().forgotten) == (1000, 0)
     store.close()
+
+
+# a database that fails -------------------------------------------------------------------------------------------
+
+
+def test_a_mistake_in_a_statement_is_not_taken_for_a_database_that_is_away(tmp_path):
+    with closing(Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}")) as store:
+        with pytest.raises(sqlite3.OperationalError, match="no such table: nonsense"), store.reading() as facts:
+            facts.connection.execute("SELECT * FROM nonsense")
+        add(store, job(1))
+        assert store_has(store, 1)
+
+
+def store_has(store: Store, number: int) -> bool:
+    with store.reading() as facts:
+        return facts.job(number) is not None
+
+
+def test_a_connection_that_is_in_use_when_the_store_is_closed_is_closed_after_it(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    add(store, job(1))
+    with store.reading() as facts:
+        store.close()
+        assert facts.job(1) is not None
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        facts.job(1)
+
+
+def test_a_connection_that_cannot_be_opened_is_waited_for_and_then_named(tmp_path):
+    (tmp_path / "there").mkdir()
+    with closing(Store(f"sqlite:///{tmp_path / 'there' / 'jobs.sqlite'}")) as store, store.reading():
+        (tmp_path / "there").rename(tmp_path / "away")
+        words = "cannot be reached now: unable to open database file"
+        with pytest.raises(Unavailable, match=words), store.reading(0.0):
+            pass
+
+
+def test_postgresql_without_its_driver_is_refused_with_a_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mock_server.storage.postgresql", None)
+    with pytest.raises(StoreError, match=r"install the driver by `pip install 'xrt-mock\[postgres\]'`"):
+        Store("postgresql://someone@127.0.0.1/jobs")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "words"),
+    [
+        ("builds", "product", "gravity", "no product or status code is 'gravity'"),
+        ("jobs", "parameters", "[1]", "parameters must be a JSON object"),
+        ("jobs", "parameters", "{", "Expecting property name"),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused_and_nothing_changes(table, column, value, words):
+    with closing(Store()) as store:
+        add(store, job(1))
+        with store.reading() as facts:
+            state = facts.dump()
+        state[table][0][column] = value
+        with pytest.raises(ValueError, match=words), store.transaction() as facts:
+            facts.restore(state)
+        assert store_has(store, 1)

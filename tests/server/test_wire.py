@@ -212,3 +212,37 @@ def test_an_answer_is_one_compact_line_and_never_not_a_number():
     assert wire.as_text({"a": 1, "b": ["é\n", None, True]}) == '{"a":1,"b":["\\u00e9\\n",null,true]}'
     with pytest.raises(ValueError, match="not JSON compliant"):
         wire.as_text({"a": math.nan})
+
+
+def test_a_text_must_be_there_and_be_one():
+    assert wire.read_text({"name": "GRB 060729"}, "name") == "GRB 060729"
+    with pytest.raises(ParametersRefused) as missing:
+        wire.read_text({"name": ""}, "name")
+    with pytest.raises(ParametersRefused) as wrong:
+        wire.read_text({"name": 60729}, "name")
+    assert (missing.value.missing, missing.value.invalid) == (("name",), ())
+    assert wrong.value.invalid == ("name is 60729, but must be a text",)
+
+
+@pytest.mark.parametrize("value", [None, "", "all", "ALL", []])
+def test_all_words_are_meant_by_all_and_by_none(value):
+    assert wire.read_words({"posToGet": value}, "posToGet", ("PSF", "Enh")) == ("PSF", "Enh")
+
+
+def test_words_that_are_not_known_are_refused():
+    assert wire.read_words({"posToGet": "Enh"}, "posToGet", ("PSF", "Enh")) == ("Enh",)
+    with pytest.raises(ParametersRefused) as refused:
+        wire.read_words({"posToGet": ["Enh", "X"]}, "posToGet", ("PSF", "Enh"))
+    assert refused.value.invalid == ('posToGet is ["Enh", "X"], but must be all, or of: PSF, Enh',)
+
+
+@pytest.mark.parametrize(
+    ("raw", "parameters"),
+    [
+        ({}, {}),
+        ({"grades": "", "redshift": "NONE"}, {}),
+        ({"grades": 0, "redshift": 1.5}, {"specgrades": "0", "specz": 1, "zval": 1.5}),
+    ],
+)
+def test_a_sliced_spectrum_has_grades_and_a_redshift_if_they_are_given(raw, parameters):
+    assert wire.read_spectrum(raw) == parameters
