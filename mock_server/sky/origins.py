@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import selection
 from ..core.timescales import met_from_service, service_from_met, utc_from_service
+from ..core.words import counted
 from . import known
 from .names import key_of, position_in
 from .sources import catalogue
@@ -73,7 +74,9 @@ class Origins:
         ]
         found += [f"target {target}: {origin}" for target, origin in self.targets]
         if self.believed:
-            found.append(f"believed because the job names them: {len(self.believed)} observations, {Origin.DRAWN}")
+            found.append(
+                f"believed because the job names them: {counted(len(self.believed), 'observation')}, {Origin.DRAWN}"
+            )
         return found + [f"no data of {obsid}: {reason}" for obsid, reason in self.without_data]
 
     def observation_lines(self) -> list[str]:

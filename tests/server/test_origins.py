@@ -192,6 +192,7 @@ BEFORE, NOW = (datetime(year, 4, 17, tzinfo=UTC).timestamp() for year in (2020, 
     [
         (NOW, (), f"no data of {NAMED}: the archive does not have it, and archive.unknown_observations is refuse"),
         (BEFORE, (NAMED,), f"no data of {NAMED}: it was not in the archive yet"),
+        (NOW, (NAMED,), "believed because the job names them: 1 observation, drawn"),
     ],
 )
 def test_an_observation_that_a_job_names_is_believed_or_has_a_reason(now, asked, line):
