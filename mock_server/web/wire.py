@@ -170,8 +170,6 @@ def read_words(raw: Mapping[str, Any], key: str, known: tuple[str, ...]) -> tupl
     if is_missing(value) or (isinstance(value, str) and value.lower() == "all"):
         return known
     words = value if isinstance(value, list) else [value]
-    if not words:
-        return known
     if not all(word in known for word in words):
         raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be all, or of: {', '.join(known)}"])
     return tuple(words)
