@@ -12,6 +12,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from mock_server import Simulator
 from mock_server.clocks.virtual import VirtualClock
+from mock_server.core.errors import Unavailable
 from mock_server.core.journal import Entry
 from mock_server.transport import header
 from mock_server.transport.wsgi_call import Answer, Request, ask
@@ -268,3 +269,16 @@ def test_a_body_that_ends_early_is_refused_as_one_that_is_not_json(sim, body):
     parts, status, _headers = run_wsgi_app(sim.app, environ | {"CONTENT_LENGTH": "20"})
     assert status.startswith("200")
     assert json.loads(b"".join(parts))["ERROR"] == "The data supplied were not valid JSON."
+
+
+def test_a_call_that_cannot_read_the_database_is_judged_by_the_settings_known_last(sim, ask, monkeypatch):
+    ask.submit()
+
+    def away() -> None:
+        raise Unavailable("the database cannot be reached now: it is away")
+
+    monkeypatch.setattr(sim.simulation.jobs, "begin", away)
+    answer = ask.raw("POST", "/user_objects/getNumJobs.php", data=json.dumps({"UserID": ME}))
+    assert answer.status_code == 503
+    monkeypatch.undo()
+    assert ask("getNumJobs.php")["numJobs"] == 1

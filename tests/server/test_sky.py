@@ -14,6 +14,7 @@ from mock_server.core import timescales
 from mock_server.core.model import Observation
 from mock_server.core.selection import FRAME_S
 from mock_server.sky import coordinates, real, schedule
+from mock_server.sky import known as tables
 from mock_server.sky.archive import Sky
 from mock_server.sky.sources import Plan, Source
 from mock_server.sky.world import World
@@ -402,8 +403,10 @@ def test_rounding_up_to_a_full_turn_is_written_as_zero():
 
 
 def test_a_date_without_a_time_is_its_first_instant():
-    reprocessed = World.from_mapping({"reprocessings": ["2026-03-02 00:00:00", date(2026, 3, 1)]}).reprocessings
-    assert reprocessed == pytest.approx([datetime(2026, 3, day, tzinfo=UTC).timestamp() for day in (1, 2)], abs=1e-3)
+    reprocessed = World.from_mapping(
+        {"reprocessings": ["2026-03-03 00:00:00", datetime(2026, 3, 2), date(2026, 3, 1)]}
+    ).reprocessings
+    assert reprocessed == pytest.approx([datetime(2026, 3, day, tzinfo=UTC).timestamp() for day in (1, 2, 3)], abs=1e-3)
 
 
 def test_a_burst_of_a_scenario_without_a_rate_decays_from_its_trigger():
@@ -436,3 +439,33 @@ def test_observations_that_a_job_names_lie_among_those_of_their_target_in_the_or
     assert starts[-1] + 86400 * 3 < timescales.met_from_service(NOW)
     spans = sorted((o.snapshots[0].start, o.snapshots[-1].stop) for o in (*found, *planned))
     assert all(stop < start for (_, stop), (start, _) in pairwise(dict(spans).items()))
+
+
+def test_a_pointing_without_an_object_in_the_tables_looks_at_its_middle():
+    targets = (target for number in tables.numbers() if (target := tables.target(number)) is not None)
+    lone = next(target for target in targets if target.pointing is not None and tables.find(target.name) is None)
+    seen = real.source_of_target(1, lone.target)
+    assert seen is not None
+    assert (seen.ra, seen.dec) == lone.pointing
+
+
+def test_observations_of_many_targets_that_a_job_names_do_not_overlap():
+    source = Sky(1, World()).named("GRB 200416A")
+    assert source is not None
+    found = real.asked(1, source, tuple(f"000990{number:02d}001" for number in range(12)), (), 6.1e8)
+    spans = sorted((o.snapshots[0].start, o.snapshots[-1].stop) for o in found)
+    assert len(spans) == 12
+    assert all(stop < start for (_, stop), (start, _) in pairwise(spans))
+
+
+def test_an_observation_that_a_job_names_is_neither_in_the_future_nor_before_the_launch():
+    sky = Sky(1, World())
+    source = sky.named("GRB 200416A")
+    assert source is not None
+    last = sky.observations(("00966554",), (source.ra, source.dec), NOW)[-1]
+    late, early = (real.asked(1, source, (obsid,), [last], 7.5e8) for obsid in ("00099001999", "00966554001"))
+    launch, past = datetime(2005, 1, 1, tzinfo=UTC).timestamp(), datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    for (observation,) in (late, early):
+        assert launch < timescales.service_from_met(observation.snapshots[0].start) < past
+    days = (last.snapshots[0].start - early[0].snapshots[0].start) / 86400
+    assert days == pytest.approx(int(last.obsid[8:]) - 1, abs=0.5)

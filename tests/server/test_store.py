@@ -607,3 +607,12 @@ def test_a_state_that_cannot_be_is_refused_and_nothing_changes(table, column, va
         with pytest.raises(ValueError, match=words), store.transaction() as facts:
             facts.restore(state)
         assert store_has(store, 1)
+
+
+def test_a_lock_that_another_program_holds_is_no_mistake_of_the_caller(tmp_path):
+    file = tmp_path / "jobs.sqlite"
+    with closing(Store(f"sqlite:///{file}")) as store, closing(sqlite3.connect(file)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        words = "cannot be used now: database is locked"
+        with pytest.raises(Unavailable, match=words), store.reading() as facts:
+            facts.connection.execute("UPDATE meta SET value = value")

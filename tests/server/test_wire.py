@@ -14,7 +14,9 @@ from mock_server.core.errors import BodyRefused, LimitReached, ParametersRefused
 from mock_server.core.model import Caller, CancelCode, Product, StatusCode
 from mock_server.products.position import Position
 from mock_server.service.jobs import Listed, ProductStatus
+from mock_server.service.results import Sights
 from mock_server.web import wire
+from tests.server.conftest import POSITIONS
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -246,3 +248,12 @@ def test_words_that_are_not_known_are_refused():
 )
 def test_a_sliced_spectrum_has_grades_and_a_redshift_if_they_are_given(raw, parameters):
     assert wire.read_spectrum(raw) == parameters
+
+
+def test_the_page_of_a_job_shows_the_positions_that_were_found_and_those_that_were_not(sim):
+    job = sim.jobs.submit(POSITIONS)
+    found = {Product.STANDARD_POS: Position(10.0, 20.0, 3.5), Product.ASTROM_POS: None}
+    shown = wire.job_shown(sim.jobs.page(job.job_id), Sights({}, found, []), "https://here/USERPROD_1")
+    assert shown["products"]["psf"]["position"] == {"ra": 10.0, "dec": 20.0, "err90": 3.5}
+    assert shown["products"]["xastrom"]["position"] is None
+    assert "position" not in shown["products"]["enh"]
