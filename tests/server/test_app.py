@@ -263,10 +263,10 @@ class Broken(io.BytesIO):
         raise ConnectionResetError("the caller is gone")
 
 
-@pytest.mark.parametrize("body", [io.BytesIO(b'{"UserID"'), Broken()])
+@pytest.mark.parametrize("body", [io.BytesIO(b'{"UserID": "me@example.org"}'), Broken()])
 def test_a_body_that_ends_early_is_refused_as_one_that_is_not_json(sim, body):
     environ = EnvironBuilder("/user_objects/getNumJobs.php", method="POST", input_stream=body).get_environ()
-    parts, status, _headers = run_wsgi_app(sim.app, environ | {"CONTENT_LENGTH": "20"})
+    parts, status, _headers = run_wsgi_app(sim.app, environ | {"CONTENT_LENGTH": "200"})
     assert status.startswith("200")
     assert json.loads(b"".join(parts))["ERROR"] == "The data supplied were not valid JSON."
 

@@ -177,3 +177,14 @@ def test_images_are_the_same_when_everything_is_drawn_anew(made):
 @pytest.mark.parametrize(("text", "bands"), [("0.3-10", ((0.3, 10.0),)), ("0.3-1, 1-2,", ((0.3, 1.0), (1.0, 2.0)))])
 def test_bands_are_read_from_the_request(text, bands):
     assert images.parse_bands(text) == bands
+
+
+def test_a_position_beside_the_picture_has_no_place_on_it():
+    source = source_of(SKY, BURST)
+    found = images.build(order_of(SKY, Product.IMAGE, BURST), SKY).chart(
+        ("seen", source.ra, source.dec, 3.5), ("beside", source.ra, source.dec + 1.0, 3.5)
+    )
+    assert [mark["name"] for mark in found] == ["seen"]
+    assert 0 < found[0]["x"] < 500
+    assert 0 < found[0]["y"] < 500
+    assert found[0]["radius"] == pytest.approx(3.5 / 2.357, rel=0.01)

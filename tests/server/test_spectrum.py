@@ -412,3 +412,9 @@ def test_a_source_that_the_scenario_darkens_has_no_photons():
     dark = Sky(3, World(no_source=(BURST,)))
     assert extraction.target_source(order_of(dark, Product.SPECTRUM, BURST), dark).rate.kind == "none"
     assert extraction.target_source(order_of(SKY, Product.SPECTRUM, BURST), SKY).rate.kind != "none"
+
+
+def test_without_a_fit_an_answer_has_times_alone():
+    interval = built(doNotFit=1).answer()["interval0"]
+    assert set(interval["PC"]) == {"MeanTime", "Exposure", "NOFIT"}
+    assert interval["PC"]["NOFIT"] == 1
