@@ -236,7 +236,7 @@ CASES: list[tuple[str, str, str, tuple[tuple[float, Exchange], ...]]] = [
     (
         "U34",
         NOT_MET,
-        "a number that is none",
+        "a JobID in words",
         ((0, submitted(lc=1, echo={"lc": 1})), (1, asked("run_userobject", {"OK": 1, "JobID": "x"}))),
     ),
     ("U34", NOT_MET, "a body that is a list", ((0, exchange("run_userobject", [1], CURVE.body)), (1, CURVE))),
