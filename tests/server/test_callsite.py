@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from mock_server.transport.callsite import calling_line, lines_of, short_words
+from mock_server.transport.callsite import calling_line, lines_of, short_words, user_line
 
 TOOLS = """
 def post(ask):
@@ -51,6 +51,22 @@ def test_a_helper_is_named_with_the_line_that_called_it(program):
 def test_a_function_that_calls_itself_is_named_once(program):
     text = "from tools import again\nfound = again(calling_line, 5)"
     assert program(text) == "tools.py:6, called from pipeline.py:2"
+
+
+def test_a_thread_of_the_program_is_named_by_its_own_function(program):
+    text = """
+        import threading
+        lines = []
+        thread = threading.Thread(target=lambda: lines.append(calling_line()))
+        thread.start()
+        thread.join()
+        found = lines
+    """
+    assert program(text) == ["pipeline.py:4"]
+
+
+def test_a_cell_is_named_by_its_file_where_no_shell_runs():
+    assert user_line("/tmp/ipykernel_17/3.py", 2) == "3.py:2"
 
 
 def test_an_exception_is_named_by_the_innermost_line_of_the_user(program):

@@ -77,3 +77,10 @@ def test_without_a_place_to_keep_them_they_are_made_each_time(tmp_path, monkeypa
 
 def test_each_making_is_new():
     assert make_certificates(HOSTS).authority != make_certificates(HOSTS).authority
+
+
+def test_they_are_made_each_time_where_they_cannot_be_kept(cache):
+    cache.symlink_to(cache.parent / "nowhere")
+    made = kept_certificates(HOSTS)
+    assert ssl.create_default_context(cadata=made.authority.decode()).cert_store_stats()["x509_ca"] >= 1
+    assert kept_certificates(HOSTS) != made

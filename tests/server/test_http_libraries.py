@@ -2,15 +2,17 @@
 
 import array
 import asyncio
+import http.client
 import io
 import json
 import os
+import select
 import shutil
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -104,6 +106,10 @@ def copied(raw: Any) -> bytes:
     return file.getvalue()
 
 
+def beneath(raw: Any) -> tuple[bytes, bytes, bytes]:
+    return raw.read(), raw._fp.read(), raw._fp.read1(5)
+
+
 READERS: dict[str, Callable[[requests.Response], Any]] = {
     "content": lambda r: r.content,
     "text": lambda r: r.text,
@@ -118,6 +124,7 @@ READERS: dict[str, Callable[[requests.Response], Any]] = {
     "raw data": lambda r: r.raw.data,
     "read1": lambda r: (r.raw.read1(10), r.raw.read()),
     "copied": lambda r: copied(r.raw),
+    "the file beneath after its end": lambda r: beneath(r.raw),
     "nothing of it": lambda r: r.close(),
 }
 
@@ -212,6 +219,18 @@ class TestAnswered:
 
         assert asyncio.run(main()) == [b"abc".hex(), b"abc".hex(), 404]
 
+    def test_aiohttp_asks_a_connection_what_asyncio_would_tell(self):
+        async def main() -> list[Any]:
+            async with aiohttp.ClientSession() as session, session.get(f"{SERVICE}/fault/dribble:9") as answer:
+                assert answer.connection is not None
+                transport: Any = answer.connection.transport
+                found = [transport.is_reading(), transport.can_write_eof(), transport.get_write_buffer_size()]
+                transport.close()
+                transport.close()
+                return [*found, transport.is_reading(), transport.is_closing()]
+
+        assert asyncio.run(main()) == [True, False, 0, False, True]
+
     def test_pandas_and_astropy_by_address(self):
         frame = pandas.read_csv(f"{SERVICE}/curve.qdp", comment="!", sep=" ", skiprows=1, header=None)
         assert frame.shape == (2, 3)
@@ -250,6 +269,83 @@ LIBRARIES: dict[str, Callable[[str], bytes]] = {
     "httpx async": lambda url: asyncio.run(by_httpx(url)),
     "aiohttp": lambda url: asyncio.run(by_aiohttp(url)),
 }
+
+
+CUT = {  # what each library raises where a body breaks off
+    "urllib": http.client.IncompleteRead,
+    "httpx": httpx.RemoteProtocolError,
+    "aiohttp": aiohttp.ClientPayloadError,
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_other_hosts_are_left_alone(clock, address, library):
+    with intercept(lambda *_: pytest.fail("it was asked for another host"), clock):
+        assert LIBRARIES[library](f"{address}/lines").startswith(b"line 0\nline 1\n")
+
+
+@pytest.mark.parametrize("library", CUT)
+def test_a_body_that_breaks_off_is_the_librarys_own_error(clock, library):
+    with intercept(make_app(), clock), pytest.raises(CUT[library]):
+        LIBRARIES[library](f"{SERVICE}/fault/cut:4")
+
+
+def test_aiohttp_may_send_in_pieces(clock):
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one "
+        yield b"two"
+
+    async def main() -> Any:
+        async with aiohttp.ClientSession() as session, session.post(f"{SERVICE}/echo", data=pieces()) as answer:
+            return (await answer.json())["body"]
+
+    with intercept(make_app(), clock):
+        assert asyncio.run(main()) == b"one two".hex()
+
+
+def test_http_client_asks_a_connection_what_a_socket_would_tell(clock):
+    connection = http.client.HTTPSConnection("www.swift.ac.uk", timeout=7)
+    with intercept(make_app(), clock):
+        connection.connect()
+    descriptor = connection.sock.fileno()
+    assert connection.sock.gettimeout() == 7
+    assert select.select([descriptor], [], [], 0) == ([], [], [])
+    del connection  # it was not closed
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(descriptor)
+
+
+@pytest.mark.parametrize("library", ["urllib", "httpx", "aiohttp"])
+def test_a_bug_of_the_simulator_is_raised_where_the_call_is_made(clock, library):
+    def broken(_environ, _start_response):
+        raise ZeroDivisionError("a bug")
+
+    with intercept(broken, clock), pytest.raises(ZeroDivisionError, match="a bug"):
+        LIBRARIES[library](f"{SERVICE}/lines")
+
+
+@pytest.mark.parametrize("library", ["httpx async", "aiohttp"])
+def test_a_slow_answer_moves_a_clock_that_the_program_does_not_share(clock, library):
+    with intercept(make_app(), clock):
+        assert LIBRARIES[library](f"{SERVICE}/fault/delay:15") == b"0123456789"
+    assert clock.now() == START + 15
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("fault", ["delay:30", "delay:30;reset"])
+def test_an_answer_that_comes_after_its_caller_has_left_is_dropped(clock, fault, monkeypatch):
+    events: list[str] = []
+    for name in ("data_received", "connection_lost"):
+        monkeypatch.setattr(aiohttp.client_proto.ResponseHandler, name, lambda *_, name=name: events.append(name))
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await by_aiohttp(f"{SERVICE}/fault/{fault}")
+        await asyncio.sleep(60)
+
+    asyncio.run(main())
+    assert events == ["connection_lost"]
+    assert clock.now() > START + 80
 
 
 @pytest.mark.usefixtures("inside")

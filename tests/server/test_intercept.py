@@ -2,8 +2,10 @@
 
 import errno
 import functools
+import importlib
 import json
 import socket
+import sys
 import threading
 from typing import Any
 
@@ -13,8 +15,10 @@ from flask import Flask, Response, redirect, request
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from mock_server.clocks.base import ScaledClock
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.transport.header import HEADER
+from mock_server.transport.imports import when_imported
 from mock_server.transport.intercept import intercept
 
 SERVICE = "https://www.swift.ac.uk"
@@ -207,6 +211,35 @@ class TestOnTheWay:
         assert len(app.calls) == 3
         assert clock.now() == START + 8
 
+    def test_retries_after_an_error_end_with_an_exception_unless_the_answer_is_wanted(self):
+        session = requests.Session()
+        session.mount("https://", HTTPAdapter(max_retries=Retry(total=1, status_forcelist=[503])))
+        with pytest.raises(requests.exceptions.RetryError, match="too many 503 error responses"):
+            session.get(f"{SERVICE}/busy")
+        session.mount(
+            "https://", HTTPAdapter(max_retries=Retry(total=0, status_forcelist=[503], raise_on_status=False))
+        )
+        with intercept(make_app(), VirtualClock(START)):
+            assert session.get(f"{SERVICE}/busy").status_code == 503
+
+    def test_retries_need_not_wait_as_long_as_the_service_asks(self, clock):
+        session = requests.Session()
+        retry = Retry(total=5, status_forcelist=[503], backoff_factor=1, respect_retry_after_header=False)
+        session.mount("https://", HTTPAdapter(max_retries=retry))
+        assert session.get(f"{SERVICE}/busy").text == "done"
+        assert 0 < clock.now() - START < 30
+
+    def test_a_body_without_a_length_that_breaks_off_is_an_error_too(self, clock):
+        def app(_environ, start_response):
+            start_response("200 OK", [(HEADER, "cut:4")])
+            return [b"0123456789"]
+
+        with (
+            intercept(app, clock),
+            pytest.raises(requests.exceptions.ChunkedEncodingError, match="4 bytes read, 6 more"),
+        ):
+            requests.get(f"{SERVICE}/")
+
 
 @pytest.mark.usefixtures("inside")
 class TestTheRealService:
@@ -298,6 +331,38 @@ def test_a_thread_that_outlives_its_simulator_is_not_let_through(clock):
         ended.set()
         thread.join()
     assert "simulated here" in failures[0]
+
+
+def test_one_that_is_active_is_not_entered_again(app, clock):
+    with intercept(app, clock) as active:
+        with pytest.raises(RuntimeError, match="active already; nested ones need an object each"):
+            active.__enter__()
+        assert who_answers() == "calm"
+
+
+def test_the_service_is_not_looked_up_and_other_hosts_are_as_ever(app, clock):
+    before = socket.getaddrinfo("127.0.0.1", 80)
+    with intercept(app, clock):
+        assert socket.getaddrinfo("127.0.0.1", 80) == before
+        with pytest.raises(ConnectionError, match=r"www\.swift\.ac\.uk is simulated here"):
+            socket.getaddrinfo("WWW.swift.ac.uk.", 443)
+
+
+def test_a_clock_that_is_not_shared_is_enough():
+    with intercept(make_app(), ScaledClock(1e6, start=START)):
+        assert who_answers() == "calm"
+
+
+def test_a_module_that_is_not_there_yet_is_followed_once_it_is(tmp_path, monkeypatch):
+    seen: list[Any] = []
+    when_imported("a_library_of_this_test", seen.append)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("a_library_of_this_test")
+    (tmp_path / "a_library_of_this_test.py").write_text("here = True")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("a_library_of_this_test")
+    del sys.modules["a_library_of_this_test"]
+    assert seen == [module]
 
 
 def test_it_is_a_decorator_too(app, clock):

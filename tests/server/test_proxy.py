@@ -120,6 +120,12 @@ def test_a_delay_is_simulated_time(proxy, clock):
     assert clock.now() == began + 30
 
 
+def test_a_body_in_drops_takes_simulated_time(proxy, clock):
+    began = clock.now()
+    assert get(proxy, f"{SERVICE}/fault/dribble:30") == "0123456789"
+    assert clock.now() == pytest.approx(began + 30, abs=0.01)
+
+
 def test_a_cut_answer_ends_early(proxy):
     with pytest.raises((http.client.IncompleteRead, OSError)):
         get(proxy, f"{SERVICE}/fault/cut:4")
@@ -134,6 +140,16 @@ def test_a_broken_connection_breaks(proxy, value):
 def test_a_bug_of_the_simulator_is_a_500(proxy):
     with pytest.raises(urllib.error.HTTPError, match="500"):
         get(proxy, f"{SERVICE}/bug")
+
+
+def test_an_error_that_the_app_lets_out_is_a_500_that_names_it(clock):
+    def broken(_environ: Any, _start_response: Any) -> list[bytes]:
+        raise ZeroDivisionError("a bug")
+
+    with Proxy(broken, clock) as proxy, pytest.raises(urllib.error.HTTPError, match="500") as failed:
+        get(proxy, "http://www.swift.ac.uk/echo")
+    assert failed.value.read() == b"ZeroDivisionError('a bug')\n"
+    failed.value.close()
 
 
 def test_the_variables_point_at_it_and_at_its_certificate(proxy, tmp_path):
