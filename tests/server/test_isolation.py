@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import runpy
 import shutil
 import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -195,6 +198,80 @@ def test_exit_codes_are_those_of_a_shell():
             for command in (["sh", "-c", "exit 7"], ["no-such-command-here"], ["/"])
         ]
     assert codes == [7, 127, 126]
+
+
+class Forked:
+    """A copy of this process that becomes what a command of the isolation starts, at a fraction of a new Python's cost.
+
+    Its standard input is a pipe that ends with :meth:`wait`.
+    """
+
+    def __init__(self, command: list[str], error: Path, *, threads: int = 0) -> None:
+        reading, self._writing = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # other threads of this process wait, and hold nothing
+            self.pid = os.fork()
+        if self.pid:
+            os.close(reading)
+            return
+        os.close(self._writing)
+        code: object = 99
+        try:
+            with open(reading) as sys.stdin, open(error, "w", buffering=1) as sys.stderr:
+                sys.argv = command[command.index(isolation.__file__) :]
+                for _ in range(threads):
+                    threading.Thread(target=threading.Event().wait, daemon=True).start()
+                runpy.run_path(isolation.__file__, run_name="__main__")
+                code = 0
+        except SystemExit as end:
+            code = end.code
+        finally:
+            os._exit(code if isinstance(code, int) else 1)
+
+    def wait(self) -> int:
+        """Return its exit code."""
+        if self._writing >= 0:
+            os.close(self._writing)
+            self._writing = -1
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_a_socket_of_the_network_is_handed_out_and_programs_are_started_there(tmp_path):
+    ours, its = socket.socketpair()
+    with ours, its:
+        holder = Forked([isolation.__file__, "hold", str(its.fileno())], tmp_path / "holder")
+        its.close()
+        said, descriptors, _, _ = socket.recv_fds(ours, 1000, 1)
+    assert (said, len(descriptors)) == (b"ready", 1)
+    with socket.socket(fileno=descriptors[0]) as listener:
+        address, port = listener.getsockname()
+        network = isolation.Isolation(holder.pid, listener)
+        assert (address, network.listener) == ("127.0.0.1", listener)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((address, port), 5)  # it listens in the other network
+        connect = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
+        commands = (["bash", "-c", connect], ["/"], ["no-such-command-here"])
+        codes = [Forked(network.command(command), tmp_path / "said").wait() for command in commands]
+    assert codes == [0, 126, 127]
+    assert (tmp_path / "said").read_text() == ("xrt-mock: cannot run no-such-command-here: No such file or directory\n")
+    assert holder.wait() == 0
+
+
+def test_a_holder_that_may_not_make_a_network_says_why(tmp_path):
+    ours, its = socket.socketpair()
+    with ours, its:
+        # a process with threads may not, whatever the system
+        holder = Forked([isolation.__file__, "hold", str(its.fileno())], tmp_path / "holder", threads=1)
+        its.close()
+        said, descriptors, _, _ = socket.recv_fds(ours, 1000, 1)
+    assert (said, descriptors) == (b"Invalid argument", [])
+    assert holder.wait() == 3
+
+
+def test_a_holder_that_ends_at_once_is_said(monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(InputInvalid, match="not available here: its process ended"):
+        isolation.isolated().__enter__()
 
 
 def test_a_system_that_refuses_says_why_and_what_to_do(monkeypatch):
