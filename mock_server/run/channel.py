@@ -31,7 +31,7 @@ class _Waiting(io.RawIOBase):
 
     def __init__(self, connection: socket) -> None:
         self._socket = connection
-        self.patient = True
+        self.patient, self.ended = True, False
 
     def readable(self) -> bool:
         return True
@@ -39,10 +39,13 @@ class _Waiting(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         while True:
             try:
-                return self._socket.recv_into(buffer, 0, 0 if self.patient else MSG_DONTWAIT)
+                size = self._socket.recv_into(buffer, 0, 0 if self.patient else MSG_DONTWAIT)
             except BlockingIOError:  # the moment is over, and handlers have run
                 if not self.patient:
                     return None
+            else:
+                self.ended = size == 0
+                return size
 
 
 class Channel:
@@ -101,7 +104,7 @@ class Channel:
         """Whether an object, or the end of the connection, has come and was not received."""
         self._waiting.patient = False
         try:
-            return bool(self._reader.peek(1))
+            return bool(self._reader.peek(1)) or self._waiting.ended
         except OSError:
             return True
         finally:

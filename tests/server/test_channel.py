@@ -79,3 +79,19 @@ def test_the_connection_taken_over_is_closed():
     other.close()
     with pytest.raises(OSError, match="descriptor"):
         os.fstat(number)
+
+
+@pytest.mark.parametrize("unread", [False, True])
+def test_the_end_of_the_connection_has_come_once_the_other_end_is_gone(ends, unread):
+    one, other = ends
+    assert not one.has_come()
+    if unread:  # then the system resets the connection
+        one.send("lost")
+    other.close()
+    assert one.has_come()
+
+
+def test_an_object_has_come_until_it_is_received(ends):
+    one, other = ends
+    one.send("here")
+    assert [other.has_come(), other.has_come(), other.receive(), other.has_come()] == [True, True, "here", False]
