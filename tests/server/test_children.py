@@ -1,5 +1,6 @@
 """Which child processes of a program take part in a run, and how they find it."""
 
+import socket
 import subprocess
 import sys
 
@@ -35,6 +36,14 @@ def test_python_is_known_by_its_name():
 )
 def test_a_script_is_known_by_its_first_line(tmp_path, first_line, expected):
     assert is_python(script(tmp_path, first_line), {}) is expected
+
+
+def test_what_cannot_be_read_is_no_script(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the address of a socket is short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("script")
+        (tmp_path / "script").chmod(0o755)
+        assert not is_python(["./script"], {})
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
 """The `sleep` of shell scripts in a run."""
 
+import sys
+
 import pytest
 
-from mock_server.run.sleep_command import seconds
+from mock_server.clocks.virtual import VirtualClock
+from mock_server.run.patches.time import SimulatedTime
+from mock_server.run.sleep_command import main, seconds
 
 
 @pytest.mark.parametrize(
@@ -17,3 +21,16 @@ def test_intervals_are_added_up(words, length):
 def test_what_is_no_interval_is_refused(word):
     with pytest.raises(ValueError, match="could not convert"):
         seconds([word])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "passed", "said"),
+    [(["1m", "30"], 0, 90, ""), (["soon"], 1, 0, "sleep: could not convert string to float: 'soon'\n")],
+)
+def test_the_command_sleeps_in_simulated_time_or_says_why_not(monkeypatch, capsys, words, code, passed, said):
+    clock = VirtualClock(0.0)
+    monkeypatch.setattr(sys, "argv", ["sleep", *words])
+    with SimulatedTime(clock):
+        assert main() == code
+    assert clock.now() == passed
+    assert capsys.readouterr().err == said

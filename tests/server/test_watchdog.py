@@ -1,5 +1,6 @@
 """A participant that holds time up is taken for waiting, or named."""
 
+import _thread
 import math
 import os
 import signal
@@ -10,11 +11,17 @@ from typing import Any
 import pytest
 
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.run.kernel import is_dead, processor_time
+from mock_server.run import kernel
+from mock_server.run.kernel import asleep, awaited, is_dead, is_ending, processor_time
 from mock_server.run.watchdog import Watchdog, warn
 from tests.tools.asserting import no_exception
 
 START = 1000.0
+
+
+def awaited_is_unknown() -> bool:
+    """Whether the system does not say what a thread waits for; this one does not wait."""
+    return not os.path.exists("/proc/self/wchan")
 
 
 class Scene:
@@ -150,6 +157,81 @@ def test_a_standstill_in_which_all_wait_for_one_another_is_named():
         thread.join(30)
 
 
+def test_one_that_is_taken_for_waiting_again_is_not_named_again(scene):
+    for real in (0.0, 0.1, 1.2):
+        scene.watchdog.look(real)
+    scene.sleeper.join(30)
+    scene.clock.join((1,))
+    scene.clock.attach((0,))
+    scene.clock.turn()
+    scene.sleeper = threading.Thread(target=scene._sleep, daemon=True)
+    scene.sleeper.start()
+    while not scene.clock.has_waiting():
+        pass
+    for real in (2.0, 2.1, 3.2):
+        scene.watchdog.look(real)
+    scene.sleeper.join(30)
+    assert scene.clock.now() == START + 120
+    assert len(scene.warnings) == 1
+
+
+@pytest.mark.skipif(awaited_is_unknown(), reason="the operating system does not say what threads sleep in")
+def test_a_standstill_names_what_each_waits_for():
+    """One for a pipe, one for the end of a process, one for its turn."""
+    clock, warnings = VirtualClock(START), list[str]()
+    reading, writing = os.pipe()
+    thread = threading.Thread(target=os.read, args=(reading, 1), daemon=True)
+    thread.start()
+
+    def turn() -> None:
+        clock.attach((2,))
+        clock.turn()
+
+    for number in range(3):
+        clock.join((number,))
+    waiting = threading.Thread(target=turn, daemon=True)
+    waiting.start()
+    pid = os.getpid()
+    while not (clock.waits()[2,].blocked and awaited((pid, thread.native_id or 0)) == "a pipe"):
+        pass
+    watchdog = Watchdog(
+        clock,
+        lambda one: (pid, thread.native_id or 0) if one == (0,) else None,
+        warnings.append,
+        child_of=lambda one: 17 if one == (1,) else None,
+    )
+    for real in (0.0, 31.0):
+        watchdog.look(real)
+    assert warnings == [
+        "simulated time has stood still for 30 s: program 0 waits for a pipe; program 1 waits for the end of process "
+        "17; program 2 waits for its turn"
+    ]
+    os.write(writing, b"x")
+    thread.join(30)
+    for number in range(2):
+        clock.leave((number,))
+    waiting.join(30)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_it_looks_until_it_is_closed(monkeypatch):
+    clock, looks = VirtualClock(START), list[float]()
+    monkeypatch.setattr("mock_server.run.watchdog.LOOK_EVERY_S", 0)
+    monkeypatch.setattr(_thread, "start_new_thread", lambda run, arguments: run(*arguments))  # here, to its end
+
+    def running() -> list[Any]:
+        looks.append(clock.now())
+        if len(looks) == 3:
+            watchdog.close()
+        return []
+
+    monkeypatch.setattr(clock, "running", running)
+    watchdog = Watchdog(clock, lambda _participant: None, lambda _words: None)
+    watchdog.start()
+    assert looks == [START] * 3
+
+
 def test_one_that_was_taken_for_waiting_counts_again_once_it_uses_the_clock(scene):
     scene.clock.assume_waiting((0,))
     scene.sleeper.join(30)
@@ -198,6 +280,23 @@ def test_a_thread_at_work_has_none():
 def test_a_thread_that_does_not_exist_is_an_error():
     with pytest.raises(ProcessLookupError, match="has ended"):
         processor_time((os.getpid(), 1 << 22))
+
+
+def test_where_the_system_tells_nothing_nothing_is_concluded(monkeypatch, tmp_path):
+    monkeypatch.setattr(kernel, "Path", lambda place: tmp_path / place.lstrip("/"))
+    thread = (os.getpid(), threading.get_native_id())
+    assert (processor_time(thread), awaited(thread), asleep([os.getpid()])) == (None, None, None)
+    assert not is_ending(os.getpid())
+
+
+def test_a_process_that_has_ended_is_ending_and_none_of_its_threads_sleeps():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert is_ending(child)
+    assert asleep([child]) == {}
+    os.waitpid(child, 0)
 
 
 def test_a_killed_process_is_dead_at_once_and_a_living_one_is_not():
