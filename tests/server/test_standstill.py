@@ -1,17 +1,21 @@
 """Time goes on at once when no process of a run can, and waits for one that computes or is answered from outside."""
 
+import _thread
 import math
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.run import watchdog
+from mock_server.run import standstill, watchdog
 from mock_server.run.kernel import NativeThread
 from mock_server.run.peers import Peers
 from mock_server.run.standstill import Doing, Processes, Standstill, can_be_proven
@@ -77,20 +81,159 @@ def test_two_looks_are_the_same_while_a_process_sleeps():
     assert processes.look([child]) == {}
 
 
+def sleeper(*closed: socket.socket) -> int:
+    """Start a process that does nothing, without some of our sockets."""
+    child = os.fork()
+    if child == 0:
+        for one in closed:
+            one.close()
+        signal.pause()
+        os._exit(0)
+    return child
+
+
+@pytest.fixture
+def sleepers():
+    """Two processes that do nothing, one with each end of a connection."""
+    one, other = socket.socketpair()
+    found = [sleeper(other), sleeper(one)]
+    one.close()
+    other.close()
+    yield found
+    for child in found:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_connection_that_the_kernel_does_not_tell_of_is_no_reason_to_wait(sleepers, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    child, _ = sleepers
+    while Peers().outsiders({child: 1}) != {child}:  # it has not closed the other end yet
+        pass
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert Peers().outsiders({child: 1}) == frozenset()
+
+
+def test_files_of_many_threads_are_not_all_kept_open(sleepers, monkeypatch):
+    monkeypatch.setattr(standstill, "_MOST_OPEN", 1)
+    processes = Processes()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        assert all(processes.doing((child, child)) for child in sleepers)
+    assert len(os.listdir("/proc/self/fd")) == before + 2
+    processes.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(("patience", "tells", "known"), [(5.0, True, True), (5.0, False, False), (-1.0, True, False)])
+def test_what_threads_sleep_in_is_known_where_the_kernel_tells_in_time(monkeypatch, patience, tells, known):
+    def start(run: Any, arguments: tuple[Any, ...]) -> None:
+        threading.Thread(target=run, args=arguments, daemon=True).start()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(standstill, "_PATIENCE_S", patience)
+    monkeypatch.setattr(_thread, "start_new_thread", start)
+    if not tells:
+        monkeypatch.setattr(Processes, "look", refuse)
+    assert can_be_proven.__wrapped__() is known
+
+
+class TestOneThatMayGoOn:
+    """A participant whose process sleeps, beside one that sleeps in simulated time."""
+
+    @pytest.fixture
+    def clock(self):
+        clock = VirtualClock(0.0)
+        for participant in ((0,), (1,)):
+            clock.join(participant)
+
+        def sleep() -> None:
+            clock.attach((1,))
+            clock.sleep(60)
+            clock.leave((1,))
+
+        thread = threading.Thread(target=sleep)
+        thread.start()
+        while not clock.has_waiting():
+            pass
+        yield clock
+        clock.leave((0,))
+        thread.join()
+
+    @pytest.fixture
+    def child(self):
+        child = sleeper()
+        yield child
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    @pytest.fixture
+    def said(self):
+        return []
+
+    @pytest.fixture
+    def looking(self, child, said):
+        server = SimpleNamespace(
+            threads={(0,): (child, child)}, accepted={"a connection"}
+        )  # so it does not look itself
+        found = Standstill(VirtualClock(0.0), cast("LinkServer", server), said.append)
+        yield found
+        found.close()
+
+    def may_wake(self, looking: Standstill, clock: VirtualClock, child: int, function: bytes) -> bool:
+        return looking._may_wake({(child, child): function}, {(0,): clock.waits()[0,]})
+
+    def test_is_waited_for_a_while_and_then_named_once(self, clock, child, said, looking, monkeypatch):
+        looking._clock = clock
+        assert self.may_wake(looking, clock, child, b"hrtimer_nanosleep")
+        assert (clock.now(), said) == (0.0, [])
+        monkeypatch.setattr(watchdog, "IDLE_S", -1)
+        assert self.may_wake(looking, clock, child, b"hrtimer_nanosleep")
+        assert not self.may_wake(looking, clock, child, b"hrtimer_nanosleep")  # time goes on without it
+        while clock.now() < 60:
+            pass
+        clock.attach((0,))
+        clock.turn()  # it goes on after all
+        assert self.may_wake(looking, clock, child, b"hrtimer_nanosleep")
+        assert len(said) == 1
+        assert said[0].startswith("program 0 waits for ")
+
+    def test_is_waited_for_while_it_waits_for_a_disk(self, clock, child, looking, monkeypatch):
+        monkeypatch.setattr(watchdog, "IDLE_S", -1)
+        monkeypatch.setattr(standstill, "state_of", lambda _thread: "D")
+        assert self.may_wake(looking, clock, child, b"io_schedule")
+
+    def test_is_left_behind_if_it_takes_no_part_and_works_for_long(self, child, said, looking, monkeypatch):
+        name = Path(f"/proc/{child}/comm").read_text().strip()
+        monkeypatch.setattr(standstill, "EXCUSE_S", -1.0)
+        assert looking._works((child, child), b"0")
+        assert said == []  # it takes part
+        looking._server.threads.clear()
+        assert looking._works((child, child), b"0")
+        assert said == [
+            f"process {child} ({name}) takes no part in simulated time and has worked for -1 s; time goes on without "
+            "it, and the order of events may differ from run to run"
+        ]
+
+
 BUSY = "print('on', flush=True)\nwhile True: pass"
 
 
 def test_a_thread_works_until_it_is_dead():
     clock, server = VirtualClock(0.0), SimpleNamespace(threads={})
-    standstill = Standstill(clock, cast("LinkServer", server), lambda _words: None)
+    looking = Standstill(clock, cast("LinkServer", server), lambda _words: None)
     with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        alive = standstill._works((child.pid, child.pid), b"0")
+        alive = looking._works((child.pid, child.pid), b"0")
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is dead, and its parent has not waited for it
-        dead = standstill._works((child.pid, child.pid), b"0")
-    standstill.close()
+        dead = looking._works((child.pid, child.pid), b"0")
+    looking.close()
     assert (alive, dead) == (True, False)
 
 
