@@ -30,7 +30,6 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ...clocks.virtual import VirtualClock
 from ...transport.imports import forget, when_imported
 from ..watchdog import Watchdog, warn
 from .asyncio import patch_asyncio
@@ -119,10 +118,10 @@ class SimulatedTime(contextlib.ContextDecorator):
                     self.clock.leave(participant)
 
             self._undo.callback(leave)
-            if isinstance(self.clock, VirtualClock):  # in a run, the run has the watchdog
-                watchdog = Watchdog(self.clock, self._native.get, warn)
-                watchdog.start()
-                self._undo.callback(watchdog.close)
+            # a program of a run is a participant from its beginning, and the run has the watchdog
+            watchdog = Watchdog(self.clock, self._native.get, warn)
+            watchdog.start()
+            self._undo.callback(watchdog.close)
         traveller = self._undo.enter_context(Travel(self.clock.now(), tick=False))
         # computed at every reading of a clock, so that time moved by another thread is seen at once
         traveller.time_ns = self.read  # type: ignore[method-assign]
