@@ -72,16 +72,12 @@ def isolated() -> Iterator[Isolation]:
             stdout=subprocess.DEVNULL,
         )
         its.close()
-        try:
+        with holder:  # at the end its standard input is closed and its end is waited for
             words, descriptors, _, _ = socket.recv_fds(ours, 1000, 1)
             if not descriptors:
                 raise InputInvalid(impossible.format(words.decode() or "its process ended"))
             with socket.socket(fileno=descriptors[0]) as listener:
                 yield Isolation(holder.pid, listener)
-        finally:
-            if holder.stdin is not None:
-                holder.stdin.close()
-            holder.wait()
 
 
 def _this_file() -> list[str]:
