@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -131,6 +132,17 @@ def test_a_forked_child_has_a_part_of_its_own_and_its_parent_goes_on_at_its_end(
 
     said, _ = in_a_run(VirtualClock(START), program)
     assert said == ["child 0.1 60.0", "3 60.0"]
+
+
+def test_a_thread_without_a_part_starts_programs_that_the_run_does_not_look_at():
+    def program() -> None:
+        assert guest.joined is not None
+        guest.joined.link.attach(None)
+        print(subprocess.run(["true"], check=True).returncode)
+
+    clock = VirtualClock(START)
+    assert in_a_run(clock, program)[0] == ["0"]
+    assert clock.strangers == set()
 
 
 @pytest.mark.parametrize(("words", "patched"), [(["program.py"], True), (["jupyter-nbconvert"], False)])

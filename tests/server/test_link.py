@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from multiprocessing.connection import Listener
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,29 @@ def test_a_sleep_goes_on_to_its_end_though_something_interrupts_it(link, clock):
     LinkedClock(link).sleep(100)
     assert clock.now() == START + 100
     thread.join()
+
+
+def test_a_parent_goes_on_at_the_end_of_its_child_before_time_does(link, server, clock):
+    reading, writing = os.pipe()
+    link.call("announce", (0, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads of this process wait, and hold nothing
+        child = os.fork()
+    if child == 0:
+        os.close(writing)
+        Link(server.address, server.key, (0, 1))
+        os.read(reading, 1)
+        os._exit(0)
+    while (0, 1) not in server.owners:
+        pass
+    with LinkedClock(link).away(child=child):
+        assert clock.running() == [(0, 1)]
+        os.close(writing)
+        while clock.waits()[0,].until is not None:
+            pass
+        assert (0,) in clock.running()  # though it has not been waited for
+    os.waitpid(child, 0)
+    os.close(reading)
 
 
 def test_a_program_that_calls_without_end_is_named_once(server, clock, capsys):

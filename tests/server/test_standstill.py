@@ -142,6 +142,23 @@ def test_what_threads_sleep_in_is_known_where_the_kernel_tells_in_time(monkeypat
     assert can_be_proven.__wrapped__() is known
 
 
+def test_it_looks_three_times_in_a_row_at_the_most(monkeypatch):
+    looks, clock = list[str](), VirtualClock(0.0)
+
+    def look(_self: Standstill) -> bool:
+        looks.append("something has changed")
+        return True
+
+    monkeypatch.setattr(Standstill, "_look", look)
+    looking = Standstill(clock, cast("LinkServer", SimpleNamespace()), lambda _words: None)
+    assert clock.unproven is not None
+    clock.unproven.set()
+    while len(looks) < 3:
+        pass
+    looking.close()
+    assert len(looks) % 3 == 0
+
+
 class TestOneThatMayGoOn:
     """A participant whose process sleeps, beside one that sleeps in simulated time."""
 
