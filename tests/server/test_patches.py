@@ -141,6 +141,8 @@ class TestLocks:
                 raise InterruptedError("too long")
 
         def interrupt() -> None:
+            for _ in range(100):  # the other thread may be on its way into the wait
+                select.select([], [], [], 0)
             while not handled:  # one that comes before the kernel begins to wait is not seen
                 signal.pthread_kill(main, signal.SIGUSR1)
                 select.select([], [], [], 0)

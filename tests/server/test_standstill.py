@@ -117,14 +117,18 @@ def test_a_connection_that_the_kernel_does_not_tell_of_is_no_reason_to_wait(slee
 
 
 def test_files_of_many_threads_are_not_all_kept_open(sleepers, monkeypatch):
+    def kept(child: int) -> int:
+        """Return how many files of a process this one has open."""
+        files = Path("/proc/self/fd")
+        return sum(os.path.realpath(files / name).startswith(f"/proc/{child}/") for name in os.listdir(files))
+
     monkeypatch.setattr(standstill, "_MOST_OPEN", 1)
     processes = Processes()
-    before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
         assert all(processes.doing((child, child)) for child in sleepers)
-    assert len(os.listdir("/proc/self/fd")) == before + 2
+    assert [kept(child) for child in sleepers] == [0, 2]
     processes.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert [kept(child) for child in sleepers] == [0, 0]
 
 
 @pytest.mark.parametrize(("patience", "tells", "known"), [(5.0, True, True), (5.0, False, False), (-1.0, True, False)])
