@@ -112,7 +112,8 @@ def _check_parameters(name: str, parameters: Mapping[str, Any]) -> Sequence[Prod
     try:
         return read_submission(parameters, {}).products
     except ParametersRefused as error:
-        raise ValueError(f"{name}: {'; '.join((*error.missing, *error.invalid))[:200]}") from error
+        problems = (*(f"{parameter} is missing" for parameter in error.missing), *error.invalid)
+        raise ValueError(f"{name}: {'; '.join(problems)[:200]}") from error
     except Refusal as error:
         raise ValueError(f"{name}: {error}") from error
 

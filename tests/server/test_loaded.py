@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from mock_server import Simulator
+from mock_server.core.model import StatusCode
 from mock_server.scenario.files import scenario_from_text
 from mock_server.scenario.settings import ScenarioError
 from mock_server.service.operator import ControlError
 
-from .conftest import IMAGE, LIGHT_CURVE, ME
+from .conftest import IMAGE, LIGHT_CURVE, ME, Asker
 
 ODD: dict[str, list[Any]] = {
     "DOUBLE": [-1, 0, 1e300, "never", float("nan"), float("inf"), 1e14, 3e9, None, True],
@@ -41,6 +42,13 @@ def state():
         client.post("/user_objects/getNumJobs.php", json={"UserID": ME})
         client.post("/user_objects/canceljob.php", json={"UserID": ME, "JobID": 3, "what": "image"})
         return sim.controls.save()
+
+
+@pytest.fixture(scope="module")
+def loading():
+    """A simulator that is given states; what it refuses leaves it as it is."""
+    with Simulator(users="registered") as sim:
+        yield sim
 
 
 CALLS = [
@@ -124,6 +132,58 @@ def test_a_refusal_says_where_and_changes_nothing(state):
         with pytest.raises(ControlError, match=r"job 1: the columns of `builds`, such as 'left_at', do not agree"):
             sim.controls.load(odd)
         assert sim.controls.jobs() == []
+
+
+PARAMETERS = {
+    "UserID": ME, "name": "GRB 200416A", "lc": 1, "binMeth": "obsid", "cent": 0, "getCoords": 1, "getTargs": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("table", "changed", "words"),
+    [
+        ("jobs", {"parameters": json.dumps(PARAMETERS | {"image": 1})}, "job 1: its parameters ask for other products"),
+        ("builds", {"queued_at": 5.0}, "job 1, lc: its moments are not in order"),
+        ("builds", {"requested_at": 5e9}, "job 1, lc: requested_at is 5000000000.0, but must be simulated time in sec"),
+        ("rebins", {"parameters": "[1]"}, "rebin 1: parameters must be a JSON object"),
+        ("rebins", {"parameters": '{"lc": [1]}'}, r"rebin 1: parameters must be texts and numbers, not \[1\]"),
+        ("rebins", {"parameters": '{"lc": NaN}'}, "rebin 1: parameters must be texts and numbers, not nan"),
+        ("rebins", {"parameters": json.dumps(PARAMETERS | {"lc": 0})}, "rebin 1: No products were requested"),
+        ("rebins", {"parameters": json.dumps(PARAMETERS | {"name": ""})}, "rebin 1: name is missing"),
+        ("rebins", {"parameters": json.dumps(PARAMETERS | {"lc": 7})}, "rebin 1: lc is 7, but must be 0 or 1"),
+        ("rebins", {"cancelled_at": 5.0}, "rebin 1: its moments are not in order"),
+        ("rebins", {"job_id": 2}, "rebin 1: job 2 has no light curve"),
+        ("rebins", {"job_id": 7}, "rebin 1: job 7 has no light curve"),
+        ("users", {"user_key": "x"}, f"users.user_key is 'x', but must be that of '{ME}'"),
+        ("changes", {"settings": "[1]"}, r"changes.settings is '\[1\]', but must be a JSON object"),
+        ("faults", {"rule": "3"}, "faults.rule is '3', but must be a JSON object"),
+    ],
+)
+def test_a_row_that_does_not_fit_the_others_is_named_with_what_is_wrong(state, loading, table, changed, words):
+    odd = copy.deepcopy(state)
+    odd["tables"][table][0] |= changed
+    with pytest.raises(ControlError, match=f"this is not a state that was saved here: {words}"):
+        loading.controls.load(odd)
+    assert loading.controls.jobs() == []
+
+
+def test_a_job_needs_products_and_each_user_a_token_of_its_own(state, loading):
+    without = state | {"tables": state["tables"] | {"builds": state["tables"]["builds"][1:]}}
+    with pytest.raises(ControlError, match="a job has no products: each row of `jobs` needs rows of `builds`"):
+        loading.controls.load(without)
+    (user,) = state["tables"]["users"]
+    twice = [user, user | {"address": "twin@example.org", "user_key": "twin@example.org"}]
+    with pytest.raises(ControlError, match=r"users.token must be different for each user"):
+        loading.controls.load(state | {"tables": state["tables"] | {"users": twice}})
+
+
+def test_a_job_that_never_ends_is_loaded_as_it_was_saved():
+    with Simulator() as sim, Simulator() as other:
+        sim.controls.plan_fault({"kind": "stuck"})
+        assert Asker(sim).submit(LIGHT_CURVE) == 1
+        other.controls.load(json.loads(json.dumps(sim.controls.save())))
+        other.clock.advance(86400 * 30)
+        assert Asker(other).codes(1, "lc") == [StatusCode.RUNNING]
 
 
 @pytest.mark.parametrize(
