@@ -63,10 +63,8 @@ def check_state(facts: Facts, tables: Mapping[str, Any]) -> None:
                 raise ValueError(f"job {given['job_id']}: the columns of `{table}`, such as {place!r}, do not agree")
     for job in jobs.values():
         _check_job(job)
-    for row in tables["rebins"]:
-        rebin = facts.rebin(row["rebin_id"])
-        if rebin is not None:
-            _check_rebin(rebin, jobs)
+    for rebin in filter(None, (facts.rebin(row["rebin_id"]) for row in tables["rebins"])):
+        _check_rebin(rebin, jobs)
     _check_users(tables["users"])
     _check_plans(tables)
     for row in tables["journal"]:
