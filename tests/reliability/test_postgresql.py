@@ -10,6 +10,7 @@ from mock_server import Simulator
 from mock_server.core.errors import Unavailable
 from mock_server.core.journal import Entry
 from mock_server.core.model import Build, Job, Product, Rebin, StatusCode, User
+from mock_server.service.operator import ControlError
 from mock_server.storage.glance import ActiveUser, Glance
 from mock_server.storage.store import Store, StoreError
 
@@ -168,6 +169,11 @@ def test_a_transaction_that_does_not_get_its_turn_does_not_spoil_the_next(store,
     with hurried.transaction() as facts:
         assert facts.all_jobs() == [JOB]
     hurried.close()
+
+
+def test_a_backup_is_left_to_the_programs_of_postgresql(db):
+    with Simulator(db=db) as sim, pytest.raises(ControlError, match="backed up by its own program: pg_dump"):
+        sim.controls.backup()
 
 
 def test_a_database_that_does_not_exist_is_refused_with_the_reason(db):

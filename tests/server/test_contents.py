@@ -8,6 +8,7 @@ import pytest
 
 from mock_server.core.errors import Expired, JobRefused, NotReady
 from mock_server.core.model import Product, StatusCode
+from mock_server.products.archive import whole
 from mock_server.products.order import Order
 
 from .conftest import ANOTHER_USER, IMAGE, LIGHT_CURVE, ME, POSITIONS, Asker
@@ -280,6 +281,19 @@ def test_a_rebinning_changes_neither_the_job_nor_its_light_curve(sim, ask, finis
     sim.clock.advance(60)
     assert (ask("tprods/getLCData.php", JobID=finished), ask("getOldProduct.php", oldJob=finished)) == before
     assert ask("getNumJobs.php")["numJobs"] == 0
+
+
+def test_files_of_a_rebinning_are_found_below_its_own_job_once_it_is_complete(sim, contents, ask):
+    for _ in range(2):
+        ask.submit(LIGHT_CURVE)
+    sim.clock.advance(3600)
+    number = rebin(ask, 1)
+    path = f"lc/rebin_{number}/curve.qdp"
+    for job_id, wanted in ((1, path), (2, path), (1, path.replace("curve", "none"))):
+        with pytest.raises(NotReady, match=f"job {job_id} has no file {wanted}"):
+            contents.file(job_id, wanted)
+        sim.clock.advance(60)
+    assert b"READ TERR" in whole(contents.file(1, path))
 
 
 def test_a_rebinning_is_not_ready_before_its_end(ask, finished):

@@ -26,6 +26,11 @@ def test_a_running_clock_tells_its_factor(make_sim, factor, kind):
     assert (found["kind"], found["factor"]) == (kind, factor)
 
 
+@pytest.mark.parametrize(("clock", "stands_still"), [("virtual", True), ("x60", False), ("system", False)])
+def test_a_clock_stands_still_if_it_is_virtual(make_sim, clock, stands_still):
+    assert make_sim(clock=clock).controls.is_virtual() is stands_still
+
+
 def test_time_moves_on_by_seconds_and_to_a_moment(sim, ask):
     assert ask.control("POST", "clock/advance", {"seconds": 90})["now"] == START + 90
     assert ask.control("PUT", "clock", {"now": START + 100.5})["now"] == START + 100.5

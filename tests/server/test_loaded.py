@@ -167,6 +167,13 @@ def test_a_row_that_does_not_fit_the_others_is_named_with_what_is_wrong(state, l
     assert loading.controls.jobs() == []
 
 
+@pytest.mark.parametrize("now", [-1, 5e9, float("nan")])
+def test_a_state_of_a_time_that_never_comes_is_refused(state, loading, now):
+    with pytest.raises(ControlError, match=r"the state's `now` is .*, but simulated time ends at 2100-01-01T00:00:00Z"):
+        loading.controls.load(state | {"now": now})
+    assert loading.clock.now() == loading.scenario.start
+
+
 def test_a_job_needs_products_and_each_user_a_token_of_its_own(state, loading):
     without = state | {"tables": state["tables"] | {"builds": state["tables"]["builds"][1:]}}
     with pytest.raises(ControlError, match="a job has no products: each row of `jobs` needs rows of `builds`"):

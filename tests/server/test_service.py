@@ -219,6 +219,11 @@ def test_a_planned_fault_is_met_by_the_moment_at_which_the_call_began(sim):
     assert sim.controls.meet("getNumJobs", moment).kind == "reset"
 
 
+def test_a_clock_of_ones_own_counts_beside_a_database_that_others_share(make_sim, tmp_path):
+    sim = make_sim(clock=VirtualClock(CALM.start + 5), db=f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    assert (sim.jobs.begin().now, sim.jobs.submit(IMAGE).submitted_at) == (CALM.start + 5, CALM.start + 5)
+
+
 def test_a_count_on_a_database_file_takes_two_statements(make_sim, tmp_path):
     sim = make_sim(db=f"sqlite:///{tmp_path / 'jobs.sqlite'}")
     statements: list[str] = []
@@ -550,6 +555,19 @@ def test_a_kept_list_is_made_again_only_if_it_has_changed(make_sim):
     sim.change({"retention.days": 2})
     ask()
     assert seen == [1, 2, 2, 2, 3, 4, 4, 5]
+
+
+def test_kept_lists_are_forgotten_when_there_are_many(make_sim):
+    sim, made = make_sim(), list[object]()
+
+    def ask(number: int) -> int:
+        sim.jobs.kept_list(f"user{number}@example.org", sim.jobs.begin(), made.append)
+        return len(made)
+
+    assert [ask(number) for number in range(33)] == [*range(1, 34)]
+    assert [ask(32), ask(0), ask(0)] == [33, 34, 34]
+    sim.jobs.forget_lists()
+    assert [ask(0), ask(0)] == [35, 35]
 
 
 @settings(max_examples=60)
