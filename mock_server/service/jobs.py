@@ -399,11 +399,7 @@ def _met(facts: Facts, wishes: list[Wish], fault: Fault | None) -> list[Wish]:
     """Return the products of an accepted submission as a planned fault leaves them; count it if it concerns one."""
     if fault is None or not fault.of_the_plan:
         return wishes
-    change: dict[str, Any] = {}
-    if fault.kind == "stuck":
-        change = {"duration_s": NEVER}
-    elif fault.kind == "product-failed":
-        change = {"outcome": StatusCode(fault.code)}
+    change = {"duration_s": NEVER} if fault.kind == "stuck" else {"outcome": StatusCode(fault.code)}
     changed = [wish._replace(**change) if fault.product in ("", wish.product.value) else wish for wish in wishes]
     happens = changed != wishes and (not fault.number or facts.fire(fault.number, fault.times))
     return changed if happens else wishes
