@@ -1,8 +1,11 @@
 """Known bursts beside the product generator: what they hold is what user objects hold for the same data."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from mock_server import Simulator
+from mock_server.clocks.virtual import VirtualClock
 from mock_server.core.model import Product
 from tests.server.conftest import EXACT, ME, Asker
 
@@ -101,6 +104,20 @@ def test_positions_are_flat_and_near_the_burst(main):
     assert set(main("getGRBPositions", targetID=TARGET, posToGet=["SPER"])) == {"OK", "APIVersion"} | {
         f"SPER_{part}" for part in ("RA", "Decl", "Err90")
     }
+
+
+def test_a_burst_whose_first_data_have_not_arrived_has_early_positions_alone():
+    an_hour_later = datetime(2013, 4, 27, 8, 47, tzinfo=UTC)
+    with Simulator(clock=VirtualClock(an_hour_later.timestamp())) as early:
+        main = Asker(early).main
+        assert main("downloadLightCurve", type="GRB", objectID=TARGET)["NOLC"] == 1
+        assert main("downloadSpectrum", type="GRB", objectID=TARGET)["NoSpectrum"] == 1
+        found = main("getGRBPositions", targetID=TARGET, posToGet="all")
+        assert [found[f"{kind}_Err90"] for kind in ("Enhanced", "Standard", "SPER", "Onboard")] == [None, None, 2.8, 5.0]
+        assert found["Best_RA"] == found["SPER_RA"]
+        asked = {"type": "GRB", "objectID": TARGET, "binMeth": "obsid"}
+        assert main("rebinLightCurve", **asked)["ERRORTEXT"] == f"There are no data of target {TARGET}"
+        assert fetch(early, "/xrt_curves/00554620/curve.qdp").status_code == 404
 
 
 def test_a_light_curve_can_be_binned_anew(sim, main):
