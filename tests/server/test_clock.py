@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.clocks.base import ParticipantId, ScaledClock
-from mock_server.clocks.virtual import VirtualClock, parse_clock
+from mock_server.clocks.virtual import VirtualClock, Wait, parse_clock
 
 START = 1_000_000.0
 
@@ -51,6 +51,11 @@ class TestAScaledClock:
     def test_needs_a_positive_factor(self, factor):
         with pytest.raises(ValueError, match="must be positive"):
             ScaledClock(factor)
+
+
+    def test_jumps_ahead_to_a_moment_and_never_back(self):
+        clock = ScaledClock(1e-9, start=START)
+        assert [clock.advance_to(START + wanted) for wanted in (3600, 60)] == pytest.approx([START + 3600] * 2)
 
 
 @pytest.mark.parametrize(("text", "kind"), [("system", ScaledClock), ("x60", ScaledClock), ("virtual", VirtualClock)])
@@ -217,6 +222,64 @@ class TestParticipants:
         clock.join((0,))
         clock.turn()
         assert clock.current() is None
+
+
+class TestOneParticipant:
+    """What can be seen of a participant from outside, without a second thread."""
+
+    @pytest.fixture
+    def clock(self) -> VirtualClock:
+        clock = VirtualClock(START)
+        clock.join((1,))
+        clock.attach((1,))
+        return clock
+
+    def test_begins_at_a_time_that_becomes_known_later(self, clock):
+        clock.begin(START + 5)
+        assert (clock.origin, clock.now()) == (START + 5, START + 5)
+        moved: list[float] = []
+        clock.on_move = moved.append
+        clock.begin(START + 7)
+        assert moved == [START + 7]
+
+    def test_goes_on_when_its_patience_ends_before_its_turn_comes(self, clock):
+        clock.join((0,))  # which runs
+        changes = clock.changes
+        clock.turn(patience=0)
+        assert clock.running() == [(0,), (1,)]
+        assert clock.changes > changes
+
+    def test_may_go_on_from_outside_only_where_that_can_be_proven(self, clock):
+        assert clock.outside() == []
+        with clock.away():
+            assert clock.outside() == []
+            clock.unproven = threading.Event()
+            assert clock.outside() == [(1,)]
+        with clock.away(surely=True):
+            assert (clock.outside(), clock.unproven.is_set()) == ([], False)
+        with clock.away():
+            assert clock.unproven.is_set()
+
+    def test_is_left_behind_if_it_is_taken_for_waiting(self, clock):
+        clock.join((0,))  # which runs: time stands still
+        clock.assume_waiting((1,))
+        assert clock.waits()[(1,)] == Wait(math.inf, False, None, excused=True)
+        with clock.away(START + 60):
+            assert not clock.waits()[(1,)].excused
+            clock.assume_waiting((1,))
+            assert clock.waits()[(1,)] == Wait(START + 60, False, "outside", excused=True)
+        assert clock.now() == START
+
+    def test_is_taken_for_waiting_only_if_nothing_has_changed(self, clock):
+        assert (clock.proceed(clock.changes - 1), clock.running()) == (False, [(1,)])
+        assert (clock.proceed(clock.changes), clock.running()) == (True, [])
+
+    def test_that_is_not_there_is_neither_woken_nor_waited_for(self, clock):
+        clock.wake((7,), "token")
+        clock.interrupt((7,))
+        clock.assume_waiting((7,))
+        clock.leave((7,))
+        assert list(clock.waits()) == clock.running() == [(1,)]
 
 
 @settings(max_examples=40)
