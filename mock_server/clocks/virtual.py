@@ -155,14 +155,14 @@ class VirtualClock:
     def wait(self, until: float, token: object = None) -> None:
         """Return at simulated time `until` [s], or when another thread calls :meth:`wake` with the same `token`."""
         participant = self._by_thread[_thread.get_ident()]
-        with self._lock:
-            if token is not None and participant.woken_by == token:
-                return
-            participant.until, participant.token, participant.excused = until, token, False
-            participant.empty_sleeps = participant.empty_sleeps + 1 if until <= self.now() else 0
-            blocked = participant.block()
-            self._run_next()
         try:
+            with self._lock:
+                if token is not None and participant.woken_by == token:
+                    return
+                participant.until, participant.token, participant.excused = until, token, False
+                participant.empty_sleeps = participant.empty_sleeps + 1 if until <= self.now() else 0
+                blocked = participant.block()
+                self._run_next()
             blocked.acquire()
         except BaseException:
             with self._lock:

@@ -249,6 +249,15 @@ class TestOneParticipant:
         assert clock.running() == [(0,), (1,)]
         assert clock.changes > changes
 
+    def test_goes_on_if_an_error_ends_its_wait(self, clock):
+        def fail(_now: float) -> None:
+            raise KeyboardInterrupt
+
+        clock.on_move = fail
+        with pytest.raises(KeyboardInterrupt):
+            clock.wait(START + 5)
+        assert (clock.running(), clock.has_waiting()) == ([(1,)], False)
+
     def test_may_go_on_from_outside_only_where_that_can_be_proven(self, clock):
         assert clock.outside() == []
         with clock.away():
