@@ -15,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from mock_server import MockServer
 from mock_server.cli.commands import main
 from mock_server.core.faults import KINDS
 from mock_server.reports import files
@@ -298,25 +299,89 @@ def test_load_has_no_second_address(option):
     assert (done.exit_code, "without --host" in done.output) == (2, True)
 
 
-USER = """
-import locust
+def test_load_becomes_locust_with_our_users_and_its_own_options(monkeypatch):
+    became: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, words: became.append([program, *words]))
+    with MockServer() as server:
+        assert asked("load", server.url, "-u", 3, "--headless", "Throttled").exit_code == 0
+    ((program, *words),) = became
+    assert (program, words[:4]) == (sys.executable, [sys.executable, "-m", "locust", "-f"])
+    assert "class Throttled" in Path(words[4]).read_text(encoding="utf-8")
+    assert words[5:] == ["--host", server.url, "-u", "3", "--headless", "Throttled"]
+
+
+LOAD = """
+import locust, sys
 from locust.env import Environment
-from mock_server.cli.load.users import Throttled
-Throttled.host = {0!r}
-Throttled(Environment(user_classes=[Throttled]))
-print("may call", {0!r})
+from mock_server.cli.load.users import Campaign, Impatient, ManyJobs, Throttled
+kinds = [Campaign, Impatient, ManyJobs, Throttled]
+environment = Environment(host=sys.argv[1], user_classes=kinds)
+for kind in kinds:
+    kind.host = sys.argv[1]
+failures = []
+environment.events.request.add_listener(lambda exception, **_: exception and failures.append(str(exception)))
 """
+"""The load in a process of its own: Locust replaces parts of the standard library when it is loaded."""
 
 
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [("https://www.swift.ac.uk", "must not be put under load"), ("http://127.0.0.1:8000", "may call http://127.0.0.1")],
-)
-def test_a_user_looks_at_the_address_that_it_will_call_wherever_that_came_from(address, said):
-    program = [sys.executable, "-W", "ignore", "-c", USER.format(address)]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert said in done.stdout + done.stderr
-    assert (done.returncode == 0) == ("may call" in said)
+def under_load(address, program):
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOAD + program, address], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_user_looks_at_the_address_that_it_will_call_wherever_that_came_from():
+    done = under_load(
+        "https://www.swift.ac.uk",
+        """
+environment.create_local_runner()
+for may_not in (lambda: locust.events.test_start.fire(environment=environment), lambda: Throttled(environment)):
+    try:
+        may_not()
+    except SystemExit as refusal:
+        print(environment.runner.state, refusal)
+""",
+    )
+    stopped = "stopped https://www.swift.ac.uk is the real service, which must not be put under load"
+    assert done.stdout.splitlines() == [f"{stopped}; use a simulator", stopped], done.stderr
+
+
+@pytest.mark.spoils_answers("one call fails and one is refused, which the users have to count as failures")
+def test_each_user_of_a_load_behaves_as_its_name_says():
+    with MockServer(settings={"limits.active_jobs": 12}) as server:
+        server.controls.plan_fault({"kind": "status", "status": 500, "operation": "listOldJobs", "times": 1})
+        server.controls.plan_fault({"kind": "refuse", "text": "Not now.", "operation": "getOldProduct"})
+        done = under_load(
+            server.url,
+            """
+locust.events.test_start.fire(environment=environment)
+for kind, turns in {
+    Throttled: ["turn", "turn"],
+    ManyJobs: ["turn", "turn"],
+    Impatient: ["turn", "turn", "turn"],
+    Campaign: ["look_back", "look", "look", "look_back", "go_on", "go_on", "go_on", "go_on", "go_on"],
+}.items():
+    user = kind(environment)
+    user.on_start()
+    for turn in turns:
+        getattr(user, turn)()
+    print(kind.__name__, user.address)
+print(failures)
+""",
+        )
+        *users, failures = done.stdout.splitlines()
+        calls = {
+            name: [call.operation for call in server.journal.where(user=address)]
+            for name, address in map(str.split, users)
+        }
+    submit, count, look = "run_userobject", "getNumJobs", "checkProductStatus"
+    assert calls == {
+        "Throttled": [count, *[submit] * 5, count],
+        "ManyJobs": [submit] * 13,
+        "Impatient": [submit, look, look],
+        "Campaign": ["listOldJobs", submit, look, "listOldJobs", "getOldProduct", *[count, submit] * 4, count],
+    }
+    assert failures == "['HTTP status 500', 'Not now.']"
 
 
 @pytest.mark.parametrize(("ends", "code"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137), ("pass", 0)])
