@@ -251,7 +251,7 @@ def test_a_bug_shows_where_it_is_and_has_a_code_of_its_own(bug):
 
 
 @pytest.mark.parametrize(
-    "broken", ["mock_server.reports.limits.broken_limits", "mock_server.run.start.Programs.wait", ""], ids=str
+    "broken", ["mock_server.reports.limits.Limit.judge", "mock_server.run.start.Programs.wait", ""], ids=str
 )
 def test_a_bug_in_a_run_does_not_take_its_report_away(broken, tmp_path, monkeypatch):
     def fail(*_args, **_kwargs):
@@ -264,11 +264,17 @@ def test_a_bug_in_a_run_does_not_take_its_report_away(broken, tmp_path, monkeypa
     monkeypatch.setattr(files, "render_report", fail_for_html)
     if broken:
         monkeypatch.setattr(broken, fail)
-    wanted = [words for form in ("text", "html", "json") for words in ("--report", form, tmp_path / form)]
-    done = asked("run", *wanted, "--", "true")
+    forms = ("text", "json") if broken else ("text", "html", "json")
+    wanted = [words for form in forms for words in ("--report", form, tmp_path / form)]
+    done = asked("run", *wanted, "--fail-on", "active>5", "--", "true")
     assert (done.exit_code, "a bug" in done.output) == (70, True), done.output
     assert json.loads((tmp_path / "json").read_text("utf-8"))["jobs"]["submitted"] == 0
     assert (tmp_path / "text").exists()
+
+
+def test_a_run_that_watches_the_contract_reports_that_no_call_left_it():
+    done = asked("run", "--contract", "--report", "json", "-", "--", "true")
+    assert (done.exit_code, json.loads(done.stdout)["contract_violations"]) == (0, [])
 
 
 # load ------------------------------------------------------------------------------------------------------------
