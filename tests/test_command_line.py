@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import runpy
 import socket
 import subprocess
 import sys
@@ -122,6 +123,12 @@ def on_a_terminal(*words, **environment):
         os.close(outside)
 
 
+@pytest.mark.parametrize(("environment", "coloured"), [({"NO_COLOR": None}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_variable_takes_the_colours_away_from_everything_that_shows_them(environment, coloured):
+    done = CliRunner().invoke(main, ["contract", "lint"], env={"FORCE_COLOR": None, **environment}, color=True)
+    assert ("\x1b[32m" in done.output, "in order" in done.output) == (coloured, True)
+
+
 def test_colours_are_shown_on_a_terminal_alone_and_there_not_against_the_wish():
     assert "\x1b[32m" in on_a_terminal("contract", "lint")
     assert "\x1b" not in on_a_terminal("contract", "lint", NO_COLOR="1")
@@ -181,6 +188,13 @@ def test_a_scenario_is_printed_with_all_that_is_in_its_file(name):
     assert printed.count("fault: kind ") == len(scenario.faults)
 
 
+def test_a_scenario_of_ones_own_is_printed_with_its_users(tmp_path):
+    file = tmp_path / "ours.toml"
+    file.write_text('description = "Ours."\nusers = ["me@example.org", "you@example.org"]\n', encoding="utf-8")
+    lines = asked("scenarios", file).output.splitlines()
+    assert [line for line in lines if "@" in line] == ["registered: me@example.org", "registered: you@example.org"]
+
+
 def test_the_report_of_a_run_can_be_all_of_its_output():
     done = subprocess.run([*XRT_MOCK, "run", "--report", "json", "-", "--", "true"], capture_output=True, check=True)
     assert json.loads(done.stdout)["jobs"]["submitted"] == 0
@@ -207,6 +221,11 @@ def test_the_report_of_a_run_can_be_all_of_its_output():
         (("run", "--report", "html", "/no/such/folder/report.html", "--", "true"), 2, "make it first"),
         (("run", "--fail-on", "nonsense", "--", "true"), 2, "write one of active"),
         (("proxy", "--ca", "/no/such/folder/ca.pem"), 2, "make it first"),
+        (("proxy", "--ca", "/"), 2, "it is a folder; add the name of a file"),
+        (("proxy", "--host", "0.0.0.0"), 2, "must be a loopback address: the proxy does not check callers"),
+        (("serve", "--url", "xrt.example.org"), 2, "is not an address such as https://xrt.example.org"),
+        (("serve", "--url", "https://"), 2, "is not an address such as https://xrt.example.org"),
+        (("advise", "--sources", 1, "--products", "lc,film"), 2, "there is no product 'film'; known: lc, spec, "),
         (("serve", "--port", 99999), 2, "0<=x<=65535"),
         (("servve",), 2, "Did you mean 'serve'?"),
     ],
@@ -229,6 +248,36 @@ def test_a_missing_package_is_named_with_what_installs_it(module, monkeypatch):
     finally:
         del main.commands["needy"]
     assert (done.exit_code, 'pip install "xrt-mock[' in done.output) == (2, True)
+
+
+def test_a_command_that_lacks_a_module_of_ours_has_a_bug(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mock_server.cli.sky", None)  # as if it could not be imported
+    done = asked("sky")
+    assert (done.exit_code, "import of mock_server.cli.sky halted" in done.output) == (70, True)
+
+
+def test_a_report_as_a_page_needs_what_draws_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # as if it could not be imported
+    done = asked("run", "--report", "html", "-", "--", "true")
+    assert (done.exit_code, 'pip install "xrt-mock[analysis]"' in done.output) == (2, True)
+
+
+def test_without_click_the_command_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "click", None)  # as if it could not be imported
+    entry = runpy.run_path(str(Path(files.__file__).parents[1] / "cli" / "main.py"))["main"]
+    with pytest.raises(SystemExit, match="2"):
+        entry()
+    assert capsys.readouterr().err == (
+        'xrt-mock: the simulator is not installed; install it with: pip install "xrt-mock[server]"\n'
+    )
+
+
+def test_a_file_that_may_not_be_written_is_named_before_anything_is_done(tmp_path, monkeypatch):
+    file = tmp_path / "report.json"
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)  # root may do anything
+    done = asked("run", "--report", "json", file, "--", "touch", tmp_path / "begun")
+    assert (done.exit_code, f"{file} cannot be written: permission denied" in done.output) == (2, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

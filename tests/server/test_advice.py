@@ -64,12 +64,15 @@ def test_progress_is_reported_for_each_job():
     assert sum(reported) == 2 * len(advise.THROTTLES)
 
 
-@pytest.mark.parametrize("setting", ["[queue]\nslots = 0", "[limits]\nactive_jobs = 0"])
-def test_a_scenario_in_which_a_campaign_never_ends_is_refused(tmp_path, setting):
+@pytest.mark.parametrize(
+    ("sources", "setting"),
+    [(3, "[queue]\nslots = 0"), (3, "[limits]\nactive_jobs = 0"), (1, "[queue]\nslots = 0")],
+)
+def test_a_scenario_in_which_a_campaign_never_ends_is_refused(tmp_path, sources, setting):
     file = tmp_path / "closed.toml"
     file.write_text(setting)
     with pytest.raises(click.UsageError, match="the campaign never ends"):
-        advise.try_throttles(3, [Product.IMAGE], file)
+        advise.try_throttles(sources, [Product.IMAGE], file)
 
 
 def test_a_scenario_that_opens_later_is_waited_for(tmp_path):

@@ -29,6 +29,14 @@ def test_a_server_goes_on_from_a_backup_of_a_running_one(tmp_path, in_memory):
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name and "-" not in path.name] == [copy.name]
 
 
+def test_a_backup_that_cannot_be_written_is_an_error_with_a_reason(tmp_path):
+    copy = tmp_path / "missing" / "copy.sqlite"
+    with MockServer() as server:
+        done = CliRunner().invoke(main, ["ctl", "--url", server.url, "backup", str(copy)])
+    assert done.exit_code == 1
+    assert f"cannot write {copy}: No such file or directory; choose another FILE" in done.output
+
+
 def test_a_backup_that_is_refused_leaves_the_old_one(tmp_path):
     copy = tmp_path / "copy.sqlite"
     copy.write_bytes(b"old")

@@ -113,7 +113,12 @@ def test_a_burst_whose_first_data_have_not_arrived_has_early_positions_alone():
         assert main("downloadLightCurve", type="GRB", objectID=TARGET)["NOLC"] == 1
         assert main("downloadSpectrum", type="GRB", objectID=TARGET)["NoSpectrum"] == 1
         found = main("getGRBPositions", targetID=TARGET, posToGet="all")
-        assert [found[f"{kind}_Err90"] for kind in ("Enhanced", "Standard", "SPER", "Onboard")] == [None, None, 2.8, 5.0]
+        assert [found[f"{kind}_Err90"] for kind in ("Enhanced", "Standard", "SPER", "Onboard")] == [
+            None,
+            None,
+            2.8,
+            5.0,
+        ]
         assert found["Best_RA"] == found["SPER_RA"]
         asked = {"type": "GRB", "objectID": TARGET, "binMeth": "obsid"}
         assert main("rebinLightCurve", **asked)["ERRORTEXT"] == f"There are no data of target {TARGET}"

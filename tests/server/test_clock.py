@@ -52,7 +52,6 @@ class TestAScaledClock:
         with pytest.raises(ValueError, match="must be positive"):
             ScaledClock(factor)
 
-
     def test_jumps_ahead_to_a_moment_and_never_back(self):
         clock = ScaledClock(1e-9, start=START)
         assert [clock.advance_to(START + wanted) for wanted in (3600, 60)] == pytest.approx([START + 3600] * 2)
