@@ -250,6 +250,16 @@ def test_a_missing_package_is_named_with_what_installs_it(module, monkeypatch):
     assert (done.exit_code, 'pip install "xrt-mock[' in done.output) == (2, True)
 
 
+def test_a_command_whose_packages_are_missing_says_so_and_leaves_the_others(monkeypatch):
+    monkeypatch.delitem(sys.modules, "contracts.cli", raising=False)
+    monkeypatch.setitem(sys.modules, "yaml", None)  # as if it could not be imported
+    said = 'yaml is not installed, but this command needs it; install it with: pip install "xrt-mock[contracts]"'
+    done = asked("contract", "lint")
+    assert (done.exit_code, done.output) == (2, f"Error: {said}\n")
+    assert "(not installed) yaml is not installed" in asked("--help").output
+    assert asked("scenarios").exit_code == 0
+
+
 def test_a_command_that_lacks_a_module_of_ours_has_a_bug(monkeypatch):
     monkeypatch.setitem(sys.modules, "mock_server.cli.sky", None)  # as if it could not be imported
     done = asked("sky")

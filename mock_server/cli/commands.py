@@ -51,7 +51,10 @@ class LazyGroup(click.Group):
             def fail() -> NoReturn:
                 raise NothingDone(words)
 
-            return click.Command(cmd_name, callback=fail, help=f"(not installed) {words}", add_help_option=False)
+            settings = {"ignore_unknown_options": True, "allow_extra_args": True}  # whatever was asked of it
+            return click.Command(
+                cmd_name, settings, callback=fail, help=f"(not installed) {words}", add_help_option=False
+            )
         return found
 
     def resolve_command(
