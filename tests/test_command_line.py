@@ -6,10 +6,10 @@ import json
 import os
 import pty
 import re
-import runpy
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
 import click
@@ -274,9 +274,13 @@ def test_a_report_as_a_page_needs_what_draws_it(monkeypatch):
 
 def test_without_click_the_command_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "click", None)  # as if it could not be imported
-    entry = runpy.run_path(str(Path(files.__file__).parents[1] / "cli" / "main.py"))["main"]
+    spec = find_spec("mock_server.cli.main")
+    assert spec is not None
+    assert spec.loader is not None
+    entry = module_from_spec(spec)
+    spec.loader.exec_module(entry)
     with pytest.raises(SystemExit, match="2"):
-        entry()
+        entry.main()
     assert capsys.readouterr().err == (
         'xrt-mock: the simulator is not installed; install it with: pip install "xrt-mock[server]"\n'
     )
