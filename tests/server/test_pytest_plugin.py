@@ -131,6 +131,34 @@ def test_fails(xrt_mock):
     )
 
 
+def test_a_bug_of_the_simulator_is_raised_where_a_test_met_it(check, answers_keep_the_contract):
+    result = check("""
+def test_meets(xrt_mock, monkeypatch):
+    monkeypatch.setattr(xrt_mock.jobs, "count", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        call()
+""")
+    result.assert_outcomes(passed=1)
+    answers_keep_the_contract.clear()  # this bug was on purpose
+
+
+def test_the_summary_names_the_busiest_test_and_the_keenest(check):
+    result = check("""
+def looks_after(seconds):
+    number = call("run_userobject", name="GRB 060729", getCoords=1, getTargs=1, getT0=1, cent=0, image=1)["JobID"]
+    for _ in range(2):
+        call("checkProductStatus", JobID=number, what="image")
+        time.sleep(seconds)
+
+def test_calm(xrt_mock):
+    looks_after(60)
+
+def test_keen(xrt_mock):
+    looks_after(2)
+""")
+    result.stdout.fnmatch_lines(["peak active jobs 1 at *, in *::test_calm", "shortest polling 2 s at *::test_keen"])
+
+
 def test_a_planned_fault_that_never_fired_fails_the_test(check):
     result = check("""
 def test_plans(xrt_mock):

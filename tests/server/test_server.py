@@ -4,8 +4,10 @@ import contextlib
 import http.client
 import json
 import socket
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -136,6 +138,15 @@ def test_a_slow_answer_takes_service_time_and_arrives_whole(server, kind):
 
 
 @spoils
+def test_a_slow_answer_takes_less_real_time_on_a_faster_clock():
+    with MockServer(clock=ScaledClock(1e6)) as server:
+        plan(server, "latency", seconds=3600)
+        before = server.clock.now()
+        assert post(server).json()["numJobs"] == 0
+        assert server.clock.now() - before >= 3600
+
+
+@spoils
 def test_others_are_answered_while_one_waits_for_a_slow_answer():
     taken = threading.Event()
 
@@ -247,6 +258,23 @@ def test_the_port_is_free_again_after_the_end():
         port = urlsplit(server.url).port
     with no_exception(), contextlib.closing(listen("127.0.0.1", port or 0)):
         pass
+
+
+def test_a_server_offers_what_its_simulator_offers_and_nothing_that_is_private(server):
+    assert server.jobs is server.simulator.jobs
+    assert [hasattr(server, name) for name in ("controls", "_watching", "nonsense")] == [True, False, False]
+    assert not hasattr(MockServer.__new__(MockServer), "simulator")  # as a copy is, before it has anything
+
+
+def test_a_server_answers_where_the_limit_of_descriptors_is_unknown(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)  # as if it could not be imported
+    spec = find_spec("mock_server.serve.server")
+    assert spec is not None
+    assert spec.loader is not None
+    elsewhere = module_from_spec(spec)
+    spec.loader.exec_module(elsewhere)
+    with elsewhere.MockServer() as server:
+        assert post(server).json()["OK"] == 1
 
 
 def test_two_servers_stand_side_by_side():
