@@ -1,6 +1,12 @@
 """The pytest plugin, as a user of it sees it."""
 
+import re
+
 import pytest
+
+from mock_server.pytest_plugin import summary
+
+from .conftest import Asker
 
 pytest_plugins = ["pytester"]
 
@@ -142,21 +148,18 @@ def test_meets(xrt_mock, monkeypatch):
     answers_keep_the_contract.clear()  # this bug was on purpose
 
 
-def test_the_summary_names_the_busiest_test_and_the_keenest(check):
-    result = check("""
-def looks_after(seconds):
-    number = call("run_userobject", name="GRB 060729", getCoords=1, getTargs=1, getT0=1, cent=0, image=1)["JobID"]
-    for _ in range(2):
-        call("checkProductStatus", JobID=number, what="image")
-        time.sleep(seconds)
-
-def test_calm(xrt_mock):
-    looks_after(60)
-
-def test_keen(xrt_mock):
-    looks_after(2)
-""")
-    result.stdout.fnmatch_lines(["peak active jobs 1 at *, in *::test_calm", "shortest polling 2 s at *::test_keen"])
+def test_the_summary_names_the_busiest_test_and_the_keenest(make_sim):
+    found = []
+    for name, jobs, seconds in (("calm", 1, 60), ("busy", 2, 30), ("keen", 1, 2)):
+        ask = Asker(make_sim())
+        number, *_ = (ask.submit() for _ in range(jobs))
+        for _ in range(2):
+            ask.codes(number, "image")
+            ask.sim.clock.advance(seconds)
+        found.append((f"test_{name}", ask.sim.report()))
+    _, peak, shortest = summary(found)
+    assert re.fullmatch(r"peak active jobs 2( at \S+)?, in test_busy", peak)
+    assert re.fullmatch(r"shortest polling 2 s( at \S+)?, in test_keen", shortest)
 
 
 def test_a_planned_fault_that_never_fired_fails_the_test(check):
