@@ -183,6 +183,7 @@ class TestAnswered:
     def test_urllib_behind_a_proxy(self, monkeypatch):
         for name in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setattr(urllib.request, "_opener", None)  # urllib reads them once, and keeps what it read
         for scheme in ("http", "https"):
             with urllib.request.urlopen(f"{scheme}://www.swift.ac.uk/lines") as answer:
                 assert answer.read(7) == b"line 0\n"
@@ -402,6 +403,7 @@ class TestThisMachine:
     def proxy(self, monkeypatch):
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setattr(urllib.request, "_opener", None)  # urllib reads them once, and keeps what it read
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
 
