@@ -144,8 +144,13 @@ def test_the_list_of_slow_tests_is_made_from_a_report(tmp_path, monkeypatch):
     lines = [f'<testcase classname="{c}" name="{n}" time="{s}"/>' for c, n, s in cases]
     (tmp_path / "report.xml").write_text(f"<testsuites>{''.join(lines)}</testsuites>")
     slow = ["tests/test_a.py::TestClass::test_three", "tests/test_a.py::test_one", "tests/test_b.py"]
-    assert measured(Path("report.xml"), 0.5) == slow
-    assert measured(Path("report.xml"), 5) == ["tests/test_a.py::test_one"]
+    assert measured([Path("report.xml")], 0.5) == slow
+    assert measured([Path("report.xml")], 5) == ["tests/test_a.py::test_one"]
+    Path("another.xml").write_text(
+        '<testsuites><testcase classname="tests.test_a" name="test_two" time="7"/></testsuites>'
+    )
+    both = measured([Path("report.xml"), Path("another.xml")], 5)
+    assert both == ["tests/test_a.py::test_one", "tests/test_a.py::test_two"]
 
 
 @pytest.mark.parametrize("marker", [*LIMITS_S, "kept"])

@@ -2,8 +2,9 @@
 
 Tests marked `nightly` or `official` run only if ``-m`` names the marker, whatever else it says. The markers `slow` and
 `long` are given to the tests of the functions and files that ``tests/slow.txt`` and ``tests/long.txt`` list. The lists
-are measured: ``pytest --junitxml build/tests.xml``, then ``python -m tests.tools.selecting build/tests.xml``. What
-``tests/kept.txt`` lists is never `long`: nothing shorter runs much of the code that those run.
+are measured: ``pytest --junitxml build/tests.xml``, then ``python -m tests.tools.selecting build/tests.xml``; several
+reports may be given. What ``tests/kept.txt`` lists is never `long`: nothing shorter runs the code that those run, or
+notices what they notice.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ from __future__ import annotations
 import re
 import sys
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 ON_DEMAND = ("nightly", "official")
-LIMITS_S = {"slow": 0.05, "long": 0.3}
+LIMITS_S = {"slow": 0.02, "long": 0.3}
 """Markers of functions of which one case takes longer."""
 
 
@@ -44,10 +50,10 @@ def listed(name: str) -> Path:
     return Path(__file__).parents[1] / f"{name}.txt"
 
 
-def measured(report: Path, limit_s: float) -> list[str]:
-    """Return the functions of a JUnit report that take longer than a limit; of a file that has no others, its name."""
+def measured(reports: Iterable[Path], limit_s: float) -> list[str]:
+    """Return the functions of JUnit reports that take longer than a limit; of a file that has no others, its name."""
     longest: dict[str, float] = defaultdict(float)
-    for case in ElementTree.parse(report).getroot().iter("testcase"):
+    for case in chain.from_iterable(ElementTree.parse(report).getroot().iter("testcase") for report in reports):
         *folders, last = case.attrib["classname"].split(".")
         path = Path(*folders, f"{last}.py")
         inside: list[str] = []
@@ -63,4 +69,4 @@ def measured(report: Path, limit_s: float) -> list[str]:
 
 if __name__ == "__main__":
     for marker, limit_s in LIMITS_S.items():
-        listed(marker).write_text("\n".join(measured(Path(sys.argv[1]), limit_s)) + "\n", encoding="utf-8")
+        listed(marker).write_text("\n".join(measured(map(Path, sys.argv[1:]), limit_s)) + "\n", encoding="utf-8")
