@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ON_DEMAND = ("nightly", "official")
-LIMITS_S = {"slow": 0.02, "long": 0.3}
+LIMITS_S = {"slow": 0.02, "long": 0.2}
 """Markers of functions of which one case takes longer."""
 
 
