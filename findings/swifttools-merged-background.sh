@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Guess: bins of a light curve, merged with mergeLightCurveBins of swifttools, keep their background: two equal bins with
-#   a BGerr of 0.001 give 0.001 / sqrt(2) = 0.00071, one bin alone keeps its 0.001, and a row that is inserted into the
+# Guess: bins of a light curve, merged with mergeLightCurveBins of swifttools, keep their background: two equal bins
+#   with a BGerr of 0.001 give 0.001 / sqrt(2) = 0.00071, one bin alone keeps its 0.001, and a row that is inserted into the
 #   light curve has the columns of the light curve.
 # Package: swifttools 4.0.5, pandas 3.1.1, astropy 8.0.2, numpy 2.4.6, Python 3.11
 # Behaviour: the error of the background is too small by the square root of the exposure in seconds, a factor of 32 for
 #   bins of 1,000 s. In the light curve itself the new row has neither background nor error (NaN), and a later merge
 #   with that row takes its background as 0: 0.0033 instead of 0.01. Nothing is said.
-# Reason: the square of each error is multiplied by the exposure where its square is needed. The new row calls its columns
-#   BGRate and BGErr; light curves of the same package have BGrate and BGerr.
+# Reason: the square of each error is multiplied by the exposure where its square is needed. The new row calls its
+#   columns BGRate and BGErr; light curves of the same package have BGrate and BGerr.
 # Seen: two bins 0.0000224, one bin 0.0000316, inserted row nan nan, merged with a third bin BGRate 0.0033
 #   instead of 0.01 (2026-11-29)
 set -euo pipefail
