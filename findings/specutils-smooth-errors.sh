@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Guess: a spectrum with errors of 1 in each channel, smoothed over five channels with specutils (box_smooth), has errors of
-#   1 / sqrt(5) = 0.45. Its help promises standard propagation of errors, without covariance.
+# Guess: a spectrum with errors of 1 in each channel, smoothed over five channels with specutils (box_smooth), has
+#   errors of 1 / sqrt(5) = 0.45. Its help promises standard propagation of errors, without covariance.
 # Package: specutils 2.4.0, astropy 8.0.2, numpy 2.4.6, Python 3.11
 # Behaviour: the errors are 2.24: smoothing makes them larger, by the square root of the number of channels, where it
-#   makes the scatter smaller by the same factor. They are too large by five, so a line seems five times less significant.
-#   gaussian_smooth and trapezoid_smooth do the same; all three kinds of uncertainty do. Nothing is said.
+#   makes the scatter smaller by the same factor. They are too large by five, so a line seems five times less
+#   significant. gaussian_smooth and trapezoid_smooth do the same; all three kinds of uncertainty do. Nothing is said.
 # Reason: the squared kernel is applied to the inverse of the variance instead of to the variance. A report of 2026 that
 #   the kernel was not squared (specutils issue 1301) was answered with the square alone.
-# Seen: scatter 0.447, error 2.236 for box_smooth; 0.376 and 2.662 for gaussian_smooth (2026-11-29)
+# Seen: scatter 0.45, error 2.24 for box_smooth; 0.37 and 2.66 for gaussian_smooth (2026-11-29)
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -37,5 +37,13 @@ for kind in (StdDevUncertainty, VarianceUncertainty, InverseVariance):
 PY
 seen=$("$folder/venv/bin/python" "$folder/show.py")
 printf '%s\n' "$seen"
-expected='?'
+expected='StdDevUncertainty box_smooth scatter 0.45, error 2.24
+StdDevUncertainty gaussian_smooth scatter 0.37, error 2.66
+StdDevUncertainty trapezoid_smooth scatter 0.39, error 2.56
+VarianceUncertainty box_smooth scatter 0.45, error 2.24
+VarianceUncertainty gaussian_smooth scatter 0.37, error 2.66
+VarianceUncertainty trapezoid_smooth scatter 0.39, error 2.56
+InverseVariance box_smooth scatter 0.45, error 2.24
+InverseVariance gaussian_smooth scatter 0.37, error 2.66
+InverseVariance trapezoid_smooth scatter 0.39, error 2.56'
 [ "$seen" = "$expected" ] || { printf 'changed, described was:\n%s\n' "$expected"; exit 1; }
