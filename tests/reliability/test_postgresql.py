@@ -148,7 +148,7 @@ def test_a_transaction_whose_connection_ends_fails_as_a_whole_and_the_next_succe
             end_connections()
             facts.save_user(User(ME, "token"))
 
-    with pytest.raises(Unavailable, match="the database cannot be used now: .*terminating connection") as caught:
+    with pytest.raises(Unavailable, match=r"the database cannot be used now: .*terminating connection") as caught:
         interrupted()
     assert isinstance(caught.value.__cause__, psycopg.OperationalError)
     with store.transaction() as facts:

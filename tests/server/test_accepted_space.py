@@ -22,6 +22,7 @@ from mock_server import Simulator
 from mock_server.core.model import Product
 from mock_server.products import lightcurve, plots
 from mock_server.products.builder import ProductBuilder
+from mock_server.products.extraction import Scene
 from mock_server.sky import coordinates
 from mock_server.sky.archive import Sky
 from mock_server.submission.sizes import MOST_BINS
@@ -244,17 +245,23 @@ def offsets() -> st.SearchStrategy[tuple[float, float]]:
 
 
 def beside(name: str, distance: float, angle: float, **parameters: Any) -> set[str]:
-    """Make the light curve of a place beside a source; check its tables, and return the names of its files."""
+    """Make the light curve of a place beside a source; check its tables, and return the names of its files.
+
+    It has a picture if an observation shows the place.
+    """
     source = SKY.named(name)
     assert source is not None
     ra, dec = coordinates.offset((source.ra, source.dec), distance / 3600, angle)
     order = order_of(SKY, Product.LIGHT_CURVE, name, RA=str(ra), Dec=str(dec), **parameters)
     builder = ProductBuilder(SKY)
-    for table in (t for key, t in builder.answer(order, "both", "both").items() if key.endswith("Data")):
+    answer = builder.answer(order, "both", "both")
+    for table in (t for key, t in answer.items() if key.endswith("Data")):
         for row in table["data"]:
             assert all(math.isfinite(float(cell)) for cell in row[:6] if "HR" not in table["URL"])
     with tarfile.open(fileobj=io.BytesIO(b"".join(builder.archive([order], "tar.gz")))) as packed:
-        assert "USERPROD_7/lc/curve.gif" in packed.getnames()
+        shown = bool(Scene.of(order, SKY, "grades").observations)
+        assert ("USERPROD_7/lc/curve.gif" in packed.getnames()) == shown
+    assert shown or answer == {"NOLC": 1, "Datasets": []}
     return set(builder.files(order))
 
 
@@ -276,6 +283,11 @@ def first_of(name: str) -> str:
     source = SKY.named(name)
     assert source is not None
     return ",".join(o.obsid for o in SKY.observations(source.targets, (source.ra, source.dec), 1772323200.0)[:3])
+
+
+def test_a_place_that_no_chosen_observation_shows_has_neither_tables_nor_a_picture():
+    files = beside("M82", 600.0, 1.0, binMeth="obsid", cent=0, lcobs="user", uselcobs=first_of("M82"))
+    assert files == {"t0.date", "lcgen.log", "lc.log", "progress.json"}
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
