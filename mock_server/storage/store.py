@@ -183,30 +183,19 @@ class Store:
         """
         with self._connected(self._take_turn, patience_s) as facts:
             connection = facts.connection
-            batch: list[tuple[str | None, Entry]] = []
             try:
                 if not self.shared:
                     connection.begin()
                 yield facts
-                while self._unwritten:
-                    batch.append(self._unwritten.popleft())
-                if batch:
-                    current = (None, facts.era())
-                    facts.add_entries(entry for era, entry in batch if era in current)
-                self._untrimmed += len(batch)
-                if self._keep_calls is not None and self._untrimmed > self._keep_calls // 10:
-                    facts.forget_entries(self._keep_calls)
-                    self._untrimmed = 0
                 connection.commit()
             except BaseException:
-                self._unwritten.extendleft(reversed(batch))
                 connection.rollback()
                 raise
 
     # the journal ---------------------------------------------------------------------------------------------
 
     def note(self, entry: Entry, era: str | None = None) -> None:
-        """Add an entry to the journal; it reaches the database with the next writing call, or in a batch.
+        """Add an entry to the journal; it reaches the database in a batch.
 
         A call that began in an earlier `era` than the database's is left out: there was a reset since. None: any era.
         """
@@ -243,9 +232,22 @@ class Store:
 
     def flush(self, patience_s: float = _PATIENCE_S) -> None:
         """Write the entries of the journal that are not yet written."""
-        if self._unwritten:
-            with self.transaction(patience_s):
-                pass
+        if not self._unwritten:
+            return
+        batch: list[tuple[str | None, Entry]] = []
+        try:
+            with self.transaction(patience_s) as facts:
+                while self._unwritten:
+                    batch.append(self._unwritten.popleft())
+                current = (None, facts.era())
+                facts.add_entries(entry for era, entry in batch if era in current)
+                self._untrimmed += len(batch)
+                if self._keep_calls is not None and self._untrimmed > self._keep_calls // 10:
+                    facts.forget_entries(self._keep_calls)
+                    self._untrimmed = 0
+        except BaseException:
+            self._unwritten.extendleft(reversed(batch))
+            raise
 
     def journal(self, newest: int | None = None) -> Journal:
         """Return the journal in the order of the calls, or its `newest` entries."""

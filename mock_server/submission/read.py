@@ -33,13 +33,10 @@ _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is do
 _ALWAYS_SUPER_SOFT = {"grades": "0", "specgrades": "0"}
 _NEEDED = tuple(p.name for p in TABLE if p.name in NEEDED)
 _BUILT_IN = {p.name: read_value(p, p.default) for p in TABLE if not is_missing(p.default)}
-_STORED_BUILT_IN = {
-    name: value
-    for name, value in ((name, stored(BY_NAME[name], value)) for name, value in _BUILT_IN.items())
-    if not isinstance(value, list)  # all jobs share these values, so that none may be changed
-}
+_FLAGS = tuple((product, product.flag) for product in Product)
 _COMPUTED = frozenset({"RA", "Dec", "targ", "Tstart", "outdir"})
 """Parameters whose values the service may determine."""
+_HIDDEN = (*WORKED_OUT, "outdir")
 _REPLAYED_IN_ORDER = ("specz", "zval", "galactic", "doNotFit")
 """The redshift before the absorber: the official client replays them in this order, and each sets others."""
 
@@ -58,11 +55,14 @@ class Submission:
         holds target IDs, ``imen`` pairs [keV].
     given
         Wire names of the parameters that the caller gave, in the caller's order.
+    changed
+        Defaults in force that are not the built-in ones, by wire name; a given value has priority.
     """
 
     products: tuple[Product, ...]
     values: Mapping[str, Any]
     given: tuple[str, ...]
+    changed: Mapping[str, Any]
 
     @property
     def user(self) -> str:
@@ -89,34 +89,42 @@ class Submission:
             ``Tstart`` [s, Swift MET], and ``outdir`` if wanted. They replace given ones.
         """
         values, given = self.values, frozenset(self.given)
-        names = [name for name in self.given if name in values and name not in computed]
-        names += [
-            name
-            for name in _echoed(self.products)
-            if name in computed or (name in values and name not in given and name not in _COMPUTED)
-        ]
-        replayed = iter([name for name in _REPLAYED_IN_ORDER if name in names])
-        names = [next(replayed) if name in _REPLAYED_IN_ORDER else name for name in names]
-        pars = {}
-        for name in names:
-            if name not in computed:
-                value = values[name]
-                is_built_in = name in _STORED_BUILT_IN and value is _BUILT_IN[name]
-                pars[name] = _STORED_BUILT_IN[name] if is_built_in else stored(BY_NAME[name], value)
-            elif name in ("RA", "Dec"):
-                pars[name] = f"{float(computed[name]):.4f}"  # documented
-            elif name == "targ" and not isinstance(computed[name], str):
-                pars[name] = stored(BY_NAME[name], tuple(computed[name]))
-            else:
-                pars[name] = computed[name]
+        pars = {
+            name: stored(BY_NAME[name], values[name])
+            for name in self.given
+            if name in values and name not in computed
+        }
+        for name, default in _echoed(self.products, tuple(self.changed.items())).items():
+            if name in computed:
+                pars[name] = _stored_computed(name, computed[name])
+            elif default is not None and name not in given:
+                pars[name] = [*default] if default.__class__ is list else default  # all jobs share the default
+        replayed = [name for name in _REPLAYED_IN_ORDER if name in pars]
+        if len(replayed) > 1:
+            in_order = iter(replayed)
+            names = [next(in_order) if name in replayed else name for name in pars]
+            pars = {name: pars[name] for name in names}
         return pars
 
 
 @lru_cache(maxsize=128)  # seven products have 128 subsets; docs/tricks.md says what this saves
-def _echoed(products: tuple[Product, ...]) -> tuple[str, ...]:
-    """Return the names of the parameters that an echo for these products may hold, in the order of the table."""
-    groups = [group for group in Group if group.concerns(products)]
-    return tuple(p.name for p in TABLE if p.group in groups or p.name in _COMPUTED)
+def _echoed(products: tuple[Product, ...], changed: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """Return what an echo for these products may hold, in the order of the table: stored defaults, None for others."""
+    groups, defaults = {group for group in Group if group.concerns(products)}, _BUILT_IN | dict(changed)
+    return {
+        p.name: stored(p, defaults[p.name]) if p.name in defaults and p.name not in _COMPUTED else None
+        for p in TABLE
+        if p.group in groups or p.name in _COMPUTED
+    }
+
+
+def _stored_computed(name: str, value: Any) -> Any:
+    """Return a value that the service determined as it is stored."""
+    if name in ("RA", "Dec"):
+        return f"{float(value):.4f}"  # documented
+    if name == "targ" and not isinstance(value, str):
+        return stored(BY_NAME[name], tuple(value))
+    return value
 
 
 def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Submission:
@@ -143,25 +151,27 @@ def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Subm
         if parameter and not is_missing(value) and (spelling == parameter.name or parameter.name not in given):
             given[parameter.name] = value
     values, unread = _read_given(given)
-    if values.get(Product.ASTROM_POS.flag):
-        values[Product.STANDARD_POS.flag] = True  # the astrometric position corrects the standard one
-    products = tuple(product for product in Product if values.get(product.flag))
+    changed: dict[str, Any] = {}
+    if values.get(Product.ASTROM_POS.flag):  # it corrects the standard position
+        changed[Product.STANDARD_POS.flag] = values[Product.STANDARD_POS.flag] = True
+    products = tuple(product for product, flag in _FLAGS if values.get(flag))
     if not products and not unread:
         raise Refusal("No products were requested.")
-    in_force = dict(_BUILT_IN)
     if values.get("binMeth") == "time":
-        in_force["hrbin"] = True  # documented answers without time binning hold 0, the reference page says 1
-    in_force |= {name: read_value(BY_NAME[name], default) for name, default in defaults.items()}
-    chosen = {name for name, value in values.items() if value != in_force.get(name)}
-    is_soft = values.get("sss")
-    values = in_force | (_SUPER_SOFT if is_soft else {}) | values | (_ALWAYS_SUPER_SOFT if is_soft else {})
-    situation = Situation(values, frozenset(products), chosen)
-    unknown = NEEDED.keys() - given.keys() - values.keys()
-    missing = sorted((name for name in unknown if NEEDED[name](situation)), key=_NEEDED.index)
+        changed["hrbin"] = True  # documented answers without time binning hold 0, the reference page says 1
+    changed |= {name: read_value(BY_NAME[name], default) for name, default in defaults.items()}
+    if values.get("sss"):
+        changed |= _SUPER_SOFT | _ALWAYS_SUPER_SOFT
+        values |= _ALWAYS_SUPER_SOFT
+    in_force = _BUILT_IN | changed
+    values = in_force | values
+    situation = Situation(values, frozenset(products), in_force)
+    unknown = NEEDED.keys() - values.keys()
+    missing = sorted((name for name in unknown if name not in given and NEEDED[name](situation)), key=_NEEDED.index)
     invalid = [*unread.values(), *broken_relations(situation, unread)]
     if missing or invalid:
         raise ParametersRefused(missing, invalid)
-    return Submission(products, values, tuple(given))
+    return Submission(products, values, tuple(given), changed)
 
 
 def _read_given(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -193,8 +203,11 @@ def parameters_for_caller(job_pars: Mapping[str, Any], api_name: str | None) -> 
     The official client does not see which values it had asked the service to determine, nor the directory of the job;
     a caller of the raw interface does (documented examples of both).
     """
-    hidden = (*WORKED_OUT, "outdir") if api_name == OFFICIAL_CLIENT else ()
-    return {name: value for name, value in job_pars.items() if name not in hidden}
+    shown = dict(job_pars)
+    if api_name == OFFICIAL_CLIENT:
+        for name in _HIDDEN:
+            shown.pop(name, None)
+    return shown
 
 
 def check_defaults(defaults: Mapping[str, Any]) -> None:

@@ -22,11 +22,11 @@ _OTHER_KEYS = frozenset(
 
 
 class Situation(NamedTuple):
-    """Input of a rule: values given or defaulted, the requested products, and the names of values not the default."""
+    """Input of a rule: values given or defaulted, the requested products, and the defaults."""
 
     values: Mapping[str, Any]
     products: frozenset[Product]
-    chosen: Collection[str] = ()
+    defaults: Mapping[str, Any]
 
 
 def _always(_: Situation) -> bool:
@@ -88,10 +88,11 @@ _ORDERED = (("minen", "maxen"), ("soft1", "soft2"), ("hard1", "hard2"))
 
 def broken_relations(situation: Situation, unread: Collection[str]) -> Iterator[str]:
     """Yield a sentence for each pair of values that do not fit together; values in `unread` are skipped."""
-    values, products, chosen = situation
+    values, products, defaults = situation
     if Product.LIGHT_CURVE in products:
         for name, holds, words, other in _WITHIN:
-            if name in chosen and {name, other}.isdisjoint(unread) and not holds(values[name], values[other]):
+            is_chosen = values[name] != defaults[name]
+            if is_chosen and {name, other}.isdisjoint(unread) and not holds(values[name], values[other]):
                 yield f"{name} is {values[name]:g}, but must be {words} {other} ({values[other]:g})"
         for low, high in _ORDERED:
             if {low, high}.isdisjoint(unread) and not values[low] < values[high]:
