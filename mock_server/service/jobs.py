@@ -389,7 +389,7 @@ def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Mo
             outcome = by_chance
             break
     mode = "PC" if product in _NEEDS_PHOTON_COUNTING else None
-    if outcome is StatusCode.COMPLETE and sum(observation.exposure(mode) for observation in chosen) <= 0:
+    if outcome is StatusCode.COMPLETE and not any(observation.exposure(mode) > 0 for observation in chosen):
         outcome = StatusCode.FAILED  # it cannot be made of these observations
     waits = waits_for_position(job.parameters, product)
     return Wish(product, length, outcome, len(chosen), items, waits)

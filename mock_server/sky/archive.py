@@ -84,6 +84,7 @@ class Sky:
         self._archive: dict[Any, tuple[float, float, tuple[Observation, ...]]] = {}
         self._found = lru_cache(maxsize=_KEPT)(self._find)
         self._of_jobs = lru_cache(maxsize=2 * _KEPT)(self._of_job)  # asked for several times by each submission
+        self._of_name = lru_cache(maxsize=_KEPT)(self._find_named)
         self._named = {key_of(name): source for source in self.sources for name in (source.name, *source.aliases)}
         self._targeted = {target: source for source in self.sources for target in source.targets}
 
@@ -93,6 +94,9 @@ class Sky:
         Sources of the scenario come first, then real objects. A burst that no table has, and a numbered source of a
         known galaxy, are drawn.
         """
+        return self._of_name(name)
+
+    def _find_named(self, name: str) -> Source | None:
         key = key_of(name)
         if key in self._named:
             return self._named[key]

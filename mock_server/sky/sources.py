@@ -212,6 +212,9 @@ class Source:
     evidence: tuple[tuple[str, str], ...] = ()
     note: str = ""
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.ra, self.dec))  # a source is looked up often, and has many parts
+
     @property
     def is_burst(self) -> bool:
         """Whether its time counts from a trigger."""

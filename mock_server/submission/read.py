@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import InputInvalid, ParametersRefused, Refusal
 from ..core.model import Product
 from ..core.validation import did_you_mean
-from .rules import NEEDED, Situation, broken_relations
+from .rules import Situation, broken_relations, missing_in
 from .table import BY_NAME, TABLE, Group, Kind
 from .values import is_missing, read_value, shown, stored
 
@@ -31,7 +31,6 @@ _READ_LATE = {p.name: _WITH_TIMES if p.kind in (Kind.DATA, Kind.RANGES) else p.n
 _SERVER_ONLY = frozenset(p.name for p in TABLE if p.server_only)
 _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is documented, the values are assumed
 _ALWAYS_SUPER_SOFT = {"grades": "0", "specgrades": "0"}
-_NEEDED = tuple(p.name for p in TABLE if p.name in NEEDED)
 _BUILT_IN = {p.name: read_value(p, p.default) for p in TABLE if not is_missing(p.default)}
 _FLAGS = tuple((product, product.flag) for product in Product)
 _COMPUTED = frozenset({"RA", "Dec", "targ", "Tstart", "outdir"})
@@ -89,16 +88,14 @@ class Submission:
             ``Tstart`` [s, Swift MET], and ``outdir`` if wanted. They replace given ones.
         """
         values, given = self.values, frozenset(self.given)
-        pars = {
-            name: stored(BY_NAME[name], values[name])
-            for name in self.given
-            if name in values and name not in computed
-        }
+        pars = {name: _stored(name, values[name]) for name in self.given if name in values and name not in computed}
         for name, default in _echoed(self.products, tuple(self.changed.items())).items():
             if name in computed:
                 pars[name] = _stored_computed(name, computed[name])
             elif default is not None and name not in given:
-                pars[name] = [*default] if default.__class__ is list else default  # all jobs share the default
+                pars[name] = default
+        if "models" in pars:
+            pars["models"] = [*pars["models"]]  # all jobs share what is stored for a value
         replayed = [name for name in _REPLAYED_IN_ORDER if name in pars]
         if len(replayed) > 1:
             in_order = iter(replayed)
@@ -112,10 +109,20 @@ def _echoed(products: tuple[Product, ...], changed: tuple[tuple[str, Any], ...])
     """Return what an echo for these products may hold, in the order of the table: stored defaults, None for others."""
     groups, defaults = {group for group in Group if group.concerns(products)}, _BUILT_IN | dict(changed)
     return {
-        p.name: stored(p, defaults[p.name]) if p.name in defaults and p.name not in _COMPUTED else None
+        p.name: _stored(p.name, defaults[p.name]) if p.name in defaults and p.name not in _COMPUTED else None
         for p in TABLE
         if p.group in groups or p.name in _COMPUTED
     }
+
+
+@lru_cache(maxsize=1024, typed=True)  # callers send the same values again and again; so in `_read`
+def _stored(name: str, value: Any) -> Any:
+    return stored(BY_NAME[name], value)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _read(name: str, value: Any) -> Any:
+    return read_value(BY_NAME[name], value)
 
 
 def _stored_computed(name: str, value: Any) -> Any:
@@ -166,8 +173,7 @@ def read_submission(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> Subm
     in_force = _BUILT_IN | changed
     values = in_force | values
     situation = Situation(values, frozenset(products), in_force)
-    unknown = NEEDED.keys() - values.keys()
-    missing = sorted((name for name in unknown if name not in given and NEEDED[name](situation)), key=_NEEDED.index)
+    missing = missing_in(situation, given)
     invalid = [*unread.values(), *broken_relations(situation, unread)]
     if missing or invalid:
         raise ParametersRefused(missing, invalid)
@@ -186,7 +192,9 @@ def _read_given(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
             continue
         try:
             if _READ_LATE[name] < _WITH_TIMES:
-                values[name] = read_value(BY_NAME[name], given[name])
+                value = given[name]
+                is_plain = isinstance(value, str | float | int)
+                values[name] = _read(name, value) if is_plain else read_value(BY_NAME[name], value)
                 continue
             t0 = values.get("Tstart")
             if t0 is None and values.get("getT0"):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import operator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.model import Product
 from ..core.selection import letters_and_digits
-from .table import Group
+from .table import TABLE, Group
 from .values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-_POSITIONS = frozenset(Group.POSITION.value)
 _INTERVALS = (1, 2, 3, 4)
 _OTHER_KEYS = frozenset(
     ("OK", "T0", "DeltaFitStat", "GalNH", "GalNH_unfitted", "rnames", "APIVersion", "deprecationWarning", "NoSpectrum")
@@ -29,48 +29,68 @@ class Situation(NamedTuple):
     defaults: Mapping[str, Any]
 
 
-def _always(_: Situation) -> bool:
-    return True
+class Need(NamedTuple):
+    """When a parameter must be given: for any of these products, and under this condition."""
+
+    products: frozenset[Product]
+    condition: Callable[[Situation], bool] = lambda _: True
 
 
-def _position_needed(s: Situation) -> bool:
-    return not s.values["getCoords"] and s.products != {Product.SOURCE_DET}
+def _for(*products: Product, **values: Any) -> Need:
+    """Need of these products, if parameters have these values."""
+    return Need(frozenset(products), lambda s: all(s.values.get(name) == value for name, value in values.items()))
 
 
-def _if_requested(product: Product, name: str | None = None, value: Any = True) -> Callable[[Situation], bool]:
-    return lambda s: product in s.products and (name is None or s.values.get(name) == value)
+def _interval(number: int, partner: str) -> Need:
+    both = f"{partner}{number}"
+    return Need(
+        frozenset({Product.SPECTRUM}),
+        lambda s: s.values.get("timeslice") == "user" and (number == 1 or both in s.values),
+    )
 
 
-def _interval_needed(number: int, partner: str) -> Callable[[Situation], bool]:
-    sliced = _if_requested(Product.SPECTRUM, "timeslice", "user")
-    return lambda s: sliced(s) and (number == 1 or f"{partner}{number}" in s.values)
+_ANY = frozenset(Product)
+_POSITION = Need(_ANY, lambda s: not s.values["getCoords"] and s.products != {Product.SOURCE_DET})
+_COUNTS = _for(Product.LIGHT_CURVE, binMeth="counts")
 
-
-_COUNTS = _if_requested(Product.LIGHT_CURVE, "binMeth", "counts")
-
-NEEDED: dict[str, Callable[[Situation], bool]] = {
-    "UserID": _always,
-    "name": _always,
-    "targ": lambda s: not s.values["getTargs"],
-    "RA": _position_needed,
-    "Dec": _position_needed,
-    "cent": lambda s: bool(s.products & {Product.LIGHT_CURVE, Product.SPECTRUM}),
-    "poserr": lambda s: bool(s.values.get("cent")),
-    "binMeth": _if_requested(Product.LIGHT_CURVE),
+NEEDED: dict[str, Need] = {
+    "UserID": Need(_ANY),
+    "name": Need(_ANY),
+    "targ": Need(_ANY, lambda s: not s.values["getTargs"]),
+    "RA": _POSITION,
+    "Dec": _POSITION,
+    "cent": _for(Product.LIGHT_CURVE, Product.SPECTRUM),
+    "poserr": Need(_ANY, lambda s: bool(s.values.get("cent"))),
+    "binMeth": _for(Product.LIGHT_CURVE),
     "pccounts": _COUNTS,
     "wtcounts": _COUNTS,
     "dynamic": _COUNTS,
-    "uselcobs": _if_requested(Product.LIGHT_CURVE, "lcobs", "user"),
-    "specz": _if_requested(Product.SPECTRUM),
-    "zval": _if_requested(Product.SPECTRUM, "specz"),
-    "usespecobs": _if_requested(Product.SPECTRUM, "specobs", "user"),
-    **{f"rname{n}": _interval_needed(n, "gti") for n in _INTERVALS},
-    **{f"gti{n}": _interval_needed(n, "rname") for n in _INTERVALS},
-    "useposobs": lambda s: bool(s.products & _POSITIONS) and s.values["posobs"] == "user",
-    "useimobs": _if_requested(Product.IMAGE, "imobs", "user"),
-    "usedetobs": _if_requested(Product.SOURCE_DET, "detobs", "user"),
+    "uselcobs": _for(Product.LIGHT_CURVE, lcobs="user"),
+    "specz": _for(Product.SPECTRUM),
+    "zval": _for(Product.SPECTRUM, specz=True),
+    "usespecobs": _for(Product.SPECTRUM, specobs="user"),
+    **{f"rname{n}": _interval(n, "gti") for n in _INTERVALS},
+    **{f"gti{n}": _interval(n, "rname") for n in _INTERVALS},
+    "useposobs": _for(*Group.POSITION.value, posobs="user"),
+    "useimobs": _for(Product.IMAGE, imobs="user"),
+    "usedetobs": _for(Product.SOURCE_DET, detobs="user"),
 }
 """Conditions under which a parameter must be given (documented; that later intervals need both parts: assumed)."""
+
+
+def missing_in(situation: Situation, given: Collection[str]) -> list[str]:
+    """Return the parameters that must be given and are not, in the order of the table."""
+    unknown = _needed_by(situation.products) - situation.values.keys()
+    return sorted((n for n in unknown if n not in given and NEEDED[n].condition(situation)), key=_PLACES.__getitem__)
+
+
+@lru_cache(maxsize=128)  # seven products have 128 subsets
+def _needed_by(products: frozenset[Product]) -> frozenset[str]:
+    # a submission of no product is refused, but for unreadable values: then it is told all that it lacks besides
+    return frozenset(name for name, need in NEEDED.items() if need.products is _ANY or need.products & products)
+
+
+_PLACES = {parameter.name: place for place, parameter in enumerate(TABLE)}
 
 _WITHIN: tuple[tuple[str, Callable[[float, float], bool], str, str], ...] = (
     ("soft1", operator.ge, "at least", "minen"),
