@@ -87,13 +87,14 @@ class Submission:
             Values that the service determined, by wire name: ``RA`` and ``Dec`` [deg], ``targ`` (target IDs),
             ``Tstart`` [s, Swift MET], and ``outdir`` if wanted. They replace given ones.
         """
-        values, given = self.values, frozenset(self.given)
+        values = self.values
         pars = {name: _stored(name, values[name]) for name in self.given if name in values and name not in computed}
-        for name, default in _echoed(self.products, tuple(self.changed.items())).items():
-            if name in computed:
-                pars[name] = _stored_computed(name, computed[name])
-            elif default is not None and name not in given:
-                pars[name] = default
+        others = dict(_echoed(self.products, tuple(self.changed.items())))
+        for name in _COMPUTED.difference(computed).union(pars):
+            others.pop(name, None)
+        for name, value in computed.items():
+            others[name] = _stored_computed(name, value)
+        pars |= others
         if "models" in pars:
             pars["models"] = [*pars["models"]]  # all jobs share what is stored for a value
         replayed = [name for name in _REPLAYED_IN_ORDER if name in pars]
@@ -106,12 +107,12 @@ class Submission:
 
 @lru_cache(maxsize=128)  # seven products have 128 subsets; docs/tricks.md says what this saves
 def _echoed(products: tuple[Product, ...], changed: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    """Return what an echo for these products may hold, in the order of the table: stored defaults, None for others."""
-    groups, defaults = {group for group in Group if group.concerns(products)}, _BUILT_IN | dict(changed)
+    """Return the stored defaults that an echo for these products may hold, and None for what is computed, in order."""
+    groups, defaults = [group for group in Group if group.concerns(products)], _BUILT_IN | dict(changed)
     return {
-        p.name: _stored(p.name, defaults[p.name]) if p.name in defaults and p.name not in _COMPUTED else None
+        p.name: None if p.name in _COMPUTED else _stored(p.name, defaults[p.name])
         for p in TABLE
-        if p.group in groups or p.name in _COMPUTED
+        if p.name in _COMPUTED or (p.group in groups and p.name in defaults)
     }
 
 
