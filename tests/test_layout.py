@@ -49,7 +49,7 @@ FOLDERS = {
     "service": Folder("core storage submission sky clocks products scenario reports"),
     "web": Folder("core submission sky products scenario transport reports service", "flask werkzeug"),
     "simulator": Folder(f"{_BELOW_WEB} web", "flask"),
-    "serve": Folder(f"{_BELOW_WEB} web simulator", "flask gevent"),
+    "serve": Folder(f"{_BELOW_WEB} web simulator", "flask gevent httptools"),
     "hunt": Folder(f"{_BELOW_WEB} web simulator", "hypothesis"),
     "cli": Folder(f"{_BELOW_WEB} web simulator serve hunt", "click requests locust"),
     "": Folder(f"{_BELOW_WEB} web simulator serve hunt", "pytest"),

@@ -25,6 +25,7 @@ from gevent.socket import wait_read
 from ..clocks.base import ScaledClock
 from ..simulator import Simulator
 from ..transport.header import DROPS, TransportFault, drops, split
+from .headers import Headers
 from .makers import Makers, number_of_makers
 
 try:
@@ -33,7 +34,8 @@ except ImportError:  # not on every system
     resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from io import BufferedReader
     from pathlib import Path
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -122,6 +124,13 @@ class _Handler(WSGIHandler):  # type: ignore[misc]  # gevent's has no types
         finally:
             del waiting[self]
         return line
+
+    def MessageClass(self, file: BufferedReader, _seekable: int) -> Headers:  # noqa: N802 - gevent's name
+        """Read the headers of a request."""
+        return Headers(file)
+
+    def _headers(self) -> Iterator[tuple[str, str]]:
+        return self.headers.variables()  # type: ignore[no-any-return]
 
     def log_request(self) -> None:
         """Write nothing: the journal has the calls, and gevent words a line even for a log that is not there."""
