@@ -115,7 +115,7 @@ class _Handler(WSGIHandler):  # type: ignore[misc]  # gevent's has no types
         super().__init__(sock, *rest)
 
     def read_requestline(self) -> str:
-        """Wait for the next request; other connections come first, else one that asks without a pause keeps the turn."""
+        """Wait for the next request; others come first, else one that asks without a pause keeps the turn."""
         gevent.sleep(0)
         waiting = self.server.waiting
         waiting[self] = None
