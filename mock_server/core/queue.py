@@ -6,6 +6,7 @@ No clock, file, SQL or HTTP here. A plan is made once, from the queue at that mo
 from __future__ import annotations
 
 import math
+from bisect import bisect_right, insort
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -80,7 +81,7 @@ class Queue:
     last_start
         Start of the previous build [s]; no build overtakes it.
     busy_until
-        Ends of the builds that hold a slot at that time or later [s].
+        Ends of the builds that hold a slot at that time or later, in order [s].
     """
 
     capacity: Capacity
@@ -95,18 +96,18 @@ class Queue:
         moment = _on_grid(max(ready_at, self.last_start), grid_s)
         until = moment + _PATIENCE_S
         while moment < until:
-            running = [end for end in self.busy_until if end > moment]
-            if len(running) < self.capacity.slots_at(moment):
+            ended = bisect_right(self.busy_until, moment)
+            if len(self.busy_until) - ended < self.capacity.slots_at(moment):
                 return moment
-            moment = _on_grid(min([*running, self.capacity.slots_change_after(moment)]), grid_s)
+            next_end = self.busy_until[ended] if ended < len(self.busy_until) else NEVER
+            moment = _on_grid(min(next_end, self.capacity.slots_change_after(moment)), grid_s)
         return NEVER
 
     def take(self, started_at: float, ends_at: float) -> None:
         """Let a build hold a slot from `started_at` to `ends_at`; calls come in the order of the queue."""
         if started_at < NEVER:
             self.last_start = started_at
-            self.busy_until = [end for end in self.busy_until if end > started_at]
-            self.busy_until.append(ends_at)
+            insort(self.busy_until, ends_at)
 
 
 def _on_grid(moment: float, grid_s: float) -> float:
@@ -151,22 +152,20 @@ def _queued(build: Build, awaited: Build | None, grid_s: float, queue: Queue, at
         left_at = build.requested_at if build.outcome is StatusCode.NOT_REQUESTED else build.queued_at
         return build._replace(ends_at=left_at)
     started_at = min(queue.start_after(build.queued_at, grid_s), at_latest)
-    build = _run(build._replace(started_at=started_at), awaited)
+    build = _run(build, started_at, awaited)
     queue.take(started_at, build.ends_at)
     return build
 
 
-def _run(build: Build, awaited: Build | None) -> Build:
-    """Plan the run of a build that leaves the queue at its `started_at`.
+def _run(build: Build, started_at: float, awaited: Build | None) -> Build:
+    """Plan the run of a build that leaves the queue at `started_at`.
 
     A build that waits for the standard position fails if the position fails (assumed).
     """
-    if awaited is None:
-        return build._replace(running_at=build.started_at, ends_at=build.started_at + build.duration_s)
-    running_at = max(build.started_at, awaited.left_at)
-    if awaited.outcome is StatusCode.COMPLETE and awaited.cancelled_at is None:
-        return build._replace(running_at=running_at, ends_at=running_at + build.duration_s)
-    return build._replace(running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
+    running_at = started_at if awaited is None else max(started_at, awaited.left_at)
+    if awaited is None or (awaited.outcome is StatusCode.COMPLETE and awaited.cancelled_at is None):
+        return build._replace(started_at=started_at, running_at=running_at, ends_at=running_at + build.duration_s)
+    return build._replace(started_at=started_at, running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
 
 
 def waits_for_position(job_pars: Mapping[str, Any], product: Product) -> bool:
@@ -238,7 +237,7 @@ def _settled(job: Job, now: float) -> Job:
     for build in job.builds:
         awaited = _standard_position(builds, waits_for_position(job.parameters, build.product))
         waiting = build.started_at <= now < build.running_at and not status_at(build, now).ended
-        builds.append(_run(build, awaited) if waiting and awaited else build)
+        builds.append(_run(build, build.started_at, awaited) if waiting and awaited else build)
     return replace(job, builds=tuple(builds))
 
 
@@ -254,8 +253,8 @@ def _replanned(job: Job, now: float, grid_s: float, queue: Queue, *, earlier_onl
 
 
 def running_ends(jobs: Iterable[Job], now: float) -> list[float]:
-    """Ends of the builds that hold a slot at `now` [s]."""
-    return [build.left_at for job in jobs for build in job.builds if build.started_at <= now < build.left_at]
+    """Ends of the builds that hold a slot at `now`, in order [s]."""
+    return sorted(build.left_at for job in jobs for build in job.builds if build.started_at <= now < build.left_at)
 
 
 def next_change(jobs: Iterable[Job], now: float) -> float | None:

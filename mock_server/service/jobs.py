@@ -389,7 +389,8 @@ def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Mo
             outcome = by_chance
             break
     mode = "PC" if product in _NEEDS_PHOTON_COUNTING else None
-    if outcome is StatusCode.COMPLETE and not any(observation.exposure(mode) > 0 for observation in chosen):
+    exposures = (s.exposure for observation in chosen for s in observation.snapshots if mode in (None, s.mode))
+    if outcome is StatusCode.COMPLETE and not any(exposure > 0 for exposure in exposures):
         outcome = StatusCode.FAILED  # it cannot be made of these observations
     waits = waits_for_position(job.parameters, product)
     return Wish(product, length, outcome, len(chosen), items, waits)

@@ -117,8 +117,8 @@ class Facts:
         return Standing(active, (last or 0) + 1, -NEVER if last_start is None else last_start)
 
     def slots_held_after(self, moment: float) -> list[float]:
-        """Return the ends of the builds that hold a slot after `moment` [s], when the last of the queue has started."""
-        return [end for (end,) in self.connection.execute(sql.SLOTS_HELD, (moment, NEVER))]
+        """Return the ends of the builds that hold a slot after `moment`, when the last has started, in order [s]."""
+        return [end for (end,) in self.connection.execute(sql.SLOTS_HELD, (moment, NEVER)).fetchall()]
 
     # rebinnings ------------------------------------------------------------------------------------------
 

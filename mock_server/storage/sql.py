@@ -38,7 +38,7 @@ STANDING = f"""
     SELECT ({COUNT}), (SELECT max(job_id) FROM jobs), (SELECT max(started_at) FROM builds WHERE started_at < ?)
 """
 # nearly all builds start some time: `+ 0` keeps SQLite from using the index of started_at
-SLOTS_HELD = "SELECT left_at FROM builds WHERE left_at > ? AND started_at + 0 < ?"
+SLOTS_HELD = "SELECT left_at FROM builds WHERE left_at > ? AND started_at + 0 < ? ORDER BY left_at"
 
 # what the dashboard shows: each statement reads a bounded number of rows, however many jobs and calls there are
 _BUILDS = """
