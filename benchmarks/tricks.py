@@ -13,11 +13,16 @@ import argparse
 import contextlib
 import gc
 import json
+import socket
 import time
 from typing import TYPE_CHECKING, NamedTuple
 from unittest import mock
+from urllib.parse import urlsplit
 
-from mock_server import Simulator
+from gevent.pywsgi import WSGIHandler
+
+from mock_server import MockServer, Simulator
+from mock_server.serve import server
 from mock_server.service.jobs import JobService
 from mock_server.submission import read
 from mock_server.transport.wsgi_call import Request, ask
@@ -73,6 +78,26 @@ def count(off: Off, rounds: int) -> list[Pair]:
     """One ``getNumJobs`` in process."""
     with Simulator() as sim:
         return in_turns(lambda: ask(sim.app, post("getNumJobs")), off, rounds, times=100)
+
+
+def _connected(running: MockServer) -> socket.socket:
+    parts = urlsplit(running.url)
+    return socket.create_connection((parts.hostname, parts.port))
+
+
+def over_socket(off: Off, rounds: int) -> list[Pair]:
+    """One ``getNumJobs`` over a socket, with the plain client that sends it."""
+    body = json.dumps(COUNT).encode()
+    head = f"POST /user_objects/getNumJobs.php HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    with MockServer() as running, _connected(running) as line:
+
+        def use() -> None:
+            line.sendall(head.encode() + body)
+            while not line.recv(65536).endswith(b"}"):
+                pass
+
+        return in_turns(use, off, rounds, times=100)
 
 
 def _listing(off: Off, rounds: int, *, anew: bool) -> list[Pair]:
@@ -146,6 +171,23 @@ def without_kept_lists() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def headers_of_gevent() -> Iterator[None]:
+    """Let gevent read headers as it does."""
+    with (
+        mock.patch.object(server._Handler, "MessageClass", WSGIHandler.MessageClass),
+        mock.patch.object(server._Handler, "_headers", WSGIHandler._headers),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def values_read_anew() -> Iterator[None]:
+    """Read each value of a submission, and word what is stored of it, each time."""
+    with uncached(read, "_read")(), uncached(read, "_stored")():
+        yield
+
+
 class Trick(NamedTuple):
     """A trick, what switches it off, and the measure that shows what it saves."""
 
@@ -168,7 +210,14 @@ TRICKS = {
     "lists": Trick("lists kept as JSON: JobService.kept_list in service/jobs.py", without_kept_lists, listing),
     "dates": Trick("cache of dates: web/wire.py", uncached(wire, "_second_text"), new_listing),
     "sets": Trick("cache of sets of products: web/wire.py", uncached(wire, "_product_switches"), new_listing),
-    "echoed": Trick("cache of names: submission/read.py", uncached(read, "_echoed"), reading),
+    "echoed": Trick("cache of echoed defaults: submission/read.py", uncached(read, "_echoed"), reading),
+    "values": Trick("caches of values read and stored: submission/read.py", values_read_anew, reading),
+    "headers": Trick("headers read by llhttp: serve/headers.py", headers_of_gevent, over_socket),
+    "packet": Trick(
+        "header and body sent at once: _write_with_headers in serve/server.py",
+        lambda: mock.patch.object(server._Handler, "_write_with_headers", WSGIHandler._write_with_headers),
+        over_socket,
+    ),
     "shared": Trick("one Flask app for all simulators: flask_app in web/routes.py", without_sharing, page),
 }
 

@@ -88,14 +88,9 @@ def read_caller(raw: Mapping[str, Any]) -> Caller:
     """Return name and version of the client; a version that cannot be read is ignored (assumed)."""
     name, version = raw.get("api_name"), raw.get("api_version")
     is_plain = isinstance(version, str | int | float) and not isinstance(version, bool)
-    return _caller(name if isinstance(name, str) else None, str(version)[:_LONGEST_VERSION] if is_plain else "")
-
-
-@lru_cache(256)  # callers are few; docs/tricks.md says what this saves
-def _caller(name: str | None, version: str) -> Caller:
-    parts = version.strip().split(".")
+    parts = str(version)[:_LONGEST_VERSION].strip().split(".") if is_plain else []
     readable = 1 <= len(parts) <= 3 and all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts)
-    return Caller(name, tuple(map(int, parts)) if readable else None)
+    return Caller(name if isinstance(name, str) else None, tuple(map(int, parts)) if readable else None)
 
 
 def read_user(raw: Mapping[str, Any]) -> str:
