@@ -86,7 +86,7 @@ def missing_in(situation: Situation, given: Collection[str]) -> list[str]:
 
 @lru_cache(maxsize=128)  # seven products have 128 subsets
 def _needed_by(products: frozenset[Product]) -> frozenset[str]:
-    # a submission of no product is refused, but for unreadable values: then it is told all that it lacks besides
+    # what any product needs is needed by a submission without one, too, whose flags could not be read
     return frozenset(name for name, need in NEEDED.items() if need.products is _ANY or need.products & products)
 
 
