@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 import time
 from dataclasses import replace
@@ -124,6 +125,7 @@ def run(
     if isinstance(code, Exception):
         raise code
     click.echo(f"real time {time.perf_counter() - began:.1f} s", err=True)
+    gc.freeze()  # all is closed; Python would search everything that was loaded for cycles before it ends
     sys.exit(code or int(any(gate.broken for gate in material.gates)))
 
 

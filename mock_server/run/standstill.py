@@ -191,12 +191,12 @@ class Standstill(threading.Thread):
         self._since = self._awake = monotonic()
         self._last: tuple[int, dict[NativeThread, Doing]] | None = None
         self._busy: NativeThread | None = None
-        self._closed = False
+        self._closing = threading.Event()
         self.start()
 
     def close(self) -> None:
         """Stop looking; time no longer waits for a proof."""
-        self._closed = True
+        self._closing.set()
         self._wanted.set()
         self.join()
         self._clock.unproven = None
@@ -205,7 +205,7 @@ class Standstill(threading.Thread):
     def run(self) -> None:
         """Look, until closed."""
         steps = -1
-        while not self._closed:
+        while not self._closing.is_set():
             wanted = self._wanted.wait(self._pause())
             if self._clock.steps != steps:
                 steps, self._since = self._clock.steps, monotonic()
@@ -214,7 +214,7 @@ class Standstill(threading.Thread):
                     if not self._look():
                         break
                 if wanted:
-                    sleep(self._pause() / 10)
+                    self._closing.wait(self._pause() / 10)
 
     def _pause(self) -> float:
         """Return the real time until the next look [s]: the longer nothing has happened, the longer."""

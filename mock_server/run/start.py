@@ -28,7 +28,6 @@ from . import affinity
 from .children import is_python
 from .environment import PARTICIPANT, format_participant, prepare
 from .guardian import guarding
-from .isolation import isolated
 from .link_server import LinkServer
 
 if TYPE_CHECKING:
@@ -159,7 +158,11 @@ def running(
     )
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)
-        network = stack.enter_context(isolated()) if isolate else None
+        network = None
+        if isolate:
+            from .isolation import isolated  # noqa: PLC0415 - few runs need it
+
+            network = stack.enter_context(isolated())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xrt-mock-")))
         listener = network.listener if network else None
         certificates = kept_certificates(HOSTS)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 import time
@@ -62,10 +61,9 @@ def kept_certificates(hosts: Collection[str]) -> Certificates:
     They lie in ``xrt-mock`` in the user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``), readable by the user
     alone. Only the programs of a run trust them.
     """
-    name = hashlib.sha256(" ".join(hosts).encode()).hexdigest()[:16]
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xrt-mock"
-        file = folder / f"proxy-{name}.pem"
+        file = folder / f"proxy-{'-'.join(hosts)}.pem"
         kept = _read_own(file)
         if kept is not None:
             return kept
