@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import secrets
 import sys
 import threading
 import traceback
@@ -95,7 +94,7 @@ class LinkServer:
     ) -> None:
         self.wanted, self.begun = wanted, begun
         self.app, self.clock, self.hosts, self.open_net, self.processor = app, clock, hosts, open_net, processor
-        self.key = secrets.token_bytes(16)
+        self.key = os.urandom(16)
         self._listener = Listener(backlog=128)
         self.address = str(self._listener.address)
         self.lock = threading.Lock()
