@@ -6,7 +6,7 @@ astrometric position that waited. Duration of each step: assumed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .durations import SPECTRA_PREPARED_S, SPECTRUM_S, corrects_standard, is_iterative
@@ -37,7 +37,7 @@ class Step:
     weight
         Its share of the run, as a part of the sum of all weights.
     rounds
-        Number of times it does its work: once for each item, with all its sub-steps.
+        Number of times it does its work: once for each item, with all its sub-steps. None: for each observation.
     extra
         Extra text while it is active; may name ``{i}``, ``{n}`` and ``{name}`` of the item.
     names
@@ -48,20 +48,22 @@ class Step:
 
     label: str
     weight: int
-    rounds: int = 1
+    rounds: int | None = 1
     extra: str = ""
     names: tuple[str, ...] = ()
     sub: tuple[Step, ...] = ()
 
-    def words(self, done: int) -> str:
-        """Return the extra text when `done` rounds are done."""
+    def words(self, done: int, rounds: int) -> str:
+        """Return the extra text when `done` of its rounds are done."""
         name = self.names[done] if self.names else ""
-        return self.extra.format(i=done + 1, n=self.rounds, name=name)
+        return self.extra.format(i=done + 1, n=rounds, name=name)
 
     def listed(self, status: int) -> dict[str, Any]:
         """Return the step, with all its own steps in the same status, as the status page lists it."""
-        sub = {"SubStep": [step.listed(status) for step in self.sub]} if self.sub else {}
-        return {"StepLabel": self.label, "StepStatus": status} | sub
+        found: dict[str, Any] = {"StepLabel": self.label, "StepStatus": status}
+        if self.sub:
+            found["SubStep"] = [step.listed(status) for step in self.sub]
+        return found
 
 
 _LIGHT_CURVE: tuple[Step, ...] = (
@@ -77,9 +79,10 @@ _SIMPLE: tuple[Step, ...] = (
     _DETECT,
     Step("Perform PSF fit.", 25),
 )
+_AT_CENTROID = tuple(step for step in _SIMPLE if step is not _DETECT)
 _ENHANCED = (
     Step("Identify XRT-UVOT overlaps.", 20),
-    Step("Determine position.", 60, extra="Working on overlap {i} / {n}"),
+    Step("Determine position.", 60, rounds=None, extra="Working on overlap {i} / {n}"),
     Step("Build Images.", 20),
 )
 _IMAGE = (
@@ -92,7 +95,7 @@ _IMAGE = (
 _ITERATIVE: tuple[Step, ...] = (
     Step("Collect data.", 40),
     Step("Prepare data for iterative source detection.", 40),
-    Step("Create per-snapshot images and exposure maps.", 320, extra="Working on observation {i} / {n}"),
+    Step("Create per-snapshot images and exposure maps.", 320, rounds=None, extra="Working on observation {i} / {n}"),
     Step("Sum per-snapshot images and exposure maps.", 45),
     Step("Run source detection.", 45),
     Step("Perform initial rough detection with locally-estimated background", 45),
@@ -136,7 +139,7 @@ def progress_at(build: Build, job_parameters: Mapping[str, Any], now: float) -> 
     found: dict[str, Any] = {"PreProgress": _FILTERS} if build.product is Product.ENHANCED_POS else {}
     total = _total(steps)
     done = min(elapsed * total / build.duration_s, total * _ALMOST_ALL)
-    found |= {"GotProgress": 1, "ProgressSteps": _progress(steps, done)}
+    found |= {"GotProgress": 1, "ProgressSteps": _progress(steps, done, max(1, build.observations))}
     return found | {"TimeRunning": time_running(elapsed)}
 
 
@@ -147,7 +150,7 @@ def time_running(elapsed: float) -> str:
 
 
 def _steps(build: Build, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
-    """Return the steps of a product; steps that name an observation are repeated for each observation."""
+    """Return the steps of a product."""
     match build.product:
         case Product.SPECTRUM:
             names = build.items or ("interval0",)
@@ -163,24 +166,21 @@ def _steps(build: Build, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
             )
             return (Step("Prepare data.", round(SPECTRA_PREPARED_S)), building)
         case Product.STANDARD_POS if is_iterative(parameters):
-            steps = _ITERATIVE
+            return _ITERATIVE
         case Product.STANDARD_POS:
-            by_centroid = text(parameters, "detornot") == "centroid"
-            steps = tuple(step for step in _SIMPLE if not (by_centroid and step is _DETECT))
+            return _AT_CENTROID if text(parameters, "detornot") == "centroid" else _SIMPLE
         case Product.ASTROM_POS:
-            steps = (_PREPARE, *(() if corrects_standard(parameters) else _ITERATIVE), _CORRECT)
+            return (_PREPARE, *(() if corrects_standard(parameters) else _ITERATIVE), _CORRECT)
         case _:
-            steps = _STEPS[build.product]
-    rounds = max(1, build.observations)
-    return tuple(replace(s, rounds=rounds) if s.extra and s.rounds == 1 and not s.sub else s for s in steps)
+            return _STEPS[build.product]
 
 
 def _total(steps: Sequence[Step]) -> int:
     return sum(step.weight for step in steps)
 
 
-def _progress(steps: Sequence[Step], done: float) -> list[dict[str, Any]]:
-    """Return the progress of each step when work of weight `done` is done."""
+def _progress(steps: Sequence[Step], done: float, observations: int) -> list[dict[str, Any]]:
+    """Return the progress of each step when work of weight `done` is done, for so many observations."""
     found = []
     for step in steps:
         if done < 0:
@@ -189,13 +189,14 @@ def _progress(steps: Sequence[Step], done: float) -> list[dict[str, Any]]:
             found.append(step.listed(_DONE))
             done -= step.weight
         else:
-            rounds = done / step.weight * step.rounds
-            completed = min(int(rounds), step.rounds - 1)
+            number = step.rounds or observations
+            rounds = done / step.weight * number
+            completed = min(int(rounds), number - 1)
             active: dict[str, Any] = {"StepLabel": step.label, "StepStatus": _ACTIVE}
             if step.extra:
-                active["StepExtra"] = step.words(completed)
+                active["StepExtra"] = step.words(completed, number)
             if step.sub:
-                active["SubStep"] = _progress(step.sub, (rounds - completed) * _total(step.sub))
+                active["SubStep"] = _progress(step.sub, (rounds - completed) * _total(step.sub), observations)
             found.append(active)
             done = -1.0
     return found
