@@ -115,25 +115,34 @@ def _use_obs(parameters: Mapping[str, Any], value: str) -> UseObs:
 
 def used(use: UseObs, observations: Iterable[Observation]) -> tuple[Observation, ...]:
     """Return the observations named in `use` whole, and of the others the parts within its ranges."""
-    return _with_snapshots(
-        o if o.obsid in use.obsids else replace(o, snapshots=tuple(trimmed(o.snapshots, use.ranges)))
-        for o in observations
-    )
+    ranges = _joined(use.ranges)
+    found = []
+    for observation in observations:
+        all_of_it = observation.snapshots
+        kept = all_of_it if observation.obsid in use.obsids else tuple(_trimmed(all_of_it, ranges))
+        if kept:  # a copy takes time, and most are used whole or not at all
+            found.append(observation if kept == all_of_it else replace(observation, snapshots=kept))
+    return tuple(found)
 
 
-def trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]]) -> Iterable[Snapshot]:
-    """Cut snapshots to `ranges` [s, MET], PC ones to whole frames; ranges that touch or overlap count as one.
+def _joined(ranges: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return ranges in order; those that touch or overlap count as one."""
+    joined: list[tuple[float, float]] = []
+    for low, high in sorted(ranges):
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined
+
+
+def _trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]]) -> Iterable[Snapshot]:
+    """Cut snapshots to `ranges` [s, MET] that are in order and apart, PC ones to whole frames.
 
     A part keeps the number of its snapshot, which is the key of its photons.
     """
-    merged: list[tuple[float, float]] = []
-    for low, high in sorted(ranges):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
     for snapshot in snapshots:
-        for low, high in merged:
+        for low, high in ranges:
             if low <= snapshot.start and snapshot.stop <= high:
                 yield snapshot
                 continue
