@@ -7,6 +7,7 @@ astrometric position that waited. Duration of each step: assumed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .durations import SPECTRA_PREPARED_S, SPECTRUM_S, corrects_standard, is_iterative
@@ -120,6 +121,7 @@ _STEPS = {
     Product.ENHANCED_POS: _ENHANCED,
     Product.IMAGE: _IMAGE,
     Product.SOURCE_DET: _ITERATIVE,
+    Product.STANDARD_POS: _ITERATIVE,
 }
 _FILTERS = "Trying using the <em>v,b,white</em> filters:"
 
@@ -151,28 +153,29 @@ def time_running(elapsed: float) -> str:
 
 def _steps(build: Build, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
     """Return the steps of a product."""
-    match build.product:
-        case Product.SPECTRUM:
-            names = build.items or ("interval0",)
-            each = max(1, build.observations // len(names))
-            extract = Step("Extract data.", 3, rounds=each, extra="Working on observation {i} / {n}")
-            building = Step(
-                "Build spectra.",
-                round(SPECTRUM_S * len(names)),
-                rounds=len(names),
-                extra="Working on spectrum: {name} ({i}/{n})",
-                names=names,
-                sub=(extract,) if flag(parameters, "doNotFit") else (extract, Step("Fit spectrum.", 2)),
-            )
-            return (Step("Prepare data.", round(SPECTRA_PREPARED_S)), building)
-        case Product.STANDARD_POS if is_iterative(parameters):
-            return _ITERATIVE
-        case Product.STANDARD_POS:
-            return _AT_CENTROID if text(parameters, "detornot") == "centroid" else _SIMPLE
-        case Product.ASTROM_POS:
-            return (_PREPARE, *(() if corrects_standard(parameters) else _ITERATIVE), _CORRECT)
-        case _:
-            return _STEPS[build.product]
+    if build.product is Product.SPECTRUM:
+        return _spectra(build.items or ("interval0",), build.observations, flag(parameters, "doNotFit"))
+    if build.product is Product.STANDARD_POS and not is_iterative(parameters):
+        return _AT_CENTROID if text(parameters, "detornot") == "centroid" else _SIMPLE
+    if build.product is Product.ASTROM_POS:
+        return (_PREPARE, *(() if corrects_standard(parameters) else _ITERATIVE), _CORRECT)
+    return _STEPS[build.product]
+
+
+@lru_cache(maxsize=256)  # clients look at a job again and again while it runs
+def _spectra(names: tuple[str, ...], observations: int, unfitted: bool) -> tuple[Step, ...]:
+    """Return the steps of spectra with these names."""
+    each = max(1, observations // len(names))
+    extract = Step("Extract data.", 3, rounds=each, extra="Working on observation {i} / {n}")
+    building = Step(
+        "Build spectra.",
+        round(SPECTRUM_S * len(names)),
+        rounds=len(names),
+        extra="Working on spectrum: {name} ({i}/{n})",
+        names=names,
+        sub=(extract,) if unfitted else (extract, Step("Fit spectrum.", 2)),
+    )
+    return (Step("Prepare data.", round(SPECTRA_PREPARED_S)), building)
 
 
 def _total(steps: Sequence[Step]) -> int:
