@@ -5,6 +5,7 @@ Energies are in keV, lengths on the detector in pixels, channels are PI channels
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib import resources
 from typing import TypeAlias, TypeVar
@@ -49,6 +50,8 @@ _LEAST_CHANCE = 3e-5  # smaller elements are zero: files pack as well as real on
 _CORE, _BETA = 5.8, 1.55  # King profile: core radius [arcsec] and slope (documented)
 _FREEDOM = 2 * (_BETA - 0.5) - 1  # a King profile seen edge-on is Student's t with this many degrees of freedom
 _SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
+_REACH = 12.0  # of a peak [sigma]: less than 1e-32 of it lies beyond, nothing beside the smallest element
+_TOGETHER = 16  # rows made at a time: neighbours reach nearly the same channels, and fit the cache
 
 
 @cache
@@ -95,23 +98,42 @@ def redistribution(mode: str, energies: Floats) -> Floats:
     table, column = _table("xrt_response.csv"), _COLUMNS[mode]
     share, peak, width, tail = (np.interp(energies, table[:, 0], table[:, column + k]) for k in range(4))
     share *= np.clip((energies - _DEAF) / (table[0, 0] - _DEAF), 0.0, 1.0)
-    edges = np.arange(CHANNELS + 1)
     sigma = width / _SIGMA
     inside = ndtr(
         (CHANNELS - peak - 0.5) / sigma
     )  # of the peak; beyond 10 keV it leaves the channels, and counts with it
     at_ten = np.interp(10.0, energies, inside)
     share *= np.minimum(inside / at_ten, 1.0)
-    edges = np.arange(CHANNELS + 1)
-    matrix: Floats = (1.0 - tail)[:, None] * np.diff(ndtr((edges - peak[:, None] - 0.5) / sigma[:, None]), axis=1)
     top = peak - 1.5 * width
-    below = edges[None, :-1] - top[:, None]
-    length = 0.35 * np.maximum(top, 1.0)[:, None]
-    shelf = np.where((below < 0) & (edges[:-1] >= _FIRST_OF_TAIL), np.exp(below / length), 0.0)
-    matrix += shelf * (tail * inside / np.maximum(shelf.sum(axis=1), 1e-30))[:, None]
-    matrix[matrix < _LEAST_CHANCE] = 0.0
-    matrix *= (share / np.maximum(matrix.sum(axis=1), 1e-30))[:, None]
+    matrix = np.zeros((len(energies), CHANNELS))
+    for begin in range(0, len(energies), _TOGETHER):
+        some = slice(begin, begin + _TOGETHER)
+        rows = matrix[some]
+        _add_shelf(rows, top[some], (tail * inside)[some])
+        _add_peak(rows, peak[some], sigma[some], (1.0 - tail)[some])
+        rows[rows < _LEAST_CHANCE] = 0.0
+        rows *= (share[some] / np.maximum(rows.sum(axis=1), 1e-30))[:, None]
     return matrix
+
+
+def _add_shelf(rows: Floats, top: Floats, weight: Floats) -> None:
+    """Fill empty rows of channels, shape (n, 1024), with tails that end at `top` [channels] and sum to `weight`."""
+    beyond = min(max(math.ceil(top.max()), _FIRST_OF_TAIL), CHANNELS)
+    below = np.arange(_FIRST_OF_TAIL, beyond) - top[:, None]
+    length = 0.35 * np.maximum(top, 1.0)[:, None]
+    rows[:, _FIRST_OF_TAIL:beyond] = np.where(below < 0, np.exp(below / length), 0.0)
+    rows *= (weight / np.maximum(rows.sum(axis=1), 1e-30))[:, None]
+
+
+def _add_peak(rows: Floats, peak: Floats, sigma: Floats, weight: Floats) -> None:
+    """Add Gaussian peaks, middles and widths in channels, to rows of channels, shape (n, 1024).
+
+    The channels that no peak of these rows reaches are left alone.
+    """
+    first = max(math.floor((peak - _REACH * sigma).min()), 0)
+    beyond = min(math.ceil((peak + _REACH * sigma).max()), CHANNELS)
+    edges = np.arange(first, beyond + 1)
+    rows[:, first:beyond] += weight[:, None] * np.diff(ndtr((edges - peak[:, None] - 0.5) / sigma[:, None]), axis=1)
 
 
 @cache
