@@ -116,14 +116,14 @@ def parse_bands(text: str) -> tuple[tuple[float, float], ...]:
 def counts_file(view: SkyView, counts: NDArray[np.int32], band: tuple[float, float]) -> bytes:
     """Return an image as FITS: 16-bit counts, 32-bit if a pixel holds more."""
     narrow = counts.max() <= np.iinfo(np.int16).max
-    return _fits(view, counts.astype(np.int16) if narrow else counts, [*_energies(band), ("BUNIT", "count", "")])
+    return _fits(view, counts.astype(">i2" if narrow else ">i4"), [*_energies(band), ("BUNIT", "count", "")])
 
 
 def map_file(
     view: SkyView, values: NDArray[np.float32], unit: str = "s", band: tuple[float, float] | None = None
 ) -> bytes:
     """Return a map of 32-bit floats as FITS; that of a background has its band."""
-    return _fits(view, values, [*(_energies(band) if band else ()), ("BUNIT", unit, "")])
+    return _fits(view, values.astype(">f4"), [*(_energies(band) if band else ()), ("BUNIT", unit, "")])
 
 
 def _energies(band: tuple[float, float]) -> list[tuple[str, Any, str]]:
@@ -131,7 +131,10 @@ def _energies(band: tuple[float, float]) -> list[tuple[str, Any, str]]:
 
 
 def _fits(view: SkyView, data: NDArray[Any], cards: list[tuple[str, Any, str]]) -> bytes:
-    """Write pixels with the keywords of the plane, of what was observed, and some more."""
+    """Write pixels with the keywords of the plane, of what was observed, and some more.
+
+    Pixels have the byte order of FITS: astropy would turn others over, and back.
+    """
     unit = fits.PrimaryHDU(data=data)
     start, stop = view.snapshots[0][1].start, view.snapshots[-1][1].stop
     header = [

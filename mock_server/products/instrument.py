@@ -111,7 +111,7 @@ def redistribution(mode: str, energies: Floats) -> Floats:
         rows = matrix[some]
         _add_shelf(rows, top[some], (tail * inside)[some])
         _add_peak(rows, peak[some], sigma[some], (1.0 - tail)[some])
-        rows[rows < _LEAST_CHANCE] = 0.0
+        rows *= rows >= _LEAST_CHANCE
         rows *= (share[some] / np.maximum(rows.sum(axis=1), 1e-30))[:, None]
     return matrix
 

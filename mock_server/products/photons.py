@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..core.model import Observation, Snapshot
-    from ..sky.field import FieldSource
+    from ..sky.field import FieldSources
     from .instrument import Floats
 
 PC_BACKGROUND = 2.5e-7
@@ -161,7 +161,7 @@ def background_events(seed: int, observation: Observation, snapshot: Snapshot) -
 
 
 @cached(kept, key=lambda *place_and_sources: _key("field", *place_and_sources), lock=_lock)
-def field_events(seed: int, observation: Observation, snapshot: Snapshot, sources: tuple[FieldSource, ...]) -> Events:
+def field_events(seed: int, observation: Observation, snapshot: Snapshot, sources: FieldSources) -> Events:
     """Photons of the sources around the target that hit the detector (PC).
 
     They are drawn together: when a photon comes from any of them, then from which.
@@ -284,8 +284,9 @@ def _rates(seed: int, source: Source, start: float, stop: float) -> tuple[Floats
     return instrument.read_only(times), instrument.read_only(np.asarray(source.rate_at(seed, times, np)))
 
 
-def _in_field(ra: float, dec: float, sources: tuple[FieldSource, ...]) -> tuple[Floats, Floats]:
-    """Places relative to a pointing [arcsec], shape (n, 2), and rates behind the vignetting [count/s]."""
+@lru_cache(maxsize=64)
+def _in_field(ra: float, dec: float, sources: FieldSources) -> tuple[Floats, Floats]:
+    """Places relative to a pointing [arcsec], shape (n, 2), and rates behind the vignetting [count/s], read-only."""
     theirs = np.radians(np.array([(s.ra, s.dec) for s in sources]).reshape(-1, 2))
     turn, there, here = theirs[:, 0] - math.radians(ra), theirs[:, 1], math.radians(dec)
     depth = math.sin(here) * np.sin(there) + math.cos(here) * np.cos(there) * np.cos(turn)
@@ -293,7 +294,7 @@ def _in_field(ra: float, dec: float, sources: tuple[FieldSource, ...]) -> tuple[
     y = (math.cos(here) * np.sin(there) - math.sin(here) * np.cos(there) * np.cos(turn)) / depth
     places = np.degrees(np.stack([x, y], axis=1)) * 3600
     rates = np.array([s.rate for s in sources]) * instrument.vignetting(np.hypot(*places.T) / 60)
-    return places, rates
+    return instrument.read_only(places), instrument.read_only(rates)
 
 
 def _cumulative(mode: str, source: Source, early: bool = False) -> Floats:

@@ -184,7 +184,7 @@ def _pixels(found: Photons) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def in_full(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
     """Repeat each block for its pixels: shape (1000, 1000)."""
-    return np.repeat(np.repeat(blocks, BLOCK, axis=0), BLOCK, axis=1)
+    return np.repeat(np.repeat(blocks, BLOCK, axis=1), BLOCK, axis=0)
 
 
 def pixel(place: tuple[float, float]) -> tuple[float, float]:

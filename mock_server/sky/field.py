@@ -6,7 +6,7 @@ N(> R) = 2.5 (R / 1e-3 count/s)^-1.3 in each field of view on average, down to 3
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from ..core import random
@@ -28,9 +28,20 @@ class FieldSource(NamedTuple):
     rate: float
 
 
+class FieldSources(tuple[FieldSource, ...]):
+    """Field sources as a key of caches: hundreds of numbers, whose hash is worked out once."""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+
 def around(
     seed: int, position: tuple[float, float], radius: float, but: tuple[float, float], apart: float
-) -> tuple[FieldSource, ...]:
+) -> FieldSources:
     """Return the field sources within `radius` [deg] of a position, brightest first.
 
     Those within `apart` [deg] of `but`, the target, are left out: the target's photons stay its own.
@@ -43,7 +54,7 @@ def around(
                 continue
             if abs(source.dec - but[1]) > apart or coordinates.separation(here, but) > apart:
                 found.append(source)
-    return tuple(sorted(found, key=lambda source: (-source.rate, source.name)))
+    return FieldSources(sorted(found, key=lambda source: (-source.rate, source.name)))
 
 
 def _cells(position: tuple[float, float], radius: float) -> list[tuple[int, int]]:
