@@ -64,8 +64,11 @@ def arriving(spectrum: Spectrum, galactic: float, redshift: float = 0.0, early: 
 
 
 def counted(photons: Floats, mode: str) -> Floats:
-    """Fold photons per keV with the area and the response of a mode: counts/s in each channel, shape (1024,)."""
-    return np.asarray((photons * instrument.area(mode) * _STEP) @ instrument.response(mode))
+    """Fold photons per keV with the area and the response of a mode: counts/s in each channel, shape (1024,).
+
+    Not by ``@``: that wakes the threads of BLAS, which takes longer than the sum, and its digits depend on the machine.
+    """
+    return np.asarray(np.einsum("i,ij->j", photons * instrument.area(mode) * _STEP, instrument.response(mode)))
 
 
 def channel_shares(
