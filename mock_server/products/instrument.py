@@ -50,8 +50,8 @@ _LEAST_CHANCE = 3e-5  # smaller elements are zero: files pack as well as real on
 _CORE, _BETA = 5.8, 1.55  # King profile: core radius [arcsec] and slope (documented)
 _FREEDOM = 2 * (_BETA - 0.5) - 1  # a King profile seen edge-on is Student's t with this many degrees of freedom
 _SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
-_REACH = 12.0  # of a peak [sigma]: less than 1e-32 of it lies beyond, nothing beside the smallest element
-_TOGETHER = 16  # rows made at a time: neighbours reach nearly the same channels, and fit the cache
+_REACH = 10.0  # of a peak [sigma]: less than 1e-23 of it lies beyond, nothing beside the smallest element
+_TOGETHER = 32  # rows made at a time: neighbours reach nearly the same channels, and fit the cache
 
 
 @cache
