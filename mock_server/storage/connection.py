@@ -39,6 +39,11 @@ class Connection(Protocol):
         """SQL of the column types NUMBER and SERIAL."""
         ...
 
+    @property
+    def clustered(self) -> str:
+        """SQL that lets a table with a primary key of several columns be stored in its order; empty if it is anyway."""
+        ...
+
     @staticmethod
     def is_locked(error: Exception) -> bool:
         """Return whether a statement failed because another program holds a lock."""

@@ -117,7 +117,8 @@ def make_or_check(connection: Connection) -> None:
                 first, _, rest = kind.partition(" ")
                 null = "" if kind.endswith(" NULL") else " NOT NULL"
                 lines = [f'"{name}" {connection.types.get(first, first)} {rest}{null}', *lines]
-            connection.execute(f"CREATE TABLE {table} ({', '.join(lines)})")
+            options = connection.clustered if table in _CONSTRAINTS else ""
+            connection.execute(f"CREATE TABLE {table} ({', '.join(lines)}) {options}")
         for index, columns_of in _INDEXES.items():
             connection.execute(f"CREATE INDEX {index} ON {columns_of}")
         connection.execute("INSERT INTO meta (name, value) VALUES ('schema', ?)", (str(SCHEMA_VERSION),))

@@ -34,6 +34,7 @@ class SQLite(sqlite3.Connection):
         OverflowError,
     )  # OverflowError: a number of more than 64 bits
     types: Mapping[str, str] = {"NUMBER": "INTEGER", "SERIAL": "INTEGER PRIMARY KEY AUTOINCREMENT"}
+    clustered = "WITHOUT ROWID"
 
     def __init__(self, path: str) -> None:
         # threads take turns with a connection, so SQLite need not check that it stays in one
