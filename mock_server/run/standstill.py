@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _FIRST_S, _LONGEST_S = 0.003, 0.1
 """Real time until the first look after a step, and until a later one at the most."""
-_NOBODY_S = 0.02  # real time until the next look while nobody waits
+_NONE_WAITS_S = 0.02  # real time until the next look while no participant waits
 GRACE_S, EXCUSE_S = 0.05, 30.0
 """Real time in which one outside the run may answer, and until a working process that takes no part is left behind."""
 _MOST_PASSED = 10
@@ -207,8 +207,8 @@ class Standstill(threading.Thread):
         """Look, until closed."""
         steps = -1
         while not self._closing.is_set():
-            # while nobody waits time cannot go on: a look would only hold up those who are answered
-            wanted = self._wanted.wait(self._pause() if self._clock.has_waiting() else _NOBODY_S)
+            # while none waits time cannot go on: a look would only hold up those who are answered
+            wanted = self._wanted.wait(self._pause() if self._clock.has_waiting() else _NONE_WAITS_S)
             if self._clock.steps != steps:
                 steps, self._since = self._clock.steps, monotonic()
             if wanted or self._clock.has_waiting():

@@ -176,26 +176,31 @@ class Store:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     @contextmanager
-    def transaction(self, patience_s: float = _PATIENCE_S) -> Iterator[Facts]:
+    def transaction(self, patience_s: float = _PATIENCE_S, *, journal: bool = False) -> Iterator[Facts]:
         """Read and write in one transaction; writers take turns. An exception undoes everything.
 
-        Another program's lock is waited for during `patience_s` of real time.
+        Another program's lock is waited for during `patience_s` of real time. The entries of the journal that wait are
+        written, too, if the database outlives this process, or with `journal`.
         """
         with self._connected(self._take_turn, patience_s) as facts:
             connection = facts.connection
+            batch: list[tuple[str | None, Entry]] = []
             try:
                 if not self.shared:
                     connection.begin()
                 yield facts
+                if self._unwritten and (journal or self.shared):
+                    self._write_entries(facts, batch)
                 connection.commit()
             except BaseException:
+                self._unwritten.extendleft(reversed(batch))
                 connection.rollback()
                 raise
 
     # the journal ---------------------------------------------------------------------------------------------
 
     def note(self, entry: Entry, era: str | None = None) -> None:
-        """Add an entry to the journal; it reaches the database in a batch.
+        """Add an entry to the journal; it reaches the database in a batch, or with the next call that writes to a file.
 
         A call that began in an earlier `era` than the database's is left out: there was a reset since. None: any era.
         """
@@ -232,22 +237,20 @@ class Store:
 
     def flush(self, patience_s: float = _PATIENCE_S) -> None:
         """Write the entries of the journal that are not yet written."""
-        if not self._unwritten:
-            return
-        batch: list[tuple[str | None, Entry]] = []
-        try:
-            with self.transaction(patience_s) as facts:
-                while self._unwritten:
-                    batch.append(self._unwritten.popleft())
-                current = (None, facts.era())
-                facts.add_entries(entry for era, entry in batch if era in current)
-                self._untrimmed += len(batch)
-                if self._keep_calls is not None and self._untrimmed > self._keep_calls // 10:
-                    facts.forget_entries(self._keep_calls)
-                    self._untrimmed = 0
-        except BaseException:
-            self._unwritten.extendleft(reversed(batch))
-            raise
+        if self._unwritten:
+            with self.transaction(patience_s, journal=True):
+                pass
+
+    def _write_entries(self, facts: Facts, batch: list[tuple[str | None, Entry]]) -> None:
+        """Move the entries that wait to `batch`, and write those of the era in force."""
+        while self._unwritten:
+            batch.append(self._unwritten.popleft())
+        current = (None, facts.era())
+        facts.add_entries(entry for era, entry in batch if era in current)
+        self._untrimmed += len(batch)
+        if self._keep_calls is not None and self._untrimmed > self._keep_calls // 10:
+            facts.forget_entries(self._keep_calls)
+            self._untrimmed = 0
 
     def journal(self, newest: int | None = None) -> Journal:
         """Return the journal in the order of the calls, or its `newest` entries."""

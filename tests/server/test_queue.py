@@ -341,7 +341,7 @@ def play(script: list[Any], capacity: Steps, rules: list[Rules]) -> Played:
         if kind == "submit":
             builds = [build for found in jobs for build in found.builds if build.started_at < NEVER]
             last_start = max((build.started_at for build in builds), default=-NEVER)
-            held = [build.left_at for build in builds if build.left_at > max(last_start, now)]
+            held = sorted(build.left_at for build in builds if build.left_at > max(last_start, now))
             planned_now = plan_builds(details, now, in_force, Queue(capacity, last_start, held))
             jobs = [*jobs, Job(len(jobs) + 1, "user@example.org", "GK Per", now, what, planned_now)]
         elif jobs:

@@ -290,13 +290,22 @@ def stored(tmp_path):
     store.close()
 
 
-def test_a_writing_call_does_not_wait_for_the_journal(stored):
+def test_entries_reach_a_file_with_the_next_writing_call(stored):
     store, count = stored
     store.note(entry(1))
-    add(store, job(1))
     assert count() == 0
-    store.flush()
+    add(store, job(1))
     assert count() == 1
+
+
+def test_a_writing_call_does_not_wait_for_the_journal_in_memory():
+    store = Store()
+    store.note(entry(1))
+    add(store, job(1))
+    with store.reading() as facts:
+        assert list(facts.entries()) == []
+    assert len(store.journal()) == 1
+    store.close()
 
 
 @pytest.mark.parametrize(("noted", "written"), [(255, 0), (256, 256), (257, 256)])
