@@ -93,10 +93,11 @@ def campaign() -> Measured:
 def calls() -> Measured:
     """Return the rates of calls, by that of a bare Flask app."""
     loads = server.measure_calls()
-    bounds = {("getNumJobs", "memory"): 0.95, ("getNumJobs", "file"): 0.90}
-    bounds |= {("run_userobject", "memory"): 0.60, ("run_userobject", "file"): 0.48}
+    bounds: dict[tuple[str, str], tuple[float, float | None]]
+    bounds = {("getNumJobs", "memory"): (0.95, None), ("getNumJobs", "file"): (0.90, None)}
+    bounds |= {("run_userobject", "memory"): (0.60, 0.55), ("run_userobject", "file"): (0.48, 0.42)}
     return {
-        at_least(f"{call} per second, {where}, by bare Flask", bound): loads[f"{call} {where}"].per_second
+        at_least(f"{call} per second, {where}, by bare Flask", *bound): loads[f"{call} {where}"].per_second
         / loads["bare"].per_second
         for (call, where), bound in bounds.items()
     }
