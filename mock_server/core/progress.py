@@ -183,7 +183,7 @@ def _total(steps: Sequence[Step]) -> int:
 
 
 def _progress(steps: Sequence[Step], done: float, observations: int) -> list[dict[str, Any]]:
-    """Return the progress of each step when work of weight `done` is done, for so many observations."""
+    """Return the progress of each step when work of weight `done` is done, of a product of `observations`."""
     found = []
     for step in steps:
         if done < 0:

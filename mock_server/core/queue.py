@@ -162,10 +162,13 @@ def _run(build: Build, started_at: float, awaited: Build | None) -> Build:
 
     A build that waits for the standard position fails if the position fails (assumed).
     """
-    running_at = started_at if awaited is None else max(started_at, awaited.left_at)
-    if awaited is None or (awaited.outcome is StatusCode.COMPLETE and awaited.cancelled_at is None):
-        return build._replace(started_at=started_at, running_at=running_at, ends_at=running_at + build.duration_s)
-    return build._replace(started_at=started_at, running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
+    build = build._replace(started_at=started_at, running_at=started_at, ends_at=started_at + build.duration_s)
+    if awaited is None:
+        return build
+    running_at = max(started_at, awaited.left_at)
+    if awaited.outcome is StatusCode.COMPLETE and awaited.cancelled_at is None:
+        return build._replace(running_at=running_at, ends_at=running_at + build.duration_s)
+    return build._replace(running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
 
 
 def waits_for_position(job_pars: Mapping[str, Any], product: Product) -> bool:
