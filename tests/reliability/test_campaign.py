@@ -29,7 +29,7 @@ out.joinpath("pid").write_text(str(os.getpid()))
 requests = []
 for n in range(number):
     request = XRTProductRequest("me@example.org")
-    request.setGlobalPars(name=f"Source {n}", RA=10.0 + n / 10, Dec=-5.0, targ="00010001")
+    request.setGlobalPars(name=f"Source {n}", RA=10.0 + n / 10, Dec=-15.0, targ="00010001")  # far from real targets
     request.setGlobalPars(centroid=False, useSXPS=False)
     request.addProduct("StandardPos")
     requests.append(request)
