@@ -36,7 +36,7 @@ class Connection(Protocol):
 
     @property
     def types(self) -> Mapping[str, str]:
-        """SQL of the column types NUMBER and SERIAL."""
+        """SQL of the column types NUMBER, SERIAL and GROWING."""
         ...
 
     @property
@@ -82,7 +82,7 @@ class Connection(Protocol):
     def table_names(self) -> set[str]: ...
 
     def restart_serials(self, serials: Mapping[str, str]) -> None:
-        """Let the numbers of SERIAL columns (table: column) go on after the largest that is stored."""
+        """Let the numbers of SERIAL and GROWING columns (table: column) go on after the largest that is stored."""
 
 
 class Database(NamedTuple):

@@ -207,8 +207,8 @@ class Facts:
         self.connection.executemany(sql.ADD_ENTRY, map(rows.entry_row, entries))
 
     def forget_entries(self, keep: int) -> None:
-        """Remove all of the journal but its `keep` newest entries."""
-        self.connection.execute(sql.FORGET_ENTRIES, (keep,))
+        """Remove all of the journal but its `keep` newest entries, at least one: the next number follows from it."""
+        self.connection.execute(sql.FORGET_ENTRIES, (max(1, keep),))
 
     def entries(self, newest: int | None = None) -> Journal:
         """Return the journal, or its `newest` entries, in the order of the calls."""

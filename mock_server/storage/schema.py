@@ -61,7 +61,7 @@ TABLES: dict[str, dict[str, str]] = {
     "faults": {"fault_id": "SERIAL", "rule": "TEXT", "fired": "INTEGER"},
     "calls": {"operation": "TEXT PRIMARY KEY", "number": "INTEGER"},
     "journal": {
-        "seq": "SERIAL",
+        "seq": "GROWING",
         "at": "DOUBLE PRECISION",
         "operation": "TEXT",
         "user": "TEXT",
@@ -83,9 +83,12 @@ TABLES: dict[str, dict[str, str]] = {
 }
 """Columns of every table with their SQL types, the primary key first. NOT NULL unless they say NULL.
 
-Each dialect has its own SQL for NUMBER (of a job: up to fifteen digits) and SERIAL (primary key: the next number).
+Each dialect has its own SQL for NUMBER (of a job: up to fifteen digits), SERIAL (primary key: the next number, never
+used twice) and GROWING (the same for a table whose newest row is never deleted: it costs SQLite less).
 """
-SERIALS = {table: name for table, columns in TABLES.items() for name, kind in columns.items() if kind == "SERIAL"}
+SERIALS = {
+    table: name for table, columns in TABLES.items() for name, kind in columns.items() if kind in ("SERIAL", "GROWING")
+}
 """Columns whose numbers the database counts, by table."""
 _CONSTRAINTS = {"builds": ["PRIMARY KEY (job_id, place)"]}
 _INDEXES = {

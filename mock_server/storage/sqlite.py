@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _WAIT_TO_OPEN_S = 2.0  # for another program that opens or repairs the file
 _WAIT_S = 0.02  # in a statement, which holds all callers of the process up; the store tries again
+_CHECKPOINT_PAGES = 4000  # in the log, before it is synced and copied to the file; its index holds them in one table
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PASSING = _LOCKED | {
     sqlite3.SQLITE_CANTOPEN,
@@ -33,7 +34,11 @@ class SQLite(sqlite3.Connection):
         sqlite3.Error,
         OverflowError,
     )  # OverflowError: a number of more than 64 bits
-    types: Mapping[str, str] = {"NUMBER": "INTEGER", "SERIAL": "INTEGER PRIMARY KEY AUTOINCREMENT"}
+    types: Mapping[str, str] = {
+        "NUMBER": "INTEGER",
+        "SERIAL": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "GROWING": "INTEGER PRIMARY KEY",  # one more than the largest, without a table that remembers it
+    }
     clustered = "WITHOUT ROWID"
 
     def __init__(self, path: str) -> None:
@@ -42,6 +47,7 @@ class SQLite(sqlite3.Connection):
         try:
             self.execute("PRAGMA journal_mode = WAL")
             self.execute("PRAGMA synchronous = NORMAL")  # a commit survives kill -9; a power cut may undo the last ones
+            self.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             self.execute("PRAGMA foreign_keys = ON")
             self.execute(f"PRAGMA busy_timeout = {_WAIT_S * 1000:.0f}")
         except sqlite3.Error:  # the file is no database, or another program locks it

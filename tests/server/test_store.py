@@ -551,6 +551,39 @@ def test_a_journal_with_a_bound_keeps_the_newest_calls_and_knows_how_many_it_for
     assert [entry.at for entry in journal] == [float(at) for at in range(journal.forgotten, 5000)]
 
 
+def test_numbers_of_calls_go_on_after_the_last_although_older_ones_are_forgotten(tmp_path):
+    """A journal that keeps nothing keeps its last call, whose number the next one follows."""
+    for start in (0, 20):
+        store = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}", keep_calls=0)
+        for at in range(start, start + 20):
+            store.note(Entry(at=float(at), operation="getNumJobs"))
+            store.flush()
+        assert [(entry.seq, entry.at) for entry in store.journal()] == [(start + 20, start + 19.0)]
+        store.close()
+
+
+def test_a_database_whose_journal_counts_in_a_table_of_its_own_is_read_and_written(tmp_path):
+    """Databases of this schema were made so before; SQLite remembers the largest number in `sqlite_sequence`."""
+    file = tmp_path / "jobs.sqlite"
+    Store(f"sqlite:///{file}").close()
+    with closing(sqlite3.connect(file)) as connection:
+        (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'journal'").fetchone()
+        connection.execute("DROP TABLE journal")
+        connection.execute(made.replace("PRIMARY KEY", "PRIMARY KEY AUTOINCREMENT"))
+    for start in (0, 3):
+        store = Store(f"sqlite:///{file}")
+        for at in range(start, start + 3):
+            store.note(Entry(at=float(at), operation="getNumJobs"))
+        assert [entry.seq for entry in store.journal()] == list(range(1, start + 4))
+        store.close()
+    store = Store(f"sqlite:///{file}")
+    with store.transaction() as facts:
+        facts.clear()
+    store.note(Entry(at=7.0, operation="getNumJobs"))
+    assert [(entry.seq, entry.at) for entry in store.journal()] == [(1, 7.0)]
+    store.close()
+
+
 def test_a_journal_without_a_bound_keeps_everything():
     store = Store()
     for at in range(1000):
