@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right, insort
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .durations import corrects_standard
 from .model import Build, CancelCode, Job, Product, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 NEVER = math.inf
 _PATIENCE_S = 366 * 86400.0  # a queue without a free slot for a year is blocked for good: keeps the search finite
@@ -80,13 +80,17 @@ class Queue:
         Slots as a function of time.
     last_start
         Start of the previous build [s]; no build overtakes it.
-    busy_until
-        Ends of the builds that hold a slot at that time or later, in order [s].
+    held
+        Number of the builds that hold a slot at that time or later.
+    ends
+        Returns their ends [s]; called once, when they first leave no slot free. None: there are no such builds.
     """
 
     capacity: Capacity
     last_start: float
-    busy_until: list[float]
+    held: int = 0
+    ends: Callable[[], Iterable[float]] | None = None
+    _known: list[float] = field(default_factory=list)  # ends of those taken here, and of all once `ends` was called
 
     def start_after(self, ready_at: float, grid_s: float) -> float:
         """First moment at which the next build can leave the queue [s]; infinite without one.
@@ -96,10 +100,14 @@ class Queue:
         moment = _on_grid(max(ready_at, self.last_start), grid_s)
         until = moment + _PATIENCE_S
         while moment < until:
-            ended = bisect_right(self.busy_until, moment)
-            if len(self.busy_until) - ended < self.capacity.slots_at(moment):
+            slots = self.capacity.slots_at(moment)
+            if self.held < slots:  # even if none of them has ended by then
                 return moment
-            next_end = self.busy_until[ended] if ended < len(self.busy_until) else NEVER
+            busy_until = self._busy_until()
+            ended = bisect_right(busy_until, moment)
+            if self.held - ended < slots:
+                return moment
+            next_end = busy_until[ended] if ended < self.held else NEVER
             moment = _on_grid(min(next_end, self.capacity.slots_change_after(moment)), grid_s)
         return NEVER
 
@@ -107,7 +115,15 @@ class Queue:
         """Let a build hold a slot from `started_at` to `ends_at`; calls come in the order of the queue."""
         if started_at < NEVER:
             self.last_start = started_at
-            insort(self.busy_until, ends_at)
+            self.held += 1
+            insort(self._known, ends_at)
+
+    def _busy_until(self) -> list[float]:
+        """Return the ends of all builds that hold a slot, in order [s]."""
+        if self.ends is not None:
+            self._known = sorted((*self.ends(), *self._known))
+            self.ends = None
+        return self._known
 
 
 def _on_grid(moment: float, grid_s: float) -> float:
@@ -230,7 +246,8 @@ def replan_jobs(
         because every build before it ends no later than planned; with fewer slots it is not.
     """
     settled = [_settled(job, now) for job in jobs]
-    queue = Queue(capacity, now, running_ends(settled, now))
+    ends = running_ends(settled, now)
+    queue = Queue(capacity, now, len(ends), lambda: ends)
     return [_replanned(job, now, rules.dispatch_every_s, queue, earlier_only=earlier_only) for job in settled]
 
 

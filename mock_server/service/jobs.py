@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from ..clocks.stored import StoredScaledClock, StoredVirtualClock
@@ -169,10 +170,12 @@ class JobService:
                 raise LimitReached(limit)
             number = standing.next_job_id
             resolved = self._resolve(submission, moment) | {"outdir": f"USERPROD_{number}"}
-            job = Job(number, submission.user, submission.name, now, submission.job_pars(resolved))
-            wishes = _met(facts, self._wishes(job, submission.products, moment), fault)
-            queue = Queue(scenario, standing.last_start, facts.slots_held_after(max(standing.last_start, now)))
-            job = replace(job, builds=plan_builds(wishes, now, _rules(epoch), queue))
+            parameters = submission.job_pars(resolved)
+            wishes = _met(facts, self._wishes(number, submission.products, parameters, moment), fault)
+            ends = partial(facts.slots_held_after, max(standing.last_start, now))
+            queue = Queue(scenario, standing.last_start, standing.held, ends)
+            builds = plan_builds(wishes, now, _rules(epoch), queue)
+            job = Job(number, submission.user, submission.name, now, parameters, builds)
             facts.add_job(job)
         return job
 
@@ -203,13 +206,15 @@ class JobService:
                 raise NotResolved("Could not determine T0.")
         return found
 
-    def _wishes(self, job: Job, products: Sequence[Product], moment: Moment) -> list[Wish]:
+    def _wishes(
+        self, job_id: int, products: Sequence[Product], parameters: Mapping[str, Any], moment: Moment
+    ) -> list[Wish]:
         """Work out each product of a submission: length, outcome and contents, by chance and by the archive."""
         archive: Sequence[Observation] = ()
-        if not self.in_force.sky.world.forces("no_data", str(job.parameters.get("name", ""))):
-            archive = self.archive_for(job.parameters, moment.now, moment.epoch)
-        self.refuse_oversized(products, job.parameters, archive)
-        return [_wish(job, product, archive, moment) for product in products]
+        if not self.in_force.sky.world.forces("no_data", str(parameters.get("name", ""))):
+            archive = self.archive_for(parameters, moment.now, moment.epoch)
+        self.refuse_oversized(products, parameters, archive)
+        return [_wish(job_id, product, parameters, archive, moment) for product in products]
 
     def archive_for(self, pars: Mapping[str, Any], now: float, epoch: Epoch) -> Sequence[Observation]:
         """Return the observations that a job with these parameters sees at `now` [s], in the settings of `epoch`."""
@@ -372,16 +377,18 @@ def believed(parameters: Mapping[str, Any], epoch: Epoch) -> tuple[str, ...]:
     return selection.asked(parameters) if epoch["archive.unknown_observations"] == "believe" else ()
 
 
-def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Moment) -> Wish:
+def _wish(
+    job_id: int, product: Product, parameters: Mapping[str, Any], archive: Sequence[Observation], moment: Moment
+) -> Wish:
     """Work out one product from the observations of its job; chance is keyed by seed, job and product."""
-    epoch, seed, key = moment.epoch, moment.scenario.seed, (job.job_id, product.value)
-    chosen = selection.selected(product, job.parameters, archive)
-    items = tuple(s.name for s in selection.slices(job.parameters, chosen)) if product is Product.SPECTRUM else ()
-    bands = len(str(job.parameters.get("imen", "")).split(","))
+    epoch, seed, key = moment.epoch, moment.scenario.seed, (job_id, product.value)
+    chosen = selection.selected(product, parameters, archive)
+    items = tuple(s.name for s in selection.slices(parameters, chosen)) if product is Product.SPECTRUM else ()
+    bands = len(str(parameters.get("imen", "")).split(","))
     scatter = epoch["durations.scatter"] * (_SCATTER_OF_POSITIONS if product is Product.STANDARD_POS else 1)
     noise = math.exp(scatter * normal(seed, "duration", *key)) * epoch["durations.factor"]
     sizes = {"observations": len(chosen), "spectra": len(items), "bands": bands}
-    length = duration(product, job.parameters, **sizes, noise=noise)
+    length = duration(product, parameters, **sizes, noise=noise)
     outcome, drawn = StatusCode.COMPLETE, uniform(seed, "outcome", *key)
     for name, by_chance in _BY_CHANCE.items():
         drawn -= epoch[name]
@@ -392,7 +399,7 @@ def _wish(job: Job, product: Product, archive: Sequence[Observation], moment: Mo
     exposures = (s.exposure for observation in chosen for s in observation.snapshots if mode in (None, s.mode))
     if outcome is StatusCode.COMPLETE and not any(exposure > 0 for exposure in exposures):
         outcome = StatusCode.FAILED  # it cannot be made of these observations
-    waits = waits_for_position(job.parameters, product)
+    waits = waits_for_position(parameters, product)
     return Wish(product, length, outcome, len(chosen), items, waits)
 
 

@@ -57,11 +57,14 @@ class Standing(NamedTuple):
         Number of the next job; it stays free until the transaction ends, because writers take turns.
     last_start
         When the last build of the queue starts [s]; minus infinity if there is no build.
+    held
+        How many builds hold a slot after `last_start`, or after the submission if that is later.
     """
 
     active: int
     next_job_id: int
     last_start: float
+    held: int
 
 
 class Facts:
@@ -113,8 +116,9 @@ class Facts:
 
     def standing(self, user: str, now: float) -> Standing:
         """Return the queue as a submission of `user` at `now` [s] meets it."""
-        active, last, last_start = self.connection.execute(sql.STANDING, (user_key(user), now, NEVER)).fetchone()
-        return Standing(active, (last or 0) + 1, -NEVER if last_start is None else last_start)
+        values = (user_key(user), now, now, now, NEVER, NEVER)
+        active, last, last_start, held = self.connection.execute(sql.STANDING, values).fetchone()
+        return Standing(active, (last or 0) + 1, -NEVER if last_start is None else last_start, held)
 
     def slots_held_after(self, moment: float) -> list[float]:
         """Return the ends of the builds that hold a slot after `moment`, when the last has started, in order [s]."""

@@ -34,10 +34,14 @@ DELETE_BUILDS = "DELETE FROM builds WHERE job_id = ?"
 COUNT = "SELECT count(*) FROM jobs WHERE user_key = ? AND active_until > ?"
 LIST = "SELECT job_id, name, submitted_at, products, active_until FROM jobs WHERE user_key = ? ORDER BY job_id DESC"
 LIST_SIZE = "SELECT count(*), coalesce(max(job_id), 0) FROM jobs WHERE user_key = ?"
-STANDING = f"""
-    SELECT ({COUNT}), (SELECT max(job_id) FROM jobs), (SELECT max(started_at) FROM builds WHERE started_at < ?)
-"""
 # nearly all builds start some time: `+ 0` keeps SQLite from using the index of started_at
+STANDING = f"""
+    SELECT ({COUNT}), (SELECT max(job_id) FROM jobs), last_start, (
+        SELECT count(*) FROM builds
+        WHERE left_at > CASE WHEN last_start > ? THEN last_start ELSE ? END AND started_at + 0 < ?
+    )
+    FROM (SELECT max(started_at) AS last_start FROM builds WHERE started_at < ?) AS queue
+"""
 SLOTS_HELD = "SELECT left_at FROM builds WHERE left_at > ? AND started_at + 0 < ? ORDER BY left_at"
 
 # what the dashboard shows: each statement reads a bounded number of rows, however many jobs and calls there are

@@ -69,7 +69,7 @@ def test_facts_come_out_as_they_went_in(store):
         assert facts.job(JOB.job_id) == JOB
         assert facts.unfinished(1e12) == facts.all_jobs() == [JOB]
         assert facts.count_active(ME, 1e12) == 1
-        assert facts.standing(ME, 0.0) == (1, JOB.job_id + 1, 3.0)
+        assert facts.standing(ME, 0.0) == (1, JOB.job_id + 1, 3.0, 1)
         assert facts.slots_held_after(3.0) == [6.5]
         assert facts.list_jobs(ME) == [(JOB.job_id, "GK Per", 1.0, "spec,image", NEVER)]
         assert facts.users() == [User(ME.upper(), "token", 5.0)]

@@ -48,7 +48,7 @@ def wish(product: Product = Product.IMAGE, duration: float = 100.0, **more: Any)
 
 
 def planned(*wishes: Wish, slots: int = 9, rules: Rules = RULES, now: float = START) -> tuple[Build, ...]:
-    return plan_builds(wishes, now, rules, Queue(Steps(slots), -NEVER, []))
+    return plan_builds(wishes, now, rules, Queue(Steps(slots), -NEVER))
 
 
 def job(*builds: Build, number: int = 1, **job_pars: Any) -> Job:
@@ -162,7 +162,7 @@ def test_a_build_waits_for_the_first_slot_to_be_free():
 
 
 def test_slots_that_come_later_are_used_when_they_come():
-    queue = Queue(Steps(0, ((START + 1000, 1),)), -NEVER, [])
+    queue = Queue(Steps(0, ((START + 1000, 1),)), -NEVER)
     (build,) = plan_builds([wish()], START, RULES, queue)
     assert build.started_at == START + 1000
 
@@ -181,7 +181,7 @@ def test_without_slots_a_build_can_be_cancelled():
 
 def test_fewer_slots_let_running_builds_end_and_delay_waiting_ones():
     capacity = Steps(2, ((START + 10, 1),))
-    queue = Queue(capacity, -NEVER, [])
+    queue = Queue(capacity, -NEVER)
     wishes = [wish(Product.LIGHT_CURVE, 50), wish(Product.SPECTRUM, 80), wish(duration=10)]
     builds = plan_builds(wishes, START, RULES, queue)
     assert [build.started_at - START for build in builds] == [5, 5, 85]
@@ -210,7 +210,7 @@ def test_a_product_the_job_does_not_have_cannot_be_cancelled():
 
 
 def test_a_cancelled_run_gives_its_slot_to_the_next_in_the_queue():
-    queue = Queue(Steps(1), -NEVER, [])
+    queue = Queue(Steps(1), -NEVER)
     first = job(*plan_builds([wish()], START, RULES, queue))
     second = job(*plan_builds([wish(duration=30)], START, RULES, queue), number=2)
     first, _ = cancel_products(first, [Product.IMAGE], START + 40)
@@ -219,7 +219,7 @@ def test_a_cancelled_run_gives_its_slot_to_the_next_in_the_queue():
 
 
 def test_cancelling_the_standard_position_fails_the_waiting_one_and_frees_both_slots():
-    queue = Queue(Steps(2), -NEVER, [])
+    queue = Queue(Steps(2), -NEVER)
     wishes = [wish(Product.STANDARD_POS, 500), wish(Product.ASTROM_POS, 500, waits=True)]
     first = job(*plan_builds(wishes, START, RULES, queue), allxastrom=0, detMeth="iterative")
     second = job(*plan_builds([wish(Product.LIGHT_CURVE), wish()], START, RULES, queue), number=2)
@@ -231,7 +231,7 @@ def test_cancelling_the_standard_position_fails_the_waiting_one_and_frees_both_s
 
 
 def test_removed_slots_delay_builds_that_have_not_started():
-    queue = Queue(Steps(1), -NEVER, [])
+    queue = Queue(Steps(1), -NEVER)
     first = job(*plan_builds([wish()], START, RULES, queue))
     second = job(*plan_builds([wish()], START, RULES, queue), number=2)
     now = START + 50
@@ -249,7 +249,7 @@ def test_a_build_that_is_cancelled_at_its_start_has_started(seconds):
 
 
 def test_a_build_holds_its_slot_from_the_very_second_of_its_start():
-    queue = Queue(Steps(1), -NEVER, [])
+    queue = Queue(Steps(1), -NEVER)
     first = job(*plan_builds([wish()], START, RULES, queue))
     second = job(*plan_builds([wish()], START, RULES, queue), number=2)
     assert running_ends([first, second], START + 5) == [START + 105]
@@ -342,7 +342,8 @@ def play(script: list[Any], capacity: Steps, rules: list[Rules]) -> Played:
             builds = [build for found in jobs for build in found.builds if build.started_at < NEVER]
             last_start = max((build.started_at for build in builds), default=-NEVER)
             held = sorted(build.left_at for build in builds if build.left_at > max(last_start, now))
-            planned_now = plan_builds(details, now, in_force, Queue(capacity, last_start, held))
+            queue = Queue(capacity, last_start, len(held), held.copy)
+            planned_now = plan_builds(details, now, in_force, queue)
             jobs = [*jobs, Job(len(jobs) + 1, "user@example.org", "GK Per", now, what, planned_now)]
         elif jobs:
             before, index = jobs, what % len(jobs)
@@ -431,6 +432,6 @@ def test_after_any_script_statuses_change_at_the_next_change_only_and_planning_a
 @settings(max_examples=60, deadline=None)
 @given(st.floats(1e9, 3e9), st.floats(1e-3, 1e5))
 def test_the_grid_is_never_early_and_never_more_than_a_step_late(moment, grid):
-    at = Queue(Steps(1), -NEVER, []).start_after(moment, grid)
+    at = Queue(Steps(1), -NEVER).start_after(moment, grid)
     assert moment <= at <= moment + grid * (1 + 1e-9) + 1e-6
-    assert Queue(Steps(1), -NEVER, []).start_after(at, grid) == at, "a moment of the grid stays"
+    assert Queue(Steps(1), -NEVER).start_after(at, grid) == at, "a moment of the grid stays"

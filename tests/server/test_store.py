@@ -163,8 +163,10 @@ def test_the_queue_is_described_by_its_last_start_and_the_slots_held(store):
     waiting = Build(Product.IMAGE, 0.0, 1.0, NEVER, NEVER, NEVER, 5.0)
     add(store, running(1, 10.0), running(2, 30.0), job(3, waiting))
     with store.reading() as facts:
-        assert facts.standing("", 0.0).last_start == 2.0
-        assert facts.slots_held_after(10.0) == [30.0]
+        standing = facts.standing("", 0.0)
+        assert (standing.last_start, standing.held) == (2.0, 2)
+        assert (facts.slots_held_after(2.0), facts.slots_held_after(10.0)) == ([10.0, 30.0], [30.0])
+        assert [facts.standing("", now).held for now in (9.0, 10.0, 30.0)] == [2, 1, 0]
 
 
 # transactions ----------------------------------------------------------------------------------------------------
