@@ -61,8 +61,7 @@ class Wish(NamedTuple):
     waits: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """Rules of the queue in force at a submission, in seconds of simulated time."""
 
     requested_s: float = 5.0

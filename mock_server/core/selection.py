@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,12 @@ def position(parameters: Mapping[str, Any]) -> tuple[float, float] | None:
 def t0(parameters: Mapping[str, Any]) -> float | None:
     """Zero of time of a job [s, MET], None if it has none."""
     value = parameters.get("Tstart")
-    return None if value in (None, "") else parse_instant(value)
+    return None if value in (None, "") else _instant(value)
+
+
+@lru_cache(maxsize=256, typed=True)  # the jobs of a source have the same
+def _instant(value: str | float) -> float:
+    return parse_instant(value)
 
 
 def selected(
@@ -80,12 +86,7 @@ def selected(
     without a snapshot are left out. An empty result means that the product cannot be made.
     """
     if product not in (Product.LIGHT_CURVE, Product.SPECTRUM):
-        observations = _with_snapshots(
-            o  # nearly always, and a copy takes time
-            if all(s.mode == "PC" for s in o.snapshots)
-            else replace(o, snapshots=tuple(s for s in o.snapshots if s.mode == "PC"))
-            for o in observations
-        )
+        observations = _in_photon_counting(observations)
     which, use, hours = _KEYS[product]
     if product is Product.ASTROM_POS and flag(parameters, "allxastrom"):
         return tuple(observations)
@@ -103,7 +104,7 @@ def selected(
 
 def asked(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the IDs of all observations that the products of a job name, in order."""
-    lists = [parameters.get(use) for which, use in _LISTS if text(parameters, which) == "user"]
+    lists = [parameters[use] for which, use in _LISTS if parameters.get(use) and text(parameters, which) == "user"]
     if text(parameters, "timeslice") == "user":
         lists += [parameters.get(f"gti{n}") for n in range(1, 5)]
     return tuple(sorted({part for value in lists for part in _OBSIDS.findall(str(value or ""))})) if lists else ()
@@ -155,8 +156,14 @@ def _trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]
                 yield replace(snapshot, start=start, stop=stop)
 
 
-def _with_snapshots(observations: Iterable[Observation]) -> tuple[Observation, ...]:
-    return tuple(o for o in observations if o.snapshots)
+def _in_photon_counting(observations: Iterable[Observation]) -> tuple[Observation, ...]:
+    found = []
+    for observation in observations:
+        kept = [snapshot for snapshot in observation.snapshots if snapshot.mode == "PC"]
+        if kept:  # nearly always all of them, and a copy takes time
+            is_whole = len(kept) == len(observation.snapshots)
+            found.append(observation if is_whole else replace(observation, snapshots=tuple(kept)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 EPOCH_UNIX = 978307200.0  # 2001-01-01 UTC
 EPOCH_MJD = 51910.0
 DAY = 86400.0
-# seconds since 2001-01-01 UTC at which a leap second had just ended
+# seconds since 2001-01-01 UTC, leap seconds counted, at which a leap second had just ended
 _LEAPS = tuple(
-    datetime(year, month, 1, tzinfo=UTC).timestamp() - EPOCH_UNIX
-    for year, month in ((2006, 1), (2009, 1), (2012, 7), (2015, 7), (2017, 1))
+    datetime(year, month, 1, tzinfo=UTC).timestamp() - EPOCH_UNIX + count
+    for count, (year, month) in enumerate(((2006, 1), (2009, 1), (2012, 7), (2015, 7), (2017, 1)), start=1)
 )
 _MJD_RANGE = (15000.0, 100000.0)
 _JD_OFFSET = 2400000.5
@@ -96,7 +96,7 @@ def utc_offset(met: float) -> float:
 
 def _leap_seconds(seconds: float) -> int:
     """Return the number of leap seconds after 2001 and before a moment [s since 2001, leap seconds counted]."""
-    return sum(seconds - count >= instant for count, instant in enumerate(_LEAPS, start=1))
+    return bisect_right(_LEAPS, seconds)
 
 
 def service_from_met(met: float) -> float:

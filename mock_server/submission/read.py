@@ -32,6 +32,7 @@ _SERVER_ONLY = frozenset(p.name for p in TABLE if p.server_only)
 _SUPER_SOFT = {"wtpuprate": 50.0, "pcpuprate": 0.3}  # that they are lower is documented, the values are assumed
 _ALWAYS_SUPER_SOFT = {"grades": "0", "specgrades": "0"}
 _BUILT_IN = {p.name: read_value(p, p.default) for p in TABLE if not is_missing(p.default)}
+_PLAIN = (str, float, int)
 _FLAGS = tuple((product, product.flag) for product in Product)
 _COMPUTED = frozenset({"RA", "Dec", "targ", "Tstart", "outdir"})
 """Parameters whose values the service may determine."""
@@ -194,8 +195,7 @@ def _read_given(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
         try:
             if _READ_LATE[name] < _WITH_TIMES:
                 value = given[name]
-                is_plain = isinstance(value, str | float | int)
-                values[name] = _read(name, value) if is_plain else read_value(BY_NAME[name], value)
+                values[name] = _read(name, value) if isinstance(value, _PLAIN) else read_value(BY_NAME[name], value)
                 continue
             t0 = values.get("Tstart")
             if t0 is None and values.get("getT0"):

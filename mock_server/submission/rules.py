@@ -80,8 +80,8 @@ NEEDED: dict[str, Need] = {
 
 def missing_in(situation: Situation, given: Collection[str]) -> list[str]:
     """Return the parameters that must be given and are not, in the order of the table."""
-    unknown = _needed_by(situation.products) - situation.values.keys()
-    return sorted((n for n in unknown if n not in given and NEEDED[n].condition(situation)), key=_PLACES.__getitem__)
+    unknown = [name for name in _needed_by(situation.products) if name not in situation.values and name not in given]
+    return sorted((name for name in unknown if NEEDED[name].condition(situation)), key=_PLACES.__getitem__)
 
 
 @lru_cache(maxsize=128)  # seven products have 128 subsets

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LIMIT_OF_NAMES = 64
 _LONGEST_VERSION = 64
+_PLAIN = (str, int, float)
 _NEWEST = (1, 12)  # what a caller of unknown version gets (assumed)
 _STATUS_TEXTS = {
     StatusCode.CANCELLED: "Cancelled at your request",
@@ -87,10 +88,17 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circul
 def read_caller(raw: Mapping[str, Any]) -> Caller:
     """Return name and version of the client; a version that cannot be read is ignored (assumed)."""
     name, version = raw.get("api_name"), raw.get("api_version")
-    is_plain = isinstance(version, str | int | float) and not isinstance(version, bool)
-    parts = str(version)[:_LONGEST_VERSION].strip().split(".") if is_plain else []
-    readable = 1 <= len(parts) <= 3 and all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts)
-    return Caller(name if isinstance(name, str) else None, tuple(map(int, parts)) if readable else None)
+    is_plain = isinstance(version, _PLAIN) and not isinstance(version, bool)
+    return Caller(
+        name if isinstance(name, str) else None, _version(str(version)[:_LONGEST_VERSION]) if is_plain else None
+    )
+
+
+@lru_cache(maxsize=128)  # all calls of a program send the same
+def _version(text: str) -> tuple[int, ...] | None:
+    parts = text.strip().split(".")
+    readable = len(parts) <= 3 and all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts)
+    return tuple(map(int, parts)) if readable else None
 
 
 def read_user(raw: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Plans and statuses: at the exact second, and for any script of submissions and cancellations."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -143,7 +143,7 @@ def test_internal_errors_take_no_slot():
     [(600, 600, StatusCode.COMPLETE), (600.5, 600, StatusCode.FAILED), (NEVER, NEVER, StatusCode.COMPLETE)],
 )
 def test_a_run_above_the_limit_fails_there_but_for_one_that_is_stuck(duration, seconds, outcome):
-    (build,) = planned(wish(duration=duration), rules=replace(RULES, run_limit_s=600))
+    (build,) = planned(wish(duration=duration), rules=RULES._replace(run_limit_s=600))
     assert (build.ends_at - build.started_at, build.outcome) == (seconds, outcome)
 
 
