@@ -389,9 +389,10 @@ def _wish(
     noise = math.exp(scatter * normal(seed, "duration", *key)) * epoch["durations.factor"]
     sizes = {"observations": len(chosen), "spectra": len(items), "bands": bands}
     length = duration(product, parameters, **sizes, noise=noise)
-    outcome, drawn = StatusCode.COMPLETE, uniform(seed, "outcome", *key)
-    for name, by_chance in _BY_CHANCE.items():
-        drawn -= epoch[name]
+    outcome, shares = StatusCode.COMPLETE, {code: epoch[name] for name, code in _BY_CHANCE.items() if epoch[name]}
+    drawn = uniform(seed, "outcome", *key) if shares else 1.0
+    for by_chance, share in shares.items():
+        drawn -= share
         if drawn < 0:
             outcome = by_chance
             break
