@@ -447,6 +447,19 @@ def test_cancelling_what_has_ended_changes_nothing(sim):
 # slots and outages -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_submissions_into_a_full_queue_take_turns_and_never_hold_more_than_the_slots(make_sim, slots):
+    """The queue reaches far beyond now: builds that have ended before the last one starts hold no slot any more."""
+    sim = make_sim(settings=EXACT | {"queue.slots": slots})
+    begun = sim.clock.now() + 5
+    for number in range(12):
+        (build,) = sim.jobs.old_job(ME, submit(sim)).builds
+        assert (build.started_at - begun, build.ends_at - begun) == (
+            number // slots * IMAGE_S,
+            (number // slots + 1) * IMAGE_S,
+        )
+
+
 def test_more_slots_let_the_queue_start_at_once_and_fewer_hold_it_up(make_sim):
     sim = make_sim(settings=EXACT | {"queue.slots": 0})
     first, second = submit(sim), submit(sim)

@@ -553,6 +553,22 @@ def test_a_journal_with_a_bound_keeps_the_newest_calls_and_knows_how_many_it_for
     assert [entry.at for entry in journal] == [float(at) for at in range(journal.forgotten, 5000)]
 
 
+def test_a_file_is_written_ahead_and_its_log_stays_short(tmp_path):
+    """A commit survives `kill -9`; the log is synced, and copied to the file, every 4,000 pages."""
+    store = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    with store.reading() as facts:
+        pragmas = ("journal_mode", "synchronous", "wal_autocheckpoint", "page_size")
+        values = [facts.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
+    assert values == ["wal", 1, 4000, 4096], "synchronous = 1 is NORMAL"
+    for at in range(30):
+        for _ in range(256):
+            store.note(Entry(at=float(at), operation="getNumJobs", detail="x" * 4000))
+        store.flush()
+    size = (tmp_path / "jobs.sqlite-wal").stat().st_size
+    store.close()
+    assert size < (4000 + 600) * 4120, "30 batches have twice as many pages; the log begins anew after a copy"
+
+
 def test_numbers_of_calls_go_on_after_the_last_although_older_ones_are_forgotten(tmp_path):
     """A journal that keeps nothing keeps its last call, whose number the next one follows."""
     for start in (0, 20):
