@@ -15,7 +15,7 @@ from .model import Product
 from .selection import flag, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from .model import Build
 
@@ -27,7 +27,7 @@ _ROUNDS_OF_DETECTION = 3
 _ALMOST_ALL = 1 - 1e-9  # a running product always has an active step, however numbers are rounded
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """One step of a run.
 
@@ -65,6 +65,13 @@ class Step:
         if self.sub:
             found["SubStep"] = [step.listed(status) for step in self.sub]
         return found
+
+
+class StepList(list[dict[str, Any]]):
+    """Steps as a status answer lists them: made once for each state, never changed, and so known by its identity."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # type: ignore[assignment]  # lists have none
 
 
 _LIGHT_CURVE: tuple[Step, ...] = (
@@ -141,8 +148,10 @@ def progress_at(build: Build, job_parameters: Mapping[str, Any], now: float) -> 
     found: dict[str, Any] = {"PreProgress": _FILTERS} if build.product is Product.ENHANCED_POS else {}
     total = _total(steps)
     done = min(elapsed * total / build.duration_s, total * _ALMOST_ALL)
-    found |= {"GotProgress": 1, "ProgressSteps": _progress(steps, done, max(1, build.observations))}
-    return found | {"TimeRunning": time_running(elapsed)}
+    observations = build.observations or 1
+    found["GotProgress"], found["ProgressSteps"] = 1, _listed(steps, _state(steps, done, observations), observations)
+    found["TimeRunning"] = time_running(elapsed)
+    return found
 
 
 def time_running(elapsed: float) -> str:
@@ -178,28 +187,39 @@ def _spectra(names: tuple[str, ...], observations: int, unfitted: bool) -> tuple
     return (Step("Prepare data.", round(SPECTRA_PREPARED_S)), building)
 
 
-def _total(steps: Sequence[Step]) -> int:
+@lru_cache(maxsize=256)
+def _total(steps: tuple[Step, ...]) -> int:
     return sum(step.weight for step in steps)
 
 
-def _progress(steps: Sequence[Step], done: float, observations: int) -> list[dict[str, Any]]:
-    """Return the progress of each step when work of weight `done` is done, of a product of `observations`."""
-    found = []
-    for step in steps:
-        if done < 0:
-            found.append(step.listed(_NOT_REACHED))
-        elif done >= step.weight:
-            found.append(step.listed(_DONE))
-            done -= step.weight
-        else:
+def _state(steps: tuple[Step, ...], done: float, observations: int) -> tuple[int, ...]:
+    """Return which step is active when work of weight `done` is done, how many of its rounds are, then the same within.
+
+    The number of steps, if all are done.
+    """
+    for index, step in enumerate(steps):
+        if done < step.weight:
             number = step.rounds or observations
             rounds = done / step.weight * number
             completed = min(int(rounds), number - 1)
-            active: dict[str, Any] = {"StepLabel": step.label, "StepStatus": _ACTIVE}
-            if step.extra:
-                active["StepExtra"] = step.words(completed, number)
-            if step.sub:
-                active["SubStep"] = _progress(step.sub, (rounds - completed) * _total(step.sub), observations)
-            found.append(active)
-            done = -1.0
+            within = _state(step.sub, (rounds - completed) * _total(step.sub), observations) if step.sub else ()
+            return (index, completed, *within)
+        done -= step.weight
+    return (len(steps),)
+
+
+@lru_cache(maxsize=1024)  # a run is in the same state for minutes
+def _listed(steps: tuple[Step, ...], state: tuple[int, ...], observations: int) -> StepList:
+    """Return the progress of each step in a state, of a product of `observations`."""
+    index, *within = state
+    found = StepList(step.listed(_DONE) for step in steps[:index])
+    if index < len(steps):
+        step, completed = steps[index], within[0]
+        active: dict[str, Any] = {"StepLabel": step.label, "StepStatus": _ACTIVE}
+        if step.extra:
+            active["StepExtra"] = step.words(completed, step.rounds or observations)
+        if step.sub:
+            active["SubStep"] = _listed(step.sub, tuple(within[1:]), observations)
+        found.append(active)
+        found += [step.listed(_NOT_REACHED) for step in steps[index + 1 :]]
     return found

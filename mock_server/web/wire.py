@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import BodyRefused, ParametersRefused, Refusal
@@ -22,12 +22,14 @@ from ..submission.values import is_missing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..core.progress import StepList
     from ..products.position import Position
     from ..service.jobs import Listed, Page, ProductStatus
     from ..service.results import Sights
 
 LIMIT_OF_NAMES = 64
 _LONGEST_VERSION = 64
+_SHORT = 512
 _PLAIN = (str, int, float)
 _NEWEST = (1, 12)  # what a caller of unknown version gets (assumed)
 _STATUS_TEXTS = {
@@ -63,8 +65,12 @@ _TIME_TYPES = {"s": "s", "sec": "s", "met": "s", "m": "m", "mjd": "m"}
 # reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_body(body: bytes) -> dict[str, Any]:
+def read_body(body: bytes) -> Mapping[str, Any]:
     """Return the JSON object in a body; its content type is ignored (documented)."""
+    return _read_short(body) if len(body) <= _SHORT else _read(body)
+
+
+def _read(body: bytes) -> Mapping[str, Any]:
     try:
         text = body.decode("utf-8")
         raw = _DECODER.decode(text)
@@ -75,6 +81,10 @@ def read_body(body: bytes) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise BodyRefused
     return raw
+
+
+_read_short = lru_cache(maxsize=256)(_read)
+"""A program that polls sends the same few bytes again and again."""
 
 
 def _refuse_constant(name: str) -> None:
@@ -129,10 +139,17 @@ def read_names(raw: Mapping[str, Any], key: str) -> list[str]:
         return []
     if not isinstance(value, str):
         raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be names separated by commas"])
-    names = dict.fromkeys(filter(None, (name.strip() for name in value.split(","))))
-    if len(names) > LIMIT_OF_NAMES or any(len(name) > LIMIT_OF_NAMES for name in names):
+    names, plain = _names(value)
+    if not plain:
         raise ParametersRefused(invalid=[f"{key} holds more than {LIMIT_OF_NAMES} names or characters in a name"])
     return list(names)
+
+
+@lru_cache(maxsize=64)
+def _names(text: str) -> tuple[tuple[str, ...], bool]:
+    """Return the names in a text, and whether they keep the limit of their number and lengths."""
+    names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
+    return names, len(names) <= LIMIT_OF_NAMES and all(len(name) <= LIMIT_OF_NAMES for name in names)
 
 
 def read_wanted_names(raw: Mapping[str, Any]) -> list[str]:
@@ -220,15 +237,28 @@ def cancelled(job_id: int, codes: Mapping[str, CancelCode]) -> dict[str, Any]:
 
 def statuses(job_id: int, found: Mapping[str, ProductStatus]) -> dict[str, Any]:
     """Answer of a status call: one object for each name asked about."""
-    answer: dict[str, Any] = {
-        name: {
-            "statusCode": None if status.code is None else int(status.code),
-            "statusText": status_text(status.code),
-            "progress": status.progress,
-        }
-        for name, status in found.items()
-    }
+    answer: dict[str, Any] = {name: _status(status.code, status.progress) for name, status in found.items()}
     return answer | {"OK": 1, "JobID": job_id}
+
+
+def _status(code: StatusCode | None, progress: Mapping[str, Any]) -> JsonText:
+    """Return the status of one product as JSON; what looks ask for again and again is made once."""
+    if "ProgressSteps" not in progress:
+        return JsonText(f'{_status_head(code)}{{"GotProgress":{progress["GotProgress"]}}}}}')
+    before = f'"PreProgress":{_ENCODER.encode(progress["PreProgress"])},' if "PreProgress" in progress else ""
+    steps, time = _steps(progress["ProgressSteps"]), progress["TimeRunning"]
+    return JsonText(f'{_status_head(code)}{{{before}"GotProgress":1,"ProgressSteps":{steps},"TimeRunning":"{time}"}}}}')
+
+
+@cache
+def _status_head(code: StatusCode | None) -> str:
+    head = {"statusCode": None if code is None else int(code), "statusText": status_text(code)}
+    return f'{_ENCODER.encode(head)[:-1]},"progress":'
+
+
+@lru_cache(maxsize=1024)
+def _steps(steps: StepList) -> str:
+    return _ENCODER.encode(steps)
 
 
 def status_text(code: StatusCode | None) -> str:
@@ -370,10 +400,18 @@ def main_refused(refusal: Refusal) -> dict[str, Any]:
 
 def as_text(answer: Mapping[str, Any]) -> str:
     """Return the body of an answer: one line of compact JSON (assumed)."""
-    made = {name: value for name, value in answer.items() if value.__class__ is JsonText}
-    if not made:
+    parts: list[str] = []
+    plain: dict[str, Any] = {}
+    for name, value in answer.items():
+        if value.__class__ is not JsonText:
+            plain[name] = value
+            continue
+        if plain:
+            parts.append(_ENCODER.encode(plain)[1:-1])
+            plain = {}
+        parts.append(f"{_ENCODER.encode(name)}:{value}")
+    if not parts:
         return _ENCODER.encode(answer)
-    pairs = (
-        f"{_ENCODER.encode(name)}:{made[name] if name in made else _ENCODER.encode(answer[name])}" for name in answer
-    )
-    return "{" + ",".join(pairs) + "}"
+    if plain:
+        parts.append(_ENCODER.encode(plain)[1:-1])
+    return f"{{{','.join(parts)}}}"

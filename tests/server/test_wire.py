@@ -152,7 +152,7 @@ def test_cancelled_is_ok_1_if_everything_was_and_2_if_not(codes, ok):
 
 @pytest.mark.parametrize("code", [*StatusCode, None])
 def test_every_status_has_words_and_keeps_the_contract(code):
-    answer = wire.statuses(7, {"xastrom": ProductStatus(code, {"GotProgress": 0})})
+    answer = json.loads(wire.as_text(wire.statuses(7, {"xastrom": ProductStatus(code, {"GotProgress": 0})})))
     assert answer["xastrom"]["statusCode"] == (None if code is None else int(code))
     documents.check_response("checkProductStatus", 200, answer | {"APIVersion": "1.12"})
 
