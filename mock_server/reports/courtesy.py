@@ -231,8 +231,8 @@ def _duplicates(jobs: Sequence[Job], journal: Journal) -> list[dict[str, Any]]:
     """Return groups of jobs that one user submitted with equal parameters, and the lines that submitted them."""
     alike: dict[tuple[str, str], list[int]] = {}
     for job in jobs:
-        parameters = {name: value for name, value in job.parameters.items() if name not in ("outdir", "UserID")}
-        alike.setdefault((job.user.casefold(), repr(sorted(parameters.items(), key=str))), []).append(job.job_id)
+        parameters = sorted(item for item in job.parameters.items() if item[0] not in ("outdir", "UserID"))
+        alike.setdefault((job.user.casefold(), repr(parameters)), []).append(job.job_id)
     lines = _submitting_lines(journal)
     return [
         {"jobs": numbers, "where": sorted({lines[number] for number in numbers if number in lines})}

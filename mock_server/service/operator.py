@@ -220,11 +220,15 @@ class Controls:
 
     def report(self, began: float | None = None) -> dict[str, Any]:
         """Return the courtesy report from simulated time `began` [s] on; default: from the first call."""
+        return self.report_on(began)[0]
+
+    def report_on(self, began: float | None = None) -> tuple[dict[str, Any], Sequence[Job], Journal]:
+        """Return the courtesy report, and the jobs and the calls that it is about."""
         now, scenario, *_ = self._jobs.begin()
         jobs, journal, sky = self.jobs(), self._store.journal(), self._in_force.sky
         report = courtesy_report(jobs, journal, scenario, now, self.never_fired(), began)
         report["drawn"] = drawn_objects(sky, jobs, scenario)
-        return report | {"unresolved_names": unresolved_names(sky, journal, now)}
+        return report | {"unresolved_names": unresolved_names(sky, journal, now)}, jobs, journal
 
     # the whole state ----------------------------------------------------------------------------------------
 
