@@ -32,6 +32,7 @@ _SAME_DEG = 10 / 3600  # positions this near are of one object
 _CALIBRATION = "20260105"  # the one in force before the first reprocessing
 _FIRST_REPROCESSING = datetime(2026, 7, 6, tzinfo=UTC).timestamp()
 _HALF_YEAR = 26 * 7 * DAY
+_KEPT_SOURCES = 1024  # each submission asks for its source several times, and the report once more
 _KEPT = 64  # answers about the archive, for many submissions ask the same
 
 
@@ -80,10 +81,11 @@ class Sky:
         self.world = World() if world is None else world
         complete = (real.completed(seed, source) for source in self.world.sources)
         self.sources = tuple(_with_later_targets(source, self.world.targets) for source in complete)
+        self._own = frozenset(self.sources)
         self._processings = Processings(seed, self.world)
         self._archive: dict[Any, tuple[float, float, tuple[Observation, ...]]] = {}
-        self._found = lru_cache(maxsize=_KEPT)(self._find)
-        self._of_jobs = lru_cache(maxsize=2 * _KEPT)(self._of_job)  # asked for several times by each submission
+        self._found = lru_cache(maxsize=_KEPT_SOURCES)(self._find)
+        self._of_jobs = lru_cache(maxsize=2 * _KEPT_SOURCES)(self._of_job)
         self._of_name = lru_cache(maxsize=_KEPT)(self._find_named)
         self._named = {key_of(name): source for source in self.sources for name in (source.name, *source.aliases)}
         self._targeted = {target: source for source in self.sources for target in source.targets}
@@ -253,11 +255,12 @@ class Sky:
         since, until, kept = self._archive.get(key, (0.0, 0.0, ()))
         if since <= now < until:
             return kept
-        found = self._observations(source, targets, position, now, self._asked(source, position, now, t0, asked))
         year = utc_from_service(now).year
         next_year = datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()
-        planned = (*self._planned(source, year), *self._asked(source, position, now, t0, asked))
-        arrivals = (o.available_at for o in planned if o.available_at > now)
+        planned = self._planned(source, year)
+        named = self._asked(source, position, planned, t0, asked)
+        found = self._observations(source, targets, position, now, planned, named)
+        arrivals = (o.available_at for o in (*planned, *named) if o.available_at > now)
         until = min(self._processings.unchanged_until(now, next_year), *arrivals, next_year)
         if len(self._archive) >= _KEPT:
             self._archive.clear()
@@ -270,13 +273,14 @@ class Sky:
         targets: tuple[str, ...],
         position: Position | None,
         now: float,
+        every: tuple[Observation, ...],
         asked: tuple[Observation, ...],
     ) -> tuple[Observation, ...]:
+        """Return those of all that are planned, and of those that a job names, that it sees at `now` [s]."""
         if self.world.forces("no_data", source.name, *source.aliases):
             return ()
         planned: Sequence[Observation] = ()
         if not targets or self._not_elsewhere(targets, position):
-            every = self._planned(source, utc_from_service(now).year)
             planned = [o for o in every if not targets or o.target in targets]
         if asked:
             named = {observation.obsid for observation in asked}
@@ -289,14 +293,18 @@ class Sky:
         )
 
     def _asked(
-        self, source: Source, position: Position | None, now: float, t0: float | None, asked: tuple[str, ...]
+        self,
+        source: Source,
+        position: Position | None,
+        planned: tuple[Observation, ...],
+        t0: float | None,
+        asked: tuple[str, ...],
     ) -> tuple[Observation, ...]:
         """Return the observations that a job names, but for those whose target looks elsewhere."""
         if not asked:
             return ()
         here = set(self._not_elsewhere(tuple({obsid[:8] for obsid in asked}), position))
         begin = t0 if t0 is not None else self._begins_at(source, source.targets[0])
-        planned = self._planned(source, utc_from_service(now).year)
         return real.asked(self.seed, source, tuple(o for o in asked if o[:8] in here), planned, begin)
 
     def _planned(self, source: Source, year: int) -> tuple[Observation, ...]:
@@ -310,7 +318,7 @@ class Sky:
 
     def _is_planned(self, source: Source) -> bool:
         """Return whether all observations of a source are planned: those of the scenario have no real ones."""
-        return source in self.sources and not source.plan.archived
+        return source in self._own and not source.plan.archived
 
     def _begins_at(self, source: Source, target: str) -> float:
         """Return the start of a target [s, MET]: the trigger, or the first observation."""
