@@ -158,10 +158,14 @@ def _simulate(
 
         def load() -> WSGIApplication:
             nonlocal simulator, watcher
+            from ..service.replica import Primary
             from ..simulator import Simulator
+            from ..web.replica import Replica
 
             simulator = kept.enter_context(Simulator(played, asked.clock, **options))
             watcher = make_watcher(simulator.app) if make_watcher else None
+            if watcher is None:  # which has to see all calls
+                asked.primary = Primary(simulator.jobs, Replica)
             return watcher or simulator.app
 
         asked = PendingSimulator(VirtualClock(0.0), load, begun=False)
@@ -203,8 +207,7 @@ def report_of(
 ) -> tuple[dict[str, Any], Sequence[Job], Journal]:
     """Return the courtesy report, the jobs and the calls; without a simulator, nothing was asked."""
     if simulator is not None:
-        controls = simulator.controls
-        return controls.report(began=played.start), controls.jobs(), controls.journal()
+        return simulator.controls.report_on(played.start)
     from ..core.journal import Journal
     from ..reports.courtesy import courtesy_report
 

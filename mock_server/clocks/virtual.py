@@ -6,7 +6,8 @@ import _thread
 import contextlib
 import itertools
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..core.errors import InputInvalid
 from .base import ScaledClock, check_forward
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 MOST_FACTOR = 1e6
 """Largest factor of a scaled clock that can be asked for: a year passes in half a minute."""
+
+
+class Place(Protocol):
+    """Where a clock keeps simulated time `now` [s]."""
+
+    now: float
 
 
 class VirtualClock:
@@ -40,8 +47,6 @@ class VirtualClock:
         Grows whenever a participant goes on or time moves; a watchdog compares it.
     changes
         Grows whenever a participant begins or ends a wait.
-    on_move
-        Called with the new time whenever it moves; None: there is nothing to call.
     unproven
         Set while a participant would go on if it were proven that those who wait for something else cannot; see
         :meth:`proceed`. None: nothing can be proven, so time does not wait for a proof.
@@ -51,25 +56,29 @@ class VirtualClock:
     """
 
     def __init__(self, start: float) -> None:
-        self.origin = self._at = float(start)
+        self.origin = float(start)
+        self._place: Place = SimpleNamespace(now=self.origin)
         self._lock = _thread.allocate_lock()  # the real one: threading.Lock may be replaced by one that waits on us
         self.steps = self.changes = 0
         self.unproven: threading.Event | None = None
         self.strangers: set[int] = set()
-        self.on_move: Callable[[float], object] | None = None
         self._participants: dict[ParticipantId, _Participant] = {}
         self._by_thread: dict[int, _Participant] = {}  # replaced, never changed: it is read without the lock
 
     def begin(self, start: float) -> None:
         """Set the simulated time of the beginning [s], before anyone has read another one."""
         with self._lock:
-            self.origin = self._at = float(start)
-            if self.on_move is not None:
-                self.on_move(self._at)
+            self.origin = self._place.now = float(start)
+
+    def keep_in(self, place: Place) -> None:
+        """Keep simulated time in this place, which others may read; while no one else does, its user may move it on."""
+        with self._lock:
+            place.now = self._place.now
+            self._place = place
 
     def now(self) -> float:
         """Return simulated time [s]."""
-        return self._at
+        return self._place.now
 
     def sleep(self, seconds: float) -> None:
         """Return once `seconds` have passed; for a thread that is no participant, time moves on at once."""
@@ -82,16 +91,16 @@ class VirtualClock:
         """Move time on by `seconds`, wake the participants that are due, and return the new time [s]."""
         check_forward(seconds)
         with self._lock:
-            self._move(self._at + seconds)
+            self._move(self._place.now + seconds)
             self._run_next()
-            return self._at
+            return self._place.now
 
     def advance_to(self, now: float) -> float:
         """Move time on to `now` [s], if that is later, wake the participants that are due, and return the new time."""
         with self._lock:
-            self._at = max(self._at, now)
+            self._place.now = max(self._place.now, now)
             self._run_next()
-            return self._at
+            return self._place.now
 
     def join(self, participant: ParticipantId) -> None:
         """Add a participant, which counts as running from now on; its thread or process need not exist yet."""
@@ -198,6 +207,11 @@ class VirtualClock:
             unproven = self.unproven is not None
             return sorted(one.id for one in self._participants.values() if unproven and one.is_outside)
 
+    def is_alone(self, participant: ParticipantId) -> bool:
+        """Whether no other participant shares the clock, and none can come but by what this one does."""
+        with self._lock:
+            return [*self._participants] == [participant] and not self._is_unproven()
+
     def has_waiting(self) -> bool:
         """Whether a participant waits for its turn, for another participant, or until an instant."""
         with self._lock:
@@ -271,9 +285,7 @@ class VirtualClock:
 
     def _move(self, now: float) -> None:
         self.steps += 1
-        self._at = now
-        if self.on_move is not None:
-            self.on_move(now)
+        self._place.now = now
 
     def _is_unproven(self) -> bool:
         """Whether a stranger, or one that waits for something else, may go on though the clock does not know it."""

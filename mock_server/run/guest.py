@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from ..clocks.base import ParticipantId, ScaledClock
     from .children import Children
     from .link import Link, LinkedClock
+    from .reads import Reads
 
 
 class Guest(NamedTuple):
-    """A process that is part of a run: its link, its clock, and what lets its children take part."""
+    """A process that is part of a run: its link, its clock, what lets its children take part, and its reads."""
 
     link: Link
     clock: LinkedClock | ScaledClock
     children: Children | None
+    reads: Reads | None = None
 
     def move(self, address: str, key: bytes, participant: ParticipantId) -> None:
         """Leave the run and, as a forked copy of the process that joined it, become part of another one."""
@@ -34,6 +36,8 @@ class Guest(NamedTuple):
         os.environ |= {LINK: address, KEY: key.hex(), PARTICIPANT: format_participant(participant)}
         if hasattr(self.clock, "follow_link"):
             self.clock.follow_link()
+        if self.reads is not None:
+            self.reads.forget()
         if self.children is not None:
             self.children.forget()
 
@@ -55,6 +59,7 @@ def install() -> None:
             del sys.modules["pytest"]
     from .link import Link, LinkedClock, clock_of
     from .network import guard
+    from .reads import Reads
 
     link = Link(os.environ[LINK], bytes.fromhex(os.environ[KEY]), parse_participant(os.environ[PARTICIPANT]))
     clock = clock_of(link)
@@ -78,10 +83,11 @@ def install() -> None:
     from ..transport.imports import when_imported
     from ..transport.intercept import Interception
 
-    Interception(link.ask, clock, link.welcome.hosts, guarded=False).__enter__()
+    reads = Reads(link, clock) if isinstance(clock, LinkedClock) else None
+    Interception(reads.ask if reads else link.ask, clock, link.welcome.hosts, guarded=False).__enter__()
     when_imported("http.client", lambda _: link.expect_calls())  # it takes longer to load what answers than to ask
     guard(link.welcome.hosts, link.welcome.open_net)
-    joined = Guest(link, clock, children)
+    joined = Guest(link, clock, children, reads)
     atexit.register(_name_crash, link, os.getpid())
 
 

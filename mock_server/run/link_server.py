@@ -12,12 +12,12 @@ import sys
 import threading
 import traceback
 from collections import Counter
-from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener, answer_challenge, deliver_challenge
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clocks.virtual import VirtualClock
+from ..core.journal import Entry
 from ..transport.wsgi_call import COPY, Answer, Request, ask
 from . import copies
 from .affinity import Staying
@@ -29,7 +29,7 @@ from .standstill import Standstill, can_be_proven
 from .watchdog import Watchdog, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from multiprocessing.connection import Connection
     from wsgiref.types import WSGIApplication
 
@@ -40,6 +40,18 @@ _MANY_CALLS = 5000
 _LOOK_S = 0.2  # real time between two looks whether the run has ended
 _START_S = 5.0  # real time that a child waits for its turn; those before it may compute for long
 _LAST_SESSIONS_S = 2.0  # real time that the sessions of programs that have ended may take
+
+
+class Primary(Protocol):
+    """Hands out the facts of a simulator; see `mock_server.service.replica`."""
+
+    replica: type
+
+    def connect(
+        self, on_change: Callable[[bool], object], others: Callable[[], Iterable[tuple[str | None, Entry]]]
+    ) -> None: ...
+    def read(self, *wanted: Any) -> Any: ...
+    def take_notes(self) -> None: ...
 
 
 class LinkServer:
@@ -59,6 +71,8 @@ class LinkServer:
         Called when a program is about to call.
     begun
         Set when simulated time has begun: programs wait for it before their first line. None: it has.
+    primary
+        Returns what hands out facts, so that programs can answer their own reads; None: nothing does.
 
     Attributes
     ----------
@@ -91,8 +105,9 @@ class LinkServer:
         watch: bool = True,
         wanted: Callable[[], None] | None = None,
         begun: threading.Event | None = None,
+        primary: Callable[[], Primary | None] = lambda: None,
     ) -> None:
-        self.wanted, self.begun = wanted, begun
+        self.wanted, self.begun, self.primary = wanted, begun, primary
         self.app, self.clock, self.hosts, self.open_net, self.processor = app, clock, hosts, open_net, processor
         self.key = os.urandom(16)
         self._listener = Listener(backlog=128)
@@ -116,7 +131,7 @@ class LinkServer:
         self._watchdog: Watchdog | None = None
         if isinstance(clock, VirtualClock):
             self.page = Page()
-            self.page.now, clock.on_move = clock.now(), partial(setattr, self.page, "now")
+            clock.keep_in(self.page)
         provable = watch and isinstance(clock, VirtualClock) and can_be_proven()
         if isinstance(clock, VirtualClock) and watch:
             self._watchdog = Watchdog(
@@ -132,6 +147,7 @@ class LinkServer:
             self._standstill = Standstill(clock, self, warn)
         self.closed = False
         self._calls_at = (0.0, 0)
+        self._crowd = threading.Lock()  # of what decides whether a program is alone
         threading.Thread(target=self._accept, daemon=True, name="xrt-mock link").start()
         if self._watchdog is not None:
             self._watchdog.start()
@@ -139,7 +155,7 @@ class LinkServer:
     def join(self, participant: ParticipantId) -> None:
         """Add a program that is about to start to the clock."""
         if isinstance(self.clock, VirtualClock):
-            self.clock.join(participant)
+            self.add(participant)
             self.announced.add(participant)
 
     def leave(self, participant: ParticipantId) -> None:
@@ -150,7 +166,41 @@ class LinkServer:
     def watch_stranger(self, pid: int) -> None:
         """Let time go on only by proof while a process lives that takes no part, but may start one that does."""
         if self.exact and isinstance(self.clock, VirtualClock):
-            self.clock.strangers.add(pid)
+            with self._crowd:
+                self.clock.strangers.add(pid)
+                self._end_solitude()
+
+    def add(self, participant: ParticipantId) -> None:
+        """Add a participant to the clock; calls need turns from now on."""
+        if isinstance(self.clock, VirtualClock):
+            with self._crowd:
+                self.clock.join(participant)
+                self._end_solitude()
+
+    def _end_solitude(self) -> None:
+        if self.page is not None:
+            self.page.alone = False
+
+    def look_whether_alone(self, participant: ParticipantId) -> None:
+        """Let the participant's program answer its own reads while it is the only one."""
+        if self.page is not None and isinstance(self.clock, VirtualClock):
+            with self._crowd:
+                self.page.alone = participant == (0,) and self.clock.is_alone(participant)
+
+    def count_change(self, adds_job: bool) -> None:
+        """Let replicas read the facts again."""
+        if self.page is not None:
+            changes, of_jobs = self.page.changes
+            self.page.changes = changes + 1, of_jobs + adds_job
+
+    def others(self) -> list[tuple[str | None, Entry]]:
+        """Return what programs have noted for the journal since it was last asked for."""
+        found = []
+        for era, *fields in self.page.take() if self.page is not None else ():
+            entry = Entry(*fields)
+            self.note_call(entry.at, entry.where)
+            found.append((era, entry))
+        return found
 
     def pids(self) -> set[int]:
         """Return the processes that are connected now."""
@@ -167,14 +217,13 @@ class LinkServer:
         """Return the folder and the file that :meth:`close` removes."""
         return [os.path.dirname(self.address), *([self.page.path] if self.page else [])]
 
-    def note_call(self, request: Request) -> None:
+    def note_call(self, now: float, where: str | None) -> None:
         """Warn, once, of a program that calls again and again without sleeping."""
-        now = self.clock.now()
         at, calls = self._calls_at
         self._calls_at = (now, calls + 1 if now == at else 1)
         if self._calls_at[1] == _MANY_CALLS and isinstance(self.clock, VirtualClock):
-            where = f", the last at {request.where}" if request.where else ""
-            warn(f"{_MANY_CALLS} calls at one instant of simulated time{where}; it moves on when the program sleeps")
+            last = f", the last at {where}" if where else ""
+            warn(f"{_MANY_CALLS} calls at one instant of simulated time{last}; it moves on when the program sleeps")
 
     def forget(self, session: _Session) -> None:
         """Remove a session whose participant has left the clock."""
@@ -190,7 +239,6 @@ class LinkServer:
         if self._standstill is not None:
             self._standstill.close()
         if isinstance(self.clock, VirtualClock) and self.page is not None:
-            self.clock.on_move = None
             self.page.close()
         with contextlib.suppress(OSError):
             Client(self.address).close()  # so that accept() returns; without the key nothing is waited for
@@ -305,10 +353,10 @@ class _Session:
             if self._first and participant not in server.announced and not replaced:
                 server.unannounced[participant] += 1
                 participant = (*participant, 1_000_000 + server.unannounced[participant])  # after the announced ones
-                self._clock.join(participant)
+                server.add(participant)
             elif replaced:
                 with contextlib.suppress(ValueError):  # it has not left the clock
-                    self._clock.join(participant)
+                    server.add(participant)
             server.announced.discard(participant)
             if participant in server.owners:  # its thread has left an earlier connection in the middle of a wait
                 self._clock.interrupt(participant)
@@ -319,7 +367,13 @@ class _Session:
     def ask(self, request: Request) -> Answer:
         if self.participant is not None:
             self._clock.turn()
-        self._server.note_call(request)
+        server = self._server
+        primary = server.primary()
+        if primary is not None:
+            primary.take_notes()
+            if self.participant is not None:
+                server.look_whether_alone(self.participant)
+        server.note_call(self._clock.now(), request.where)
         request, user = copies.outbound(request, self._copy)
         if self.participant is not None:
             self._server.asking.add(self.participant)
@@ -328,6 +382,29 @@ class _Session:
         finally:
             self._server.asking.discard(self.participant)
         return answer if user is None else copies.inbound(answer, user, self._copy)
+
+    def replica(self) -> type | None:
+        primary = self._server.primary()
+        if primary is None:
+            return None
+        primary.connect(self._server.count_change, self._server.others)
+        return primary.replica
+
+    def read(self, *wanted: Any) -> Any:
+        primary = self._server.primary()
+        return None if primary is None else primary.read(*wanted)
+
+    def ask_and_read(
+        self, request: Request, known: tuple[int, int], *wanted: Any
+    ) -> tuple[Answer, tuple[int, int], Any]:
+        answer, page = self.ask(request), self._server.page
+        changes = known if page is None else page.changes
+        return answer, changes, None if changes == known else self.read(*wanted)
+
+    def take_notes(self) -> None:
+        primary = self._server.primary()
+        if primary is not None:
+            primary.take_notes()
 
     def expect(self) -> None:
         if self._server.wanted is not None:
@@ -339,7 +416,7 @@ class _Session:
     def announce(self, child: ParticipantId) -> None:
         with self._server.lock:
             self._server.announced.add(child)
-        self._clock.join(child)
+        self._server.add(child)
 
     def started(self, child: ParticipantId, pid: int) -> None:
         self._server.threads.setdefault(child, (pid, pid))
@@ -348,7 +425,7 @@ class _Session:
         self._server.watch_stranger(pid)
 
     def join(self, participant: ParticipantId) -> None:
-        self._clock.join(participant)
+        self._server.add(participant)
 
     def leave(self, participant: ParticipantId) -> None:
         self._clock.leave(participant)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from ..clocks.base import Clock
     from .guardian import Guardian
+    from .link_server import Primary
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of shells: there is no such command; it cannot be executed."""
@@ -61,11 +62,14 @@ class PendingSimulator:
     ----------
     wanted
         Called when a program is about to call. It sees to it that :meth:`load` is called, soon and once.
+    primary
+        Hands out the facts of the loaded simulator to programs that read often; None: nothing does.
     """
 
     def __init__(self, clock: Clock, load: Callable[[], WSGIApplication], *, begun: bool = True) -> None:
         self.clock, self._load = clock, load
         self._app: WSGIApplication | None = None
+        self.primary: Primary | None = None
         self._loaded = threading.Event()
         self.wanted: Callable[[], None] = self.load
         self.begun = threading.Event()
@@ -155,6 +159,7 @@ def running(
         processor=processor,
         wanted=wanted,
         begun=begun,
+        primary=lambda: getattr(simulator, "primary", None),
     )
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)

@@ -71,6 +71,8 @@ class InForce:
     ----------
     given
         The scenario as it was read.
+    generation
+        That of the stored changes that are known here.
     faults
         Planned faults, by number.
     sky
@@ -82,7 +84,7 @@ class InForce:
     def __init__(self, facts: Facts, scenario: Scenario) -> None:
         self.given = scenario
         self._scenario = scenario
-        self._generation = self._era = "0"
+        self.generation = self._era = "0"
         self.faults: dict[int, Fault] = {}
         self.sky = Sky(scenario.seed, scenario.world)
         self._builder: Builder | None = None
@@ -92,12 +94,12 @@ class InForce:
     def refresh(self, facts: Facts, generation: str | None = None) -> None:
         """Take over stored changes, if the database has another generation than the one known here."""
         generation = facts.shared().generation if generation is None else generation
-        if generation != self._generation:
+        if generation != self.generation:
             changes = tuple(Change(at, values) for at, values in facts.changes())
             faults = {number: replace(Fault.from_mapping(rule), number=number) for number, rule, _ in facts.faults()}
             self._scenario = self.given.changed(*changes)  # one assignment: other threads see the old or the new
             self.faults, self._era = faults, facts.era()
-            self._generation = generation
+            self.generation = generation
 
     def at(self, now: float) -> Moment:
         """Return the moment `now` [s], by the changes known here."""

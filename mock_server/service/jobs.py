@@ -158,7 +158,7 @@ class JobService:
 
     def submit(self, raw: Mapping[str, Any], fault: Fault | None = None) -> Job:
         """Accept or refuse a submission; the order of user, parameters, limit and resolver is assumed."""
-        with self.store.transaction() as facts:
+        with self.store.transaction(adds_job=True) as facts:
             moment = self.begin(facts)
             now, scenario, epoch, _ = moment
             if not is_missing(raw.get("UserID")):

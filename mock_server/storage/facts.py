@@ -89,8 +89,12 @@ class Facts:
 
     def job(self, job_id: int) -> Job | None:
         """Return a job, or None if no job has this number."""
-        found = tuple(self.connection.execute(sql.JOB, (job_id,)))
+        found = self.rows_of(job_id)
         return rows.job_from(found) if found else None
+
+    def rows_of(self, job_id: int) -> tuple[rows.Row, ...]:
+        """Return a job as :func:`~mock_server.storage.rows.job_from` reads it; nothing if no job has this number."""
+        return tuple(self.connection.execute(sql.JOB, (job_id,)))
 
     def unfinished(self, now: float) -> list[Job]:
         """Return the jobs with builds that have not ended by `now` [s], by job number."""
@@ -104,6 +108,10 @@ class Facts:
         """Return the number of a user's jobs with builds that have not ended by `now` [s]."""
         (number,) = self.connection.execute(sql.COUNT, (user_key(user), now)).fetchone()
         return int(number)
+
+    def active_ends(self, user: str, now: float) -> list[float]:
+        """Return when a user's jobs end [s], of those that have not ended by `now` [s]."""
+        return [end for (end,) in self.connection.execute(sql.ACTIVE_ENDS, (user_key(user), now))]
 
     def list_jobs(self, user: str) -> Sequence[tuple[int, str, float, str, float]]:
         """Return number, name, submission, products and end of all jobs of a user, most recent first."""

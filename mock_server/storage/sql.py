@@ -32,6 +32,7 @@ UNFINISHED = f"{_JOBS} WHERE jobs.active_until > ? ORDER BY jobs.job_id + 0, bui
 UPDATE_JOB = "UPDATE jobs SET active_until = ? WHERE job_id = ?"
 DELETE_BUILDS = "DELETE FROM builds WHERE job_id = ?"
 COUNT = "SELECT count(*) FROM jobs WHERE user_key = ? AND active_until > ?"
+ACTIVE_ENDS = "SELECT active_until FROM jobs WHERE user_key = ? AND active_until > ?"
 LIST = "SELECT job_id, name, submitted_at, products, active_until FROM jobs WHERE user_key = ? ORDER BY job_id DESC"
 LIST_SIZE = "SELECT count(*), coalesce(max(job_id), 0) FROM jobs WHERE user_key = ?"
 # nearly all builds start some time: `+ 0` keeps SQLite from using the index of started_at

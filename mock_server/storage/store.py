@@ -21,7 +21,7 @@ from .facts import Facts, Shared
 from .schema import SchemaError, make_or_check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from ..core.journal import Entry, Journal
@@ -56,6 +56,10 @@ class Store:
         Whether other processes may write to the same database.
     pause
         Waits a number of real seconds until the database is tried again; a server lets other callers go on meanwhile.
+    on_change
+        Called after each transaction that did more than write the journal, with whether it only added a job.
+    others
+        Returns what others have noted for the journal since it was last called; they noted it before what comes now.
 
     Notes
     -----
@@ -71,6 +75,8 @@ class Store:
         self.shared = url not in MEMORY
         self._lock = threading.RLock()  # of the only connection to a database in memory
         self.pause: Callable[[float], object] = sleep
+        self.on_change: Callable[[bool], object] = bool  # it does nothing
+        self.others: Callable[[], Iterable[tuple[str | None, Entry]]] = tuple
         self._idle: list[Facts] = []
         self._opened, self._opening = 0, threading.Lock()
         self._closed = False
@@ -176,11 +182,14 @@ class Store:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     @contextmanager
-    def transaction(self, patience_s: float = _PATIENCE_S, *, journal: bool = False) -> Iterator[Facts]:
+    def transaction(
+        self, patience_s: float = _PATIENCE_S, *, journal: bool = False, adds_job: bool = False
+    ) -> Iterator[Facts]:
         """Read and write in one transaction; writers take turns. An exception undoes everything.
 
         Another program's lock is waited for during `patience_s` of real time. The entries of the journal that wait are
-        written, too, if the database outlives this process, or with `journal`.
+        written, too, if the database outlives this process, or with `journal`. With `adds_job` nothing but a new job is
+        written otherwise.
         """
         with self._connected(self._take_turn, patience_s) as facts:
             connection = facts.connection
@@ -196,6 +205,8 @@ class Store:
                 self._unwritten.extendleft(reversed(batch))
                 connection.rollback()
                 raise
+            if not journal:
+                self.on_change(adds_job)
 
     # the journal ---------------------------------------------------------------------------------------------
 
@@ -204,6 +215,15 @@ class Store:
 
         A call that began in an earlier `era` than the database's is left out: there was a reset since. None: any era.
         """
+        self.take_others()
+        self._add(era, entry)
+
+    def take_others(self) -> None:
+        """Add what others have noted to the journal."""
+        for era, entry in self.others():
+            self._add(era, entry)
+
+    def _add(self, era: str | None, entry: Entry) -> None:
         if not self._unwritten:
             self._waiting_since = time.monotonic()
         self._unwritten.append((era, entry))
@@ -237,6 +257,7 @@ class Store:
 
     def flush(self, patience_s: float = _PATIENCE_S) -> None:
         """Write the entries of the journal that are not yet written."""
+        self.take_others()
         if self._unwritten:
             with self.transaction(patience_s, journal=True):
                 pass

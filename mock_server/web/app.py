@@ -56,9 +56,7 @@ class SimulatorApp:
             from .routes import flask_app  # noqa: PLC0415 - most programs call the API alone
 
             return flask_app()(environ, start_response)
-        length = sum(map(len, answer.chunks))
-        headers = [("Content-Type", answer.label), ("Content-Length", str(length)), *SERVICE_HEADERS]
-        start_response("200 OK", headers)
+        start_response("200 OK", answer.headers())
         return answer.chunks
 
     def answer_without_flask(self, call: Call, environ: WSGIEnvironment) -> Answer | None:

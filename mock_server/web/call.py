@@ -36,6 +36,11 @@ class Answer(NamedTuple):
     label: str
     chunks: tuple[bytes, ...]
 
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers of the answer."""
+        length = sum(map(len, self.chunks))
+        return [("Content-Type", self.label), ("Content-Length", str(length)), *SERVICE_HEADERS]
+
 
 class EndedByFaultError(Exception):
     """A planned fault ends a call before its work.
@@ -137,7 +142,7 @@ class Call:
                 job_id=self.job_id,
                 outcome=self.outcome,
                 status=status,
-                detail="; ".join(filter(None, (self.detail, *self.hints))),
+                detail="; ".join(filter(None, (self.detail, *self.hints))) if self.hints else self.detail,
                 where=environ.get(WHERE) or "",
             ),
             moment.era,

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -236,10 +237,21 @@ class TestOneParticipant:
     def test_begins_at_a_time_that_becomes_known_later(self, clock):
         clock.begin(START + 5)
         assert (clock.origin, clock.now()) == (START + 5, START + 5)
-        moved: list[float] = []
-        clock.on_move = moved.append
+        place = SimpleNamespace(now=0.0)
+        clock.keep_in(place)
+        assert (place.now, clock.now()) == (START + 5, START + 5)
         clock.begin(START + 7)
-        assert moved == [START + 7]
+        assert (place.now, clock.now()) == (START + 7, START + 7)
+
+    def test_shows_the_time_of_the_place_that_it_is_kept_in(self, clock):
+        place = SimpleNamespace(now=0.0)
+        clock.keep_in(place)
+        place.now += 60
+        assert clock.now() == START + 60
+        clock.wait(START + 90)
+        assert place.now == START + 90
+        clock.advance_to(START + 100)
+        assert place.now == START + 100
 
     def test_goes_on_when_its_patience_ends_before_its_turn_comes(self, clock):
         clock.join((0,))  # which runs
@@ -249,10 +261,21 @@ class TestOneParticipant:
         assert clock.changes > changes
 
     def test_goes_on_if_an_error_ends_its_wait(self, clock):
-        def fail(_now: float) -> None:
-            raise KeyboardInterrupt
+        class Place:
+            fails = False
 
-        clock.on_move = fail
+            @property
+            def now(self) -> float:
+                return START
+
+            @now.setter
+            def now(self, _now: float) -> None:
+                if self.fails:
+                    raise KeyboardInterrupt
+
+        place = Place()
+        clock.keep_in(place)
+        place.fails = True
         with pytest.raises(KeyboardInterrupt):
             clock.wait(START + 5)
         assert (clock.running(), clock.has_waiting()) == ([(1,)], False)

@@ -151,10 +151,10 @@ def test_a_parent_goes_on_at_the_end_of_its_child_before_time_does(link, server,
 
 def test_a_program_that_calls_without_end_is_named_once(server, clock, capsys):
     for _ in range(6000):
-        server.note_call(REQUEST)
+        server.note_call(clock.now(), REQUEST.where)
     clock.advance(1)
     for _ in range(4999):
-        server.note_call(REQUEST)
+        server.note_call(clock.now(), REQUEST.where)
     assert capsys.readouterr().err == (
         "xrt-mock: 5000 calls at one instant of simulated time, the last at pipeline.py:7; it moves on when the "
         "program sleeps\n"
