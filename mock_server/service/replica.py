@@ -139,6 +139,7 @@ class HandedOut:
         self.settings: Settings | None = None
         self._jobs: dict[int, Job | None] = {}
         self._ends: dict[str, Sequence[float]] = {}
+        self._counted: set[str] = set()
 
     def simulation(self, clock: Clock) -> Simulation:
         """Return a simulation that answers counts and statuses, and nothing else."""
@@ -154,12 +155,12 @@ class HandedOut:
         self._ends |= news.ends
 
     def users(self) -> tuple[str, ...]:
-        """Return the users whose jobs were counted."""
-        return tuple(self._ends)
+        """Return the users whose jobs were counted since the last change."""
+        return tuple(self._counted)
 
     def forget(self, *, jobs: bool) -> None:
         """Forget what a new job changes, and also the others if the `jobs` may have changed."""
-        self._ends = {}
+        self._ends, self._counted = {}, set()
         if jobs:
             self._jobs = {}
 
@@ -187,7 +188,9 @@ class HandedOut:
 
     def count_active(self, user: str, now: float) -> int:
         """Return the number of a user's jobs with builds that have not ended by `now` [s]."""
-        ends = self._ends.get(user_key(user))
+        key = user_key(user)
+        self._counted.add(key)
+        ends = self._ends.get(key)
         if ends is None:
-            raise MissingFactError(users=(user_key(user),))
+            raise MissingFactError(users=(key,))
         return sum(end > now for end in ends)

@@ -178,6 +178,28 @@ def test_changed_settings_are_seen(both):
     assert both.check(count())["deprecationWarning"]["message"] == "gone soon"
 
 
+def test_settings_that_are_read_while_they_change_are_the_new_ones(both):
+    def change(adds_job: bool) -> None:
+        both.change(adds_job)
+        both.replica.answer(count())  # by a program, which goes on meanwhile
+
+    both.primary.connect(change, both.others)
+    both.simulator.change({"api.version": "1.13"})
+    assert both.check(count())["APIVersion"] == "1.13"
+
+
+def test_only_users_that_were_counted_since_are_read_after_a_change(both):
+    both.check(count())
+    both.check(count(OTHER))
+    assert sorted(both.replica.wanted()[2]) == [USER, OTHER]
+    both.submit()
+    assert both.check(count())["numJobs"] == 1
+    assert both.replica.wanted()[2] == (USER,)
+    assert both.check(count(OTHER))["numJobs"] == 0
+    both.submit(name="Source 2")
+    assert both.check(count())["numJobs"] == 2
+
+
 def test_settings_that_change_at_a_time_are_in_force_from_then_on(both):
     both.simulator.change({"api.version": "1.10"})
     both.check(count())
