@@ -1,4 +1,4 @@
-"""Programs in a run that look so often that they answer themselves: nobody can tell from what the run has seen."""
+"""Programs in a run that look so often that they answer themselves: what the run sees is the same."""
 
 from __future__ import annotations
 
