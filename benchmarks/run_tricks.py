@@ -68,6 +68,9 @@ TRICKS = {
     "program and run on one processor": Trick(
         "600 calls in a run", "mock_server/run/affinity.py", "if len(os.sched_getaffinity(0)) < 2:", "if True:"
     ),
+    "counts and statuses answered by the program": Trick(
+        "600 calls in a run", "mock_server/run/reads.py", "_MANY_CALLS = 50", "_MANY_CALLS = 1_000_000"
+    ),
     "own channel instead of multiprocessing's connection": Trick(
         "600 calls in a run", "mock_server/run/channel.py", "", PLAIN_CHANNEL
     ),

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from gevent.pywsgi import WSGIHandler
 
 from mock_server import MockServer, Simulator
+from mock_server.core import progress
 from mock_server.serve import server
 from mock_server.service.jobs import JobService
 from mock_server.submission import read
@@ -78,6 +79,17 @@ def count(off: Off, rounds: int) -> list[Pair]:
     """One ``getNumJobs`` in process."""
     with Simulator() as sim:
         return in_turns(lambda: ask(sim.app, post("getNumJobs")), off, rounds, times=100)
+
+
+def status(off: Off, rounds: int) -> list[Pair]:
+    """One ``checkProductStatus`` of three running products in process."""
+    products = dict.fromkeys(("psf", "enhanced", "image"), 1)
+    asked = COUNT | {"JobID": 1, "what": ",".join(products), "whatProg": ",".join(products)}
+    request = post("checkProductStatus")._replace(body=json.dumps(asked).encode())
+    with Simulator(settings={"durations.factor": 13.0}) as sim:
+        sim.jobs.submit(IMAGE | products)
+        sim.clock.advance(400)
+        return in_turns(lambda: ask(sim.app, request), off, rounds, times=100)
 
 
 def _connected(running: MockServer) -> socket.socket:
@@ -188,6 +200,20 @@ def values_read_anew() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def steps_made_anew() -> Iterator[None]:
+    """List the steps of a running product, and word them as JSON, each time."""
+    with uncached(progress, "_listed")(), uncached(wire, "_steps")():
+        yield
+
+
+@contextlib.contextmanager
+def bodies_read_anew() -> Iterator[None]:
+    """Read the body of each request, and the names in it."""
+    with uncached(wire, "_read_short")(), uncached(wire, "_names")():
+        yield
+
+
 class Trick(NamedTuple):
     """A trick, what switches it off, and the measure that shows what it saves."""
 
@@ -208,6 +234,8 @@ TRICKS = {
         count,
     ),
     "lists": Trick("lists kept as JSON: JobService.kept_list in service/jobs.py", without_kept_lists, listing),
+    "steps": Trick("cache of steps: core/progress.py, web/wire.py", steps_made_anew, status),
+    "bodies": Trick("caches of short bodies and names in them: web/wire.py", bodies_read_anew, status),
     "dates": Trick("cache of dates: web/wire.py", uncached(wire, "_second_text"), new_listing),
     "sets": Trick("cache of sets of products: web/wire.py", uncached(wire, "_product_switches"), new_listing),
     "echoed": Trick("cache of echoed defaults: submission/read.py", uncached(read, "_echoed"), reading),
