@@ -102,7 +102,9 @@ def _check_parameters(name: str, parameters: Mapping[str, Any]) -> Sequence[Prod
     """Check parameters as those of a submission, and return the products that they ask for."""
     if not hasattr(parameters, "values"):
         raise ValueError(f"{name}: parameters must be a JSON object")
-    for value in parameters.values():
+    for key, value in parameters.items():
+        if key == "models" and isinstance(value, list):  # the only list; its items are checked with the others below
+            continue
         if not isinstance(value, str) and not (
             isinstance(value, int | float) and abs(value) < _LARGE
         ):  # NaN is not less

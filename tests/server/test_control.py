@@ -247,6 +247,15 @@ def test_a_state_is_readable_text_that_can_be_put_back_and_branched_from(make_si
     assert found == [[4, 4, 4], [-4, 4, -3], [4, 4, 4]]
 
 
+def test_a_state_with_every_product_can_be_put_back(make_sim):
+    one, other = (Asker(make_sim()) for _ in range(2))
+    one.submit(IMAGE | {"image": 0, "spec": 1, "specz": 0, "cent": 1, "poserr": 1, "models": ["powerlaw", "apec"]})
+    one.submit(POSITIONS | LIGHT_CURVE | {"spec": 1, "specz": 0, "sourceDet": 1, "detobs": "all"})
+    saved = one.control("GET", "state")
+    other.control("PUT", "state", saved)
+    assert other.control("GET", "state")["tables"]["jobs"] == saved["tables"]["jobs"]
+
+
 def test_chance_after_a_branch_is_the_same_as_without(make_sim):
     one, other = (Asker(make_sim()) for _ in range(2))
     one.submit()
