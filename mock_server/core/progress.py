@@ -145,18 +145,21 @@ def progress_at(build: Build, job_parameters: Mapping[str, Any], now: float) -> 
     if elapsed < FIRST_MOMENTS_S:
         return {"GotProgress": 2}
     steps = _steps(build, job_parameters)
-    found: dict[str, Any] = {"PreProgress": _FILTERS} if build.product is Product.ENHANCED_POS else {}
-    total = _total(steps)
+    total, observations = _total(steps), build.observations or 1
     done = min(elapsed * total / build.duration_s, total * _ALMOST_ALL)
-    observations = build.observations or 1
-    found["GotProgress"], found["ProgressSteps"] = 1, _listed(steps, _state(steps, done, observations), observations)
-    found["TimeRunning"] = time_running(elapsed)
-    return found
+    listed = _listed(steps, _state(steps, done, observations), observations)
+    found = {"GotProgress": 1, "ProgressSteps": listed, "TimeRunning": time_running(elapsed)}
+    return {"PreProgress": _FILTERS, **found} if build.product is Product.ENHANCED_POS else found
 
 
 def time_running(elapsed: float) -> str:
     """Return a time [s] as ``HH:MM:SS``; hours may have more digits."""
-    minutes, seconds = divmod(int(elapsed), 60)
+    return _in_words(int(elapsed))
+
+
+@lru_cache(maxsize=1024)  # the products of a job run together
+def _in_words(elapsed: int) -> str:
+    minutes, seconds = divmod(elapsed, 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
