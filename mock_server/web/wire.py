@@ -400,18 +400,18 @@ def main_refused(refusal: Refusal) -> dict[str, Any]:
 
 def as_text(answer: Mapping[str, Any]) -> str:
     """Return the body of an answer: one line of compact JSON (assumed)."""
-    parts: list[str] = []
+    parts: list[str] = []  # joined once: a list of a thousand jobs is long
     plain: dict[str, Any] = {}
     for name, value in answer.items():
         if value.__class__ is not JsonText:
             plain[name] = value
             continue
         if plain:
-            parts.append(_ENCODER.encode(plain)[1:-1])
+            parts += (",", _ENCODER.encode(plain)[1:-1])
             plain = {}
-        parts.append(f"{_ENCODER.encode(name)}:{value}")
+        parts += (",", _ENCODER.encode(name), ":", value)
     if not parts:
         return _ENCODER.encode(answer)
     if plain:
-        parts.append(_ENCODER.encode(plain)[1:-1])
-    return f"{{{','.join(parts)}}}"
+        parts += (",", _ENCODER.encode(plain)[1:-1])
+    return "".join(("{", *parts[1:], "}"))
