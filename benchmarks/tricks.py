@@ -210,7 +210,7 @@ def steps_made_anew() -> Iterator[None]:
 @contextlib.contextmanager
 def bodies_read_anew() -> Iterator[None]:
     """Read the body of each request, and the names in it."""
-    with uncached(wire, "_read_short")(), uncached(wire, "_names")():
+    with uncached(wire, "_read_short")(), uncached(wire, "_short_names")():
         yield
 
 

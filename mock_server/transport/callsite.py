@@ -46,11 +46,7 @@ def calling_line() -> str | None:
     frame: FrameType | None = sys._getframe(1)
     line, code = None, None
     while frame is not None:
-        # most frames are of libraries: their code and line are not looked up; the first is an event of auditing
-        file = frame.f_globals.get("__file__")
-        if type(file) is str and _short_name(file) is None:
-            frame = frame.f_back
-            continue
+        # most frames are of libraries: the number of their lines is not looked up, which takes time
         if frame.f_code is not code and (name := _short_name(frame.f_code.co_filename)) is not None:
             found = f"{name}:{frame.f_lineno}"
             if line is not None:

@@ -139,17 +139,19 @@ def read_names(raw: Mapping[str, Any], key: str) -> list[str]:
         return []
     if not isinstance(value, str):
         raise ParametersRefused(invalid=[f"{key} is {_shortened(value)}, but must be names separated by commas"])
-    names, plain = _names(value)
+    names, plain = _short_names(value) if len(value) <= _SHORT else _names(value)
     if not plain:
         raise ParametersRefused(invalid=[f"{key} holds more than {LIMIT_OF_NAMES} names or characters in a name"])
     return list(names)
 
 
-@lru_cache(maxsize=64)
 def _names(text: str) -> tuple[tuple[str, ...], bool]:
     """Return the names in a text, and whether they keep the limit of their number and lengths."""
     names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
     return names, len(names) <= LIMIT_OF_NAMES and all(len(name) <= LIMIT_OF_NAMES for name in names)
+
+
+_short_names = lru_cache(maxsize=64)(_names)
 
 
 def read_wanted_names(raw: Mapping[str, Any]) -> list[str]:

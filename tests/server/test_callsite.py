@@ -39,6 +39,16 @@ def test_a_line_of_the_program_itself_stands_alone(program):
     assert program("found = calling_line()") == "pipeline.py:1"
 
 
+def test_a_program_that_a_library_runs_among_its_own_names_is_named(program):
+    text = """
+        import json.tool
+        vars(json.tool)["calling_line"] = calling_line
+        exec(compile("found = calling_line()", "Snakefile", "exec"), vars(json.tool))
+        found = vars(json.tool).pop("found")
+    """
+    assert program(text) == "Snakefile:1"
+
+
 def test_a_helper_is_named_with_the_line_that_called_it(program):
     text = """
         from tools import post
