@@ -185,6 +185,7 @@ def _simulate(
                 code = programs.wait()
             except Exception as bug:
                 code = bug
+        gc.freeze()  # it all stays until the end: Python does not search it for cycles while the report is made
         report, jobs, journal = report_of(simulator, played, asked.clock.now())
         report["programs"] = programs.endings()
         gates: list[Gate] = []

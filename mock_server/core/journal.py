@@ -105,8 +105,9 @@ def matching(entries: Iterable[Entry], **wanted: Any) -> list[Entry]:
     for name, value in wanted.items():
         place = Entry._fields.index(name)
         if isinstance(value, str):
-            folded = value.casefold()
-            found = [e for e in found if e[place] == value or str(e[place]).casefold() == folded]
+            folded = value.casefold()  # a few different values stand in many entries
+            alike = {one for one in {e[place] for e in found} if one == value or str(one).casefold() == folded}
+            found = [e for e in found if e[place] in alike]
         else:
             found = [e for e in found if e[place] == value]
     return found

@@ -230,9 +230,11 @@ def _submitting_lines(journal: Journal) -> dict[int, str]:
 def _duplicates(jobs: Sequence[Job], journal: Journal) -> list[dict[str, Any]]:
     """Return groups of jobs that one user submitted with equal parameters, and the lines that submitted them."""
     alike: dict[tuple[str, str], list[int]] = {}
+    often = {name for name, times in Counter(job.name for job in jobs).items() if times > 1}
     for job in jobs:
-        parameters = sorted(item for item in job.parameters.items() if item[0] not in ("outdir", "UserID"))
-        alike.setdefault((job.user.casefold(), repr(parameters)), []).append(job.job_id)
+        if job.name in often:
+            parameters = sorted(item for item in job.parameters.items() if item[0] not in ("outdir", "UserID"))
+            alike.setdefault((job.user.casefold(), repr(parameters)), []).append(job.job_id)
     lines = _submitting_lines(journal)
     return [
         {"jobs": numbers, "where": sorted({lines[number] for number in numbers if number in lines})}

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _LOCAL_NAMES = {"", "localhost", "localhost.localdomain", "ip6-localhost", "0.0.0.0", "::"}  # noqa: S104 - this machine
 
+_TO_ADDRESSES = {"socket.connect", "socket.sendto", "socket.sendmsg"}
+_OF_NAMES = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
+
 
 class OutsideRefusedError(ConnectionError):
     """A program in a run tried to reach the network."""
@@ -38,16 +41,13 @@ def guard(simulated: Collection[str], open_net: bool) -> None:
     """
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if not event.startswith("socket."):
+        if event in _TO_ADDRESSES:
+            address = arguments[1]
+            host = address[0] if isinstance(address, tuple) and address else None
+        elif event in _OF_NAMES:
+            host = arguments[0]
+        else:
             return
-        match event:
-            case "socket.connect" | "socket.sendto" | "socket.sendmsg":
-                address = arguments[1]
-                host = address[0] if isinstance(address, tuple) and address else None
-            case "socket.getaddrinfo" | "socket.gethostbyname" | "socket.gethostbyaddr":
-                host = arguments[0]
-            case _:
-                return
         if host is not None:
             check_host(host, simulated, open_net)
 

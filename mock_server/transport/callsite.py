@@ -44,14 +44,15 @@ def calling_line() -> str | None:
     ``tools.py:12, called from pipeline.py:40``.
     """
     frame: FrameType | None = sys._getframe(1)
-    line, code = None, None
+    line, named = None, None
     while frame is not None:
+        code = frame.f_code  # once: that is an audit event, and a run listens
         # most frames are of libraries: the number of their lines is not looked up, which takes time
-        if frame.f_code is not code and (name := _short_name(frame.f_code.co_filename)) is not None:
+        if code is not named and (name := _short_name(code.co_filename)) is not None:
             found = f"{name}:{frame.f_lineno}"
             if line is not None:
                 return f"{line}{CALLED_FROM}{found}"
-            line, code = found, frame.f_code
+            line, named = found, code
             if code.co_name == "<module>":
                 break
         frame = frame.f_back
