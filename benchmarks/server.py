@@ -3,7 +3,8 @@
     python benchmarks/server.py [PART ...]        parts: calls sizes processes peers start campaigns; default: all
 
 Load comes from `wrk` over 8 kept connections on loopback (``apt-get install wrk``). Servers are measured in turns,
-several times, so that a slower machine slows all of them; a figure is the median of these rounds.
+several times, so that a slower machine slows all of them; a figure is the median of these rounds, and a ratio of two
+is the median of the ratios in each.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 HERE = Path(__file__).parent
-CONNECTIONS, ROUNDS, SECONDS, PAUSE = 8, 5, 2, 0.5
+CONNECTIONS, ROUNDS, SECONDS, PAUSE = 8, 7, 2, 0.5
 USER = "me@example.org"
 SUBMISSION = {
     "UserID": USER, "name": "GK Per", "RA": 52.8, "Dec": 43.9, "targ": "00030842", "getT0": 0, "cent": 1,
@@ -155,14 +156,25 @@ def _wrk(address: str, script: str, seconds: int) -> Load:
     return Load(float(rate[1]), float(p99[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[p99[2]], spent / seconds)
 
 
-def in_turns(measures: Mapping[str, Callable[[], Load]], rounds: int = ROUNDS) -> dict[str, Load]:
-    """Measure each once in every round; return the medians."""
+def in_turns(measures: Mapping[str, Callable[[], Load]]) -> dict[str, list[Load]]:
+    """Measure each once in every round; return what was measured, in the order of the rounds."""
     found: dict[str, list[Load]] = {name: [] for name in measures}
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for name, measure in measures.items():
             time.sleep(PAUSE)  # the calls that the measure before left unanswered end meanwhile
             found[name].append(measure())
+    return found
+
+
+def medians(found: Mapping[str, list[Load]]) -> dict[str, Load]:
+    """Return the medians of the rounds."""
     return {name: Load(*map(statistics.median, zip(*loads, strict=True))) for name, loads in found.items()}
+
+
+def ratio(loads: list[Load], others: list[Load], figure: str = "per_second") -> float:
+    """Return the median of a figure's ratios to that of the others in the same round."""
+    ratios = [getattr(a, figure) / getattr(b, figure) for a, b in zip(loads, others, strict=True)]
+    return float(statistics.median(ratios))
 
 
 def calls_of(server: Server) -> dict[str, Callable[[], Load]]:
@@ -176,7 +188,7 @@ def calls_of(server: Server) -> dict[str, Callable[[], Load]]:
     }
 
 
-def measure_calls() -> dict[str, Load]:
+def measure_calls() -> dict[str, list[Load]]:
     """Return the loads of the bare app, and of the common calls in memory and on a file."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -191,12 +203,13 @@ def measure_calls() -> dict[str, Load]:
 
 def calls() -> None:
     """Compare the common calls with the bare app, in memory and on a file."""
-    found = measure_calls()
+    rounds = measure_calls()
+    found = medians(rounds)
     print(f"bare Flask: {found['bare'].per_second:.0f} requests/s, p99 {found['bare'].p99_ms:.1f} ms")
     for call, target in TARGETS.items():
         for where in ("memory", "file"):
             one = found[f"{call} {where}"]
-            share = one.per_second / found["bare"].per_second
+            share = ratio(rounds[f"{call} {where}"], rounds["bare"])
             print(
                 f"{call:20} {where:7} {one.per_second:6.0f}/s  p99 {one.p99_ms:5.1f} ms  {share:4.0%} of {target:.0%}"
             )
@@ -238,7 +251,7 @@ def sizes() -> None:
             measures |= {f"{call} {number}": measure for call, measure in calls_of(server).items()}
             if number > 1000:
                 measures[f"listOldJobs {number}"] = lambda s=server: load(s, "listOldJobs", MANY)  # type: ignore[misc]
-        found = in_turns(measures)
+        found = medians(in_turns(measures))
     for name, one in found.items():
         call, size = name.split()
         beside = found[f"{call} 10000"]
@@ -246,18 +259,18 @@ def sizes() -> None:
             f"rate x{one.per_second / beside.per_second:.2f}, p99 x{one.p99_ms / beside.p99_ms:.2f} of those at 10^4"
         )
         print(f"{call:20} {size:>8} jobs {one.per_second:6.0f}/s  p99 {one.p99_ms:5.1f} ms  {ratios}")
-    ratio = found["getNumJobs 1000000"].per_second / found["listOldJobs 1000000"].per_second
-    print(f"a list of 1,000 jobs costs {ratio:.1f} counts (target 20)")
+    counts = found["getNumJobs 1000000"].per_second / found["listOldJobs 1000000"].per_second
+    print(f"a list of 1,000 jobs costs {counts:.1f} counts (target 20)")
 
 
 def measure_list() -> float:
     """Return how many counts a list of 1,000 jobs costs, in a store of ten thousand."""
     with tempfile.TemporaryDirectory() as folder, serving(*simulator("--db", filled(folder, 10_000))) as server:
         found = in_turns({name: partial(load, server, name, MANY) for name in ("getNumJobs", "listOldJobs")})
-    return found["getNumJobs"].per_second / found["listOldJobs"].per_second
+    return ratio(found["getNumJobs"], found["listOldJobs"])
 
 
-def measure_processes() -> dict[str, Load]:
+def measure_processes() -> dict[str, list[Load]]:
     """Return the loads of one process and of two, on a file."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -276,11 +289,11 @@ def possible(one: Load) -> float:
 
 def processes() -> None:
     """Compare one process with two, on a file."""
-    found = measure_processes()
-    one, two = found["1"], found["2"]
+    rounds = measure_processes()
+    one, two = medians(rounds).values()
     print(
         f"getNumJobs: one process {one.per_second:.0f}/s, two {two.per_second:.0f}/s: "
-        f"x{two.per_second / one.per_second:.2f}; beside the load x{possible(one):.2f} is possible"
+        f"x{ratio(rounds['2'], rounds['1']):.2f}; beside the load x{possible(one):.2f} is possible"
     )
 
 
@@ -333,7 +346,7 @@ def _make_queue(moto: str) -> None:
     connection.close()
 
 
-def measure_peers() -> dict[str, Load]:
+def measure_peers() -> dict[str, list[Load]]:
     """Return the loads of one process and of two, and of moto and Prism if installed."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -360,12 +373,12 @@ def measure_peers() -> dict[str, Load]:
 def peers() -> None:
     """Compare counts by one process and by two with moto's count of messages and Prism's example, if installed."""
     found = measure_peers()
-    for name, measured in found.items():
+    for name, measured in medians(found).items():
         print(f"{name:14} {measured.per_second:6.0f}/s  p99 {measured.p99_ms:5.1f} ms")
     if "moto" in found:
-        print(f"one process / moto: x{found['one process'].per_second / found['moto'].per_second:.1f} (target 10)")
+        print(f"one process / moto: x{ratio(found['one process'], found['moto']):.1f} (target 10)")
     if "Prism" in found:
-        print(f"two processes / Prism: x{found['two processes'].per_second / found['Prism'].per_second:.2f} (target 1)")
+        print(f"two processes / Prism: x{ratio(found['two processes'], found['Prism']):.2f} (target 1)")
 
 
 def start() -> None:

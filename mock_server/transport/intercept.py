@@ -48,11 +48,6 @@ class Interception(contextlib.ContextDecorator):
         Host names answered here, for http and https.
     guarded
         Whether other ways to the hosts are refused; not if something else does it.
-
-    Attributes
-    ----------
-    locate
-        Returns the line of the program that makes a call, while it makes it.
     """
 
     _active: ClassVar[list[Interception]] = []
@@ -68,11 +63,17 @@ class Interception(contextlib.ContextDecorator):
         guarded: bool = True,
     ) -> None:
         self.carry, self._guarded = carry, guarded
-        self.locate: Callable[[], str | None] = _calling_line
         self.clock = clock
         self.hosts = frozenset(host.lower() for host in hosts)
         self.outer: Interception | None = None
         self.active = False
+
+    @functools.cached_property
+    def locate(self) -> Callable[[], str | None]:
+        """What returns the line of the program that makes a call, while it makes it; it can be replaced."""
+        from .callsite import calling_line
+
+        return calling_line
 
     def __enter__(self) -> Interception:
         if self.active:
@@ -117,12 +118,6 @@ class Interception(contextlib.ContextDecorator):
     def is_simulated(host: str) -> bool:
         """Whether any active interception answers for `host`."""
         return any(host in interception.hosts for interception in Interception._active)
-
-
-def _calling_line() -> str | None:
-    from .callsite import calling_line
-
-    return calling_line()
 
 
 _current: ContextVar[Interception | None] = ContextVar("xrt_mock_interception", default=None)
