@@ -48,8 +48,9 @@ def oversized(
 
 def _too_many_spectra(parameters: Mapping[str, Any], archive: Sequence[Observation]) -> Iterator[str]:
     how = selection.text(parameters, "timeslice", "single")
-    chosen = selection.selected(Product.SPECTRUM, parameters, archive)
-    parts = selection.slices(parameters, chosen) if how in ("obsid", "snapshot") else ()
+    if how not in ("obsid", "snapshot"):
+        return
+    parts = selection.slices(parameters, selection.selected(Product.SPECTRUM, parameters, archive))
     count = sum(len({s.mode for o in part.observations for s in o.snapshots}) for part in parts)
     models = [] if selection.flag(parameters, "doNotFit") else list(parameters.get("models") or ["powerlaw"])
     most = MOST_SPECTRA // (1 + sum(_FIT[model] for model in models))
@@ -69,14 +70,15 @@ def _too_many_bins(
         return
     chosen = selection.selected(Product.LIGHT_CURVE, parameters, archive)
     for mode in ("wt", "pc"):
-        snapshots = [s for o in chosen for s in o.snapshots if s.mode == mode.upper()]
+        in_mode = mode.upper()
+        snapshots = [s for o in chosen for s in o.snapshots if s.mode == in_mode]
         if method == "time":
             seconds = sum(s.exposure for s in snapshots)
             least = math.ceil(10 * seconds / MOST_BINS) / 10
             names = [f"{mode}bin"] if selection.flag(parameters, "hrbin") else [f"{mode}bin", f"{mode}hrbin"]
             too_small = [name for name in names if selection.number(parameters, name, math.inf) < least]
         else:
-            sizes = [_counts_and_need(parameters, mode, rate_at(0.5 * (s.start + s.stop)), s) for s in snapshots]
+            sizes = _counts_and_needs(parameters, mode, snapshots, rate_at)
             least = math.ceil(sum(counts for counts, _ in sizes) / MOST_BINS)
             name = "mincmin" if _is_dynamic(parameters) else f"{mode}counts"
             too_small = [name] if sum(counts / need for counts, need in sizes) > MOST_BINS else []
@@ -91,13 +93,22 @@ def _is_dynamic(parameters: Mapping[str, Any]) -> bool:
     return selection.flag(parameters, "dynamic") and selection.number(parameters, "ratefact", 10.0) > 1
 
 
-def _counts_and_need(parameters: Mapping[str, Any], mode: str, rate: float, snapshot: Snapshot) -> tuple[float, float]:
-    """Return the counts to expect of a snapshot, and those that fill a bin at this rate [count/s] (documented rule)."""
-    piled_up = mode == "pc" and rate > selection.number(parameters, "pcpuprate", 0.6)
-    counts = rate * snapshot.exposure * (_OF_PILED_UP if piled_up else 1.0)
-    need = selection.number(parameters, f"{mode}counts", 20.0)
-    if _is_dynamic(parameters):
-        steps = int(math.log(max(rate, 1e-12)) / math.log(selection.number(parameters, "ratefact", 10.0)))
-        log_need = math.log(need) + steps * math.log(selection.number(parameters, "binfact", 1.5))
-        need = max(selection.number(parameters, "mincmin", 15.0), math.exp(min(log_need, 700.0)))
-    return counts, max(need, 1.0)
+def _counts_and_needs(
+    parameters: Mapping[str, Any], mode: str, snapshots: Sequence[Snapshot], rate_at: Callable[[float], float]
+) -> list[tuple[float, float]]:
+    """Return for each snapshot the counts to expect, and those that fill a bin at its rate (documented rule)."""
+    piled_up_above = selection.number(parameters, "pcpuprate", 0.6) if mode == "pc" else math.inf
+    plain_need = selection.number(parameters, f"{mode}counts", 20.0)
+    is_dynamic, least = _is_dynamic(parameters), selection.number(parameters, "mincmin", 15.0)
+    log_rate_factor = math.log(selection.number(parameters, "ratefact", 10.0))
+    log_bin_factor = math.log(selection.number(parameters, "binfact", 1.5))
+    found = []
+    for snapshot in snapshots:
+        rate, need = rate_at(0.5 * (snapshot.start + snapshot.stop)), plain_need
+        counts = rate * snapshot.exposure * (_OF_PILED_UP if rate > piled_up_above else 1.0)
+        if is_dynamic:
+            steps = int(math.log(max(rate, 1e-12)) / log_rate_factor)
+            log_need = math.log(need) + steps * log_bin_factor
+            need = max(least, math.exp(min(log_need, 700.0)))
+        found.append((counts, max(need, 1.0)))
+    return found
