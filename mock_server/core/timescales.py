@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH_UNIX = 978307200.0  # 2001-01-01 UTC
 EPOCH_MJD = 51910.0
@@ -117,6 +118,7 @@ def mjd_from_met(met: float) -> float:
     return EPOCH_MJD + (met + utc_offset(met)) / DAY
 
 
+@lru_cache(maxsize=1024)  # the same few dates are wanted again and again: outbursts, and ends of years
 def met_from_mjd(mjd: float) -> float:
     """MET [s] of an MJD (UTC)."""
     return met_from_service(EPOCH_UNIX + (mjd - EPOCH_MJD) * DAY)

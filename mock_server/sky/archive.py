@@ -36,19 +36,25 @@ _KEPT_SOURCES = 1024  # each submission asks for its source several times, and t
 _KEPT = 64  # answers about the archive, for many submissions ask the same
 
 
+@lru_cache(maxsize=256)  # every submission asks for the same few
+def _calibration_of(begin: float) -> str:
+    """Return the name of the calibration with which a reprocessing begins at a moment [simulated time, s]."""
+    return f"{utc_from_service(begin):%Y%m%d}"
+
+
 class Processings:
     """Reprocessings of the archive: versions and calibrations of observations under one seed and one world."""
 
     def __init__(self, seed: int, world: World) -> None:
         self._seed, self._dates, self._spread = seed, world.reprocessings, world.reprocessing_spread_d * DAY
         first = (world.reprocessings or (_FIRST_REPROCESSING,))[0]
-        self._first_calibration = min(_CALIBRATION, f"{utc_from_service(first - _HALF_YEAR):%Y%m%d}")
+        self._first_calibration = min(_CALIBRATION, _calibration_of(first - _HALF_YEAR))
 
     def begun(self, now: float) -> list[tuple[float, str]]:
         """Return when the archive was processed anew until `now` [s], and the names of the calibrations."""
         half_yearly = (_FIRST_REPROCESSING + n * _HALF_YEAR for n in count())
         dates = takewhile(lambda begin: begin <= now, half_yearly if self._dates is None else self._dates)
-        return [(begin, f"{utc_from_service(begin):%Y%m%d}") for begin in dates]
+        return [(begin, _calibration_of(begin)) for begin in dates]
 
     def unchanged_until(self, now: float, end: float) -> float:
         """Return when the next one begins, `end` at the latest; `now` itself while one is going on [s]."""
