@@ -138,21 +138,33 @@ def _on_grid(moment: float, grid_s: float) -> float:
 def plan_builds(wishes: Sequence[Wish], now: float, rules: Rules, queue: Queue) -> tuple[Build, ...]:
     """Plan all products of a submission at `now` [s]; `queue` is moved on."""
     builds: list[Build] = []
+    queued_at = now + rules.requested_s
     for wish in wishes:
         over = rules.run_limit_s < wish.duration_s < NEVER  # a stuck build never reaches the limit
-        build = Build(
-            product=wish.product,
-            requested_at=now,
-            queued_at=now + rules.requested_s,
-            started_at=NEVER,
-            running_at=NEVER,
-            ends_at=NEVER,
-            duration_s=rules.run_limit_s if over else wish.duration_s,
-            outcome=StatusCode.FAILED if over and wish.outcome is StatusCode.COMPLETE else wish.outcome,
-            observations=wish.observations,
-            items=wish.items,
+        duration_s = rules.run_limit_s if over else wish.duration_s
+        outcome = StatusCode.FAILED if over and wish.outcome is StatusCode.COMPLETE else wish.outcome
+        if outcome in _OUT_OF_THE_QUEUE:  # it ends with an internal error, and never gets there
+            left_at = now if outcome is StatusCode.NOT_REQUESTED else queued_at
+            run = _Run(NEVER, NEVER, left_at, outcome)
+        else:
+            awaited = _standard_position(builds, wish.waits)
+            started_at = queue.start_after(queued_at, rules.dispatch_every_s)
+            run = _run(started_at, duration_s, outcome, awaited)
+            queue.take(started_at, run.ends_at)
+        builds.append(
+            Build(
+                product=wish.product,
+                requested_at=now,
+                queued_at=queued_at,
+                started_at=run.started_at,
+                running_at=run.running_at,
+                ends_at=run.ends_at,
+                duration_s=duration_s,
+                outcome=run.outcome,
+                observations=wish.observations,
+                items=wish.items,
+            )
         )
-        builds.append(_queued(build, _standard_position(builds, wish.waits), rules.dispatch_every_s, queue))
     return tuple(builds)
 
 
@@ -161,29 +173,31 @@ def _standard_position(builds: Iterable[Build], waits: bool) -> Build | None:
     return next((build for build in builds if build.product is Product.STANDARD_POS), None) if waits else None
 
 
-def _queued(build: Build, awaited: Build | None, grid_s: float, queue: Queue, at_latest: float = NEVER) -> Build:
-    """Put a build into the queue; one that ends with an internal error never gets there."""
-    if build.outcome in _OUT_OF_THE_QUEUE:
-        left_at = build.requested_at if build.outcome is StatusCode.NOT_REQUESTED else build.queued_at
-        return build._replace(ends_at=left_at)
-    started_at = min(queue.start_after(build.queued_at, grid_s), at_latest)
-    build = _run(build, started_at, awaited)
-    queue.take(started_at, build.ends_at)
-    return build
+class _Run(NamedTuple):
+    """The part of a :class:`Build` that follows from the moment at which it leaves the queue."""
+
+    started_at: float
+    running_at: float
+    ends_at: float
+    outcome: StatusCode
 
 
-def _run(build: Build, started_at: float, awaited: Build | None) -> Build:
+def _run(started_at: float, duration_s: float, outcome: StatusCode, awaited: Build | None) -> _Run:
     """Plan the run of a build that leaves the queue at `started_at`.
 
     A build that waits for the standard position fails if the position fails (assumed).
     """
-    build = build._replace(started_at=started_at, running_at=started_at, ends_at=started_at + build.duration_s)
     if awaited is None:
-        return build
+        return _Run(started_at, started_at, started_at + duration_s, outcome)
     running_at = max(started_at, awaited.left_at)
     if awaited.outcome is StatusCode.COMPLETE and awaited.cancelled_at is None:
-        return build._replace(running_at=running_at, ends_at=running_at + build.duration_s)
-    return build._replace(running_at=running_at, ends_at=running_at, outcome=StatusCode.FAILED)
+        return _Run(started_at, running_at, running_at + duration_s, outcome)
+    return _Run(started_at, running_at, running_at, StatusCode.FAILED)
+
+
+def _run_again(build: Build, started_at: float, awaited: Build | None) -> Build:
+    """Return a build with the run that it has if it leaves the queue at `started_at`."""
+    return build._replace(**_run(started_at, build.duration_s, build.outcome, awaited)._asdict())
 
 
 def waits_for_position(job_pars: Mapping[str, Any], product: Product) -> bool:
@@ -256,7 +270,7 @@ def _settled(job: Job, now: float) -> Job:
     for build in job.builds:
         awaited = _standard_position(builds, waits_for_position(job.parameters, build.product))
         waiting = build.started_at <= now < build.running_at and not status_at(build, now).ended
-        builds.append(_run(build, build.started_at, awaited) if waiting and awaited else build)
+        builds.append(_run_again(build, build.started_at, awaited) if waiting and awaited else build)
     return replace(job, builds=tuple(builds))
 
 
@@ -267,7 +281,11 @@ def _replanned(job: Job, now: float, grid_s: float, queue: Queue, *, earlier_onl
             builds.append(build)
         else:
             awaited = _standard_position(builds, waits_for_position(job.parameters, build.product))
-            builds.append(_queued(build, awaited, grid_s, queue, build.started_at if earlier_only else NEVER))
+            started_at = queue.start_after(build.queued_at, grid_s)
+            if earlier_only:
+                started_at = min(started_at, build.started_at)
+            builds.append(_run_again(build, started_at, awaited))
+            queue.take(started_at, builds[-1].ends_at)
     return replace(job, builds=tuple(builds))
 
 
