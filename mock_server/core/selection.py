@@ -144,6 +144,8 @@ def _trimmed(snapshots: Iterable[Snapshot], ranges: Sequence[tuple[float, float]
     """
     for snapshot in snapshots:
         for low, high in ranges:
+            if snapshot.stop <= low or high <= snapshot.start:
+                continue
             if low <= snapshot.start and snapshot.stop <= high:
                 yield snapshot
                 continue
