@@ -214,7 +214,8 @@ class JobService:
         if not self.in_force.sky.world.forces("no_data", str(parameters.get("name", ""))):
             archive = self.archive_for(parameters, moment.now, moment.epoch)
         self.refuse_oversized(products, parameters, archive)
-        return [_wish(job_id, product, parameters, archive, moment) for product in products]
+        shares = {code: share for name, code in _BY_CHANCE.items() if (share := moment.epoch[name])}
+        return [_wish(job_id, product, parameters, archive, moment, shares) for product in products]
 
     def archive_for(self, pars: Mapping[str, Any], now: float, epoch: Epoch) -> Sequence[Observation]:
         """Return the observations that a job with these parameters sees at `now` [s], in the settings of `epoch`."""
@@ -378,9 +379,17 @@ def believed(parameters: Mapping[str, Any], epoch: Epoch) -> tuple[str, ...]:
 
 
 def _wish(
-    job_id: int, product: Product, parameters: Mapping[str, Any], archive: Sequence[Observation], moment: Moment
+    job_id: int,
+    product: Product,
+    parameters: Mapping[str, Any],
+    archive: Sequence[Observation],
+    moment: Moment,
+    shares: Mapping[StatusCode, float],
 ) -> Wish:
-    """Work out one product from the observations of its job; chance is keyed by seed, job and product."""
+    """Work out one product from the observations of its job; chance is keyed by seed, job and product.
+
+    `shares` are those of the builds that end otherwise by chance, by the status with which they end.
+    """
     epoch, seed, key = moment.epoch, moment.scenario.seed, (job_id, product.value)
     chosen = selection.selected(product, parameters, archive)
     items = tuple(s.name for s in selection.slices(parameters, chosen)) if product is Product.SPECTRUM else ()
@@ -389,7 +398,7 @@ def _wish(
     noise = math.exp(scatter * normal(seed, "duration", *key)) * epoch["durations.factor"]
     sizes = {"observations": len(chosen), "spectra": len(items), "bands": bands}
     length = duration(product, parameters, **sizes, noise=noise)
-    outcome, shares = StatusCode.COMPLETE, {code: epoch[name] for name, code in _BY_CHANCE.items() if epoch[name]}
+    outcome = StatusCode.COMPLETE
     drawn = uniform(seed, "outcome", *key) if shares else 1.0
     for by_chance, share in shares.items():
         drawn -= share
