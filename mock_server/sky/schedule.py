@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from itertools import count, takewhile
+from itertools import count, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from ..core import random
@@ -175,8 +175,8 @@ class Schedule:
 
     def modes(self, low: float, high: float, *, first: bool) -> Iterator[tuple[str, float, float]]:
         """Cut the time on target into stretches of one mode; PC stretches are whole frames."""
-        changes = list(self.mode_changes(low, high, first=first))
-        for (mode, start), (_, stop) in zip(changes, [*changes[1:], ("", high)], strict=True):
+        changes = [*self.mode_changes(low, high, first=first), ("", high)]
+        for (mode, start), (_, stop) in pairwise(changes):
             frames = math.floor((stop - start) / FRAME_S + 1e-6)
             if mode == "WT":
                 yield mode, start, round(stop, 5)
