@@ -318,6 +318,8 @@ class Sky:
         if self._is_planned(source):
             return schedule.planned(source, self.seed, year)
         unknown = tuple(target for target in source.targets if known.target(target) is None)
+        if unknown == source.targets:
+            return schedule.planned(source, self.seed, year)
         planned = schedule.planned(replace(source, targets=unknown), self.seed, year) if unknown else ()
         kept = real.observations(self.seed, source)
         return tuple(sorted((*kept, *planned), key=_in_order)) if kept else planned
