@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def bits(seed: int, *key: object, size: int = 8) -> int:
     """Return an integer of `size` bytes, uniform over all values, for a seed and a key."""
-    text = "\x1f".join(map(str, (seed, *key)))
+    text = "\x1f".join([str(part) for part in (seed, *key)])
     return int.from_bytes(blake2b(text.encode(), digest_size=size).digest(), "big")
 
 
