@@ -85,9 +85,19 @@ def near(position: tuple[float, float], radius: float) -> list[Known]:
     """Return the objects and bursts within `radius` of a position [deg], nearest first."""
     rows = _by_declination()
     low, high = bisect_left(rows, (position[1] - radius,)), bisect_left(rows, (position[1] + radius, math.inf))
-    apart = ((separation((ra, dec), position), line, is_burst) for dec, ra, line, is_burst in rows[low:high])
+    east_or_west = _furthest_in_ra(position[1], radius)
+    apart = (
+        (separation((ra, dec), position), line, is_burst)
+        for dec, ra, line, is_burst in rows[low:high]
+        if abs((ra - position[0] + 180.0) % 360.0 - 180.0) <= east_or_west
+    )
     inside = sorted(found for found in apart if found[0] <= radius)
     return [_burst(line) if is_burst else _object(line) for _, line, is_burst in inside]
+
+
+def _furthest_in_ra(dec: float, radius: float) -> float:
+    """Return a difference in right ascension that no point within `radius` of a declination exceeds [deg]."""
+    return 2.0 * radius / max(math.cos(math.radians(abs(dec) + radius)), 1e-9)  # half of it would do but near a pole
 
 
 def targets_of(name: str) -> tuple[Target, ...]:
