@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from ..simulator import Simulator
     from ..web.app import SimulatorApp
 
+    Reported = tuple[dict[str, Any], Sequence[Job], Journal]
+
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @scenario_option
@@ -154,6 +156,7 @@ def _simulate(
 
     watcher: RequestWatcher | None = None
     simulator: Simulator | None = None
+    reporter = _Reporter()
     with contextlib.ExitStack() as kept:
 
         def load() -> WSGIApplication:
@@ -168,7 +171,10 @@ def _simulate(
                 asked.primary = Primary(simulator.jobs, Replica)
             return watcher or simulator.app
 
-        asked = PendingSimulator(VirtualClock(0.0), load, begun=False)
+        def prepare() -> None:
+            reporter.prepare(simulator, played)
+
+        asked = PendingSimulator(VirtualClock(0.0), load, begun=False, prepare=prepare)
         if not is_python(command, {}):  # it would begin before a mistake in the scenario is found
             read_scenario()
         with running(asked, command, copies=copies, allow_net=network[0], isolate=network[1]) as programs:
@@ -185,8 +191,7 @@ def _simulate(
                 code = programs.wait()
             except Exception as bug:
                 code = bug
-        gc.freeze()  # it all stays until the end: Python does not search it for cycles while the report is made
-        report, jobs, journal = report_of(simulator, played, asked.clock.now())
+        report, jobs, journal = reporter.report(simulator, played, asked.clock.now())
         report["programs"] = programs.endings()
         gates: list[Gate] = []
         try:
@@ -203,9 +208,26 @@ def _simulate(
         return code, Material(report, gates, jobs, journal)
 
 
-def report_of(
-    simulator: Simulator | None, played: Scenario, now: float
-) -> tuple[dict[str, Any], Sequence[Job], Journal]:
+class _Reporter:
+    """Makes the courtesy report of a run while the program ends, and again if anything has happened since."""
+
+    def __init__(self) -> None:
+        self._prepared: tuple[object, Reported] | None = None
+
+    def prepare(self, simulator: Simulator | None, played: Scenario) -> None:
+        if simulator is not None:
+            gc.freeze()  # it all stays until the end: Python does not search it for cycles meanwhile
+            mark = simulator.controls.mark()
+            self._prepared = mark, simulator.controls.report_on(played.start)
+
+    def report(self, simulator: Simulator | None, played: Scenario, now: float) -> Reported:
+        """Return what :func:`report_of` returns at the end."""
+        if simulator is not None and self._prepared is not None and self._prepared[0] == simulator.controls.mark():
+            return self._prepared[1]
+        return report_of(simulator, played, now)
+
+
+def report_of(simulator: Simulator | None, played: Scenario, now: float) -> Reported:
     """Return the courtesy report, the jobs and the calls; without a simulator, nothing was asked."""
     if simulator is not None:
         return simulator.controls.report_on(played.start)

@@ -88,13 +88,17 @@ def install() -> None:
     when_imported("http.client", lambda _: link.expect_calls())  # it takes longer to load what answers than to ask
     guard(link.welcome.hosts, link.welcome.open_net)
     joined = Guest(link, clock, children, reads)
-    atexit.register(_name_crash, link, os.getpid())
+    atexit.register(_end, link, os.getpid())
 
 
-def _name_crash(link: Link, pid: int) -> None:
-    """Let the run know which exception ended this process, if one did: Python has printed it, and kept it."""
+def _end(link: Link, pid: int) -> None:
+    """Let the run know that this process ends, and which exception has ended it: Python has printed it, and kept it."""
+    if os.getpid() != pid:
+        return
     error = getattr(sys, "last_value", None)
-    if error is not None and os.getpid() == pid:
+    if error is not None:
         from ..transport.callsite import lines_of, short_words
 
         link.note_crash(short_words(error), next(iter(lines_of(error)), None))
+    if "http.client" in sys.modules:  # else it has not called
+        link.note_end()

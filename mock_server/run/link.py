@@ -192,6 +192,11 @@ class Link:
         with contextlib.suppress(SystemExit):  # the run has ended
             self.call("note_crash", words, where)
 
+    def note_end(self) -> None:
+        """Let the run know that this program ends, as soon as Python has taken down what it had loaded."""
+        with contextlib.suppress(SystemExit):  # the run has ended
+            self.call("note_end")
+
     def acts(self) -> bool:
         """Whether the calling thread acts for a participant, and is not in the middle of a call."""
         mine = self._of_thread.__dict__

@@ -67,8 +67,8 @@ class LinkServer:
         See :class:`~mock_server.run.link.Welcome`.
     watch
         Whether time goes on without a participant that waits for something else.
-    wanted
-        Called when a program is about to call.
+    wanted, ending
+        Called when a program is about to call, and when the only one is about to end.
     begun
         Set when simulated time has begun: programs wait for it before their first line. None: it has.
     primary
@@ -104,10 +104,11 @@ class LinkServer:
         processor: int | None = None,
         watch: bool = True,
         wanted: Callable[[], None] | None = None,
+        ending: Callable[[], None] | None = None,
         begun: threading.Event | None = None,
         primary: Callable[[], Primary | None] = lambda: None,
     ) -> None:
-        self.wanted, self.begun, self.primary = wanted, begun, primary
+        self.wanted, self.ending, self.begun, self.primary = wanted, ending, begun, primary
         self.app, self.clock, self.hosts, self.open_net, self.processor = app, clock, hosts, open_net, processor
         self.key = os.urandom(16)
         self._listener = Listener(backlog=128)
@@ -409,6 +410,10 @@ class _Session:
     def expect(self) -> None:
         if self._server.wanted is not None:
             self._server.wanted()
+
+    def note_end(self) -> None:
+        if self._server.ending is not None and self.participant == (0,) and self._clock.is_alone(self.participant):
+            self._server.ending()
 
     def note_crash(self, words: str, where: str | None) -> None:
         self._server.crashes[self._copy] = (words, where)

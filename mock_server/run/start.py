@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .guardian import Guardian
     from .link_server import Primary
 
+    News = int | Callable[[], None] | None
+
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of shells: there is no such command; it cannot be executed."""
 
@@ -57,6 +59,8 @@ class PendingSimulator:
     begun
         Whether the time of the clock is that of the beginning; else :meth:`begin` sets it, and Python programs wait for
         that before their first line.
+    prepare
+        Called, by the thread that waits, when the only program is about to end: that takes Python a while.
 
     Attributes
     ----------
@@ -66,8 +70,15 @@ class PendingSimulator:
         Hands out the facts of the loaded simulator to programs that read often; None: nothing does.
     """
 
-    def __init__(self, clock: Clock, load: Callable[[], WSGIApplication], *, begun: bool = True) -> None:
-        self.clock, self._load = clock, load
+    def __init__(
+        self,
+        clock: Clock,
+        load: Callable[[], WSGIApplication],
+        *,
+        begun: bool = True,
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.clock, self._load, self.prepare = clock, load, prepare
         self._app: WSGIApplication | None = None
         self.primary: Primary | None = None
         self._loaded = threading.Event()
@@ -146,11 +157,11 @@ def running(
     The parameters are those of :func:`run`; the :class:`Programs` have a method `wait` that returns the exit code.
     """
     processor = affinity.current() if copies == 1 else None
-    news: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    load, wanted, begun = None, None, None
+    news: queue.SimpleQueue[News] = queue.SimpleQueue()
+    load, wanted, ending, begun = None, None, None, None
     if isinstance(simulator, PendingSimulator):
         load, wanted, begun = simulator.load, partial(news.put, None), simulator.begun
-        simulator.wanted = wanted
+        simulator.wanted, ending = wanted, partial(news.put, simulator.prepare)
     server = LinkServer(
         simulator.app,
         simulator.clock,
@@ -158,6 +169,7 @@ def running(
         open_net=allow_net,
         processor=processor,
         wanted=wanted,
+        ending=ending,
         begun=begun,
         primary=lambda: getattr(simulator, "primary", None),
     )
@@ -197,7 +209,7 @@ class Programs:
     command, env, copies
         What to start, in which environment, and how often.
     news
-        Gets the number of each copy that has ended, and None when one is about to call.
+        Gets the number of each copy that has ended, None when one is about to call, and what there is to do meanwhile.
     load
         Called by the thread that waits, when a copy is about to call.
     """
@@ -209,7 +221,7 @@ class Programs:
         command: Sequence[str],
         env: Mapping[str, str],
         copies: int,
-        news: queue.SimpleQueue[int | None],
+        news: queue.SimpleQueue[News],
         load: Callable[[], None] | None,
     ) -> None:
         self._server, self._guardian, self._news, self._load = server, guardian, news, load
@@ -260,7 +272,10 @@ class Programs:
         try:
             while len(self._codes) < self._copies:
                 try:
-                    if self._news.get() is None and self._load is not None:
+                    what = self._news.get()
+                    if callable(what):
+                        what()
+                    elif what is None and self._load is not None:
                         self._load()
                 except KeyboardInterrupt:
                     if self._own_group:  # otherwise they have got it from the terminal, too

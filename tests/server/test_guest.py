@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from mock_server.clocks.base import ScaledClock
 from mock_server.clocks.virtual import VirtualClock
 from mock_server.run import guest
 from mock_server.run.environment import KEY, LINK, PARTICIPANT
+from mock_server.run.link import LinkedClock
 from mock_server.run.link_server import LinkServer
 from mock_server.run.network import OutsideRefusedError, guard
 from mock_server.transport.guard import RealServiceError
@@ -61,7 +63,8 @@ def in_a_run(clock: Clock, program: Callable[[], Any], *words: str) -> tuple[lis
             os._exit(0)
     os.close(come)
     os.close(writing)
-    server = LinkServer(app, clock, HOSTS)
+    ends: list[str] = []
+    server = LinkServer(app, clock, HOSTS, ending=lambda: ends.append("ends"))
     server.join((0,))
     os.write(going, f"{server.address} {server.key.hex()}".encode())
     os.close(going)
@@ -69,7 +72,7 @@ def in_a_run(clock: Clock, program: Callable[[], Any], *words: str) -> tuple[lis
         said = file.read().splitlines()
     os.waitpid(child, 0)
     server.close()
-    return said, server
+    return said + ends, server
 
 
 def test_a_program_lives_in_simulated_time_is_answered_and_reaches_no_other_host():
@@ -112,13 +115,30 @@ def test_the_exception_that_ends_a_program_is_known_to_the_run():
         except ZeroDivisionError as error:
             sys.last_value = error
         assert guest.joined is not None
-        guest._name_crash(guest.joined.link, os.getpid())
+        guest._end(guest.joined.link, os.getpid())
 
     said, server = in_a_run(VirtualClock(START), program)
-    assert said == []
+    assert said == ["ends"]
     words, where = server.crashes[0]
     assert words == "ZeroDivisionError: a bug"
     assert "test_guest.py:" in str(where)
+
+
+def test_the_run_knows_when_a_program_that_may_have_called_is_about_to_end():
+    def program() -> None:
+        assert guest.joined is not None
+        link, clock = guest.joined.link, guest.joined.clock
+        assert isinstance(clock, LinkedClock)
+        sys.modules.pop("http.client", None)
+        guest._end(link, os.getpid())
+        importlib.import_module("http.client")
+        guest._end(link, os.getpid() + 1)  # in a forked child
+        clock.join((0, 1))  # there is a second participant
+        guest._end(link, os.getpid())
+        clock.leave((0, 1))
+        guest._end(link, os.getpid())
+
+    assert in_a_run(VirtualClock(START), program)[0] == ["ends"]
 
 
 def test_a_forked_child_has_a_part_of_its_own_and_its_parent_goes_on_at_its_end():

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from mock_server.run.start import News
+
 READS = 'read line < "$0"; exit 5'
 
 
-class CtrlC(queue.SimpleQueue[int | None]):
+class CtrlC(queue.SimpleQueue["News"]):
     """News of which the first is Ctrl-C; with the second the program may go on."""
 
     def __init__(self, go_on: Callable[[], object]) -> None:
@@ -32,7 +34,7 @@ class CtrlC(queue.SimpleQueue[int | None]):
     def _press(self) -> None:
         raise KeyboardInterrupt
 
-    def get(self, block: bool = True, timeout: float | None = None) -> int | None:
+    def get(self, block: bool = True, timeout: float | None = None) -> News:
         if self._left:
             self._left.pop()()
         return super().get(block, timeout)
@@ -81,7 +83,7 @@ def test_ctrl_c_is_passed_on_unless_the_terminal_has_done_so(server, pipe, monke
 
 def test_another_thread_may_wait_and_leaves_signals_alone(server, pipe):
     place, go_on = pipe
-    news: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    news: queue.SimpleQueue[News] = queue.SimpleQueue()
     programs = Programs(server, Guardian(None), ["sh", "-c", READS, place], dict(os.environ), 1, news, None)
     before, codes = signal.getsignal(signal.SIGTERM), list[int]()
     thread = threading.Thread(target=lambda: codes.append(programs.wait()))
