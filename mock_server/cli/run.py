@@ -169,6 +169,7 @@ def _simulate(
             watcher = make_watcher(simulator.app) if make_watcher else None
             if watcher is None:  # which has to see all calls
                 asked.primary = Primary(simulator.jobs, Replica)
+            gc.freeze()  # it all stays until the end: Python does not search it for cycles meanwhile
             return watcher or simulator.app
 
         def prepare() -> None:
@@ -216,7 +217,7 @@ class _Reporter:
 
     def prepare(self, simulator: Simulator | None, played: Scenario) -> None:
         if simulator is not None:
-            gc.freeze()  # it all stays until the end: Python does not search it for cycles meanwhile
+            gc.freeze()
             mark = simulator.controls.mark()
             self._prepared = mark, simulator.controls.report_on(played.start)
 

@@ -19,6 +19,8 @@ _LIBRARY = tuple(
     {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), _OURS, _OURS.replace("mock_server", "xrt_client")}
 )
 _LONGEST = 160
+_PASSED = {"requests.api", "requests.sessions", "requests.adapters", f"{__package__}.requests_pool"}
+"""Modules that nearly every call passes through; no line of them is the user's."""
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -46,7 +48,12 @@ def calling_line() -> str | None:
     frame: FrameType | None = sys._getframe(1)
     line, named = None, None
     while frame is not None:
-        code = frame.f_code  # once: that is an audit event, and a run listens
+        if (
+            frame.f_globals.get("__name__") in _PASSED
+        ):  # to read the code of a frame is an audit event, and a run listens
+            frame = frame.f_back
+            continue
+        code = frame.f_code
         # most frames are of libraries: the number of their lines is not looked up, which takes time
         if code is not named and (name := _short_name(code.co_filename)) is not None:
             found = f"{name}:{frame.f_lineno}"
