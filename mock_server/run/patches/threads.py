@@ -15,6 +15,7 @@ import math
 import os
 import threading
 from collections import deque
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from .current import real_seconds, shared_clock, simulated_time, stack
@@ -50,6 +51,16 @@ def patch_threads(replace: Callable[[Any, str, Any], None]) -> None:
 def patch_queue(replace: Callable[[Any, str, Any], None], queue: ModuleType) -> None:
     """Give `queue` the simple queue that is built on the plain lock."""
     replace(queue, "SimpleQueue", queue._PySimpleQueue)
+
+
+def patch_cookies(replace: Callable[[Any, str, Any], None], cookiejar: ModuleType) -> None:
+    """Give jars of cookies the plain lock: each call takes it several times, and nothing waits while it is held."""
+    replace(cookiejar, "_threading", SimpleNamespace(RLock=_thread.RLock))
+
+
+def patch_pools(replace: Callable[[Any, str, Any], None], collections: ModuleType) -> None:
+    """Give urllib3's pools of connections the plain lock, for the same reason."""
+    replace(collections, "RLock", _thread.RLock)
 
 
 class _Waiter:

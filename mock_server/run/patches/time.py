@@ -46,7 +46,7 @@ from .foreign import (
 from .processes import patch_multiprocessing, patch_os, patch_subprocess
 from .readings import NS, Readings
 from .selecting import patch_select, patch_selectors, patch_signal
-from .threads import patch_queue, patch_threads
+from .threads import patch_cookies, patch_pools, patch_queue, patch_threads
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -78,6 +78,8 @@ _PATCHES = {
     "subprocess": patch_subprocess,
     "multiprocessing.connection": patch_multiprocessing,
     "asyncio.selector_events": patch_asyncio,
+    "http.cookiejar": patch_cookies,
+    "urllib3._collections": patch_pools,
 }
 
 
