@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import http.cookiejar
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 import time_machine
+import urllib3._collections
 from trio._core._entry_queue import EntryQueue
 from trio._core._run import SystemClock
 
@@ -84,6 +86,15 @@ def test_a_system_without_epoll_alarms_and_timers_is_followed_too():
 
 
 @pytest.mark.usefixtures("inside")
+def test_jars_of_cookies_and_pools_have_the_plain_lock_and_get_back_what_they_had(clock):
+    before = http.cookiejar._threading, urllib3._collections.RLock  # type: ignore[attr-defined]  # private
+    with SimulatedTime(clock):
+        jar, pools = http.cookiejar.CookieJar(), urllib3._collections.RecentlyUsedContainer[str, str]()
+        assert type(jar._cookies_lock) is type(pools.lock) is _thread.RLock  # type: ignore[attr-defined]  # private
+        assert type(threading.RLock()) is not _thread.RLock
+    assert before == (http.cookiejar._threading, urllib3._collections.RLock)
+
+
 def test_a_negative_sleep_is_an_error(clock):
     with pytest.raises(ValueError, match="non-negative"):
         time.sleep(-1)
