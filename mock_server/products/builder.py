@@ -36,7 +36,7 @@ MODULES = {
 It returns an object with ``files()``, and ``answer()`` where the service answers with data: files by their paths below
 the product's folder, and the data that the service answers with.
 """
-FILES_ROOM, PRODUCTS_ROOM = 224 * 2**20, 32 * 2**20
+FILES_ROOM, PRODUCTS_ROOM = 192 * 2**20, 32 * 2**20
 """Room for files and archives, and for the products that they are made from [bytes]; photons have room of their own."""
 _NOT_OF_THE_DATA = ("UserID", "api_name", "api_version", "notify")
 
