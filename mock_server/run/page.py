@@ -7,9 +7,9 @@ notes here is not lost if it is killed.
 from __future__ import annotations
 
 import _thread
-import marshal
 import mmap
 import os
+import pickle
 import struct
 import tempfile
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 _NUMBERS = 7 * 8
 _ROOM = 1 << 17
 _LENGTH = struct.Struct("=I")
-_FORMAT = 4  # of `marshal`, which takes half the time of `pickle`: that of all Pythons from 3.4 on
 
 
 class Page:
@@ -82,7 +81,7 @@ class Page:
 
     def add(self, note: tuple[Any, ...]) -> bool:
         """Add plain data for :meth:`take`; one program at a time does. False: there is no room."""
-        data, written = marshal.dumps(note, _FORMAT), self._numbers[3]
+        data, written = pickle.dumps(note, pickle.HIGHEST_PROTOCOL), self._numbers[3]
         data = _LENGTH.pack(len(data)) + data
         if len(data) > _ROOM - (written - self._numbers[4]):
             return False
@@ -107,7 +106,7 @@ class Page:
         found, place = [], 0
         while place < len(data):
             begin, place = place + _LENGTH.size, place + _LENGTH.size + _LENGTH.unpack_from(data, place)[0]
-            found.append(marshal.loads(data[begin:place]))  # noqa: S302 - of a program of this run
+            found.append(pickle.loads(data[begin:place]))  # noqa: S301 - of a program of this run
         return found
 
     def close(self) -> None:

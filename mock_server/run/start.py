@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .link_server import Primary
 
     News = int | Callable[[], None] | None
+    """Number of a copy that has ended, what there is to do, or None: a copy is about to call."""
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of shells: there is no such command; it cannot be executed."""
@@ -273,10 +274,10 @@ class Programs:
             while len(self._codes) < self._copies:
                 try:
                     what = self._news.get()
+                    if what is None:
+                        what = self._load
                     if callable(what):
                         what()
-                    elif what is None and self._load is not None:
-                        self._load()
                 except KeyboardInterrupt:
                     if self._own_group:  # otherwise they have got it from the terminal, too
                         self._signal(signal.SIGINT)

@@ -218,11 +218,12 @@ class Controls:
             now = self._jobs.begin(facts).now
             return next_change(facts.unfinished(now), now)
 
-    def mark(self) -> tuple[float, int]:
-        """Return simulated time [s] and the number of the last call: while they stay the same, so does the report."""
+    def mark(self) -> tuple[float, int, str]:
+        """Return what the report follows from: simulated time [s], the last call and the settings, by their numbers."""
         self._store.flush()
         with self._store.reading() as facts:
-            return self._clock.now(), max((entry.seq for entry in facts.entries(newest=1)), default=0)
+            last_call = max((entry.seq for entry in facts.entries(newest=1)), default=0)
+            return self._clock.now(), last_call, facts.shared().generation
 
     def report(self, began: float | None = None) -> dict[str, Any]:
         """Return the courtesy report from simulated time `began` [s] on; default: from the first call."""

@@ -48,9 +48,8 @@ def calling_line() -> str | None:
     frame: FrameType | None = sys._getframe(1)
     line, named = None, None
     while frame is not None:
-        if (
-            frame.f_globals.get("__name__") in _PASSED
-        ):  # to read the code of a frame is an audit event, and a run listens
+        # reading the code of a frame is an audit event, which takes time under a run: it listens to them
+        if frame.f_globals.get("__name__") in _PASSED:
             frame = frame.f_back
             continue
         code = frame.f_code

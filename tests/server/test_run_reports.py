@@ -47,3 +47,6 @@ def test_a_report_that_was_made_ahead_counts_if_nothing_has_happened_since():
         assert made()[0]["simulated_s"] == 0
         sim.clock.advance(60)
         assert made()[0]["simulated_s"] == 60
+        reporter.prepare(sim, played)
+        sim.change({"limits.active_jobs": 3})
+        assert made()[0]["active_jobs"]["limit"] == 3
