@@ -44,7 +44,7 @@ def whole(content: Content) -> bytes:
     return b"".join(chunks(content))
 
 
-def gzipped(data: bytes) -> bytes:
+def gzipped(data: bytes | memoryview) -> bytes:
     """Compress without a name and a date, which would make equal contents differ."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=buffer, mtime=0) as stream:

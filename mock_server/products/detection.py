@@ -15,7 +15,6 @@ import numpy as np
 from ..core import random
 from ..sky import coordinates
 from . import images, location, skyview, statistics
-from .archive import gzipped
 from .extraction import Scene
 from .location import CELL, CELL_SHARE, PER_AXIS, Fit
 from .skyview import BLOCK, PIXEL, SIDE, SkyView
@@ -159,18 +158,16 @@ class SourceLists:
     def files(self) -> dict[str, bytes]:
         """Return tables, regions and maps (names assumed)."""
         counts = skyview.image(self.view.photons.band(*BANDS["Total"]))
-        exposure = skyview.in_full(self.view.exposure_maps()[0])
         marks = [(one.ra, one.dec) for one in self.bands["Total"].detected]
         found = {
-            "summed.img.gz": gzipped(images.counts_file(self.view, counts, BANDS["Total"])),
-            "summed_ex.img.gz": gzipped(images.map_file(self.view, exposure)),
+            "summed.img.gz": images.counts_file(self.view, counts, BANDS["Total"]),
+            "summed_ex.img.gz": images.map_file(self.view, self.view.exposure_maps()[0]),
             "summed.gif": images.picture(counts, self.view, marks),
         }
         for name, band in self.bands.items():
             found[f"sourceList_{name}.txt"] = band.table()
             found[f"sources_{name}.reg"] = band.regions()
-            background = images.map_file(self.view, skyview.in_full(band.background), "count", BANDS[name])
-            found[f"bgmap_{name}.img.gz"] = gzipped(background)
+            found[f"bgmap_{name}.img.gz"] = images.map_file(self.view, band.background, "count", BANDS[name])
         return found
 
 

@@ -61,16 +61,23 @@ class Images:
         """Return an image of each band, and the exposure maps that they share (names documented)."""
         numbered = list(enumerate(self.bands, start=1))
         found = {"images.log": "".join(f"{n}\t{low:g}\t{high:g}\n" for n, (low, high) in numbered).encode()}
-        marks = [] if self.mark is None else [self.mark]
-        for n, (low, high) in numbered:
-            counts = skyview.image(self.view.photons.band(low, high))
-            found[f"image{n}.img.gz"] = gzipped(counts_file(self.view, counts, (low, high)))
-            found[f"image{n}.gif"] = picture(counts, self.view, marks)
+        for n, band in numbered:
+            found |= self._image(f"image{n}", band)
         for stem, blocks in zip(("summed_ex", "summed_vignet_ex"), self.view.exposure_maps(), strict=True):
-            exposure = skyview.in_full(blocks)
-            found[f"{stem}.img.gz"] = gzipped(map_file(self.view, exposure))
-            found[f"{stem}.gif"] = picture(exposure, self.view, marks, exposure=True)
+            found[f"{stem}.img.gz"] = map_file(self.view, blocks)
+            found[f"{stem}.gif"] = picture(skyview.in_full(blocks), self.view, self._marks, exposure=True)
         return found
+
+    def _image(self, stem: str, band: tuple[float, float]) -> dict[str, bytes]:
+        counts = skyview.image(self.view.photons.band(*band))
+        return {
+            f"{stem}.img.gz": counts_file(self.view, counts, band),
+            f"{stem}.gif": picture(counts, self.view, self._marks),
+        }
+
+    @property
+    def _marks(self) -> list[Position]:
+        return [] if self.mark is None else [self.mark]
 
     def chart(self, *positions: tuple[str, float, float, float]) -> list[dict[str, Any]]:
         """Return where positions lie on a picture.
@@ -114,16 +121,19 @@ def parse_bands(text: str) -> tuple[tuple[float, float], ...]:
 
 
 def counts_file(view: SkyView, counts: NDArray[np.int32], band: tuple[float, float]) -> bytes:
-    """Return an image as FITS: 16-bit counts, 32-bit if a pixel holds more."""
+    """Return an image as compressed FITS: 16-bit counts, 32-bit if a pixel holds more."""
     narrow = counts.max() <= np.iinfo(np.int16).max
     return _fits(view, counts.astype(">i2" if narrow else ">i4"), [*_energies(band), ("BUNIT", "count", "")])
 
 
 def map_file(
-    view: SkyView, values: NDArray[np.float32], unit: str = "s", band: tuple[float, float] | None = None
+    view: SkyView, blocks: NDArray[np.float32], unit: str = "s", band: tuple[float, float] | None = None
 ) -> bytes:
-    """Return a map of 32-bit floats as FITS; that of a background has its band."""
-    return _fits(view, values.astype(">f4"), [*(_energies(band) if band else ()), ("BUNIT", unit, "")])
+    """Return a map as compressed FITS of 32-bit floats; that of a background has its band.
+
+    `blocks` has the value of each block of pixels, shape (100, 100).
+    """
+    return _fits(view, skyview.in_full(blocks.astype(">f4")), [*(_energies(band) if band else ()), ("BUNIT", unit, "")])
 
 
 def _energies(band: tuple[float, float]) -> list[tuple[str, Any, str]]:
@@ -131,7 +141,7 @@ def _energies(band: tuple[float, float]) -> list[tuple[str, Any, str]]:
 
 
 def _fits(view: SkyView, data: NDArray[Any], cards: list[tuple[str, Any, str]]) -> bytes:
-    """Write pixels with the keywords of the plane, of what was observed, and some more.
+    """Compress pixels with the keywords of the plane, of what was observed, and some more.
 
     Pixels have the byte order of FITS: astropy would turn others over, and back.
     """
@@ -167,7 +177,7 @@ def _fits(view: SkyView, data: NDArray[Any], cards: list[tuple[str, Any, str]]) 
         unit.header[key] = (value, comment)
     buffer = io.BytesIO()
     unit.writeto(buffer)
-    return buffer.getvalue()
+    return gzipped(buffer.getbuffer())  # in one piece: the same pixels in other pieces give other bytes
 
 
 def picture(values: NDArray[Any], view: SkyView, marks: Sequence[Position] = (), *, exposure: bool = False) -> bytes:
@@ -185,11 +195,15 @@ def picture(values: NDArray[Any], view: SkyView, marks: Sequence[Position] = (),
             for k in range(_SMOOTHED):
                 total += padded[k : k + side]
             cut = np.ascontiguousarray(total.T)
-        cut = cut / np.float32(_SMOOTHED**2)
+        cut /= np.float32(_SMOOTHED**2)
     rank = cut.size // 2000
     top = float(np.partition(cut, -rank, axis=None)[-rank])
-    shown = np.minimum(cut / max(top, 1e-9), 1.0)
-    grey = ((shown if exposure else np.sqrt(shown)) * 255).astype(np.uint8)
+    cut /= max(top, 1e-9)
+    np.minimum(cut, 1.0, out=cut)
+    if not exposure:
+        np.sqrt(cut, out=cut)
+    cut *= 255
+    grey = cut.astype(np.uint8)
     drawn = Image.fromarray(np.ascontiguousarray(grey[::-1]))
     drawn.putpalette(_PALETTE)
     pen = ImageDraw.Draw(drawn)

@@ -13,7 +13,6 @@ from ..core.model import Product
 from ..core.timescales import met_from_mjd
 from ..sky import coordinates
 from . import detection, images, location, photons, skyview
-from .archive import gzipped
 from .extraction import Scene
 from .location import PER_AXIS, Fit
 from .skyview import SkyView
@@ -136,10 +135,9 @@ class PositionProduct(ABC):
 
     def centroid_files(self, image: NDArray[np.int32], folder: str) -> dict[str, bytes]:
         """Return image and exposure map; `folder` begins their paths."""
-        exposure = skyview.in_full(self.view.exposure_maps()[1])
         return {
-            f"{folder}centroid.img.gz": gzipped(images.counts_file(self.view, image, detection.BANDS["Total"])),
-            f"{folder}centroid_ex.img.gz": gzipped(images.map_file(self.view, exposure)),
+            f"{folder}centroid.img.gz": images.counts_file(self.view, image, detection.BANDS["Total"]),
+            f"{folder}centroid_ex.img.gz": images.map_file(self.view, self.view.exposure_maps()[1]),
         }
 
 

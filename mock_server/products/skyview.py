@@ -183,7 +183,7 @@ def _pixels(found: Photons) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def in_full(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Repeat each block for its pixels: shape (1000, 1000)."""
+    """Repeat each block for its pixels: shape (1000, 1000), in the same byte order."""
     return np.repeat(np.repeat(blocks, BLOCK, axis=1), BLOCK, axis=0)
 
 
