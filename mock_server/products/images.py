@@ -177,7 +177,7 @@ def _fits(view: SkyView, data: NDArray[Any], cards: list[tuple[str, Any, str]]) 
         unit.header[key] = (value, comment)
     buffer = io.BytesIO()
     unit.writeto(buffer)
-    return gzipped(buffer.getbuffer())  # in one piece: the same pixels in other pieces give other bytes
+    return gzipped(buffer.getbuffer())
 
 
 def picture(values: NDArray[Any], view: SkyView, marks: Sequence[Position] = (), *, exposure: bool = False) -> bytes:
