@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mock_server.clocks.virtual import VirtualClock
-from mock_server.run import link_server
+from mock_server.run import session
 from mock_server.run.channel import Channel
 from mock_server.run.children import Children
 from mock_server.run.link import Link, LinkedClock, Welcome
@@ -39,7 +39,7 @@ def clock() -> VirtualClock:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run looks more often whether it has ended: the process whose end it waits for is this one."""
-    monkeypatch.setattr(link_server, "_LOOK_S", 0.001)
+    monkeypatch.setattr(session, "_LOOK_S", 0.001)
 
 
 @pytest.fixture
@@ -74,6 +74,20 @@ def test_a_program_whose_run_has_ended_ends_with_a_sentence():
         with pytest.raises(SystemExit, match="xrt-mock: the run has ended"):
             link.ask(REQUEST)
         thread.join()
+
+
+def test_an_answer_that_cannot_be_sent_is_an_error_of_the_program(server, link, monkeypatch, capsys):
+    class Facts:
+        def read(self) -> object:
+            return threading.Lock()
+
+        def take_notes(self) -> None: ...
+
+    monkeypatch.setattr(server, "primary", Facts)
+    with pytest.raises(RuntimeError, match=r"(?s)xrt-mock itself failed:.*cannot pickle"):
+        link.call("read")
+    assert "cannot pickle" in capsys.readouterr().err
+    assert link.ask(REQUEST).body == b"hello"
 
 
 def test_a_thread_that_acts_for_no_participant_is_answered_too(link):
