@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROUNDS = 5
+ROUNDS = 9
 REQUESTS = """
 import sys, time
 import swifttools.ukssdc.xrt_prods as xrt_prods
