@@ -99,7 +99,7 @@ class Submission:
         if "models" in pars:
             pars["models"] = [*pars["models"]]  # all jobs share what is stored for a value
         replayed = [name for name in _REPLAYED_IN_ORDER if name in pars]
-        if replayed != [name for name in pars if name in _REPLAYED_IN_ORDER]:
+        if len(replayed) > 1 and replayed != [name for name in pars if name in _REPLAYED_IN_ORDER]:
             in_order = iter(replayed)
             names = [next(in_order) if name in replayed else name for name in pars]
             pars = {name: pars[name] for name in names}
